@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mem.h - memory for our own metadata, by purpose: counted, and failing on demand.
+ *
+ * libvmmap links no malloc: it calls a table of functions (default: libc's aligned_alloc and free).
+ */
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+#include <stdbool.h>
+#include "base/compiler.h"
+
+enum mem_purpose { MEM_MAP, MEM_VMA, MEM_NODE, MEM_TABLE, MEM_FRAME, MEM_OBJECT, MEM_SLOT, MEM_OTHER, MEM_PURPOSES };
+
+struct mem_functions {
+	void *(*alloc)(size_t align, size_t bytes);      /* need not be zeroed                                     */
+	void  (*free)(void *p, size_t bytes);
+};
+void mem_set_functions(const struct mem_functions *f);           /* before the first instance; NULL: default      */
+
+/* Zeroed memory; align a power of two; NULL for want of memory or by order of mem_fail_nth. */
+void *mem_alloc(enum mem_purpose purpose, size_t bytes, size_t align) MUST_CHECK;
+void  mem_free(enum mem_purpose purpose, void *p, size_t bytes);         /* p may be NULL                         */
+/* Large, lazily backed (mmap): frame arrays. Zeroed. */
+void *mem_reserve(enum mem_purpose purpose, size_t bytes) MUST_CHECK;
+void  mem_unreserve(enum mem_purpose purpose, void *p, size_t bytes);
+
+uint64_t mem_bytes(enum mem_purpose purpose);                    /* live, over all instances                       */
+const char *mem_purpose_name(enum mem_purpose purpose);
+
+/* The n-th allocation of the calling thread from now (1 = the next) fails, once; 0 disarms. True: it has fired. */
+void mem_fail_nth(uint64_t n);
+bool mem_fail_fired(void);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rcu.h - the only door to grace periods.
+ *
+ * Read sections nest. Nothing may sleep inside one (asserted in dev builds). Two kinds of grace period:
+ *   rcu_retire      tree nodes, page tables: liburcu's call_rcu, one call per batch of a slot
+ *   rcu_poll_*      frames: a polled grace period over one word per slot (Debian's liburcu 0.13.2 has no polling)
+ * A pointer is published by a release store and read by an acquire load of base/atomic, never by liburcu's macros.
+ */
+#ifndef BASE_RCU_H
+#define BASE_RCU_H
+
+#include "base/atomic.h"
+#include "base/thread.h"
+
+struct rcu_item { struct rcu_item *next; void (*fn)(struct rcu_item *); };       /* embedded in what is retired */
+
+static ALWAYS_INLINE void rcu_enter(struct thread_slot *self);
+static ALWAYS_INLINE void rcu_leave(struct thread_slot *self);
+static inline bool rcu_inside(const struct thread_slot *self) { return self->rcu_nest != 0; }
+
+/* Calls item->fn(item) after a grace period, from liburcu's thread. Never waits; callable inside a read section. */
+void rcu_retire(struct thread_slot *self, struct rcu_item *item, void (*fn)(struct rcu_item *));
+/* Hands this slot's open batch to liburcu. */
+void rcu_retire_flush(struct thread_slot *self);
+/* Returns when everything that any slot retired before the call has been freed. Outside read sections; waits. */
+void rcu_drain(void);
+/* Waits for a grace period of both kinds. Counted by rcu_waits(). */
+void rcu_synchronize(void);
+
+/*
+ * Starts a polled grace period; its cookie is done when each read section that was open has ended. Never waits; costs
+ * a membarrier (1 to 10 us: batch what it is for). May be called inside a read section: the caller's own section then
+ * keeps the cookie from being done until it has left. Cookies rise; done(c) implies done of each smaller cookie.
+ */
+uint64_t rcu_poll_start(void);
+bool     rcu_poll_done(uint64_t cookie);
+
+/* For base/thread: the calling thread's slot begins and ends a life. */
+void rcu_thread_online(struct thread_slot *self);
+void rcu_thread_offline(struct thread_slot *self);
+
+/* How often rcu_synchronize or rcu_drain waited, in the whole process: 0 inside operations (promise P-7). */
+uint64_t rcu_waits(void);
+
+#include "base/rcu_inline.h"
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rcu_inline.h - the read side, inlined: it is in every fault and every access. Included by rcu.h only.
+ *
+ * WORD  slot.rcu_word   0 = outside; epoch * 2 + 1 = inside, `epoch` read on entry. Written by its thread only.
+ *       rcu_global.epoch  grows by one per rcu_poll_start.
+ * ORDER on entry: own word, then liburcu's lock; on exit: own word, then liburcu's unlock. liburcu's lock begins with
+ *       a compiler barrier, so the own word's store stays ahead of the section in the code; its unlock comes last, so
+ *       that whoever waited for liburcu's grace period finds the own word already cleared (E3 -> F2 in rcu.c).
+ * The protocol and its edges E1, E2, E3 are argued in rcu.c.
+ *
+ * liburcu's read side is inlined (allowed by its licence for functions of this size; the project's licence is
+ * compatible in any case), except under ThreadSanitizer: there its plain accesses would be seen and reported, while
+ * a call into the library is not looked at.
+ */
+#ifndef BASE_RCU_INLINE_H
+#define BASE_RCU_INLINE_H
+
+#include "base/assert.h"
+#include "base/compiler.h"
+#include "base/point.h"
+
+#if !BUILT_WITH_TSAN && !defined(_LGPL_SOURCE)
+#define _LGPL_SOURCE
+#endif
+#include <urcu/urcu-memb.h>
+
+struct rcu_global {
+	atomic_u64 epoch;                /* starts at 1: a cookie is never 0                                         */
+	uint32_t heavy_readers;          /* no membarrier on this machine: readers order their entry themselves      */
+} PAIR_ALIGNED;
+extern struct rcu_global rcu_global;
+
+static ALWAYS_INLINE void rcu_enter(struct thread_slot *self)
+{
+	if (self->rcu_nest++ == 0) {
+		uint64_t word = atomic_load_acquire(&rcu_global.epoch) << 1 | 1;         /* E1 -> P1 */
+
+		if (likely(!rcu_global.heavy_readers))
+			atomic_store_release(&self->rcu_word, word);             /* E2 -> S1 */
+		else
+			atomic_store_seqcst(&self->rcu_word, word);              /* E2 -> S1 */
+		urcu_memb_read_lock();
+	}
+}
+
+static ALWAYS_INLINE void rcu_leave(struct thread_slot *self)
+{
+	ASSERT(self->rcu_nest > 0);
+	if (--self->rcu_nest == 0) {
+		atomic_store_release(&self->rcu_word, 0);                        /* E3 -> S1, F2 */
+		urcu_memb_read_unlock();
+		BASE_POINT(rcu_left);
+	}
+}
+
+#endif

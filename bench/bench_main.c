@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* bench_main.c - vmmap-bench: which sub-command. */
+#include "base/compiler.h"
+#include "base/tool/cli.h"
+#include "bench/commands.h"
+
+static const struct cli_command commands[] = {
+	{ "bars", "Every bar of the project that is a ratio: asked, measured, met or missed", bars_main },
+	{ "ratio", "One workload under two policies, in paired blocks", ratio_main },
+	{ "scaling", "One workload from 1 to 2 threads, beside the same on private maps", scaling_main },
+	{ "isolation", "Does one writer stop the others?", isolation_main },
+	{ "lookup", "The VMA tree against bsearch(3) over an array", lookup_main },
+	{ "metadata", "Bytes per VMA, by own count and by the process's size", metadata_main },
+	{ "sweep", "Policies x workloads x threads: numbers and plots", sweep_main },
+	{ "micro", "Microbenchmarks of single operations (Google Benchmark)", micro_main },
+	{ "loop", "One operation in a plain loop, for callgrind and perf", loop_main },
+};
+
+int main(int argc, char **argv)
+{
+	return cli_run("Measures vmmap: ratios in one run, never an absolute time. docs/benchmarking.md tells how to "
+		       "read them.",
+		       commands, ARRAY_SIZE(commands), argc, argv);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* intree.c - visits and edits over range locks in the tree; intree.h has the protocol. */
+#include "locks/policy/intree.h"
+
+#include <errno.h>
+
+#include "base/assert.h"
+#include "base/point.h"
+#include "base/rcu.h"
+#include "locks/policy/global.h"
+
+int intree_init(struct intree *s, struct lock_space *space, const struct lock_view *view, size_t pins_at)
+{
+	return range_locks_init(&s->locks, space, view, pins_at);
+}
+
+void intree_fini(void *state)
+{
+	range_locks_fini(&((struct intree *)state)->locks);
+}
+
+/* ---- visits ---- */
+
+/* Dev builds know who is pinned: such a thread must not wait. */
+static void count_pin(struct intree *s, struct thread_slot *self, int change)
+{
+#ifdef VMMAP_ASSERTS
+	struct range_thread *home = range_thread_mine(&s->locks, self);
+
+	if (home)
+		home->held.pins += (unsigned)change;
+#else
+	(void)s, (void)self, (void)change;
+#endif
+}
+
+bool intree_visit_fill(struct intree *s, struct lock_visit *v, const struct lock_seen *seen, bool count)
+{
+	v->slot = seen->slot;
+	v->own[0] = seen->lk;
+	v->own[1] = 0;
+	if (seen->r.hi < v->r.hi)
+		v->r.hi = seen->r.hi;
+	if (!count || !seen->slot)
+		return true;
+	if (!lock_pin(range_pins(&s->locks, seen->slot)))
+		return false;
+	BASE_POINT(visit_after_pin);
+	if (atomic_load_seqcst(&seen->slot->lk) != seen->lk) {                   /* P2 -> D1 */
+		lock_unpin(range_pins(&s->locks, seen->slot));
+		return false;
+	}
+	count_pin(s, v->self, 1);
+	v->own[1] = INTREE_PINNED;
+	return true;
+}
+
+/* range_wait gave a pin, or the word that the page was a gap. */
+static void visit_given(struct intree *s, struct lock_visit *v, const struct range_wait *w)
+{
+	rcu_enter(v->self);
+	v->slot = w->slot;
+	v->own[0] = w->version;
+	v->own[1] = w->slot ? INTREE_PINNED : 0;
+	v->r.hi = v->r.lo + PAGE_BYTES;
+	if (w->slot)
+		count_pin(s, v->self, 1);
+}
+
+int intree_visit_wait(struct intree *s, struct lock_visit *v, bool count, uint64_t deadline_ns)
+{
+	struct range_wait w = { .locks = &s->locks, .self = v->self, .kind = WAITER_VISIT, .deadline_ns = deadline_ns,
+				.ticket = v->own[2], .fails = (uint32_t)v->own[3], .fails_at = v->r.lo };
+	struct park_spin spin = PARK_SPIN;
+	struct lock_seen seen;
+	int rc;
+
+	for (;;) {
+		rc = range_wait(&w, v->r.lo, &seen);
+		v->own[2] = w.ticket;
+		v->own[3] = w.fails;
+		if (rc < 0)
+			return rc;
+		if (rc > 0) {
+			visit_given(s, v, &w);
+			return 0;
+		}
+		if (intree_visit_fill(s, v, &seen, count || w.fails >= RANGE_INSISTS))
+			return 0;
+		rcu_leave(v->self);
+		if (deadline_ns == LOCK_TRY)
+			return -EAGAIN;
+		park_spin(&spin);
+	}
+}
+
+bool intree_visit_valid(void *state, struct lock_visit *v)
+{
+	struct intree *s = state;
+	struct lock_seen seen;
+
+	BASE_POINT(visit_before_valid);
+	if (!v->slot || atomic_load_seqcst(&v->slot->lk) == v->own[0] || BASE_MUTANT(fault_no_recheck))  /* V1 -> D1, T1 */
+		return true;
+	if (v->own[1] & INTREE_PINNED) {
+		s->locks.view->find(s->locks.space, v->r.lo, &seen);
+		if (seen.slot == v->slot)
+			return true;
+	}
+	v->own[3]++;
+	return false;
+}
+
+void intree_visit_end(void *state, struct lock_visit *v)
+{
+	struct intree *s = state;
+
+	if (v->own[1] & INTREE_PINNED) {
+		count_pin(s, v->self, -1);
+		v->own[1] = 0;
+		lock_unpin(range_pins(&s->locks, v->slot));
+	}
+	rcu_leave(v->self);
+}
+
+/* ---- edits ---- */
+
+int intree_edit_begin(void *state, struct lock_edit *e, uint64_t deadline_ns)
+{
+	struct intree *s = state;
+	struct range_take t = { .self = e->self, .r = e->r, .number = thread_next_number(e->self) };
+	int err = range_take(&s->locks, &t, deadline_ns);
+
+	e->number = t.number;
+	e->merges = 0;
+	if (err) {
+		if (t.touched) {
+			lock_note_merge(e, e->r.lo);
+			lock_note_merge(e, e->r.hi);
+		}
+		return err;
+	}
+	e->mine = t.lock->mine;
+	e->own[0] = (uint64_t)(uintptr_t)t.lock;
+	e->own[1] = t.handed;
+	return 0;
+}
+
+void intree_edit_shut(void *state, struct lock_edit *e, struct lock_slot *slot)
+{
+	if (BASE_MUTANT(handover_no_redrain) && e->own[1])
+		return;
+	lock_drain(range_pins(&((struct intree *)state)->locks, slot));          /* S1 */
+}
+
+void intree_edit_born(void *state, struct lock_edit *e, struct lock_slot *slot)
+{
+	(void)state;
+	atomic_store_release(&slot->lk, e->own[0] ? e->mine.lk : thread_next_number(e->self));
+}
+
+void intree_edit_dead(void *state, struct lock_edit *e, struct lock_slot *slot)
+{
+	(void)state, (void)e;
+	atomic_store_release(&slot->lk, LOCK_DEAD);
+}
+
+void intree_edit_end(void *state, struct lock_edit *e)
+{
+	struct intree *s = state;
+	struct range_take t = { .self = e->self, .r = e->r, .number = e->number,
+				.lock = (struct range_lock *)(uintptr_t)e->own[0] };
+	unsigned notes = range_give(&s->locks, &t);
+
+	if (notes & RANGE_NOTE_LO)
+		lock_note_merge(e, e->r.lo);
+	if (notes & RANGE_NOTE_HI)
+		lock_note_merge(e, e->r.hi);
+}
+
+bool intree_edit_take(void *state, struct lock_edit *e, struct lock_slot *slot, uint64_t border)
+{
+	struct intree *s = state;
+	uint64_t lk = atomic_load_acquire(&slot->lk);
+
+	if (lock_word_free(lk) && atomic_cas_seqcst(&slot->lk, &lk, LOCK_BRIEF)) {               /* T1 -> V1, P2 */
+		if (atomic_load_seqcst(range_pins(&s->locks, slot)) == 0)
+			return true;
+		atomic_store_release(&slot->lk, lk);
+	} else if (border && range_leave_note(&s->locks, e->self, slot, border)) {
+		return false;
+	}
+	if (border)
+		lock_note_merge(e, border);
+	return false;
+}
+
+void intree_edit_drop(void *state, struct lock_edit *e, struct lock_slot *slot)
+{
+	(void)state;
+	atomic_store_release(&slot->lk, thread_next_number(e->self));
+}
+
+int intree_brief_begin(void *state, struct lock_edit *e, uint64_t deadline_ns)
+{
+	(void)state, (void)deadline_ns;
+	e->number = thread_next_number(e->self);
+	e->mine = (struct lock_holder){ 0, NULL };
+	e->merges = 0;
+	e->own[0] = e->own[1] = 0;
+	return 0;
+}
+
+void intree_brief_end(void *state, struct lock_edit *e)
+{
+	(void)state, (void)e;
+}
+
+/* ---- the rest ---- */
+
+int intree_gap_wait(void *state, struct thread_slot *self, uint64_t addr, uint64_t deadline_ns)
+{
+	struct intree *s = state;
+	struct range_wait w = { .locks = &s->locks, .self = self, .kind = WAITER_GAP, .deadline_ns = deadline_ns };
+	struct lock_seen seen;
+	int rc = range_wait(&w, addr, &seen);
+
+	if (rc == 0)
+		rcu_leave(self);
+	return rc < 0 ? rc : 0;
+}
+
+void intree_stats(const void *state, struct lock_stats *out)
+{
+	struct intree *s = (struct intree *)state;
+
+	*out = (struct lock_stats){ 0 };
+	range_stats(&s->locks, &out->visits_waited, &out->edits_waited, &out->hand_overs, &out->max_overtakes, &out->merge_notes);
+}
+
+void intree_dump(const void *state, FILE *out)
+{
+	range_dump(&((struct intree *)state)->locks, out);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * intree.h - what `vma` and `vma-count` share (and `checked` uses under its global lock): edits by range locks held in
+ * the tree, short edits by LOCK_BRIEF, visits that wait, insist and are pinned.
+ *
+ * VISIT    own[0]  version of the VMA's lk at begin      own[1]  INTREE_PINNED
+ *          own[2]  ticket, 0 before the first sleep      own[3]  failures: grants lost, looks that were not valid
+ *          valid   V1 after the entry's CAS a seq_cst load of lk: the same version, and nobody held the VMA since begin.
+ *                  A pinned visit that sees another word finds again: its VMA still over the address will not change
+ *                  before the pin is gone (whoever holds it drains first); a VMA that was cut away is another one.
+ *          A gap is observed whole by one find: the answer holds at that instant, nothing is left to check.
+ * EDIT     own[0]  struct range_lock *, NULL in brief form       own[1]  some of it came by hand-over
+ *          shut    S1 drains the pins; lk was taken before (D1 -> V1, and D1 -> P2 in vma_word.h)
+ *          take    T1 lk: version -> LOCK_BRIEF, then no pin must be seen; else the version goes back, unchanged: nothing
+ *                  was done under it.        drop, dead: a release store (a visit's re-load that misses it sees T1 or an
+ *                  older word, and those were ordered by T1's seq_cst RMW).
+ */
+#ifndef LOCKS_POLICY_INTREE_H
+#define LOCKS_POLICY_INTREE_H
+
+#include "locks/policy/policy.h"
+#include "locks/range_lock.h"
+
+struct intree { struct range_locks locks; };
+
+enum { INTREE_PINNED = 1 };
+
+/* pins_at: offset of the pins word from the slot. */
+int  intree_init(struct intree *s, struct lock_space *space, const struct lock_view *view, size_t pins_at);
+void intree_fini(void *state);
+
+/* Waits if need be; count: pin the VMA. Returns as visit_begin does. */
+int  intree_visit_wait(struct intree *s, struct lock_visit *v, bool count, uint64_t deadline_ns);
+/* Inside RCU, `seen` is a free VMA over v->r.lo: fills in v. False: pinning failed, look again. */
+bool intree_visit_fill(struct intree *s, struct lock_visit *v, const struct lock_seen *seen, bool count);
+bool intree_visit_valid(void *state, struct lock_visit *v);
+void intree_visit_end(void *state, struct lock_visit *v);
+
+int  intree_edit_begin(void *state, struct lock_edit *e, uint64_t deadline_ns);
+void intree_edit_shut(void *state, struct lock_edit *e, struct lock_slot *slot);
+void intree_edit_born(void *state, struct lock_edit *e, struct lock_slot *slot);
+void intree_edit_dead(void *state, struct lock_edit *e, struct lock_slot *slot);
+void intree_edit_end(void *state, struct lock_edit *e);
+bool intree_edit_take(void *state, struct lock_edit *e, struct lock_slot *slot, uint64_t border);
+void intree_edit_drop(void *state, struct lock_edit *e, struct lock_slot *slot);
+int  intree_brief_begin(void *state, struct lock_edit *e, uint64_t deadline_ns);
+void intree_brief_end(void *state, struct lock_edit *e);
+int  intree_gap_wait(void *state, struct thread_slot *self, uint64_t addr, uint64_t deadline_ns);
+void intree_stats(const void *state, struct lock_stats *out);
+void intree_dump(const void *state, FILE *out);
+
+#endif

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/* policy_list.h - the policies, one line each, in the order of --policy=help: LOCK_POLICY(symbol after lock_policy_) */
+LOCK_POLICY(none)
+LOCK_POLICY(rwlock)
+LOCK_POLICY(rwsem)
+LOCK_POLICY(pervma)
+LOCK_POLICY(vma_count)
+LOCK_POLICY(vma)
+LOCK_POLICY(checked)

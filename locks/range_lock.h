@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * range_lock.h - exclusive locks on ranges of a map, held in the map itself: words in VMAs, dummies in gaps.
+ *
+ * OBJECT     struct range_lock, two per thread and map (nested edits), type-stable: one object stands for all that one
+ *            acquisition holds. A VMA shows its address + 1 in lk; a gap shows its embedded dummy, whose lk is the
+ *            same word for ever.
+ * ACQUIRE    A1 a cursor goes from low to high; view->claim takes what is free at it, leaf by leaf (lk by a seq_cst
+ *               CAS). What another holds is waited for at the cursor, and the cursor is an address: what was seen
+ *               before the sleep is looked up again.
+ * RELEASE    R1 close the queue (waiter.h), R2 give what insisting waiters get, R3 sweep low to high: every lk gets a new
+ *               version, every dummy goes, R4 grant the waiters, oldest ticket first. A waiter that comes between R1
+ *               and R3 finds the queue closed and polls until the word has changed.
+ * INSISTING  A waiter that failed twice insists. To an insisting edit the releaser passes the unbroken run of what it holds
+ *            that starts at the waiter's cursor; a VMA that the waiter wants only in part goes free and is claimed for
+ *            it at once. An insisting visit gets a pin on its VMA, which whoever takes the VMA next must drain.
+ * EDGES      R3's release of lk -> A1's acquire: what the holder did. D1 A1's RMW of lk -> P2 a visit's seq_cst re-load
+ *            (the Dekker pair with the page-table entry). N1 a note's RMW and N1' the re-load of the queue -> N2 R1's
+ *            swap, then the load of the notes: the note is read, or its writer sees the queue closed.
+ * ORDER      rank.h: waits only above what the thread holds. Nothing is waited for inside RCU.
+ * PROGRESS   Chains of waiting rise in address, so they end. A waiter is overtaken twice before it insists, then only by
+ *            older tickets: at most threads + 2 times at one address. An overtake is counted where a waiter that was
+ *            granted a retry finds the address held again.
+ * INVARIANTS (audit) quiescent: every queue closed, no record in use, nothing held, every lk a version, no dummy, no pin.
+ * SOURCE     DESIGN section 4; ascending acquisition and closing queues as in reference/locks.md 6.2; the one last
+ *            store of a hand-over as in glibc's rwlock and Lespinasse's fine-grained mmap lock (ideas, no code).
+ */
+#ifndef LOCKS_RANGE_LOCK_H
+#define LOCKS_RANGE_LOCK_H
+
+#include <stdio.h>
+
+#include "base/thread.h"
+#include "locks/rank.h"
+#include "locks/view.h"
+#include "locks/waiter.h"
+
+struct range_thread;
+
+enum range_note { RANGE_NOTE_LO = 1, RANGE_NOTE_HI = 2 };
+
+struct range_lock {
+	struct range_queue queue;                /* others push                                                    */
+	atomic_u32 notes;                        /* others: merges that failed at our borders                      */
+
+	struct lock_holder mine PAIR_ALIGNED;    /* const after the first use                                      */
+	struct range_thread *home;
+	uint32_t owner;
+	atomic_u32 busy;                         /* from open to the last grant; atomic for dump, like the next    */
+	atomic_u64 lo, hi, cursor;               /* wanted; taken so far                                           */
+	uint64_t last;                           /* number of the release before (mutant release_old_version)      */
+
+	unsigned char dummy[LOCK_DUMMY_BYTES] PAIR_ALIGNED;
+};
+
+struct range_thread {                            /* what one thread slot has in one map                            */
+	struct range_lock lock[LOCK_HELD_MAX];
+	struct range_waiter waiter[WAITERS_PER_THREAD];
+	struct lock_held held;
+	atomic_u32 ready;
+	atomic_u64 visits_waited, edits_waited, hand_overs, max_overtakes, merge_notes;
+};
+
+struct range_locks {                             /* per map                                                        */
+	struct lock_space *space;
+	const struct lock_view *view;
+	size_t pins_at;                          /* where in a slot the pins word is                               */
+	struct thread_local_table threads;
+	atomic_u64 tickets PAIR_ALIGNED;         /* touched by waiters only                                        */
+	atomic_u64 pad PAIR_ALIGNED;
+};
+
+/* ---- waiting: one operation's, over all its sleeps ---- */
+struct range_wait {
+	struct range_locks *locks;
+	struct thread_slot *self;
+	enum waiter_kind kind;
+	uint64_t deadline_ns;
+	uint64_t hi;                             /* edit: wants [addr, hi)                                         */
+	struct range_lock *taker;                /* edit                                                           */
+	uint64_t ticket;                         /* 0 until the first sleep                                        */
+	uint64_t fails_at;                       /* the address that `fails` counts for                            */
+	uint32_t fails;                          /* grants that were lost again                                    */
+	struct lock_slot *slot;                  /* out: visit, pinned                                             */
+	uint64_t version;                        /* out: its version once it is free; edit: where the gift ends    */
+};
+#define RANGE_INSISTS 2
+
+/* Returns when addr is not held by another acquisition. 0: inside RCU, *seen is what stands there, not held.
+ * 1: outside RCU, something was given: an edit looks what is its own now, a visit has a pin on w->slot (NULL: a gap),
+ * a gap's waiter has seen the holder end.
+ * -EAGAIN -ETIMEDOUT; -EDEADLK: this thread holds it, or something above it. Errors: outside RCU. */
+int range_wait(struct range_wait *w, uint64_t addr, struct lock_seen *seen);
+
+/* ---- acquiring ---- */
+struct range_take {
+	struct thread_slot *self;
+	struct lock_range r;
+	uint64_t number;                         /* what release stores                                            */
+	struct range_lock *lock;                 /* out                                                            */
+	bool touched;                            /* out: something was taken before an error: borders may be cut   */
+	bool handed;                             /* out: some of it came by hand-over                              */
+};
+
+int  range_locks_init(struct range_locks *locks, struct lock_space *space, const struct lock_view *view, size_t pins_at);
+void range_locks_fini(struct range_locks *locks);
+/* The caller's block; NULL: no memory. */
+struct range_thread *range_thread_mine(struct range_locks *locks, struct thread_slot *self);
+struct range_thread *range_thread_at(struct range_locks *locks, uint32_t slot);
+
+/* 0 -EAGAIN -ETIMEDOUT -ENOMEM -EDEADLK; on error nothing is held. Outside RCU. */
+int  range_take(struct range_locks *locks, struct range_take *t, uint64_t deadline_ns);
+/* Releases all of it; returns the notes (enum range_note) that others left. */
+unsigned range_give(struct range_locks *locks, struct range_take *t);
+/* A merge at `border` met this held word: its holder is to retry. False: no holder will; the caller must. */
+bool range_leave_note(struct range_locks *locks, struct thread_slot *self, struct lock_slot *slot, uint64_t border);
+
+/* What an insisting waiter gets from a lock whose queue is closed; `given` is what went to others before.
+ * (range_handover.c) */
+struct range_given { struct lock_range r[8]; unsigned n; };
+enum waiter_given range_hand(struct range_locks *locks, struct range_lock *from, uint64_t number, struct range_waiter *w,
+			     struct range_given *given);
+
+void range_stats(struct range_locks *locks, uint64_t *waits_visit, uint64_t *waits_edit, uint64_t *hands, uint64_t *overtakes,
+		 uint64_t *notes);
+void range_dump(struct range_locks *locks, FILE *out);
+uint64_t range_audit(struct range_locks *locks, FILE *out);
+
+static inline atomic_u32 *range_pins(const struct range_locks *locks, struct lock_slot *slot)
+{
+	return (atomic_u32 *)((char *)slot + locks->pins_at);
+}
+
+#endif

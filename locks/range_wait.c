@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * range_wait.c - waiting for an address: find, queue on the lock object that stands there, sleep outside RCU, find again.
+ *
+ * A short spin comes first: a holder on the other CPU is mostly done within a microsecond. LOCK_BRIEF and a closed
+ * queue have no one to queue on and end soon: polled. Protocol in waiter.h, order rule in rank.h.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/park.h"
+#include "base/point.h"
+#include "base/rcu.h"
+#include "locks/range_lock.h"
+
+#define SPIN_LOOKS     32
+#define WATCHDOG_NS    UINT64_C(5000000000)
+
+enum push { PUSH_DONE, PUSH_AGAIN, PUSH_POLL };
+
+static bool deadline_over(uint64_t deadline_ns)
+{
+	return deadline_ns != PARK_FOREVER && clock_ns() >= deadline_ns;
+}
+
+/* Inside RCU. True: the word has changed. A dummy's never does: it is the dummy that goes. */
+static bool spin_on(const struct lock_seen *seen)
+{
+	for (unsigned i = 0; !seen->dummy && i < SPIN_LOOKS; i++) {
+		if (atomic_load_acquire(&seen->slot->lk) != seen->lk)
+			return true;
+		atomic_pause();
+	}
+	return false;
+}
+
+/* About to sleep at addr: what has overtaken us there so far? */
+static void note_overtakes(struct range_wait *w, struct range_thread *home, uint64_t addr)
+{
+	if (w->fails_at == addr && w->fails > atomic_load_relaxed(&home->max_overtakes))
+		atomic_store_relaxed(&home->max_overtakes, w->fails);
+}
+
+static void waiter_fill(struct range_wait *w, struct range_waiter *waiter, uint64_t addr, struct range_lock *on, uint32_t count)
+{
+	if (!w->ticket)
+		w->ticket = atomic_add_relaxed(&w->locks->tickets, 1) + 1;
+	atomic_store_relaxed(&waiter->addr, addr);
+	atomic_store_relaxed(&waiter->ticket, w->ticket);
+	atomic_store_relaxed(&waiter->on, on);
+	waiter->count = count;
+	waiter->kind = w->kind;
+	waiter->insist = w->kind != WAITER_GAP && w->fails_at == addr && w->fails >= RANGE_INSISTS;
+	waiter->hi = w->hi;
+	waiter->taker = w->taker;
+}
+
+/* Inside RCU; seen->lk is the word of `lock`, over addr. */
+static enum push push(struct range_wait *w, struct range_thread *home, uint64_t addr, struct range_lock *lock, uint64_t lk,
+		      struct range_waiter **out)
+{
+	uint64_t word = atomic_load_acquire(&lock->queue.word);                  /* Q3 -> Q2 */
+	uint32_t count = range_queue_count(word), state = WAITER_CANCELLED, index;
+	struct range_waiter *waiter;
+	struct lock_seen again;
+
+	if (!range_queue_open_now(word))
+		return PUSH_POLL;
+	BASE_POINT(waiter_after_count);
+	w->locks->view->find(w->locks->space, addr, &again);
+	if (again.lk != lk && !BASE_MUTANT(push_no_refind))
+		return PUSH_AGAIN;
+	waiter = home ? range_waiter_get(home->waiter, lock, count) : NULL;
+	if (!waiter)
+		return PUSH_POLL;
+	BASE_POINT(waiter_before_push);
+	if (BASE_MUTANT(push_no_refind))
+		count = range_queue_count(atomic_load_acquire(&lock->queue.word));
+	*out = waiter;
+	waiter_fill(w, waiter, addr, lock, count);
+	if (atomic_load_relaxed(&waiter->state) == WAITER_CANCELLED) {
+		/* It still stands in this queue, or has just been returned to us. */
+		if (atomic_cas_acqrel(&waiter->state, &state, WAITER_WAITING))
+			return PUSH_DONE;
+		ASSERT(state == WAITER_FREE);
+	}
+	atomic_store_relaxed(&waiter->state, WAITER_WAITING);
+	index = (uint32_t)(w->self->number * WAITERS_PER_THREAD + (uint32_t)(waiter - home->waiter) + 1);
+	if (range_queue_push(&lock->queue, count, waiter, index))
+		return PUSH_DONE;
+	atomic_store_relaxed(&waiter->state, WAITER_FREE);
+	return PUSH_AGAIN;
+}
+
+/* A dev build complains once about a wait that takes longer than 5 s. */
+static int sleep_watched(struct range_wait *w, struct range_waiter *waiter)
+{
+#ifdef VMMAP_ASSERTS
+	uint64_t soon = clock_ns() + WATCHDOG_NS;
+	uint32_t state;
+
+	while (w->deadline_ns > soon && (state = atomic_load_acquire(&waiter->state)) != WAITER_GRANTED) {
+		if (park_wait(&waiter->state, state, soon) != -ETIMEDOUT)
+			continue;
+		fprintf(stderr, "lock: thread %" PRIu32 " has waited 5 s at %#" PRIx64 "\n", w->self->number,
+			atomic_load_relaxed(&waiter->addr));
+		range_dump(w->locks, stderr);
+		break;
+	}
+#endif
+	return range_waiter_sleep(waiter, w->deadline_ns);
+}
+
+/* After a grant. 1: something was given. */
+static int granted(struct range_wait *w, struct range_waiter *waiter)
+{
+	uint64_t addr = atomic_load_relaxed(&waiter->addr);
+	uint32_t given = waiter->given;
+
+	if (given == WAITER_RETRY) {
+		w->fails = w->fails_at == addr ? w->fails + 1 : 1;
+		w->fails_at = addr;
+	}
+
+	w->slot = waiter->slot;
+	w->version = waiter->version;
+	range_waiter_put(waiter);
+	BASE_POINT(waiter_woken);
+	return given != WAITER_RETRY;
+}
+
+/* Outside RCU: what stops a wait before it begins. */
+static int may_wait(struct range_wait *w, struct range_thread *home, uint64_t addr)
+{
+	if (home && !lock_held_may_wait(&home->held, addr))
+		return w->deadline_ns == PARK_TRY ? -EAGAIN : -EDEADLK;
+	if (w->deadline_ns == PARK_TRY)
+		return -EAGAIN;
+	return deadline_over(w->deadline_ns) ? -ETIMEDOUT : 0;
+}
+
+/* The record is in the queue. 0: look again; else as range_wait. */
+static int sleep_queued(struct range_wait *w, struct range_thread *home, struct range_waiter *waiter, bool first)
+{
+	int rc;
+
+	if (first)
+		atomic_bump(w->kind == WAITER_EDIT ? &home->edits_waited : &home->visits_waited, 1);
+	note_overtakes(w, home, atomic_load_relaxed(&waiter->addr));
+	rc = sleep_watched(w, waiter);
+	return rc ? rc : granted(w, waiter);
+}
+
+int range_wait(struct range_wait *w, uint64_t addr, struct lock_seen *seen)
+{
+	struct range_thread *home = range_thread_mine(w->locks, w->self);
+	struct park_spin spin = PARK_SPIN;
+	struct range_waiter *waiter;
+	bool slept = w->ticket != 0;
+	int rc;
+
+	for (;;) {
+		struct range_lock *lock;
+		enum push pushed;
+
+		rcu_enter(w->self);
+		w->locks->view->find(w->locks->space, addr, seen);
+		if (!seen->slot || lock_word_free(seen->lk) || (w->kind == WAITER_EDIT && seen->lk == w->taker->mine.lk))
+			return 0;
+		lock = lock_word_lock(seen->lk);
+		if (lock && lock->home == home) {
+			rcu_leave(w->self);
+			return -EDEADLK;
+		}
+		rc = may_wait(w, home, addr);
+		pushed = PUSH_POLL;
+		if (!rc && lock)
+			pushed = spin_on(seen) ? PUSH_AGAIN : push(w, home, addr, lock, seen->lk, &waiter);
+		rcu_leave(w->self);
+		if (rc)
+			return rc;
+		if (pushed == PUSH_POLL)
+			park_spin(&spin);
+		if (pushed != PUSH_DONE)
+			continue;
+		ASSERT(home->held.pins == 0);
+		rc = sleep_queued(w, home, waiter, !slept);
+		slept = true;
+		if (rc || w->kind == WAITER_GAP)
+			return rc ? rc : 1;
+	}
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* rwsem.c - the slow paths: spin, queue, wake, hand over; rwsem.h has the protocol. */
+#include "locks/rwsem.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/park.h"
+#include "base/point.h"
+
+#define SPIN_ROUNDS  96
+#define BARGED_LIMIT 2
+
+enum node_state { NODE_WAITING, NODE_WOKEN, NODE_GRANTED };
+
+struct rwsem_node {
+	struct rwsem_node *next;
+	atomic_u32 state;
+	bool exclusive;
+	uint32_t barged;                         /* times the lock went to another while this was first            */
+};
+
+static bool word_free(uint32_t word) { return word < RWSEM_READER && !(word & RWSEM_W); }
+
+static void queue_enter(struct rwsem *s)
+{
+	struct park_spin spin = PARK_SPIN;
+	uint32_t free = 0;
+
+	while (!atomic_cas_acquire(&s->queue_lock, &free, 1)) {
+		park_spin(&spin);
+		free = 0;
+	}
+}
+
+static void queue_leave(struct rwsem *s)
+{
+	atomic_store_release(&s->queue_lock, 0);
+}
+
+/* Under queue_lock, like all below that take no lock themselves. */
+static void queue_remove(struct rwsem *s, struct rwsem_node *node)
+{
+	struct rwsem_node *before = NULL, *at = s->first;
+
+	while (at != node) {
+		before = at;
+		at = at->next;
+	}
+	if (before)
+		before->next = node->next;
+	else
+		s->first = node->next;
+	if (s->last == node)
+		s->last = before;
+	if (!s->first)
+		atomic_and_acqrel(&s->word, ~(uint32_t)(RWSEM_QUEUED | RWSEM_HANDOFF));
+	else if (!before)
+		atomic_and_acqrel(&s->word, ~(uint32_t)RWSEM_HANDOFF);           /* the new first begins anew  */
+}
+
+static void node_barged(struct rwsem *s, struct rwsem_node *node)
+{
+	if (++node->barged > s->max_overtakes)
+		s->max_overtakes = node->barged;
+	if (node->barged >= BARGED_LIMIT && !BASE_MUTANT(rwsem_no_handoff))
+		atomic_or_acqrel(&s->word, RWSEM_HANDOFF);
+}
+
+static void node_grant(struct rwsem_node *node)
+{
+	atomic_store_release(&node->state, NODE_GRANTED);                        /* G1 -> G2 */
+	park_wake(&node->state, 1);
+}
+
+/* The lock becomes the first one's, unless somebody is in. False: look again. */
+static bool wake_exclusive(struct rwsem *s, struct rwsem_node *node, uint32_t word)
+{
+	if (!word_free(word))
+		return true;
+	if (!(word & RWSEM_HANDOFF)) {
+		atomic_store_release(&node->state, NODE_WOKEN);
+		park_wake(&node->state, 1);
+		return true;
+	}
+	if (!atomic_cas_acqrel(&s->word, &word, word | RWSEM_W))
+		return false;
+	queue_remove(s, node);
+	s->hand_overs++;
+	node_grant(node);
+	return true;
+}
+
+static bool wake_shared(struct rwsem *s, uint32_t word)
+{
+	struct rwsem_node *node, *next;
+	uint32_t n = 0;
+
+	if (word & RWSEM_W) {
+		node_barged(s, s->first);
+		return true;
+	}
+	for (node = s->first; node && !node->exclusive; node = node->next)
+		n++;
+	if (!atomic_cas_acqrel(&s->word, &word, word + n * RWSEM_READER))
+		return false;
+	for (node = s->first; n; node = next, n--) {
+		next = node->next;
+		queue_remove(s, node);
+		node_grant(node);
+	}
+	return true;
+}
+
+static void wake_first(struct rwsem *s)
+{
+	bool done = false;
+
+	while (!done && s->first) {
+		uint32_t word = atomic_load_acquire(&s->word);
+
+		done = s->first->exclusive ? wake_exclusive(s, s->first, word) : wake_shared(s, word);
+	}
+}
+
+void rwsem_wake(struct rwsem *s)
+{
+	BASE_POINT(rwsem_before_wake);
+	queue_enter(s);
+	wake_first(s);
+	queue_leave(s);
+}
+
+void rwsem_take_back(struct rwsem *s)
+{
+	uint32_t old = atomic_sub_acqrel(&s->word, RWSEM_READER);
+
+	if ((old & RWSEM_QUEUED) && word_free(old - RWSEM_READER))
+		rwsem_wake(s);
+}
+
+static void queue_join(struct rwsem *s, struct rwsem_node *node)
+{
+	queue_enter(s);
+	if (s->last)
+		s->last->next = node;
+	else
+		s->first = node;
+	s->last = node;
+	atomic_or_acqrel(&s->word, RWSEM_QUEUED);
+	if (!(atomic_load_acquire(&s->word) & RWSEM_W))
+		wake_first(s);                   /* it came free, or shared, before QUEUED was there               */
+	queue_leave(s);
+}
+
+/* The deadline is over. 0: granted just now. */
+static int queue_quit(struct rwsem *s, struct rwsem_node *node)
+{
+	int rc = 0;
+
+	queue_enter(s);
+	if (atomic_load_acquire(&node->state) != NODE_GRANTED) {
+		queue_remove(s, node);
+		wake_first(s);                   /* who stood behind may be able to go                             */
+		rc = -ETIMEDOUT;
+	}
+	queue_leave(s);
+	return rc;
+}
+
+int rwsem_wait_shared(struct rwsem *s, uint64_t deadline_ns)
+{
+	struct rwsem_node node = { .exclusive = false };
+
+	for (unsigned i = 0; i < SPIN_ROUNDS; i++) {
+		if (!(atomic_load_relaxed(&s->word) & (RWSEM_W | RWSEM_QUEUED | RWSEM_HANDOFF)) && rwsem_try_shared(s))
+			return 0;
+		atomic_pause();
+	}
+	queue_join(s, &node);
+	while (atomic_load_acquire(&node.state) != NODE_GRANTED)                 /* G2 -> G1 */
+		if (park_wait(&node.state, NODE_WAITING, deadline_ns) == -ETIMEDOUT)
+			return queue_quit(s, &node);
+	return 0;
+}
+
+/* Barges: takes the free lock over the heads of those who wait, if that is allowed. */
+static bool barge(struct rwsem *s)
+{
+	uint32_t word = atomic_load_relaxed(&s->word);
+
+	return word_free(word) && !(word & RWSEM_HANDOFF) && atomic_cas_acqrel(&s->word, &word, word | RWSEM_W);
+}
+
+/* First in the queue and woken to try. True: it has the lock, or was granted it. */
+static bool woken_try(struct rwsem *s, struct rwsem_node *node)
+{
+	bool mine;
+
+	atomic_store_release(&node->state, NODE_WAITING);        /* before the look: whoever releases after it wakes us */
+	mine = barge(s);
+	queue_enter(s);
+	if (atomic_load_relaxed(&node->state) == NODE_GRANTED) {
+		mine = true;
+	} else if (mine) {
+		queue_remove(s, node);
+	} else {
+		node_barged(s, node);
+		wake_first(s);                   /* HANDOFF may have come too late for the one who barged          */
+	}
+	mine = mine || atomic_load_relaxed(&node->state) == NODE_GRANTED;
+	queue_leave(s);
+	return mine;
+}
+
+int rwsem_wait_exclusive(struct rwsem *s, uint64_t deadline_ns)
+{
+	struct rwsem_node node = { .exclusive = true };
+	uint32_t state;
+
+	for (unsigned i = 0; i < SPIN_ROUNDS; i++) {
+		if (barge(s))
+			return 0;
+		atomic_pause();
+	}
+	queue_join(s, &node);
+	while ((state = atomic_load_acquire(&node.state)) != NODE_GRANTED) {     /* G2 -> G1 */
+		if (state == NODE_WOKEN) {
+			if (woken_try(s, &node))
+				return 0;
+			continue;
+		}
+		if (park_wait(&node.state, NODE_WAITING, deadline_ns) == -ETIMEDOUT)
+			return queue_quit(s, &node);
+	}
+	return 0;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* waiter.c - the queue word and the states of a waiter; waiter.h has the protocol. */
+#include "locks/waiter.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "base/assert.h"
+#include "base/park.h"
+#include "base/point.h"
+
+void range_queue_open(struct range_queue *q)
+{
+	uint64_t word = atomic_load_relaxed(&q->word);
+
+	ASSERT(!range_queue_open_now(word));
+	atomic_store_release(&q->word, word & ~(uint64_t)UINT32_MAX);
+}
+
+uint32_t range_queue_close(struct range_queue *q)
+{
+	uint64_t word = atomic_load_relaxed(&q->word);
+	uint64_t closed = (uint64_t)(range_queue_count(word) + 1) << 32 | QUEUE_CLOSED;
+
+	ASSERT(range_queue_open_now(word));
+	if (BASE_MUTANT(queue_left_open))
+		closed = word & ~(uint64_t)UINT32_MAX;
+	return range_queue_head(atomic_swap_seqcst(&q->word, closed));           /* Q2 -> Q1; N2 -> N1 (notes) */
+}
+
+bool range_queue_push(struct range_queue *q, uint32_t count, struct range_waiter *w, uint32_t index)
+{
+	uint64_t seen = atomic_load_acquire(&q->word);
+
+	while (range_queue_open_now(seen) && range_queue_count(seen) == count) {
+		atomic_store_relaxed(&w->next, range_queue_head(seen));
+		if (atomic_cas_acqrel(&q->word, &seen, (uint64_t)count << 32 | index))           /* Q1 -> Q2 */
+			return true;
+	}
+	return false;
+}
+
+struct range_waiter *range_waiter_get(struct range_waiter pool[], const struct range_lock *on, uint32_t count)
+{
+	struct range_waiter *free = NULL;
+
+	for (unsigned i = 0; i < WAITERS_PER_THREAD; i++) {
+		struct range_waiter *w = &pool[i];
+		uint32_t state = atomic_load_acquire(&w->state);
+
+		if (state == WAITER_CANCELLED && atomic_load_relaxed(&w->on) == on && w->count == count)
+			return w;
+		if (state == WAITER_FREE && !free)
+			free = w;
+	}
+	return free;
+}
+
+int range_waiter_sleep(struct range_waiter *w, uint64_t deadline_ns)
+{
+	uint32_t state;
+
+	BASE_POINT(waiter_before_sleep);
+	while ((state = atomic_load_acquire(&w->state)) != WAITER_GRANTED) {             /* W2 -> W1 */
+		if (park_wait(&w->state, state, deadline_ns) != -ETIMEDOUT)
+			continue;
+		state = WAITER_WAITING;
+		if (atomic_cas_acqrel(&w->state, &state, WAITER_CANCELLED))
+			return -ETIMEDOUT;
+		deadline_ns = PARK_FOREVER;              /* claimed: the grant is on its way                       */
+	}
+	return 0;
+}
+
+void range_waiter_put(struct range_waiter *w)
+{
+	atomic_store_release(&w->state, WAITER_FREE);
+}
+
+static struct range_waiter *insert_by_ticket(struct range_waiter *list, struct range_waiter *w)
+{
+	uint64_t ticket = atomic_load_relaxed(&w->ticket);
+	struct range_waiter **link = &list;
+
+	/* The list comes newest first, so this is nearly always the front. */
+	while (*link && atomic_load_relaxed(&(*link)->ticket) < ticket)
+		link = &(*link)->later;
+	w->later = *link;
+	*link = w;
+	return list;
+}
+
+struct range_waiter *range_waiter_claim(uint32_t head, struct range_waiter *(*at)(void *arg, uint32_t index), void *arg)
+{
+	struct range_waiter *list = NULL;
+
+	while (head) {
+		struct range_waiter *w = at(arg, head);
+		uint32_t state = WAITER_WAITING;
+
+		head = atomic_load_relaxed(&w->next);
+		for (;;) {
+			if (atomic_cas_acqrel(&w->state, &state, WAITER_CLAIMED)) {
+				w->given = WAITER_RETRY;
+				list = insert_by_ticket(list, w);
+				break;
+			}
+			ASSERT(state == WAITER_CANCELLED);
+			if (atomic_cas_release(&w->state, &state, WAITER_FREE))
+				break;
+			state = WAITER_WAITING;          /* it waits again: claim it after all                     */
+		}
+	}
+	return list;
+}
+
+void range_waiter_grant(struct range_waiter *w, enum waiter_given given)
+{
+	w->given = given;
+	BASE_POINT(handover_before_grant);
+	atomic_store_release(&w->state, WAITER_GRANTED);                         /* W1 -> W2 */
+	park_wake(&w->state, 1);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* engine.c - see engine.h. */
+#include "stress/oracle/engine.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static int border(struct engine *e, uint64_t addr, uint64_t offset)
+{
+	int64_t at = vmmap_mmap(e->map, addr, PAGE, PROT_NONE, MAP_SHARED | MAP_FIXED, e->object[OBJECT_BORDER], offset);
+
+	return at < 0 ? (int)at : at == (int64_t)addr ? 0 : -EINVAL;
+}
+
+static void clear(struct engine *e)
+{
+	if (e->map)
+		vmmap_destroy(e->map);
+	e->map = NULL;
+	for (int i = OBJECT_A; i < OBJECT_FILES; i++) {
+		if (e->object[i])
+			vmmap_object_put(e->object[i]);
+		e->object[i] = NULL;
+	}
+}
+
+int engine_reset(struct engine *e)
+{
+	static const char *const name[OBJECT_FILES] = { "", "A", "B", "border" };
+	int err = 0;
+
+	clear(e);
+	for (int i = OBJECT_A; i < OBJECT_FILES && !err; i++)
+		err = vmmap_object_create(&e->object[i], e->physmem, name[i], OBJECT_PAGES * PAGE);
+	if (!err)
+		err = vmmap_create(&e->map, &e->config);
+	if (!err)
+		err = border(e, e->lo - PAGE, 0);
+	if (!err)
+		err = border(e, e->hi, 2 * PAGE);
+	return err;
+}
+
+int engine_open(struct engine *e, const char *policy, enum vmmap_placement placement, uint64_t lo, uint64_t hi)
+{
+	struct physmem_config memory = PHYSMEM_CONFIG;
+	int err;
+
+	memset(e, 0, sizeof(*e));
+	memory.bytes = 1;
+	memory.pages = 32768;
+	e->config = (struct vmmap_config)VMMAP_CONFIG;
+	e->config.policy = policy;
+	e->config.placement = placement;
+	e->config.lo = lo - PAGE;
+	e->config.hi = hi + PAGE;
+	e->config.mmap_base = placement == VMMAP_TOPDOWN ? hi + PAGE : 0;
+	e->config.brk_start = lo;
+	e->lo = lo;
+	e->hi = hi;
+	err = physmem_create(&e->physmem, &memory);
+	if (err)
+		return err;
+	e->config.physmem = e->physmem;
+	err = engine_reset(e);
+	if (err)
+		engine_close(e);
+	return err;
+}
+
+void engine_close(struct engine *e)
+{
+	clear(e);
+	if (e->physmem)
+		physmem_destroy(e->physmem);
+	e->physmem = NULL;
+}
+
+static int64_t touch(struct engine *e, const struct op *op)
+{
+	struct vmmap_fault_info info = { 0 };
+	bool write = op->call == OP_WRITE;
+	uint64_t value = op->value;
+	ssize_t n = write ? vmmap_write(e->map, op->addr, &value, sizeof(value)) : vmmap_read(e->map, op->addr, &value, sizeof(value));
+	int err;
+
+	if (n == (ssize_t)sizeof(value))
+		return write ? 0 : (int64_t)value;
+	if (n != -EFAULT)
+		return n < 0 ? n : -EIO;
+	err = vmmap_fault(e->map, op->addr, write ? PROT_WRITE : PROT_READ, &info);
+	return err == -EFAULT ? OP_FAULT((int)info.code) : err ? err : -EIO;
+}
+
+int64_t engine_run(struct engine *e, const struct op *op)
+{
+	switch (op->call) {
+	case OP_MMAP:
+		return vmmap_mmap(e->map, op->addr, op->len, op->prot, op->flags, e->object[op->object], op->offset);
+	case OP_MUNMAP:
+		return vmmap_munmap(e->map, op->addr, op->len);
+	case OP_MPROTECT:
+		return vmmap_mprotect(e->map, op->addr, op->len, op->prot);
+	case OP_MREMAP:
+		return vmmap_mremap(e->map, op->addr, op->len, op->new_len, op->flags, op->new_addr);
+	case OP_MADVISE:
+		return vmmap_madvise(e->map, op->addr, op->len, op->advice);
+	case OP_BRK:
+		return vmmap_brk(e->map, op->addr);
+	default:
+		return touch(e, op);
+	}
+}
+
+struct sink { struct row *rows; unsigned n, room; };
+
+static int collect(const struct vmmap_vma *vma, void *arg)
+{
+	struct sink *s = arg;
+
+	if (s->n < s->room)
+		s->rows[s->n] = (struct row){
+			.start = vma->start, .end = vma->end, .offset = vma->object ? vma->offset : 0, .object = vma->object,
+			.prot = (uint8_t)vma->prot, .shared = !!(vma->flags & MAP_SHARED),
+			.noreserve = !!(vma->flags & MAP_NORESERVE), .advice = (uint16_t)vma->advice,
+		};
+	s->n++;
+	return 0;
+}
+
+unsigned engine_list(struct engine *e, struct row *rows, unsigned room)
+{
+	struct sink s = { rows, 0, room };
+
+	vmmap_walk(e->map, e->lo, e->hi, collect, &s);
+	return s.n;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* engine.h - the engine as a party: a map over the same region, with the same borders, TOPDOWN unless told. */
+#ifndef STRESS_ORACLE_ENGINE_H
+#define STRESS_ORACLE_ENGINE_H
+
+#include <vmmap/vmmap.h>
+#include "stress/oracle/op.h"
+
+struct engine {
+	struct vmmap *map;
+	struct physmem *physmem;
+	struct vmmap_object *object[OBJECT_FILES];
+	struct vmmap_config config;
+	uint64_t lo, hi;
+};
+
+/* -errno of vmmap_create and friends. Frames have real bytes. */
+int  engine_open(struct engine *e, const char *policy, enum vmmap_placement placement, uint64_t lo, uint64_t hi);
+void engine_close(struct engine *e);
+int  engine_reset(struct engine *e);             /* a fresh map, fresh objects                                     */
+int64_t engine_run(struct engine *e, const struct op *op);
+unsigned engine_list(struct engine *e, struct row *rows, unsigned room);         /* number of VMAs                 */
+
+#endif

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+/* gen.c - see gen.h. One function per call; ranges come from pick_vma (inside or around a VMA) or pick_any. */
+#include "stress/oracle/gen.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <vmmap/vmmap.h>
+#include "stress/oracle/kernel.h"
+
+#define BRK_PAGES 96u                            /* other calls seldom go there, so that the break can move         */
+
+static const uint8_t weight[KIND_COUNT] = {
+	[KIND_MMAP_ANY] = 9, [KIND_MMAP_HINT] = 5, [KIND_MMAP_FIXED] = 14, [KIND_MMAP_NOREPLACE] = 5, [KIND_MUNMAP] = 13,
+	[KIND_MPROTECT] = 16, [KIND_MREMAP_SHRINK] = 3, [KIND_MREMAP_GROW] = 5, [KIND_MREMAP_MOVE] = 5,
+	[KIND_MREMAP_DONTUNMAP] = 3, [KIND_MADVISE_FLAG] = 10, [KIND_MADVISE_DONTNEED] = 3, [KIND_MADVISE_FREE] = 3,
+	[KIND_MADVISE_WILLNEED] = 3, [KIND_MADVISE_POPULATE] = 3, [KIND_BRK] = 4, [KIND_READ] = 6, [KIND_WRITE] = 6,
+};
+
+static uint64_t below(struct gen *g, uint64_t n) { return prng_below(&g->rng, n); }
+static bool one_in(struct gen *g, uint64_t n) { return !below(g, n); }
+
+struct range { uint64_t lo, hi; };               /* page indexes                                                   */
+
+static struct range clamp(const struct gen *g, uint64_t lo, uint64_t pages)
+{
+	return (struct range){ lo, lo + pages < g->m->pages ? lo + pages : g->m->pages };
+}
+
+static uint64_t pick_page(struct gen *g)
+{
+	return one_in(g, 12) ? below(g, g->m->pages) : BRK_PAGES + below(g, g->m->pages - BRK_PAGES);
+}
+
+static struct range pick_any(struct gen *g, uint64_t most)
+{
+	return clamp(g, pick_page(g), 1 + below(g, most));
+}
+
+/* The extent of some VMA; false: nothing is mapped. */
+static bool pick_whole(struct gen *g, struct range *r)
+{
+	uint64_t i = pick_page(g), n = g->m->pages;
+
+	for (uint64_t tries = 0; tries < n; tries++, i = i + 1 == n ? 0 : i + 1) {
+		if (g->m->page[i].mapped) {
+			model_vma(g->m, i, &r->lo, &r->hi);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A range that meets a VMA: whole, head, tail, middle, or across its end. */
+static struct range pick_vma(struct gen *g)
+{
+	struct range r;
+	uint64_t n, a, b;
+
+	if (!pick_whole(g, &r))
+		return pick_any(g, 32);
+	n = r.hi - r.lo;
+	a = r.lo + below(g, n);
+	b = a + 1 + below(g, r.hi - a < 48 ? r.hi - a : 48);
+	switch (below(g, 12)) {
+	case 0: case 1: case 2: return r;
+	case 3: case 4: return (struct range){ r.lo, b };
+	case 5: case 6: return (struct range){ a, r.hi };
+	case 7: return clamp(g, a, 1 + below(g, 64));
+	default: return (struct range){ a, b };
+	}
+}
+
+static struct range pick(struct gen *g)
+{
+	if (below(g, 10) < 9) {
+		g->aimed += g->m->used > 0;
+		return pick_vma(g);
+	}
+	return pick_any(g, 32);
+}
+
+static uint64_t at(const struct gen *g, uint64_t page) { return g->m->lo + page * PAGE; }
+
+static void set_range(const struct gen *g, struct op *op, struct range r)
+{
+	op->addr = at(g, r.lo);
+	op->len = (r.hi - r.lo) * PAGE;
+}
+
+static int pick_prot(struct gen *g)
+{
+	static const uint8_t prots[] = {
+		PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE, PROT_READ, PROT_READ, PROT_NONE,
+		PROT_READ | PROT_EXEC, PROT_READ | PROT_WRITE | PROT_EXEC,
+	};
+
+	return prots[below(g, one_in(g, 4) ? 8 : 6)];
+}
+
+static void gen_mmap(struct gen *g, struct op *op)
+{
+	unsigned kind = (unsigned)below(g, 10);
+	struct range r = one_in(g, 2) ? pick_any(g, 40) : pick(g);
+
+	set_range(g, op, r);
+	if (op->kind == KIND_MMAP_ANY && one_in(g, 40))
+		op->len = 512 * PAGE;            /* placed for huge pages                                          */
+	if (op->len > 64 * PAGE && op->kind != KIND_MMAP_ANY)
+		op->len = 64 * PAGE;
+	if (one_in(g, 16))
+		op->len -= 1 + below(g, PAGE - 1);       /* rounded up                                             */
+	op->prot = pick_prot(g);
+	op->flags = kind < 6 || kind == 9 ? MAP_PRIVATE : MAP_SHARED;
+	if (kind >= 7) {
+		op->object = kind == 7 || one_in(g, 2) ? OBJECT_A : OBJECT_B;
+		op->offset = (r.lo + (one_in(g, 4) ? below(g, 400) : 0)) % (OBJECT_PAGES + 64) * PAGE;
+	} else {
+		op->flags |= MAP_ANONYMOUS;
+	}
+	if (below(g, 100) < g->noreserve)
+		op->flags |= MAP_NORESERVE;
+	if ((op->flags & MAP_SHARED || g->private_writes) && one_in(g, 6))
+		op->flags |= MAP_POPULATE;
+	if (op->kind == KIND_MMAP_ANY)
+		op->addr = 0;
+	else if (op->kind == KIND_MMAP_HINT && one_in(g, 4))
+		op->addr += below(g, PAGE);              /* a hint is rounded down                                 */
+	else if (op->kind == KIND_MMAP_FIXED)
+		op->flags |= MAP_FIXED;
+	else if (op->kind == KIND_MMAP_NOREPLACE)
+		op->flags |= MAP_FIXED_NOREPLACE;
+	if (op->kind == KIND_MMAP_FIXED)
+		return;
+	/* aimed calls that must find room: try a few places */
+	for (int i = 0; i < 4 && op->addr && one_in(g, 2) == 0; i++) {
+		uint64_t page = pick_page(g), n = (op->len + PAGE - 1) / PAGE, k = 0;
+
+		while (k < n && page + k < g->m->pages && !g->m->page[page + k].mapped)
+			k++;
+		if (k == n) {
+			op->addr = at(g, page);
+			break;
+		}
+	}
+}
+
+static void gen_mremap(struct gen *g, struct op *op)
+{
+	struct range r = pick(g), to;
+	uint64_t n;
+
+	if (op->kind == KIND_MREMAP_GROW) {      /* up to the VMA's end, or it cannot grow in place                */
+		struct range whole;
+
+		if (pick_whole(g, &whole))
+			r = (struct range){ whole.lo + below(g, whole.hi - whole.lo), whole.hi - (one_in(g, 8) ? 1 : 0) };
+		if (r.hi <= r.lo)
+			r.hi = r.lo + 1;
+	}
+	n = r.hi - r.lo;
+	set_range(g, op, r);
+	op->new_len = op->len;
+	op->flags = MREMAP_MAYMOVE;
+	to = clamp(g, pick_page(g), n);
+	switch (op->kind) {
+	case KIND_MREMAP_SHRINK:
+		op->new_len = (1 + below(g, n)) * PAGE;
+		op->flags = one_in(g, 2) ? MREMAP_MAYMOVE : 0;
+		if (one_in(g, 6))
+			op->flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+		break;
+	case KIND_MREMAP_GROW:
+		op->new_len += (1 + below(g, 16)) * PAGE;
+		op->flags = one_in(g, 4) ? 0 : MREMAP_MAYMOVE;
+		break;
+	case KIND_MREMAP_MOVE:
+		op->flags |= MREMAP_FIXED;
+		if (one_in(g, 5))
+			op->new_len += below(g, 8) * PAGE;
+		break;
+	default:
+		op->flags |= MREMAP_DONTUNMAP | (one_in(g, 2) ? MREMAP_FIXED : 0);
+		break;
+	}
+	if ((op->flags & MREMAP_FIXED) || (op->kind == KIND_MREMAP_DONTUNMAP && one_in(g, 2))) {
+		op->new_addr = at(g, to.lo);
+		if (to.lo + op->new_len / PAGE > g->m->pages)
+			op->new_addr = at(g, g->m->pages) - op->new_len;
+	}
+}
+
+static void gen_madvise(struct gen *g, struct op *op)
+{
+	static const uint8_t flags[] = {
+		MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_DONTFORK, MADV_DOFORK, MADV_DONTDUMP, MADV_DODUMP,
+		MADV_NOHUGEPAGE, MADV_HUGEPAGE, MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_MERGEABLE, MADV_UNMERGEABLE,
+	};
+
+	set_range(g, op, pick(g));
+	if (op->kind == KIND_MADVISE_FLAG) {
+		do {
+			op->advice = flags[below(g, sizeof(flags))];
+		} while (((g->lack & LACK_HUGEPAGE) && (op->advice == MADV_HUGEPAGE || op->advice == MADV_NOHUGEPAGE)) ||
+			 ((g->lack & LACK_MERGEABLE) && (op->advice == MADV_MERGEABLE || op->advice == MADV_UNMERGEABLE)));
+	} else if (op->kind == KIND_MADVISE_POPULATE) {
+		op->advice = one_in(g, 2) ? MADV_POPULATE_READ : MADV_POPULATE_WRITE;
+	} else {
+		op->advice = op->kind == KIND_MADVISE_DONTNEED ? MADV_DONTNEED :
+			     op->kind == KIND_MADVISE_FREE ? MADV_FREE : MADV_WILLNEED;
+	}
+}
+
+static void gen_brk(struct gen *g, struct op *op)
+{
+	uint64_t start = g->m->brk_start, now = g->m->brk;
+
+	op->addr = one_in(g, 2) ? now + below(g, 12 * PAGE) : start + below(g, now - start + 1);
+	if (one_in(g, 24))
+		op->addr = one_in(g, 2) ? 0 : start - PAGE;
+	if (op->addr > g->m->hi)
+		op->addr = g->m->hi;
+}
+
+static void gen_touch(struct gen *g, struct op *op)
+{
+	struct range r = pick_vma(g);
+
+	for (int i = 0; i < 6 && op->kind == KIND_WRITE; i++) {  /* prefer what may be written                     */
+		const struct model_page *p = &g->m->page[r.lo];
+
+		if (p->mapped && (p->prot & PROT_WRITE) && (p->shared || g->private_writes))
+			break;
+		r = pick_vma(g);
+	}
+	op->addr = at(g, r.lo);
+	op->call = op->kind == KIND_READ ? OP_READ : OP_WRITE;
+	op->value = 1 + (prng_next(&g->rng) >> 16);
+}
+
+/* Arguments that no call takes; the answer is an errno and nothing changes. */
+static void spoil(struct gen *g, struct op *op)
+{
+	switch (below(g, 4)) {
+	case 0:
+		if (op->call == OP_MMAP && !(op->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
+			op->offset = 123;
+		else if (op->call != OP_BRK)
+			op->addr += 1 + below(g, PAGE - 1);
+		break;
+	case 1:
+		if (op->call == OP_MREMAP)
+			op->new_len = 0;
+		else if (op->call != OP_BRK)
+			op->len = 0;
+		break;
+	case 2:
+		if (op->call == OP_MMAP)
+			op->flags &= ~3;
+		else if (op->call == OP_MPROTECT)
+			op->prot |= 0x100;
+		else if (op->call == OP_MREMAP)
+			op->flags = MREMAP_FIXED;
+		else if (op->call == OP_MADVISE)
+			op->advice = 77;
+		break;
+	default:
+		if (op->call == OP_MREMAP)
+			op->flags |= 64;
+		else if (op->call == OP_MMAP && op->object)
+			op->offset = UINT64_C(0x7ffffffffffff000);
+		else if (op->call != OP_BRK)
+			op->len = UINT64_MAX - below(g, 2 * PAGE);
+		break;
+	}
+}
+
+/* Would it touch private memory, or have an effect that this kernel does not have? */
+static bool allowed(const struct gen *g, const struct op *op)
+{
+	const struct model *m = g->m;
+	uint64_t i = (op->addr - m->lo) / PAGE, n = op->len / PAGE;
+	bool write = op->call == OP_WRITE || (op->call == OP_MADVISE && op->advice == MADV_POPULATE_WRITE);
+
+	if (op->call == OP_READ || op->call == OP_WRITE)
+		n = 1;
+	else if (op->call != OP_MADVISE && op->call != OP_MREMAP)
+		return true;
+	for (uint64_t k = i; k < i + n && k < m->pages; k++) {
+		const struct model_page *p = &m->page[k];
+
+		if (!p->mapped)
+			continue;
+		if (op->call == OP_MREMAP) {
+			if ((g->lack & LACK_MANY_MOVE) && k > i && !m->joined[k])
+				return false;
+			continue;
+		}
+		if (op->advice == MADV_WILLNEED && (g->lack & LACK_WILLNEED) && !p->object)
+			return false;
+		if (!g->private_writes && write && !p->shared && (p->prot & PROT_WRITE))
+			return false;
+		/* a read of a huge page's memory is a write to the anonymous group */
+		if (!g->private_writes && (p->advice & VMMAP_HUGEPAGE) && !p->shared &&
+		    (op->call == OP_READ || op->advice == MADV_POPULATE_READ))
+			return false;
+	}
+	return true;
+}
+
+static void gen_call(struct gen *g, struct op *op)
+{
+	switch (op->kind) {
+	case KIND_MMAP_ANY: case KIND_MMAP_HINT: case KIND_MMAP_FIXED: case KIND_MMAP_NOREPLACE:
+		op->call = OP_MMAP;
+		gen_mmap(g, op);
+		break;
+	case KIND_MUNMAP:
+		op->call = OP_MUNMAP;
+		set_range(g, op, one_in(g, 24) ? pick_any(g, g->m->pages / 3) : pick(g));
+		break;
+	case KIND_MPROTECT:
+		op->call = OP_MPROTECT;
+		op->prot = pick_prot(g);
+		set_range(g, op, pick(g));
+		if (op->addr > g->m->lo && one_in(g, 3))         /* as the page before: so it often merges         */
+			op->prot = g->m->page[(op->addr - g->m->lo) / PAGE - 1].prot;
+		break;
+	case KIND_MREMAP_SHRINK: case KIND_MREMAP_GROW: case KIND_MREMAP_MOVE: case KIND_MREMAP_DONTUNMAP:
+		op->call = OP_MREMAP;
+		gen_mremap(g, op);
+		break;
+	case KIND_BRK:
+		op->call = OP_BRK;
+		gen_brk(g, op);
+		break;
+	case KIND_READ: case KIND_WRITE:
+		gen_touch(g, op);
+		return;
+	default:
+		op->call = OP_MADVISE;
+		gen_madvise(g, op);
+		break;
+	}
+	if (one_in(g, 40))
+		spoil(g, op);
+}
+
+static bool lacking(const struct gen *g, unsigned kind)
+{
+	return (kind == KIND_BRK && (g->lack & LACK_BRK)) || (kind == KIND_MREMAP_DONTUNMAP && (g->lack & LACK_DONTUNMAP)) ||
+	       (kind == KIND_MADVISE_POPULATE && (g->lack & LACK_POPULATE));
+}
+
+static unsigned pick_kind(struct gen *g)
+{
+	unsigned total = 0, kind;
+	uint64_t dice;
+
+	for (kind = 0; kind < KIND_COUNT; kind++)
+		total += weight[kind];
+	dice = below(g, total);
+	for (kind = 0; dice >= weight[kind]; kind++)
+		dice -= weight[kind];
+	/* keep about half of the region mapped */
+	if ((kind == KIND_MMAP_ANY || kind == KIND_MMAP_HINT) && g->m->used > g->m->pages * 6 / 10 && one_in(g, 2))
+		kind = KIND_MUNMAP;
+	return kind;
+}
+
+void gen_next(struct gen *g, struct op *op)
+{
+	do {
+		*op = (struct op){ .kind = 0 };
+		do {
+			op->kind = (uint8_t)pick_kind(g);
+		} while (lacking(g, op->kind));
+		gen_call(g, op);
+		if (g->lack & LACK_NORESERVE)
+			op->flags &= op->call == OP_MMAP ? ~MAP_NORESERVE : ~0;
+	} while (!allowed(g, op));
+	g->calls += op->kind < KIND_CALLS;
+}

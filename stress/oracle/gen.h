@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gen.h - random programs. The generator looks at the model to aim: two thirds of the calls touch an existing VMA.
+ *
+ * What it produces stays inside the deterministic subset: no write touches private memory unless private_writes, no
+ * call names an address outside the region, prots are none, r, rw, rx, rwx.
+ */
+#ifndef STRESS_ORACLE_GEN_H
+#define STRESS_ORACLE_GEN_H
+
+#include "base/prng.h"
+#include "stress/oracle/model.h"
+
+struct gen {
+	struct prng rng;
+	const struct model *m;
+	unsigned lack;                           /* LACK_*: not to be used                                         */
+	unsigned noreserve;                      /* percent of the mappings                                        */
+	bool private_writes;
+	uint64_t aimed, calls;                   /* calls that touch an existing VMA; calls                        */
+};
+
+void gen_next(struct gen *g, struct op *op);
+
+#endif

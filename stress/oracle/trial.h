@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * trial.h - a program run by the model and by one party beside it, compared after each call; and the shrinker.
+ *
+ * Every party is compared with the model, never with another party directly: where two parties differ, one of them
+ * differs from the model, and the model tells which.
+ */
+#ifndef STRESS_ORACLE_TRIAL_H
+#define STRESS_ORACLE_TRIAL_H
+
+#include "stress/oracle/model.h"
+
+struct party {
+	const char *name;
+	void *self;
+	int (*reset)(void *self);
+	int (*run)(void *self, const struct op *op, int64_t *result);            /* -errno: the party is gone      */
+	int (*list)(void *self, struct row *rows, unsigned room);                /* number of VMAs, or -errno      */
+	bool deep;                               /* its lists know advices and NORESERVE                           */
+	bool follow;                             /* its placement is its own business (arenas)                     */
+};
+
+/* Which party's object is which of the model's: a bijection that holds for the whole program. */
+struct pairing { uint64_t *number; uint32_t room; };
+
+/* True when rows are what the model expects; else why[160] says the first difference. */
+bool trial_same(const struct model *m, const struct row *want, unsigned wants, const struct row *have, unsigned haves,
+		bool deep, struct pairing *pairing, char *why);
+void pairing_clear(struct pairing *pairing);
+
+struct trial {
+	struct model model;
+	struct party party;
+	struct pairing pairing;
+	struct row *want, *have;
+	unsigned room;
+	uint64_t budget;                         /* calls that the shrinker may still spend                        */
+	int64_t wanted, got;                     /* of the op that failed                                          */
+	char why[160];
+};
+
+int  trial_open(struct trial *t, const struct party *party, uint64_t lo, uint64_t hi);
+void trial_close(struct trial *t);
+void trial_reset(struct trial *t);
+/* Runs one op on both; lists are compared when list. False: they differ (wanted, got, why). */
+bool trial_step(struct trial *t, const struct op *op, bool list);
+/* From a reset: index of the first op after which they differ, comparing everything after each op; n: none. */
+unsigned trial_run(struct trial *t, const struct op *ops, unsigned n);
+/* Cuts ops down, in place, to a program that still differs at its last op; returns its length; 0: it never differs. */
+unsigned trial_shrink(struct trial *t, struct op *ops, unsigned n);
+/* Prints the program as C, with what model and party say where they differ. */
+void trial_print(struct trial *t, const struct op *ops, unsigned n, FILE *out);
+/* An op whose address is the party's choice, told to the model: true when result is a place that the model can take. */
+bool trial_places(const struct op *op);
+
+#endif

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs a program with --json - and checks that it prints one object with the fields that it promises.
+
+Usage: check_json.py KIND PROGRAM [ARG...]        KIND: a key of FIELDS
+
+A field's type is one of: int, float (int too), str, bool, list, dict, and opt (any of them, or null). Rows of a list
+are checked by ROWS. ok() has what must hold beside the form: counts that prove that something ran.
+"""
+import json
+import numbers
+import subprocess
+import sys
+
+RATIO = dict(workload=str, a=str, b=str, threads=int, pairs=int, dropped=int, median=float, lo=float, hi=float,
+             a_ops=int, b_ops=int)
+SCALING = {"workload": str, "policy": str, "from": int, "to": int, "median": float, "none_median": float, "lo": float,
+           "hi": float}
+ISOLATION = dict(policy=str, hold_ms=float, ops=int, blocked=int, p50_ns=float, p99_ns=float, p999_ns=float,
+                 max_ns=float, stopped=list)
+STRESS = dict(policy=str, profile=str, threads=int, seconds=float, seed=int, ops=int, violations=int, gp_waits=int,
+              max_overtakes=int)
+ORACLE = dict(policy=str, ops=int, seed=int, ok=int, splits=int, merges=int, calls=dict, divergences=int)
+REPLAY = dict(policy=str, calls=int, threads=int, mismatches=int, compared_share=float, final_maps_equal=None)
+FIELDS = {"ratio": RATIO, "scaling": SCALING, "isolation": ISOLATION, "lookup": dict(rows=list),
+          "metadata": dict(rows=list), "stress": STRESS, "oracle": ORACLE, "replay": REPLAY}
+ROWS = {
+    ("isolation", "stopped"): dict(place=str, ops=int, blocked=int),
+    ("lookup", "rows"): dict(vmas=int, dependent_ratio=float, independent_ratio=float, scaling2=float,
+                             array_scaling2=float, insert_erase_ratio=float),
+    ("metadata", "rows"): dict(vmas=int, bytes_per_vma=float, rss_per_vma=float),
+}
+
+
+def fits(value, kind):
+    if kind is None:
+        return True
+    if kind is int:
+        return isinstance(value, numbers.Real) and not isinstance(value, bool) and value == int(value)
+    if kind is float:
+        return isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def missing(what, fields, where):
+    for name, kind in fields.items():
+        if name not in what:
+            yield f"{where}: no field '{name}'"
+        elif not fits(what[name], kind):
+            yield f"{where}: '{name}' is {what[name]!r}, not of type {kind.__name__}"
+
+
+def ok(kind, what):
+    """What must be true of any good run."""
+    if kind == "ratio":
+        return what["a_ops"] > 0 and what["b_ops"] > 0 and what["lo"] <= what["median"] <= what["hi"]
+    if kind == "scaling":
+        return what["lo"] <= what["median"] <= what["hi"]
+    if kind == "isolation":
+        return what["ops"] > 0 and what["p50_ns"] <= what["p99_ns"] <= what["p999_ns"] <= what["max_ns"]
+    if kind == "stress":
+        return what["ops"] > 0 and what["violations"] == 0 and what["gp_waits"] == 0
+    if kind == "oracle":
+        return what["ops"] > 0 and 0 < what["ok"] <= what["ops"] and what["divergences"] == 0
+    if kind == "replay":
+        return what["calls"] > 0 and what["mismatches"] == 0 and what["final_maps_equal"] in (True, None)
+    return len(what["rows"]) > 0
+
+
+def main():
+    kind, command = sys.argv[1], sys.argv[2:] + ["--json", "-"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        print(f"exit {done.returncode}\n{done.stdout}")
+        return 1
+    try:
+        what = json.loads(done.stdout)
+    except ValueError as error:
+        print(f"not one JSON object: {error}\n{done.stdout[:2000]}")
+        return 1
+    found = list(missing(what, FIELDS[kind], kind))
+    for (of, name), fields in ROWS.items():
+        if of == kind and isinstance(what.get(name), list):
+            for number, row in enumerate(what[name]):
+                found += missing(row, fields, f"{kind}.{name}[{number}]")
+    if not found and not ok(kind, what):
+        found.append(f"{kind}: a field has a value that no good run gives")
+    print(json.dumps(what, indent=1) + "\n" + "\n".join(found))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_rcu.c - both kinds of grace period: what holds them up, what they set free, and when.
+ * mutant: rcu_poll_blind
+ * mutant: rcu_exit_keeps_items
+ * (rcu_no_membarrier is a memory-order mutant: the duel below notices it in most runs on an idle machine, not in all,
+ * so it is not in the list that must die.)
+ */
+#include "base/mem.h"
+#include "base/park.h"
+#include "base/rcu.h"
+#include "tests/unit/base/crew.h"
+
+/* ---- a reader who stays inside until told ---- */
+
+struct reader { atomic_u32 inside, leave, left; uint32_t nest; pthread_t thread; };
+
+static void *read_until_told(void *arg)
+{
+	struct reader *r = arg;
+	struct thread_slot *self = thread_self();
+
+	for (uint32_t i = 0; i < r->nest; i++)
+		rcu_enter(self);
+	atomic_store_release(&r->inside, 1);
+	for (uint32_t i = 0; i < r->nest; i++) {
+		while (atomic_load_acquire(&r->leave) <= i)
+			crew_sleep(MS / 10);
+		rcu_leave(self);
+		atomic_store_release(&r->left, i + 1);
+	}
+	while (atomic_load_acquire(&r->leave) <= r->nest)
+		crew_sleep(MS / 10);
+	return NULL;
+}
+
+static void reader_start(struct reader *r, uint32_t nest)
+{
+	memset(r, 0, sizeof(*r));
+	r->nest = nest;
+	r->thread = crew_start(read_until_told, r);
+	assert_true(crew_await(&r->inside, 1));
+}
+
+static void reader_end(struct reader *r)
+{
+	atomic_store_release(&r->leave, r->nest + 1);
+	crew_join(r->thread);
+}
+
+/* ---- polled ---- */
+
+static void poll_alone_is_done_at_once(void **state)
+{
+	uint64_t a = rcu_poll_start(), b = rcu_poll_start();
+
+	(void)state;
+	assert_true(a != 0 && b > a);
+	assert_true(rcu_poll_done(b));
+	assert_true(rcu_poll_done(a));
+}
+
+static void reader_inside_holds_poll(void **state)
+{
+	struct reader r;
+	uint64_t before = rcu_poll_start(), cookie;
+
+	(void)state;
+	reader_start(&r, 1);
+	assert_true(rcu_poll_done(before));
+	cookie = rcu_poll_start();
+	for (int i = 0; i < 20; i++) {
+		assert_false(rcu_poll_done(cookie));
+		crew_sleep(MS);
+	}
+	assert_true(rcu_poll_done(before));
+	atomic_store_release(&r.leave, 1);
+	assert_true(crew_await(&r.left, 1));
+	assert_true(rcu_poll_done(cookie));
+	reader_end(&r);
+}
+
+static void nested_reader_holds_poll_until_its_last_leave(void **state)
+{
+	struct reader r;
+	uint64_t cookie;
+
+	(void)state;
+	reader_start(&r, 3);
+	cookie = rcu_poll_start();
+	for (uint32_t i = 1; i < 3; i++) {
+		atomic_store_release(&r.leave, i);
+		assert_true(crew_await(&r.left, i));
+		assert_false(rcu_poll_done(cookie));
+	}
+	atomic_store_release(&r.leave, 3);
+	assert_true(crew_await(&r.left, 3));
+	assert_true(rcu_poll_done(cookie));
+	reader_end(&r);
+}
+
+/* The age: only sections that began before the cookie count. */
+static void younger_reader_does_not_hold_poll(void **state)
+{
+	struct reader old, young;
+	uint64_t cookie;
+
+	(void)state;
+	reader_start(&old, 1);
+	cookie = rcu_poll_start();
+	reader_start(&young, 1);
+	assert_false(rcu_poll_done(cookie));
+	reader_end(&old);
+	assert_true(rcu_poll_done(cookie));
+	assert_false(rcu_poll_done(rcu_poll_start()));
+	reader_end(&young);
+}
+
+static void own_section_holds_own_poll(void **state)
+{
+	struct thread_slot *self = thread_self();
+	uint64_t cookie;
+
+	(void)state;
+	rcu_enter(self);
+	cookie = rcu_poll_start();
+	assert_true(rcu_inside(self));
+	assert_false(rcu_poll_done(cookie));
+	rcu_leave(self);
+	assert_false(rcu_inside(self));
+	assert_true(rcu_poll_done(cookie));
+}
+
+/* ---- retired ---- */
+
+struct thing { struct rcu_item item; uint64_t value; atomic_u32 *freed; };
+
+static void thing_free(struct rcu_item *item)
+{
+	struct thing *t = container_of(item, struct thing, item);
+
+	atomic_add_acqrel(t->freed, 1);
+	t->value = 0;
+	free(t);
+}
+
+static void retire_some(uint32_t n, atomic_u32 *freed)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct thing *t = calloc(1, sizeof(*t));
+
+		t->freed = freed;
+		rcu_retire(thread_self(), &t->item, thing_free);
+	}
+}
+
+static void drain_frees_all_that_was_retired(void **state)
+{
+	atomic_u32 freed = 0;
+	uint64_t waits = rcu_waits();
+
+	(void)state;
+	retire_some(1, &freed);
+	rcu_drain();
+	assert_int_equal(atomic_load_acquire(&freed), 1);
+	retire_some(1000, &freed);
+	rcu_drain();
+	assert_int_equal(atomic_load_acquire(&freed), 1001);
+	rcu_drain();
+	assert_int_equal(rcu_waits(), waits + 3);
+}
+
+static void full_batches_go_without_being_asked(void **state)
+{
+	atomic_u32 freed = 0;
+
+	(void)state;
+	retire_some(127, &freed);                /* at least one batch of 64, whatever was counted before */
+	assert_true(crew_await(&freed, 64));
+	retire_some(10, &freed);
+	rcu_retire_flush(thread_self());
+	assert_true(crew_await(&freed, 137));
+}
+
+struct drainer { atomic_u32 begun, done; };
+
+static void *drain(void *arg)
+{
+	struct drainer *d = arg;
+
+	atomic_store_release(&d->begun, 1);
+	rcu_drain();
+	atomic_store_release(&d->done, 1);
+	return NULL;
+}
+
+static void reader_inside_holds_drain_and_items(void **state)
+{
+	struct drainer d = { 0, 0 };
+	atomic_u32 freed = 0;
+	struct reader r;
+	pthread_t t;
+
+	(void)state;
+	reader_start(&r, 1);
+	retire_some(200, &freed);
+	t = crew_start(drain, &d);
+	assert_true(crew_await(&d.begun, 1));
+	crew_sleep(60 * MS);
+	assert_int_equal(atomic_load_acquire(&d.done), 0);
+	assert_int_equal(atomic_load_acquire(&freed), 0);
+	reader_end(&r);
+	crew_join(t);
+	assert_int_equal(atomic_load_acquire(&freed), 200);
+}
+
+/* More batches than a slot has heads for, while a reader keeps them all from landing. */
+static void backlog_needs_no_memory(void **state)
+{
+	atomic_u32 freed = 0;
+	struct reader r;
+
+	(void)state;
+	reader_start(&r, 1);
+	mem_fail_nth(1);
+	retire_some(64 * 20 + 3, &freed);
+	assert_false(mem_fail_fired());
+	mem_fail_nth(0);
+	reader_end(&r);
+	rcu_drain();
+	assert_int_equal(atomic_load_acquire(&freed), 64 * 20 + 3);
+}
+
+static void *retire_and_exit(void *arg)
+{
+	retire_some(5, arg);
+	return NULL;
+}
+
+static void *retire_much_and_exit(void *arg)
+{
+	retire_some(64 * 8 + 5, arg);
+	return NULL;
+}
+
+static void exit_hands_the_items_over(void **state)
+{
+	atomic_u32 freed = 0;
+	struct reader r;
+
+	(void)state;
+	crew_join(crew_start(retire_and_exit, &freed));
+	assert_true(crew_await(&freed, 5));
+	/* All heads of that slot are under way: the next that lands takes the rest. */
+	reader_start(&r, 1);
+	crew_join(crew_start(retire_much_and_exit, &freed));
+	reader_end(&r);
+	assert_true(crew_await(&freed, 5 + 64 * 8 + 5));
+}
+
+static void retire_inside_a_section(void **state)
+{
+	struct thread_slot *self = thread_self();
+	atomic_u32 freed = 0;
+
+	(void)state;
+	rcu_enter(self);
+	retire_some(127, &freed);
+	crew_sleep(50 * MS);
+	assert_int_equal(atomic_load_acquire(&freed), 0);
+	rcu_leave(self);
+	assert_true(crew_await(&freed, 64));
+	rcu_drain();
+	assert_int_equal(atomic_load_acquire(&freed), 127);
+}
+
+struct again { struct rcu_item item; atomic_u32 *rounds; };
+
+static void once_more(struct rcu_item *item)
+{
+	struct again *a = container_of(item, struct again, item);
+
+	if (atomic_add_acqrel(a->rounds, 1) < 3)
+		rcu_retire(thread_self(), item, once_more);
+}
+
+static void callbacks_may_retire(void **state)
+{
+	atomic_u32 rounds = 0;
+	struct again a = { .rounds = &rounds };
+
+	(void)state;
+	rcu_retire(thread_self(), &a.item, once_more);
+	for (int i = 0; i < 4; i++)
+		rcu_drain();
+	assert_int_equal(atomic_load_acquire(&rounds), 4);
+}
+
+static void synchronize_waits_for_a_reader(void **state)
+{
+	uint64_t waits = rcu_waits(), begin = clock_ns();
+	struct reader r;
+
+	(void)state;
+	reader_start(&r, 1);
+	atomic_store_release(&r.leave, 0);
+	crew_sleep(MS);
+	atomic_store_release(&r.leave, 2);
+	rcu_synchronize();
+	assert_int_equal(atomic_load_acquire(&r.left), 1);
+	assert_int_equal(rcu_waits(), waits + 1);
+	assert_true(clock_ns() - begin < 5000 * MS);
+	reader_end(&r);
+}
+
+/* ---- a tight duel: the window is the reader's store buffer ---- */
+
+enum { DUEL_MS = 500, DUEL_CELLS = 2 };
+struct cell { atomic_u32 alive; } PAIR_ALIGNED;
+struct duel { _Atomic(struct cell *) shown; atomic_u32 stop, bad; uint64_t seen; struct cell noise[8]; };
+
+static void *duel_read(void *arg)
+{
+	struct duel *d = arg;
+	struct thread_slot *self = thread_self();
+
+	while (atomic_load_relaxed(&d->stop) == 0) {
+		struct cell *c;
+
+		/* Stores leave a CPU in order: these wait for lines that the other thread has, and the own word
+		 * waits behind them. */
+		for (size_t i = 0; i < ARRAY_SIZE(d->noise); i++)
+			atomic_store_relaxed(&d->noise[i].alive, 1);
+		rcu_enter(self);
+		c = atomic_load_acquire(&d->shown);
+		for (int i = 0; i < 10; i++)
+			atomic_pause();
+		if (atomic_load_relaxed(&c->alive) == 0)
+			atomic_add_relaxed(&d->bad, 1);
+		rcu_leave(self);
+		d->seen++;
+	}
+	return NULL;
+}
+
+/* Shows one cell and kills the other as soon as the grace period says so; without a membarrier it would say so while
+ * the reader's own word is still in its store buffer. */
+static void a_reader_in_its_store_buffer_is_waited_for(void **state)
+{
+	static struct cell cell[DUEL_CELLS];
+	struct duel d = { .shown = &cell[0] };
+	/* A mutant gets more time: on a busy machine the two threads seldom run at the same moment. */
+	uint64_t end = clock_ns() + (getenv("VMMAP_MUTANT") ? 20 : 1) * DUEL_MS * MS, rounds = 0;
+	pthread_t t;
+
+	(void)state;
+	atomic_store_relaxed(&cell[0].alive, 1);
+	t = crew_start(duel_read, &d);
+	while (clock_ns() < end && atomic_load_relaxed(&d.bad) == 0) {
+		struct cell *next = &cell[++rounds % DUEL_CELLS], *old;
+		uint64_t cookie;
+
+		for (size_t i = 0; i < ARRAY_SIZE(d.noise); i++)
+			atomic_store_relaxed(&d.noise[i].alive, 2);
+		atomic_store_release(&next->alive, 1);
+		old = atomic_load_relaxed(&d.shown);
+		atomic_store_release(&d.shown, next);
+		cookie = rcu_poll_start();
+		while (!rcu_poll_done(cookie))
+			atomic_pause();
+		atomic_store_release(&old->alive, 0);
+	}
+	atomic_store_relaxed(&d.stop, 1);
+	crew_join(t);
+	assert_int_equal(atomic_load_relaxed(&d.bad), 0);
+	assert_true(d.seen > 100 && rounds > 100);
+}
+
+/* ---- everything at once ---- */
+
+enum { PLACES = 8, STRESS_MS = 400, ALIVE = 0x600d, POISON = 0xdead };
+struct node { struct rcu_item item; atomic_u32 *freed; uint64_t value; };
+struct stress {
+	_Atomic(struct node *) place[PLACES];
+	atomic_u32 stop, freed, made;
+	bool polled;
+};
+struct stress_reader { struct stress *s; uint64_t seen, bad; };
+
+static void *stress_read(void *arg)
+{
+	struct stress_reader *r = arg;
+	struct thread_slot *self = thread_self();
+
+	for (uint64_t i = 0; atomic_load_relaxed(&r->s->stop) == 0; i++) {
+		struct node *n;
+
+		rcu_enter(self);
+		n = atomic_load_acquire(&r->s->place[i % PLACES]);
+		if (n != NULL) {
+			r->seen++;
+			for (int k = 0; k < 20; k++) {   /* plain reads, kept apart by the loads between them */
+				r->bad += n->value != ALIVE;
+				(void)atomic_load_acquire(&r->s->stop);
+			}
+		}
+		rcu_leave(self);
+	}
+	return NULL;
+}
+
+static void node_free(struct rcu_item *item)
+{
+	struct node *n = container_of(item, struct node, item);
+
+	n->value = POISON;
+	atomic_add_acqrel(n->freed, 1);
+	free(n);
+}
+
+static struct node *node_swap(struct stress *s, uint64_t i)
+{
+	struct node *n = malloc(sizeof(*n));
+
+	n->freed = &s->freed;
+	n->value = ALIVE;
+	return atomic_swap_acqrel(&s->place[i % PLACES], n);
+}
+
+static void *stress_retire(void *arg)
+{
+	struct stress *s = arg;
+	struct thread_slot *self = thread_self();
+
+	for (uint64_t i = 0; atomic_load_relaxed(&s->stop) == 0; i++) {
+		struct node *old = node_swap(s, i);
+
+		if (old == NULL)
+			continue;
+		atomic_add_acqrel(&s->made, 1);
+		rcu_retire(self, &old->item, node_free);
+		if (i % 512 == 0)
+			crew_sleep(MS / 10);
+	}
+	return NULL;
+}
+
+/* Frees with the polled grace period: batches of 16, at most one under way. */
+static void *stress_poll(void *arg)
+{
+	struct stress *s = arg;
+	struct node *batch[16];
+
+	for (uint64_t i = 0; atomic_load_relaxed(&s->stop) == 0; ) {
+		uint32_t n = 0;
+		uint64_t cookie;
+
+		while (n < ARRAY_SIZE(batch)) {
+			batch[n] = node_swap(s, i++);
+			n += batch[n] != NULL;
+		}
+		atomic_add_acqrel(&s->made, n);
+		cookie = rcu_poll_start();
+		while (!rcu_poll_done(cookie))
+			crew_sleep(MS / 100);
+		while (n > 0)
+			node_free(&batch[--n]->item);
+	}
+	return NULL;
+}
+
+static void *stress_churn(void *arg)
+{
+	struct stress *s = arg;
+
+	while (atomic_load_relaxed(&s->stop) == 0)
+		crew_join(crew_start(retire_and_exit, &s->freed)), atomic_add_acqrel(&s->made, 5);
+	return NULL;
+}
+
+static void nothing_is_freed_under_a_reader(void **state)
+{
+	static struct stress s;
+	struct stress_reader reader[2] = { { .s = &s }, { .s = &s } };
+	pthread_t t[5];
+
+	(void)state;
+	t[0] = crew_start(stress_read, &reader[0]);
+	t[1] = crew_start(stress_read, &reader[1]);
+	t[2] = crew_start(stress_retire, &s);
+	t[3] = crew_start(stress_poll, &s);
+	t[4] = crew_start(stress_churn, &s);
+	crew_sleep(STRESS_MS * MS / 2);
+	rcu_drain();                                             /* beside everything else */
+	crew_sleep(STRESS_MS * MS / 2);
+	atomic_store_relaxed(&s.stop, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++)
+		crew_join(t[i]);
+	rcu_drain();
+	for (int i = 0; i < PLACES; i++)
+		free(atomic_load_acquire(&s.place[i]));
+	assert_int_equal(reader[0].bad + reader[1].bad, 0);
+	assert_true(reader[0].seen > 1000 && reader[1].seen > 1000);
+	assert_true(atomic_load_acquire(&s.made) > 1000);
+	assert_int_equal(atomic_load_acquire(&s.freed), atomic_load_acquire(&s.made));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(poll_alone_is_done_at_once),
+		cmocka_unit_test(reader_inside_holds_poll),
+		cmocka_unit_test(nested_reader_holds_poll_until_its_last_leave),
+		cmocka_unit_test(younger_reader_does_not_hold_poll),
+		cmocka_unit_test(own_section_holds_own_poll),
+		cmocka_unit_test(drain_frees_all_that_was_retired),
+		cmocka_unit_test(full_batches_go_without_being_asked),
+		cmocka_unit_test(reader_inside_holds_drain_and_items),
+		cmocka_unit_test(backlog_needs_no_memory),
+		cmocka_unit_test(exit_hands_the_items_over),
+		cmocka_unit_test(retire_inside_a_section),
+		cmocka_unit_test(callbacks_may_retire),
+		cmocka_unit_test(synchronize_waits_for_a_reader),
+		cmocka_unit_test(a_reader_in_its_store_buffer_is_waited_for),
+		cmocka_unit_test(nothing_is_freed_under_a_reader),
+	};
+
+	crew_mutant();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: MIT */
+/* test_frame.c - the caches: warm order, defer and readers, bounds, the last frame, thread exit, many threads. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/park.h"
+#include "base/point.h"
+#include "base/prng.h"
+#include "vmmap/phys/frame.h"
+
+static struct physmem *make(uint64_t pages, int bytes)
+{
+	struct physmem_config config = PHYSMEM_CONFIG;
+	struct physmem *pm = NULL;
+
+	config.pages = pages;
+	config.bytes = bytes;
+	assert_int_equal(physmem_create(&pm, &config), 0);
+	return pm;
+}
+
+static struct physmem_usage usage(struct physmem *pm)
+{
+	struct physmem_usage u;
+
+	physmem_get_usage(pm, &u);
+	return u;
+}
+
+static void assert_clean(struct physmem *pm)
+{
+	assert_int_equal(physmem_audit(pm, stderr), 0);
+	assert_int_equal(usage(pm).owned, 0);
+}
+
+/* ---- one thread ---- */
+
+static void test_last_freed_is_first_allocated(void **state)
+{
+	struct physmem *pm = make(8192, 0);
+	struct thread_slot *self = thread_self();
+	uint64_t a = frame_alloc(pm, self), b = frame_alloc(pm, self);
+
+	(void)state;
+	frame_free(pm, self, a);
+	frame_free(pm, self, b);
+	assert_int_equal(frame_alloc(pm, self), b);
+	assert_int_equal(frame_alloc(pm, self), a);
+	frame_free(pm, self, a);
+	frame_free(pm, self, b);
+	assert_clean(pm);
+	physmem_destroy(pm);
+}
+
+static void test_lives_count_up(void **state)
+{
+	struct physmem *pm = make(8192, 0);
+	struct thread_slot *self = thread_self();
+	uint64_t a = frame_alloc(pm, self), before = pm->word[a] >> 34;
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		frame_free(pm, self, a);
+		assert_int_equal(frame_alloc(pm, self), a);
+	}
+	assert_int_equal(pm->word[a] >> 34, before + 5);
+	frame_free(pm, self, a);
+	physmem_destroy(pm);
+}
+
+/* A reader that found the frame keeps it away from everybody; after it left, it comes home. */
+static void test_reader_keeps_deferred_frames_away(void **state)
+{
+	struct physmem *pm = make(4096, 0);
+	struct thread_slot *self = thread_self();
+	uint64_t pfn[4096], got = 0, waits = rcu_waits();
+
+	(void)state;
+	for (int i = 0; i < 4096; i++)
+		assert_true((pfn[i] = frame_alloc(pm, self)) != PHYSMEM_NONE);
+	rcu_enter(self);
+	for (int i = 0; i < 4096; i++)
+		frame_defer(pm, self, pfn[i]);
+	assert_true(frame_alloc(pm, self) == PHYSMEM_NONE);              /* inside a section it does not wait */
+	assert_int_equal(usage(pm).deferred, 4096);
+	assert_int_equal(rcu_waits(), waits);
+	rcu_leave(self);
+	while (got < 4096 && frame_alloc(pm, self) != PHYSMEM_NONE)      /* outside it may */
+		got++;
+	assert_int_equal(got, 4096);
+	for (int i = 0; i < 4096; i++)
+		frame_free(pm, self, pfn[i]);
+	assert_clean(pm);
+	physmem_destroy(pm);
+}
+
+static void test_backlog_is_bounded(void **state)
+{
+	struct physmem *pm = make(1 << 16, 0);
+	struct thread_slot *self = thread_self();
+	uint64_t peak = 0, waits = rcu_waits(), used;
+
+	(void)state;
+	for (int round = 0; round < 20000; round++) {
+		uint64_t pfn[16];
+
+		for (int i = 0; i < 16; i++)
+			pfn[i] = frame_alloc(pm, self);
+		rcu_enter(self);
+		for (int i = 0; i < 16; i++)
+			frame_defer(pm, self, pfn[i]);
+		rcu_leave(self);
+		frame_tidy(pm, self);
+		if (usage(pm).deferred > peak)
+			peak = usage(pm).deferred;
+	}
+	assert_in_range(peak, 1, 2 * FRAME_DEFER_BATCH);
+	assert_int_equal(rcu_waits(), waits);
+	used = pm->frames - usage(pm).free;
+	assert_in_range(used, 1, 512);                                   /* the same frames go round, warm */
+	assert_clean(pm);
+	physmem_destroy(pm);
+}
+
+/* A long read section leaves a backlog on the late stack; later closes take it down again. */
+static void test_late_stack_shrinks(void **state)
+{
+	struct physmem *pm = make(1 << 16, 0);
+	struct thread_slot *self = thread_self();
+
+	(void)state;
+	rcu_enter(self);
+	for (int i = 0; i < 50000; i++)
+		frame_defer(pm, self, frame_alloc(pm, self));
+	rcu_leave(self);
+	assert_int_equal(usage(pm).deferred, 50000);
+	assert_true((uint32_t)pm->late_stack != 0);
+	for (int i = 0; i < 60 * 128; i++)
+		frame_defer(pm, self, frame_alloc(pm, self));
+	assert_in_range(usage(pm).deferred, 1, 256);
+	assert_clean(pm);
+	physmem_destroy(pm);
+}
+
+/* The threads that get no slot block for want of memory still free and defer. */
+static void test_free_without_memory(void **state)
+{
+	struct physmem *pm = make(8192, 0);
+	struct thread_slot *self = thread_self();
+	uint64_t pfn[3];
+
+	(void)state;
+	mem_fail_nth(1);
+	assert_true(frame_alloc(pm, self) == PHYSMEM_NONE);
+	for (int i = 0; i < 3; i++) {                            /* as if another thread had allocated them */
+		uint64_t fresh = atomic_add_relaxed(&pm->fresh, 1);
+
+		pm->word[fresh] = frame_word(0, FRAME_OWNED, 0);
+		pfn[i] = fresh;
+		pm->stray_taken++;
+	}
+	for (int i = 0; i < 3; i++) {
+		mem_fail_nth(1);
+		if (i)
+			frame_free(pm, self, pfn[i]);
+		else
+			frame_defer(pm, self, pfn[i]);
+		assert_true(mem_fail_fired());
+	}
+	assert_int_equal(usage(pm).deferred, 1);
+	assert_int_equal(usage(pm).free, 8191);
+	assert_clean(pm);
+	physmem_destroy(pm);
+}
+
+/* ---- slots that only allocate or only free, the last frame, exits ---- */
+
+static void *alloc_all(void *arg)
+{
+	struct physmem *pm = arg;
+	struct thread_slot *self = thread_self();
+	uint64_t *pfn = malloc(4096 * sizeof(*pfn)), n = 0;
+
+	while (n < 4096 && (pfn[n] = frame_alloc(pm, self)) != PHYSMEM_NONE)
+		n++;
+	for (uint64_t i = 0; i < n; i++)
+		frame_free(pm, self, pfn[i]);
+	free(pfn);
+	return (void *)(uintptr_t)n;
+}
+
+static uint64_t on_a_thread(void *(*fn)(void *), void *arg)
+{
+	pthread_t thread;
+	void *result = NULL;
+
+	assert_int_equal(pthread_create(&thread, NULL, fn, arg), 0);
+	pthread_join(thread, &result);
+	return (uint64_t)(uintptr_t)result;
+}
+
+static void test_exit_gives_everything_back(void **state)
+{
+	struct physmem *pm = make(4096, 0);
+
+	(void)state;
+	assert_int_equal(on_a_thread(alloc_all, pm), 4096);
+	assert_int_equal(usage(pm).free, 4096);
+	assert_clean(pm);
+	if (point_available()) {
+		assert_int_equal(point_mutant_select("frame_exit_keeps"), 0);
+		assert_int_equal(on_a_thread(alloc_all, pm), 4096);
+		point_reset();
+		assert_true(usage(pm).free < 4096);              /* what the mutant keeps */
+	}
+	physmem_destroy(pm);
+}
+
+static void *defer_all_then_exit(void *arg)
+{
+	struct physmem *pm = arg;
+	struct thread_slot *self = thread_self();
+
+	for (int i = 0; i < 1000; i++)
+		frame_defer(pm, self, frame_alloc(pm, self));
+	return NULL;
+}
+
+static void test_exit_with_deferred_frames(void **state)
+{
+	struct physmem *pm = make(1 << 14, 0);
+	struct thread_slot *self = thread_self();
+
+	(void)state;
+	rcu_enter(self);
+	on_a_thread(defer_all_then_exit, pm);
+	assert_int_equal(usage(pm).deferred, 1000);
+	assert_int_equal(usage(pm).cached, 0);
+	rcu_leave(self);
+	frame_settle(pm);
+	assert_int_equal(usage(pm).free, 1 << 14);
+	assert_clean(pm);
+	physmem_destroy(pm);
+}
+
+struct turn {
+	struct physmem *pm;
+	atomic_u32 at;
+	uint64_t pfn;
+};
+
+static void turn_wait(struct turn *t, uint32_t at)
+{
+	uint32_t now;
+
+	while ((now = atomic_load_acquire(&t->at)) != at)
+		(void)park_wait(&t->at, now, PARK_FOREVER);
+}
+
+static void turn_set(struct turn *t, uint32_t at)
+{
+	atomic_store_release(&t->at, at);
+	park_wake(&t->at, 8);
+}
+
+static void *hoard(void *arg)
+{
+	struct turn *t = arg;
+	struct thread_slot *self = thread_self();
+	uint64_t pfn[4096];
+	int n = 0;
+
+	while (n < 4096 && (pfn[n] = frame_alloc(t->pm, self)) != PHYSMEM_NONE)
+		n++;
+	while (n--)
+		frame_defer(t->pm, self, pfn[n]);
+	turn_set(t, 1);
+	turn_wait(t, 2);
+	return NULL;
+}
+
+/* A slot that sits on deferred frames does not starve the others: shelf and late stack are open to all. */
+static void test_idle_slot_does_not_starve_others(void **state)
+{
+	struct turn t = { .pm = make(4096, 0) };
+	struct thread_slot *self = thread_self();
+	uint64_t n = 0, pfn[4096];
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, hoard, &t), 0);
+	turn_wait(&t, 1);
+	while (n < 4096 && (pfn[n] = frame_alloc(t.pm, self)) != PHYSMEM_NONE)
+		n++;
+	assert_in_range(n, 4096 - FRAME_DEFER_BATCH - FRAME_BATCH, 4096);
+	turn_set(&t, 2);
+	pthread_join(thread, NULL);
+	while (n)
+		frame_free(t.pm, self, pfn[--n]);
+	assert_clean(t.pm);
+	physmem_destroy(t.pm);
+}
+
+/* ---- a frame deferred is not reused under a reader ---- */
+
+struct watch {
+	struct physmem *pm;
+	atomic_u64 published;            /* pfn, or PHYSMEM_NONE                                                   */
+	atomic_u32 stop;
+	uint64_t reads, changed;
+};
+
+static void *watch_frame(void *arg)
+{
+	struct watch *w = arg;
+	struct thread_slot *self = thread_self();
+
+	while (!atomic_load_relaxed(&w->stop)) {
+		uint64_t pfn, stamp, again;
+
+		rcu_enter(self);
+		pfn = atomic_load_acquire(&w->published);
+		if (pfn != PHYSMEM_NONE) {
+			frame_read(w->pm, pfn, 0, &stamp, 8);
+			for (int i = 0; i < 200; i++)
+				atomic_pause();
+			frame_read(w->pm, pfn, 0, &again, 8);
+			w->reads++;
+			w->changed += stamp != again;
+		}
+		rcu_leave(self);
+	}
+	return NULL;
+}
+
+/* Every frame that is allocated gets a new stamp, so a reader sees reuse as a change. */
+static uint64_t run_watch(int rounds, const char *mutant)
+{
+	struct watch w = { .pm = make(4096, 1), .published = PHYSMEM_NONE };
+	struct thread_slot *self = thread_self();
+	pthread_t thread;
+	uint64_t stamp = 1;
+
+	if (mutant)
+		assert_int_equal(point_mutant_select(mutant), 0);
+	assert_int_equal(pthread_create(&thread, NULL, watch_frame, &w), 0);
+	for (int i = 0; i < rounds; i++) {
+		uint64_t pfn = frame_alloc(w.pm, self), old;
+
+		stamp++;
+		frame_write(w.pm, pfn, 0, &stamp, 8);
+		old = atomic_swap_acqrel(&w.published, pfn);
+		if (old != PHYSMEM_NONE)
+			frame_defer(w.pm, self, old);
+	}
+	atomic_store_relaxed(&w.stop, 1);
+	pthread_join(thread, NULL);
+	point_reset();
+	frame_defer(w.pm, self, w.published);
+	frame_settle(w.pm);
+	if (!mutant)
+		assert_clean(w.pm);
+	physmem_destroy(w.pm);
+	return w.changed;
+}
+
+static void test_reader_against_reuse(void **state)
+{
+	uint64_t changed = 0;
+
+	(void)state;
+	assert_int_equal(run_watch(300000, NULL), 0);
+	if (!point_available())
+		skip();
+	for (int i = 0; i < 20 && !changed; i++)
+		changed = run_watch(300000, "frame_poll_early");
+	assert_true(changed > 0);
+}
+
+/* ---- many threads: no frame has two owners ---- */
+
+#define THREADS 4
+#define HOLDS   200
+
+struct churner {
+	struct physmem *pm;
+	atomic_u32 *owner;               /* per frame: thread + 1                                                  */
+	atomic_u64 *ring;                /* frames handed from one thread to the next                              */
+	unsigned number;
+	int rounds;
+	uint64_t twice, none;
+};
+
+static bool own(struct churner *c, uint64_t pfn)
+{
+	uint32_t nobody = 0;
+
+	return atomic_cas_acqrel(&c->owner[pfn], &nobody, c->number + 1);
+}
+
+static void release(struct churner *c, struct thread_slot *self, uint64_t pfn, uint64_t how)
+{
+	c->twice += atomic_load_relaxed(&c->owner[pfn]) == 0;
+	atomic_store_release(&c->owner[pfn], 0);
+	if (how & 1)
+		frame_free(c->pm, self, pfn);
+	else
+		frame_defer(c->pm, self, pfn);
+}
+
+static void *churn(void *arg)
+{
+	struct churner *c = arg;
+	struct thread_slot *self = thread_self();
+	struct prng rng = prng_seed(7, c->number);
+	uint64_t held[HOLDS], n = 0;
+
+	for (int i = 0; i < c->rounds; i++) {
+		uint64_t dice = prng_next(&rng), pfn;
+
+		if (n < HOLDS && (dice & 2)) {
+			pfn = frame_alloc(c->pm, self);
+			if (pfn == PHYSMEM_NONE) {
+				c->none++;
+				continue;
+			}
+			c->twice += !own(c, pfn);
+			held[n++] = pfn;
+		} else if (n) {
+			pfn = held[--n];
+			if ((dice & 0x70) == 0) {                /* hand it to whoever comes by */
+				pfn = atomic_swap_acqrel(&c->ring[(dice >> 8) % 64], pfn + 1);
+				if (!pfn--)
+					continue;
+			}
+			release(c, self, pfn, dice >> 2);
+		}
+	}
+	while (n) {
+		n--;
+		release(c, self, held[n], n);
+	}
+	return NULL;
+}
+
+static void run_churn(uint64_t pages, int rounds, uint32_t yield_one_in)
+{
+	struct physmem *pm = make(pages, 0);
+	atomic_u32 *owner = calloc(pages, sizeof(*owner));
+	atomic_u64 ring[64] = { 0 };
+	struct churner c[THREADS];
+	pthread_t thread[THREADS];
+	uint64_t twice = 0;
+
+	point_yield(yield_one_in, 1);
+	for (unsigned i = 0; i < THREADS; i++) {
+		c[i] = (struct churner){ pm, owner, ring, i, rounds, 0, 0 };
+		assert_int_equal(pthread_create(&thread[i], NULL, churn, &c[i]), 0);
+	}
+	for (unsigned i = 0; i < THREADS; i++) {
+		pthread_join(thread[i], NULL);
+		twice += c[i].twice;
+	}
+	point_yield(0, 0);
+	for (int i = 0; i < 64; i++)
+		if (ring[i])
+			frame_free(pm, thread_self(), ring[i] - 1);
+	assert_int_equal(twice, 0);
+	assert_clean(pm);
+	frame_settle(pm);
+	assert_int_equal(usage(pm).deferred, 0);
+	assert_clean(pm);
+	physmem_destroy(pm);
+	free(owner);
+}
+
+static void test_no_frame_has_two_owners(void **state)
+{
+	(void)state;
+	run_churn(1 << 16, 1000000, 0);
+	run_churn(1 << 16, 100000, 3);
+}
+
+/* Fewer frames than the threads want: refill from others, waits, failures. */
+static void test_no_frame_has_two_owners_when_short(void **state)
+{
+	(void)state;
+	run_churn(300, 100000, 0);
+	run_churn(300, 10000, 3);
+}
+
+struct pipe {
+	struct physmem *pm;
+	atomic_u64 cell[256];
+	int frames;
+	uint64_t failed;
+};
+
+static void *produce(void *arg)
+{
+	struct pipe *p = arg;
+	struct thread_slot *self = thread_self();
+
+	for (int i = 0; i < p->frames; i++) {
+		uint64_t pfn = frame_alloc(p->pm, self);
+		struct park_spin spin = PARK_SPIN;
+
+		while (pfn == PHYSMEM_NONE) {
+			p->failed++;
+			park_spin(&spin);
+			pfn = frame_alloc(p->pm, self);
+		}
+		while (atomic_load_acquire(&p->cell[i % 256]))
+			park_spin(&spin);
+		atomic_store_release(&p->cell[i % 256], pfn + 1);
+	}
+	return NULL;
+}
+
+/* One thread only allocates, the other only frees: through the depot the same frames go round. */
+static void test_producer_consumer(void **state)
+{
+	struct pipe p = { .pm = make(1 << 16, 0), .frames = 200000 };
+	struct thread_slot *self = thread_self();
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, produce, &p), 0);
+	for (int i = 0; i < p.frames; i++) {
+		struct park_spin spin = PARK_SPIN;
+		uint64_t pfn;
+
+		while (!(pfn = atomic_load_acquire(&p.cell[i % 256])))
+			park_spin(&spin);
+		atomic_store_release(&p.cell[i % 256], 0);
+		if (i & 1)
+			frame_free(p.pm, self, pfn - 1);
+		else
+			frame_defer(p.pm, self, pfn - 1);
+	}
+	pthread_join(thread, NULL);
+	assert_int_equal(p.failed, 0);
+	assert_in_range(p.pm->fresh & UINT32_MAX, 1, 2048);              /* of 65,536: nothing piles up with the freer */
+	assert_clean(p.pm);
+	physmem_destroy(p.pm);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_free_without_memory),              /* first: this thread has no block yet */
+		cmocka_unit_test(test_last_freed_is_first_allocated),
+		cmocka_unit_test(test_lives_count_up),
+		cmocka_unit_test(test_reader_keeps_deferred_frames_away),
+		cmocka_unit_test(test_backlog_is_bounded),
+		cmocka_unit_test(test_late_stack_shrinks),
+		cmocka_unit_test(test_exit_gives_everything_back),
+		cmocka_unit_test(test_exit_with_deferred_frames),
+		cmocka_unit_test(test_idle_slot_does_not_starve_others),
+		cmocka_unit_test(test_reader_against_reuse),
+		cmocka_unit_test(test_no_frame_has_two_owners),
+		cmocka_unit_test(test_no_frame_has_two_owners_when_short),
+		cmocka_unit_test(test_producer_consumer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

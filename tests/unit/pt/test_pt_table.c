@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/* test_pt_table.c - unlinking and freeing tables: spans, late installs below, readers, caches, want of memory. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "base/mem.h"
+#include "base/point.h"
+#include "vmmap/pt/pt_table.h"
+
+#define KIB4 UINT64_C(0x1000)
+#define MIB2 UINT64_C(0x200000)
+#define GIB  UINT64_C(0x40000000)
+
+static struct pt pt;
+static struct thread_slot *self;
+static uint64_t bytes_before;
+
+static int setup(void **state)
+{
+	(void)state;
+	self = thread_self();
+	bytes_before = mem_bytes(MEM_TABLE);
+	return pt_init(&pt);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	pt_fini(&pt);
+	return mem_bytes(MEM_TABLE) == bytes_before ? 0 : -1;
+}
+
+static atomic_u64 *make(uint64_t addr)
+{
+	atomic_u64 *word;
+
+	rcu_enter(self);
+	word = pt_make(&pt, self, addr);
+	rcu_leave(self);
+	assert_non_null(word);
+	return word;
+}
+
+static bool there(uint64_t addr)
+{
+	bool found;
+
+	rcu_enter(self);
+	found = pt_find(&pt, addr) != NULL;
+	rcu_leave(self);
+	return found;
+}
+
+static uint64_t unlink_tables(uint64_t lo, uint64_t hi)
+{
+	uint64_t n;
+
+	rcu_enter(self);
+	n = pt_free_tables(&pt, self, (struct lock_range){ lo, hi });
+	rcu_leave(self);
+	return n;
+}
+
+static struct pt_stats stats(void)
+{
+	struct pt_stats s;
+
+	pt_get_stats(&pt, &s);
+	return s;
+}
+
+static void test_only_whole_spans_go(void **state)
+{
+	(void)state;
+	for (uint64_t i = 0; i < 5; i++)
+		make(i * MIB2);
+	assert_int_equal(stats().tables, 3 + 5);
+	assert_int_equal(stats().empty_tables, 5);
+	assert_int_equal(unlink_tables(KIB4, 2 * MIB2 - KIB4), 0);
+	assert_int_equal(unlink_tables(0, MIB2 - KIB4), 0);
+	assert_int_equal(unlink_tables(KIB4, 2 * MIB2), 1);
+	assert_true(there(0));
+	assert_false(there(MIB2));
+	assert_true(there(2 * MIB2));
+	assert_int_equal(unlink_tables(2 * MIB2, 4 * MIB2 + KIB4), 2);
+	assert_true(there(4 * MIB2));
+	assert_int_equal(stats().tables, 3 + 2);
+	make(MIB2);
+	assert_true(there(MIB2));
+}
+
+static void test_upper_tables_go_as_one(void **state)
+{
+	(void)state;
+	for (uint64_t i = 0; i < 4; i++)
+		make(i * GIB + i * MIB2);
+	make(600 * GIB);
+	assert_int_equal(stats().tables, 1 + 2 + 5 + 5);
+	assert_int_equal(unlink_tables(GIB, 3 * GIB), 4);        /* two of 1 GiB with one of 2 MiB each */
+	assert_int_equal(unlink_tables(0, 512 * GIB), 1 + 4);
+	assert_true(there(600 * GIB));
+	assert_int_equal(unlink_tables(0, ADDRESS_END), 3);
+	assert_int_equal(stats().tables, 1);
+	assert_int_equal(stats().empty_tables, 0);
+}
+
+/* A fault that found an upper table before it was unlinked hangs a new one below it: both are freed. */
+static void test_late_install_below_is_freed(void **state)
+{
+	struct pt_table *upper, *late;
+	uint64_t none = 0;
+
+	(void)state;
+	make(GIB);
+	rcu_enter(self);
+	upper = pt_below(&pt_below(&pt.root->word[0])->word[1]);
+	assert_int_equal(upper->level, 1);
+	assert_int_equal(pt_free_tables(&pt, self, (struct lock_range){ GIB, 2 * GIB }), 2);
+	late = pt_table_take(&pt, self);
+	late->level = 0;
+	assert_true(atomic_cas_seqcst(&upper->word[77], &none, (uint64_t)(uintptr_t)late));
+	assert_true(pt_lock(&late->word[5], 0));                 /* ... and undoes at its re-check */
+	pt_store(&late->word[5], 0);
+	assert_null(pt_find(&pt, GIB + 77 * MIB2));
+	rcu_leave(self);
+	rcu_drain();
+	assert_int_equal(mem_bytes(MEM_TABLE) - bytes_before, stats().bytes);
+}
+
+/* pt_fini waits for what is still with RCU, without help. */
+static void test_fini_while_tables_are_with_rcu(void **state)
+{
+	(void)state;
+	for (uint64_t i = 0; i < 100; i++)
+		make(i * MIB2);
+	assert_int_equal(unlink_tables(0, 100 * MIB2), 100);
+}
+
+static void test_tables_come_back_to_their_slot(void **state)
+{
+	uint64_t bytes;
+
+	(void)state;
+	for (uint64_t i = 0; i < 4; i++)
+		make(i * MIB2);
+	assert_int_equal(unlink_tables(0, 4 * MIB2), 4);
+	rcu_drain();
+	assert_int_equal(pt_table_cached(&pt), 4);
+	bytes = mem_bytes(MEM_TABLE);
+	for (uint64_t i = 0; i < 4; i++)
+		make(GIB + i * MIB2);                            /* one table of 1 GiB more */
+	assert_int_equal(mem_bytes(MEM_TABLE) - bytes, sizeof(struct pt_table));
+	for (uint64_t i = 0; i < PT_SLOT_KEEPS + 100; i++)
+		make(2 * GIB + i * MIB2);
+	unlink_tables(0, 512 * GIB);
+	rcu_drain();
+	assert_int_equal(pt_table_cached(&pt), PT_SLOT_KEEPS);   /* the rest went to the allocator */
+	assert_int_equal(mem_bytes(MEM_TABLE) - bytes_before, stats().bytes);
+}
+
+static void test_no_memory(void **state)
+{
+	(void)state;
+	rcu_enter(self);
+	mem_fail_nth(1);
+	assert_non_null(pt_make(&pt, self, 0));                  /* no block for the slot: straight from the allocator */
+	assert_true(mem_fail_fired());
+	for (uint64_t nth = 1; nth <= 3; nth++) {                /* each table of a new path */
+		mem_fail_nth(nth);
+		assert_null(pt_make(&pt, self, nth * 512 * GIB));
+		assert_true(mem_fail_fired());
+		assert_non_null(pt_make(&pt, self, nth * 512 * GIB));
+	}
+	rcu_leave(self);
+	assert_int_equal(pt_audit(&pt, stderr), 0);
+	for (uint64_t nth = 1;; nth++) {
+		struct pt other;
+
+		mem_fail_nth(nth);
+		if (pt_init(&other) == 0) {
+			mem_fail_nth(0);
+			pt_fini(&other);
+			break;
+		}
+		assert_true(mem_fail_fired());
+	}
+}
+
+/* ---- readers ---- */
+
+struct unlinker {
+	uint64_t n;
+};
+
+static void *unlink_all(void *arg)
+{
+	struct unlinker *u = arg;
+	struct thread_slot *own = thread_self();
+
+	rcu_enter(own);
+	u->n = pt_free_tables(&pt, own, (struct lock_range){ 0, GIB });
+	rcu_leave(own);
+	rcu_retire_flush(own);
+	return NULL;
+}
+
+/* A reader keeps using the table that it found. Returns what the entry shows in the end. */
+static uint64_t entry_under_a_reader(const char *mutant)
+{
+	struct unlinker u = { 0 };
+	pthread_t thread;
+	atomic_u64 *word;
+	uint64_t seen = 0;
+
+	make(MIB2);
+	assert_int_equal(point_mutant_select(mutant), 0);
+	rcu_enter(self);
+	word = pt_find(&pt, MIB2 + 3 * KIB4);
+	assert_int_equal(pthread_create(&thread, NULL, unlink_all, &u), 0);
+	pthread_join(thread, NULL);
+	assert_true(u.n > 0);
+	assert_null(pt_find(&pt, MIB2 + 3 * KIB4));
+	seen = atomic_load_seqcst(word);
+	if (!seen) {                                             /* a late fault: locks, re-checks, undoes */
+		assert_true(pt_lock(word, 0));
+		pt_store(word, 0);
+	}
+	rcu_leave(self);
+	assert_int_equal(point_mutant_select(NULL), 0);
+	rcu_drain();
+	return seen;
+}
+
+static void test_reader_keeps_unlinked_table(void **state)
+{
+	(void)state;
+	assert_int_equal(entry_under_a_reader(NULL), 0);
+	if (!point_available())
+		skip();
+	assert_true(entry_under_a_reader("tables_freed_at_once") != 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_only_whole_spans_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_upper_tables_go_as_one, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_late_install_below_is_freed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fini_while_tables_are_with_rcu, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tables_come_back_to_their_slot, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reader_keeps_unlinked_table, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Window 3: the middle of a VMA is unmapped, its tables unlinked; the VMA's object survives as the left piece. A fault
+ * that had found the VMA and the entry goes on in the unlinked table.
+ * Rule: every release stores a new version, so the fault's second look at lk fails. Broken: a frame is lost.
+ * mutant: claim_old_version
+ */
+#include "tests/windows/window.h"
+
+static void script(const char *policy)
+{
+	struct vmmap *map = window_map(policy);
+	struct window_thread fault = { .role = "fault", .fn = window_fault, .map = map, .addr = BASE + 2 * MIB + PAGE };
+	struct window_thread unmap = { .role = "unmap", .fn = window_munmap, .map = map, .addr = BASE + 2 * MIB, .len = 2 * MIB };
+
+	expect(vmmap_mmap(map, BASE, 6 * MIB, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
+	expect(vmmap_fault(map, BASE + 2 * MIB, PROT_WRITE, NULL) == 0);         /* the table is there */
+	expect(point_stop("fault", "fault_before_cas", NULL, NULL) == 0);
+	window_start(&fault);
+	expect(point_wait_reached("fault", "fault_before_cas", UINT64_C(1000000000)));
+	window_start(&unmap);
+	window_join(&unmap);
+	point_release("fault", "fault_before_cas");
+	window_join(&fault);
+	expect(fault.result == -EFAULT && fault.info.code == VMMAP_MAPERR);
+	window_close(map);
+}
+
+int main(void)
+{
+	return window_run((const char *const[]){ "vma", NULL }, script);
+}

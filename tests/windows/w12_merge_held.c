@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Window 16: a mapping is made beside a VMA that another operation holds.
+ * Rule: a held neighbour is tried, not merged into; its holder merges after its release.
+ * mutant: merge_into_held
+ */
+#include "tests/windows/window.h"
+
+static void hold_beside(struct window_thread *t)
+{
+	struct vmmap_held held;
+
+	t->result = vmmap_hold(t->map, t->addr, t->len, &held);
+	BASE_POINT(window_held);
+	vmmap_release(t->map, &held);
+}
+
+static void script(const char *policy)
+{
+	struct vmmap *map = window_map(policy);
+	struct window_thread holder = { .role = "holder", .fn = hold_beside, .map = map, .addr = BASE, .len = 4 * PAGE };
+	struct window_thread fault = { .role = "fault", .fn = window_fault, .map = map, .addr = BASE + 4 * PAGE };
+	struct vmmap_vma v;
+
+	expect(vmmap_mmap(map, BASE, 4 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
+	expect(point_stop("holder", "window_held", NULL, NULL) == 0);
+	window_start(&holder);
+	expect(point_wait_reached("holder", "window_held", UINT64_C(1000000000)));
+	expect(vmmap_mmap(map, BASE + 4 * PAGE, 4 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)(BASE + 4 * PAGE));
+	window_start(&fault);
+	expect(window_done_within(&fault, 1000) && fault.result == 0);
+	point_release("holder", "window_held");
+	window_join(&holder);
+	window_join(&fault);
+	expect(vmmap_query(map, BASE, &v) == 0 && v.end == BASE + 8 * PAGE);
+	window_close(map);
+}
+
+int main(void)
+{
+	return window_run((const char *const[]){ "vma-count", "vma", NULL }, script);
+}

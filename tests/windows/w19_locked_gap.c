@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Window 19: the highest gap is held by another operation.
+ * Rule: the gap search skips what is locked; only when nothing else fits does the caller wait, holding nothing.
+ * mutant: place_ignores_dummies
+ */
+#include "tests/windows/window.h"
+
+static void hold_gap(struct window_thread *t)
+{
+	struct vmmap_held held;
+
+	t->result = vmmap_hold(t->map, t->addr, t->len, &held);
+	BASE_POINT(window_gap_held);
+	vmmap_release(t->map, &held);
+}
+
+static void map_within(struct window_thread *t)
+{
+	t->result = vmmap_mmap_within(t->map, t->addr, t->addr + t->len, PAGE, 0, 4 * PAGE, RW, ANON, NULL, 0);
+}
+
+static void script(const char *policy)
+{
+	struct vmmap *map = window_map(policy);
+	struct window_thread holder = { .role = "holder", .fn = hold_gap, .map = map, .addr = BASE + 16 * PAGE, .len = 16 * PAGE };
+	struct window_thread wider = { .role = "wider", .fn = map_within, .map = map, .addr = BASE, .len = 32 * PAGE };
+	struct window_thread inside = { .role = "inside", .fn = map_within, .map = map, .addr = BASE + 16 * PAGE, .len = 16 * PAGE };
+
+	expect(point_stop("holder", "window_gap_held", NULL, NULL) == 0);
+	window_start(&holder);
+	expect(point_wait_reached("holder", "window_gap_held", UINT64_C(1000000000)));
+	window_start(&wider);                                    /* skips the locked half */
+	expect(window_done_within(&wider, 1000));
+	expect(wider.result == (int64_t)(BASE + 12 * PAGE));
+	window_start(&inside);                                   /* only locked gaps would fit: waits */
+	expect(!window_done_within(&inside, 30));
+	point_release("holder", "window_gap_held");
+	window_join(&holder);
+	window_join(&wider);
+	window_join(&inside);
+	expect(inside.result == (int64_t)(BASE + 28 * PAGE));
+	window_close(map);
+}
+
+int main(void)
+{
+	return window_run((const char *const[]){ "vma-count", "vma", NULL }, script);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* window.c - threads and expectations of the scripts; see window.h. */
+#include "tests/windows/window.h"
+
+#include <stdlib.h>
+
+static struct physmem *window_memory;
+
+void window_expect(bool cond, const char *what, const char *file, int line)
+{
+	if (cond)
+		return;
+	fprintf(stderr, "%s:%d: expected: %s\n", file, line, what);
+	fflush(stderr);
+	_Exit(1);                                        /* other threads may be stopped */
+}
+
+int window_run(const char *const policies[], void (*script)(const char *policy))
+{
+	const char *mutant = getenv("VMMAP_MUTANT");
+
+	if (!point_available()) {
+		fprintf(stderr, "built without test points\n");
+		return 77;
+	}
+	for (unsigned i = 0; policies[i]; i++) {
+		point_reset();
+		if (point_mutant_select(mutant && *mutant ? mutant : NULL))
+			return 99;
+		script(policies[i]);
+		printf("%s: as it should be\n", policies[i]);
+	}
+	return 0;
+}
+
+struct vmmap *window_map(const char *policy)
+{
+	struct physmem_config memory = PHYSMEM_CONFIG;
+	struct vmmap_config config = VMMAP_CONFIG;
+	struct vmmap *map;
+
+	memory.bytes = 1;
+	memory.pages = 1 << 15;
+	config.policy = policy;
+	config.placement = VMMAP_TOPDOWN;
+	expect(physmem_create(&window_memory, &memory) == 0);
+	config.physmem = window_memory;
+	expect(vmmap_create(&map, &config) == 0);
+	return map;
+}
+
+void window_close(struct vmmap *map)
+{
+	struct vmmap_usage usage;
+	struct physmem_usage frames;
+
+	expect(vmmap_audit(map, stderr) == 0);
+	expect(point_timeouts() == 0);
+	vmmap_get_usage(map, &usage);
+	physmem_get_usage(window_memory, &frames);
+	expect(frames.owned == usage.resident_pages);    /* only private memory in these scripts */
+	vmmap_destroy(map);
+	physmem_get_usage(window_memory, &frames);
+	expect(frames.owned == 0);
+	physmem_destroy(window_memory);
+}
+
+static void *window_body(void *arg)
+{
+	struct window_thread *t = arg;
+
+	point_role(t->role);
+	t->fn(t);
+	point_role(NULL);
+	atomic_store_release(&t->done, 1);
+	return NULL;
+}
+
+void window_start(struct window_thread *t)
+{
+	atomic_store_relaxed(&t->done, 0);
+	expect(pthread_create(&t->id, NULL, window_body, t) == 0);
+}
+
+void window_join(struct window_thread *t)
+{
+	pthread_join(t->id, NULL);
+}
+
+bool window_done_within(struct window_thread *t, unsigned ms)
+{
+	uint64_t end = clock_ns() + ms * UINT64_C(1000000);
+	struct timespec nap = { 0, 1000000 };
+
+	while (!atomic_load_acquire(&t->done) && clock_ns() < end)
+		nanosleep(&nap, NULL);
+	return atomic_load_acquire(&t->done);
+}
+
+void window_fault(struct window_thread *t)  { t->result = vmmap_fault(t->map, t->addr, PROT_WRITE, &t->info); }
+void window_munmap(struct window_thread *t) { t->result = vmmap_munmap(t->map, t->addr, t->len); }
+void window_mmap(struct window_thread *t)   { t->result = vmmap_mmap(t->map, 0, t->len, RW, ANON, NULL, 0); }
+
+void window_mmap_fixed(struct window_thread *t)
+{
+	t->result = vmmap_mmap(t->map, t->addr, t->len, RW, ANON | MAP_FIXED, NULL, 0);
+}
+
+void window_write(struct window_thread *t)
+{
+	t->result = vmmap_write(t->map, t->addr, &t->bytes, sizeof t->bytes);
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * frame.c - what a slot does when its own cache cannot serve: refill, spill, defer, steal, wait.
+ *
+ * STATES      FRESH -> FREE (frame_depot.c) -> OWNED (frame_pop) -> FREE (frame_push) or DEFERRED (frame_defer)
+ *             DEFERRED -> FREE when the cookie of its chain is done (frame_home, frame_scrap).
+ *             The word of a frame is written by the holder of its chain, by its owner while OWNED; relaxed.
+ * PLACES      loaded, open: owner only. spare (one chain), closed (chains linked by `next`, newest first): only the owner
+ *             fills an empty shelf, anybody empties it by swap. depot, late_stack: anybody.
+ * EDGES       S1 the owner fills a shelf: release (spare, closed).   S2 swap (acq_rel) -> the chain is the taker's.
+ *             D1/D2 through the stacks, see frame_depot.c.
+ *             G1 a reader's last access to a frame -> its rcu_leave; G2 rcu_poll_done(cookie) -> the frame is FREE. The
+ *             cookie is started after the last frame of its chain was unlinked from every page table (frame_close),
+ *             so that a read section which can still see the frame is one that the cookie waits for.
+ * DEFERRED    `open` grows to 128 (to 512 inside one read section: starting a grace period interrupts the other processors,
+ *             too long for a section that holds everybody's frames back, or for a leaf section). Then it gets a cookie and
+ *             goes on the shelf `closed`; the older chains there whose readers are gone come home, warm. Cookies grow, so
+ *             once one is done all behind it are. A shelf of 32 chains is moved to the late stack.
+ *             Bound: in steady state 256 frames per slot (open, and one closed); at most 512 + 32 chains; plus, in the late
+ *             stack, what was deferred while one read section lasted: a reader that lost its CPU holds back what the
+ *             others free meanwhile, as it would delay a TLB shootdown. After it, each close takes four chains from there,
+ *             and an allocation that finds nothing else takes all.
+ * CACHED      loaded and spare have at most 64 frames each and one chain that came home. Out of other slots' reach are
+ *             `loaded` and `open` only.
+ * ORDER       no lock is held; callable with ranges, leaf sections and entries held. Only frame_alloc_slow sleeps, outside
+ *             read sections, and only in rcu_synchronize: the exception of P-7.
+ * THREAD EXIT frame_slot_exit gives everything of the slot to the depot and the late stack.
+ * INVARIANT   every frame is in one place; frames = free + cached + deferred + owned (physmem_audit).
+ * NOT HERE    fairness between slots for the last frames. Two racing frees of one frame by the engine itself.
+ * SOURCE      two magazines per cache: Bonwick and Adams 2001; polled grace periods: Linux get_state_synchronize_rcu.
+ */
+#include "vmmap/phys/frame.h"
+
+#include "base/point.h"
+#include "vmmap/phys/frame_depot.h"
+#include "vmmap/phys/physmem_slots.h"
+
+/* Times that an allocation waits for a grace period before it reports that nothing is left. */
+#define WAIT_ROUNDS 3
+
+static bool grace_over(uint64_t cookie)
+{
+	return rcu_poll_done(cookie) || BASE_MUTANT(frame_poll_early);           /* G2 */
+}
+
+static uint32_t shelf_take(atomic_u32 *shelf)
+{
+	return atomic_load_relaxed(shelf) ? atomic_swap_acqrel(shelf, 0) : 0;    /* S2 */
+}
+
+/* Marks a chain FREE, hangs `after` on its end. */
+static void chain_free(struct physmem *pm, uint32_t chain, uint32_t after)
+{
+	while (chain) {
+		atomic_u64 *word = &pm->word[chain - 1];
+		uint64_t old = atomic_load_relaxed(word);
+		uint32_t next = frame_link(old);
+
+		ASSERT(frame_state(old) != FRAME_OWNED);
+		atomic_store_relaxed(word, frame_word(old, FRAME_FREE, next ? next : after));
+		chain = next;
+	}
+}
+
+static void set_count(struct physmem *pm, uint32_t chain, uint32_t n)
+{
+	atomic_store_relaxed(&frame_batch_of(pm, chain)->count, n);
+}
+
+/* Deferred frames that have become free go to the depot. */
+static void frame_scrap(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
+{
+	chain_free(pm, chain, 0);
+	frame_depot_give(pm, slot, chain);
+}
+
+/* ... or in front of the slot's own cache, where they are used again while warm. */
+static void frame_home(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
+{
+	uint32_t n = atomic_load_relaxed(&slot->loaded_n), more = frame_chain_count(pm, chain);
+
+	if (n > pm->batch) {
+		if (atomic_load_relaxed(&slot->spare)) {
+			frame_scrap(pm, slot, chain);
+			return;
+		}
+		set_count(pm, slot->loaded, n);
+		atomic_store_release(&slot->spare, slot->loaded);                /* S1 */
+		slot->loaded = 0;
+		n = 0;
+	}
+	chain_free(pm, chain, slot->loaded);
+	slot->loaded = chain;
+	atomic_store_relaxed(&slot->loaded_n, n + more);
+}
+
+/* Gives the open chain a cookie. It is the caller's then; 0 if there is none. */
+static uint32_t open_take(struct physmem *pm, struct frame_slot *slot)
+{
+	uint32_t chain = slot->open;
+
+	if (!chain)
+		return 0;
+	set_count(pm, chain, atomic_load_relaxed(&slot->open_n));
+	frame_batch_of(pm, chain)->cookie = rcu_poll_start();
+	slot->open = 0;
+	atomic_store_relaxed(&slot->open_n, 0);
+	return chain;
+}
+
+/* Chains that an old reader held back: up to four go to the depot each time a newer one came home in time. */
+static void late_trim(struct physmem *pm, struct frame_slot *slot)
+{
+	for (int i = 0; i < 4; i++) {
+		uint32_t chain = frame_late_take(pm, slot);
+
+		if (!chain)
+			return;
+		if (!grace_over(frame_batch_of(pm, chain)->cookie)) {
+			frame_late_put(pm, slot, chain);
+			return;
+		}
+		frame_scrap(pm, slot, chain);
+	}
+}
+
+/*
+ * Sorts the chains of a shelf that the owner has taken: those whose readers are gone come home, newest first. Returns the
+ * others, as they stood; *waiting is how many.
+ */
+static uint32_t closed_sort(struct physmem *pm, struct frame_slot *slot, uint32_t chain, uint32_t *waiting)
+{
+	uint32_t first = chain, last = 0, next;
+
+	*waiting = 0;
+	while (chain && !grace_over(frame_batch_of(pm, chain)->cookie)) {
+		last = chain;
+		chain = atomic_load_relaxed(&frame_batch_of(pm, chain)->next);
+		++*waiting;
+	}
+	if (last)
+		atomic_store_relaxed(&frame_batch_of(pm, last)->next, 0);
+	for (; chain; chain = next) {
+		next = atomic_load_relaxed(&frame_batch_of(pm, chain)->next);
+		frame_home(pm, slot, chain);
+	}
+	return last ? first : 0;
+}
+
+static void closed_to_late(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
+{
+	uint32_t next;
+
+	for (; chain; chain = next) {
+		next = atomic_load_relaxed(&frame_batch_of(pm, chain)->next);
+		frame_late_put(pm, slot, chain);
+	}
+}
+
+/* The open chain starts its grace period; older ones end theirs. */
+void frame_close(struct physmem *pm, struct frame_slot *slot)
+{
+	uint32_t before = shelf_take(&slot->closed), chain, waiting, waits;
+
+	waits = closed_sort(pm, slot, before, &waiting);
+	if (before && !waits && (atomic_load_relaxed(&pm->late_stack) & UINT32_MAX))
+		late_trim(pm, slot);
+	if (waiting >= FRAME_CLOSED_MAX) {
+		closed_to_late(pm, slot, waits);
+		waits = 0;
+	}
+	chain = open_take(pm, slot);
+	if (chain)
+		atomic_store_relaxed(&frame_batch_of(pm, chain)->next, waits);
+	BASE_POINT(frame_close_before_shelf);
+	atomic_store_release(&slot->closed, chain ? chain : waits);              /* S1 */
+}
+
+/* A batch is full. Inside a read section it may grow on for a while. */
+void frame_full(struct physmem *pm, struct frame_slot *slot, struct thread_slot *self)
+{
+	if (!rcu_inside(self) || atomic_load_relaxed(&slot->open_n) >= pm->defer_batch * FRAME_DEFER_HELD)
+		frame_close(pm, slot);
+}
+
+/* The threads that got no slot block for want of memory use the depot, one frame at a time. */
+static void single_free(struct physmem *pm, uint32_t index)
+{
+	uint64_t old = atomic_load_relaxed(&pm->word[index]);
+
+	atomic_store_relaxed(&pm->word[index], frame_word(old, FRAME_FREE, 0));
+	set_count(pm, index + 1, 1);
+	frame_depot_give(pm, NULL, index + 1);
+}
+
+void frame_defer_slow(struct physmem *pm, struct thread_slot *self, uint32_t index)
+{
+	struct frame_slot *slot = thread_local_mine(&pm->slots, self);
+	uint64_t old = atomic_load_relaxed(&pm->word[index]);
+
+	if (slot) {
+		frame_defer(pm, self, pm->base + index);
+		return;
+	}
+	atomic_store_relaxed(&pm->word[index], frame_word(old, FRAME_DEFERRED, 0));
+	set_count(pm, index + 1, 1);
+	frame_batch_of(pm, index + 1)->cookie = rcu_poll_start();
+	frame_late_put(pm, NULL, index + 1);
+}
+
+/* The loaded chain is full: it becomes the spare one, the spare one before goes to the depot. */
+void frame_free_slow(struct physmem *pm, struct thread_slot *self, uint32_t index)
+{
+	struct frame_slot *slot = thread_local_mine(&pm->slots, self);
+
+	if (!slot) {
+		single_free(pm, index);
+		return;
+	}
+	if (atomic_load_relaxed(&slot->loaded_n) >= pm->batch) {
+		uint32_t before = shelf_take(&slot->spare);
+
+		set_count(pm, slot->loaded, atomic_load_relaxed(&slot->loaded_n));
+		atomic_store_release(&slot->spare, slot->loaded);                /* S1 */
+		slot->loaded = 0;
+		atomic_store_relaxed(&slot->loaded_n, 0);
+		if (before)
+			frame_depot_give(pm, slot, before);
+	}
+	frame_push(pm, slot, index, atomic_load_relaxed(&pm->word[index]));
+}
+
+/* ---- allocation ---- */
+
+static bool load(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
+{
+	if (!chain)
+		return false;
+	slot->loaded = chain;
+	atomic_store_relaxed(&slot->loaded_n, frame_chain_count(pm, chain));
+	return true;
+}
+
+/* Deferred chains linked by `next`, ours now: home if the grace period is over, else to the late stack. Returns true if
+ * some went there: they wait for readers. */
+static bool settle(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
+{
+	bool waiting = false;
+	uint32_t next;
+
+	for (; chain; chain = next) {
+		next = atomic_load_relaxed(&frame_batch_of(pm, chain)->next);
+		if (grace_over(frame_batch_of(pm, chain)->cookie)) {
+			frame_home(pm, slot, chain);
+		} else {
+			frame_late_put(pm, slot, chain);
+			waiting = true;
+		}
+	}
+	return waiting;
+}
+
+/* Own spare chain, own closed chains, the depot: what nearly every refill finds. */
+static bool refill_near(struct physmem *pm, struct frame_slot *slot)
+{
+	uint32_t chain, waiting;
+
+	if (load(pm, slot, shelf_take(&slot->spare)))
+		return true;
+	chain = closed_sort(pm, slot, shelf_take(&slot->closed), &waiting);
+	if (chain)
+		atomic_store_release(&slot->closed, chain);                      /* S1 */
+	return slot->loaded || load(pm, slot, frame_depot_take(pm, slot));
+}
+
+/* Every chain of the late stack, own deferred frames, other slots' shelves. True: some frames wait for readers. */
+static bool refill_far(struct physmem *pm, struct frame_slot *slot)
+{
+	uint32_t late = frame_late_take_all(pm), chain, n = thread_count();
+	bool waiting;
+
+	for (chain = late; chain; chain = atomic_load_relaxed(&frame_batch_of(pm, chain)->next))
+		frame_late_count(pm, slot, -(uint64_t)frame_chain_count(pm, chain));
+	waiting = settle(pm, slot, late);
+	BASE_POINT(frame_refill_before_steal);
+	frame_close(pm, slot);
+	for (uint32_t i = 0; i < n; i++) {
+		struct frame_slot *other = thread_local_at(&pm->slots, i);
+
+		if (!other)
+			continue;
+		waiting |= settle(pm, slot, shelf_take(&other->closed));
+		if (!slot->loaded)
+			load(pm, slot, shelf_take(&other->spare));
+	}
+	return waiting;
+}
+
+NOINLINE uint64_t frame_alloc_slow(struct physmem *pm, struct thread_slot *self)
+{
+	struct frame_slot *slot = thread_local_mine(&pm->slots, self);
+
+	if (!slot)
+		return PHYSMEM_NONE;
+	if (atomic_load_relaxed(&slot->open_n) >= pm->defer_batch)
+		frame_full(pm, slot, self);
+	for (int round = 0;; round++) {
+		bool waiting;
+
+		if (slot->loaded || refill_near(pm, slot))
+			return frame_pop(pm, slot);
+		waiting = refill_far(pm, slot);
+		if (slot->loaded)
+			return frame_pop(pm, slot);
+		if (!waiting || rcu_inside(self) || round == WAIT_ROUNDS)
+			return PHYSMEM_NONE;
+		rcu_synchronize();
+	}
+}
+
+/* ---- a slot's end, and the instance's ---- */
+
+/* settled: every grace period is over (the caller waited). */
+void frame_slot_drain(struct physmem *pm, struct frame_slot *slot, bool settled)
+{
+	uint32_t closed, spare, next;
+
+	frame_close(pm, slot);
+	spare = shelf_take(&slot->spare);                /* now: what came home may have filled it */
+	for (closed = shelf_take(&slot->closed); closed; closed = next) {
+		next = atomic_load_relaxed(&frame_batch_of(pm, closed)->next);
+		if (settled || grace_over(frame_batch_of(pm, closed)->cookie))
+			frame_scrap(pm, slot, closed);
+		else
+			frame_late_put(pm, slot, closed);
+	}
+	if (spare)
+		frame_depot_give(pm, slot, spare);
+	if (slot->loaded) {
+		set_count(pm, slot->loaded, atomic_load_relaxed(&slot->loaded_n));
+		frame_depot_give(pm, slot, slot->loaded);
+	}
+	slot->loaded = 0;
+	atomic_store_relaxed(&slot->loaded_n, 0);
+}
+
+void frame_slot_exit(struct thread_exit_hook *hook, uint32_t number)
+{
+	struct physmem *pm = container_of(hook, struct physmem, hook);
+	struct frame_slot *slot = thread_local_at(&pm->slots, number);
+
+	if (slot && !BASE_MUTANT(frame_exit_keeps))
+		frame_slot_drain(pm, slot, false);
+}
+
+void frame_settle(struct physmem *pm)
+{
+	struct physmem_usage usage;
+	uint32_t chain, next;
+
+	physmem_get_usage(pm, &usage);
+	if (!usage.deferred)
+		return;
+	rcu_synchronize();
+	for (uint32_t i = 0, n = thread_count(); i < n; i++) {
+		struct frame_slot *slot = thread_local_at(&pm->slots, i);
+
+		if (slot)
+			frame_slot_drain(pm, slot, true);
+	}
+	for (chain = frame_late_take_all(pm); chain; chain = next) {
+		next = atomic_load_relaxed(&frame_batch_of(pm, chain)->next);
+		frame_late_count(pm, NULL, -(uint64_t)frame_chain_count(pm, chain));
+		frame_scrap(pm, NULL, chain);
+	}
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * frame.h - frames as the rest of the engine uses them: allocate, free, defer. Inside: per-slot caches over a depot.
+ *
+ * The hot paths are inline (frame_inline.h): a frame comes from and goes to the caller's own cache with two loads and
+ * three stores to lines that only this thread writes; no read-modify-write.
+ */
+#ifndef VMMAP_PHYS_FRAME_H
+#define VMMAP_PHYS_FRAME_H
+
+#include <stdio.h>
+
+#include "base/rcu.h"
+#include "vmmap/physmem.h"
+
+/*
+ * Takes a frame: from this slot's cache, from its deferred frames whose grace period has passed, from the depot, from
+ * what other slots can spare, in this order. PHYSMEM_NONE: nothing is left. Contents undefined.
+ * Inside a read section it never waits; outside one it waits for a grace period rather than fail while frames are only
+ * deferred (the exception of promise P-7). A caller that got PHYSMEM_NONE inside may leave, call again, and start over.
+ */
+static inline uint64_t frame_alloc(struct physmem *pm, struct thread_slot *self);
+/* Frees at once: only if no other thread can still be reading it. Aborts on a frame that is not owned. Never waits. */
+static inline void frame_free(struct physmem *pm, struct thread_slot *self, uint64_t pfn);
+/*
+ * Frees after a polled grace period, back into this slot's cache, in batches of 128. Callable inside a read section;
+ * never waits. Aborts on a frame that is not owned. Inside a read section no grace period is started (that interrupts
+ * the other processors, and holds everybody's batches back for so long) before 512 frames have gathered: call
+ * frame_tidy after it.
+ */
+static inline void frame_defer(struct physmem *pm, struct thread_slot *self, uint64_t pfn);
+/* Starts the grace period of a full batch, if there is one. Outside read and leaf sections, holding nothing. Cheap. */
+static inline void frame_tidy(struct physmem *pm, struct thread_slot *self);
+
+/* Zeroes a frame that only the caller can reach. Nothing when metadata only. */
+void frame_zero(struct physmem *pm, uint64_t pfn);
+/* Copies a frame that others may be writing into one that only the caller can reach. Nothing when metadata only. */
+void frame_copy(struct physmem *pm, uint64_t to, uint64_t from);
+
+/* Bytes of a frame move as relaxed atomic words, so that a racing copy is defined behaviour. No-ops without bytes.
+ * offset + len <= 4096. */
+void frame_read(struct physmem *pm, uint64_t pfn, unsigned offset, void *to, size_t len);
+void frame_write(struct physmem *pm, uint64_t pfn, unsigned offset, const void *from, size_t len);
+static inline bool frame_has_bytes(const struct physmem *pm);
+
+/*
+ * Brings the deferred frames of all slots home; waits for a grace period if there are any (counted in rcu_waits).
+ * Quiescent only: no other thread uses pm. physmem_destroy does it by itself.
+ */
+void frame_settle(struct physmem *pm);
+
+/*
+ * Checks that every frame is in exactly one place and in the state that belongs there, and that the sums of
+ * physmem_get_usage agree. Writes a line per violation to report (NULL: none). Returns their number. Quiescent only.
+ */
+uint64_t physmem_audit(struct physmem *pm, FILE *report);
+
+#include "vmmap/phys/frame_inline.h"
+
+#endif

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pt.c - walk, install, zap, protect, move, unlink.
+ *
+ * WORDS       pt_node.h (tables), pt.h (entries).
+ * WHO WRITES  an upper word: 0 -> table by CAS of whoever misses it; table -> 0 by swap of a writer whose held range covers
+ *             the whole span of that table. An entry: a fault CASes it LOCKED and stores it; a writer, with the range
+ *             closed (lk set), waits while it is LOCKED and then CASes it. Never a plain store by a writer: a late fault
+ *             may lock an entry, notice lk, and store back what it saw; a CAS that finds the LOCKED bit waits for that.
+ * EDGES       all seq_cst, one order S (locks.md 6.3 item 1: Dekker on (lk, entry)).
+ *             F1 fault: CAS entry -> LOCKED      F2 fault: load lk again
+ *             W1 writer: CAS lk -> held          W2 writer: load entry (load_seqcst, the CAS in take, settled)
+ *             F2 misses W1  =>  F1 < F2 < W1 < W2: the writer sees LOCKED or the value.
+ *             W2 sees EMPTY =>  W2 < F1, so W1 < W2 < F1 < F2: the fault sees the lock and undoes.
+ *             A1 the same for an absent table: the fault's install (CAS) precedes its F1; the writer skips a table only on
+ *             a seq_cst load after W1. If that reads 0, then A1 < install < F1 < F2, and F2 sees W1.
+ *             A2 store of a settled value: release, or seq_cst CAS -> the next fault's load.
+ *             An unlinked table under a VMA that lives on: a fault that found it before the unlink fails at F2, because the
+ *             unlinker's release of the range leaves a new version in lk.
+ * LOCK ORDER  ranges -> leaf -> entry. One entry at a time; nothing is waited for while one is LOCKED by us (nothing here
+ *             locks one). pt_make allocates holding nothing.
+ * PROGRESS    find, make, next: lock-free. The writer's verbs wait for LOCKED entries: bounded by one fault's commit, which
+ *             neither sleeps nor allocates (locks.md 6.4 row 27).
+ * INVARIANT   quiescent: no LOCKED entry, pt_audit's rules. Empty tables are legal; so is a fresh one under a range that
+ *             was just unlinked (a late fault's).
+ * NOT HERE    what may be faulted or protected: policy-free. Freeing frames: pt_batch's flush.
+ */
+#include "vmmap/pt/pt.h"
+
+#include <errno.h>
+
+#include "base/assert.h"
+#include "base/park.h"
+#include "base/point.h"
+#include "vmmap/pt/pt_table.h"
+
+/* ---- walking ---- */
+
+static struct pt_table *make_below(struct pt *pt, struct thread_slot *self, atomic_u64 *word, unsigned level)
+{
+	struct pt_table *table = pt_table_take(pt, self);
+	uint64_t seen = 0;
+
+	if (!table)
+		return NULL;
+	table->level = level;
+	BASE_POINT(pt_make_before_cas);
+	if (atomic_cas_seqcst(word, &seen, (uint64_t)(uintptr_t)table))          /* A1 */
+		return table;
+	pt_table_drop(pt, self, table);
+	return (struct pt_table *)(uintptr_t)seen;
+}
+
+atomic_u64 *pt_make(struct pt *pt, struct thread_slot *self, uint64_t addr)
+{
+	struct pt_table *table = pt->root;
+
+	ASSERT(addr < ADDRESS_END);
+	for (unsigned level = PT_ROOT_LEVEL; level > 0; level--) {
+		atomic_u64 *word = &table->word[pt_index(addr, level)];
+
+		table = pt_below(word);
+		if (unlikely(!table)) {
+			table = make_below(pt, self, word, level - 1);
+			if (!table)
+				return NULL;
+		}
+	}
+	return &table->word[pt_index(addr, 0)];
+}
+
+/* Moves *addr over the absent words of one upper table; NULL when it came to the table's end or to hi. */
+static struct pt_table *next_below(struct pt_table *table, unsigned level, uint64_t *addr, uint64_t hi)
+{
+	uint64_t span = UINT64_C(1) << pt_level_shift(level);
+
+	for (unsigned i = pt_index(*addr, level); i < PT_WORDS && *addr < hi; i++) {
+		struct pt_table *below = pt_below(&table->word[i]);              /* A1 */
+
+		if (below)
+			return below;
+		*addr = (*addr & ~(span - 1)) + span;
+	}
+	return NULL;
+}
+
+atomic_u64 *pt_next(struct pt *pt, uint64_t *addr, uint64_t hi)
+{
+	while (*addr < hi && *addr < ADDRESS_END) {
+		struct pt_table *table = pt->root;
+		unsigned level = PT_ROOT_LEVEL;
+
+		while (table && level > 0)
+			table = next_below(table, level--, addr, hi);
+		if (table)
+			return &table->word[pt_index(*addr, 0)];
+	}
+	return NULL;
+}
+
+/* How many entries from addr on lie in the same table, below hi. */
+static unsigned run_length(uint64_t addr, uint64_t hi)
+{
+	unsigned to_end = PT_WORDS - pt_index(addr, 0);
+	uint64_t to_hi = (hi - addr + PAGE_BYTES - 1) >> PAGE_SHIFT;
+
+	return to_hi < to_end ? (unsigned)to_hi : to_end;
+}
+
+NOINLINE uint64_t pt_settled(atomic_u64 *entry)
+{
+	struct park_spin spin = PARK_SPIN;
+	uint64_t value;
+
+	while ((value = atomic_load_seqcst(entry)) & PT_LOCKED)                  /* W2 */
+		park_spin(&spin);
+	return value;
+}
+
+/* ---- zap ---- */
+
+/* Takes out what is in an entry: EMPTY afterwards. Returns it, 0 if there was nothing. */
+static inline uint64_t take(atomic_u64 *entry)
+{
+	uint64_t seen = atomic_load_seqcst(entry);                               /* W2 */
+
+	while (seen) {
+		if (unlikely(seen & PT_LOCKED)) {
+			if (BASE_MUTANT(zap_skips_locked))
+				return 0;
+			seen = pt_settled(entry);
+			continue;
+		}
+		BASE_POINT(pt_zap_before_clear);
+		if (BASE_MUTANT(zap_clears_unseen)) {
+			pt_store(entry, 0);
+			return seen;
+		}
+		if (atomic_cas_seqcst(entry, &seen, 0))
+			return seen;
+	}
+	return 0;
+}
+
+void pt_zap(struct pt *pt, struct lock_range r, struct pt_batch *out)
+{
+	uint64_t addr = r.lo;
+	atomic_u64 *entry;
+
+	while ((entry = pt_next(pt, &addr, r.hi))) {
+		unsigned n = run_length(addr, r.hi);
+
+		for (unsigned i = 0; i < n; i++) {
+			uint64_t value = take(&entry[i]);
+
+			if (!value)
+				continue;
+			out->entry[out->n++] = value;
+			if (out->n == sizeof(out->entry) / sizeof(out->entry[0])) {
+				out->flush(out);
+				out->n = 0;
+			}
+		}
+		addr += (uint64_t)n << PAGE_SHIFT;
+	}
+}
+
+/* ---- protect ---- */
+
+static uint64_t with_access(uint64_t entry, uint64_t allow, bool object_write)
+{
+	uint64_t access = allow & (PT_READ | PT_EXEC);
+
+	if (!(entry & PT_PRESENT))
+		return entry;
+	if ((allow & PT_WRITE) && !(entry & PT_ZERO) && (!(entry & PT_OBJECT) || object_write))
+		access |= PT_WRITE;
+	return (entry & ~(uint64_t)PT_ACCESS) | access;
+}
+
+static bool protect_one(atomic_u64 *entry, uint64_t allow, bool object_write)
+{
+	uint64_t seen = atomic_load_seqcst(entry), want;                         /* W2 */
+
+	while (seen) {
+		if (unlikely(seen & PT_LOCKED)) {
+			if (BASE_MUTANT(protect_skips_locked))
+				return false;
+			seen = pt_settled(entry);
+			continue;
+		}
+		want = with_access(seen, allow, object_write);
+		if (want == seen)
+			return false;
+		BASE_POINT(pt_protect_before_cas);
+		if (atomic_cas_seqcst(entry, &seen, want))
+			return true;
+	}
+	return false;
+}
+
+uint64_t pt_protect(struct pt *pt, struct lock_range r, uint64_t allow, bool object_write)
+{
+	uint64_t addr = r.lo, changed = 0;
+	atomic_u64 *entry;
+
+	while ((entry = pt_next(pt, &addr, r.hi))) {
+		unsigned n = run_length(addr, r.hi);
+
+		for (unsigned i = 0; i < n; i++)
+			changed += protect_one(&entry[i], allow, object_write);
+		addr += (uint64_t)n << PAGE_SHIFT;
+	}
+	return changed;
+}
+
+/* ---- move ---- */
+
+/* The tables for every place to which an entry may move. They stay, empty, if a later one cannot be made. */
+static int make_targets(struct pt *pt, struct thread_slot *self, struct lock_range from, uint64_t to)
+{
+	uint64_t addr = from.lo;
+
+	while (pt_next(pt, &addr, from.hi)) {
+		uint64_t n = run_length(addr, from.hi), target = to + (addr - from.lo);
+
+		if (!pt_make(pt, self, target) || !pt_make(pt, self, target + ((n - 1) << PAGE_SHIFT)))
+			return -ENOMEM;
+		addr += n << PAGE_SHIFT;
+	}
+	return 0;
+}
+
+/* Both ranges are held. A late fault may still lock the target, see lk, and restore EMPTY: wait for it. */
+static void put(atomic_u64 *entry, uint64_t value)
+{
+	uint64_t seen;
+
+	do {
+		seen = pt_settled(entry);
+		CHECK(seen == 0);
+	} while (!atomic_cas_seqcst(entry, &seen, value));
+}
+
+int pt_move(struct pt *pt, struct thread_slot *self, struct lock_range from, uint64_t to)
+{
+	uint64_t addr = from.lo;
+	atomic_u64 *entry;
+
+	if (!BASE_MUTANT(move_makes_late) && make_targets(pt, self, from, to))
+		return -ENOMEM;
+	while ((entry = pt_next(pt, &addr, from.hi))) {
+		unsigned n = run_length(addr, from.hi);
+
+		for (unsigned i = 0; i < n; i++, addr += PAGE_BYTES) {
+			uint64_t value = take(&entry[i]);
+			atomic_u64 *target;
+
+			if (!value)
+				continue;
+			BASE_POINT(pt_move_between);
+			target = BASE_MUTANT(move_makes_late) ? pt_make(pt, self, to + (addr - from.lo))
+							      : pt_find(pt, to + (addr - from.lo));
+			if (BASE_MUTANT(move_makes_late) && !target) {
+				put(&entry[i], value);
+				return -ENOMEM;
+			}
+			CHECK(target != NULL);
+			put(target, value);
+		}
+	}
+	return 0;
+}
+
+/* ---- unlinking tables ---- */
+
+struct prune {
+	struct pt *pt;
+	struct thread_slot *self;
+	struct lock_range r;
+	uint64_t unlinked;
+};
+
+/* Tables that hang in an unlinked one, itself included: a count, late ones may be missed. */
+static uint64_t count_tables(struct pt_table *table)
+{
+	uint64_t n = 1;
+
+	for (unsigned i = 0; table->level && i < PT_WORDS; i++) {
+		struct pt_table *below = pt_below(&table->word[i]);
+
+		if (below)
+			n += count_tables(below);
+	}
+	return n;
+}
+
+/* Below `table`, whose first word covers addresses from `lo`. */
+static void prune_below(struct prune *p, struct pt_table *table, uint64_t lo)
+{
+	unsigned shift = pt_level_shift(table->level);
+	uint64_t from = p->r.lo > lo ? (p->r.lo - lo) >> shift : 0;
+
+	for (uint64_t i = from; i < PT_WORDS && lo + (i << shift) < p->r.hi; i++) {
+		struct lock_range span = { lo + (i << shift), lo + ((i + 1) << shift) };
+		struct pt_table *below = pt_below(&table->word[i]);
+
+		if (!below)
+			continue;
+		if (!lock_range_covers(p->r, span)) {
+			if (below->level)
+				prune_below(p, below, span.lo);
+			continue;
+		}
+		BASE_POINT(pt_free_before_unlink);
+		below = (struct pt_table *)(uintptr_t)atomic_swap_seqcst(&table->word[i], 0);            /* T1 */
+		p->unlinked += count_tables(below);
+		pt_table_retire(p->pt, p->self, below);
+	}
+}
+
+uint64_t pt_free_tables(struct pt *pt, struct thread_slot *self, struct lock_range r)
+{
+	struct prune p = { pt, self, r, 0 };
+	uint64_t span = UINT64_C(1) << pt_level_shift(1);
+
+	if (((r.lo + span - 1) & ~(span - 1)) + span > r.hi)
+		return 0;
+	prune_below(&p, pt->root, 0);
+	return p.unlinked;
+}

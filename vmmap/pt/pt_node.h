@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pt_node.h - layout of the page table and the walk that every fault makes. Included by pt.h only.
+ *
+ * TABLE  512 words, then its head, in one allocation of 65 cache lines. Word of an upper table: address of the table
+ *        below, 0 = absent. Word of a table of level 0: an entry (pt.h). The head stands behind the words, not in them:
+ *        a late fault may still work on the words of an unlinked table. 65 lines and not 64 make the same index of
+ *        different tables fall into different cache sets; page alignment would buy nothing here, no hardware walks it.
+ * LEVEL  3 (root, one per map: 512 GiB per word), 2 (1 GiB), 1 (2 MiB), 0 (4 KiB).
+ */
+#ifndef VMMAP_PT_PT_NODE_H
+#define VMMAP_PT_PT_NODE_H
+
+#include "base/compiler.h"
+
+#define PT_TABLE_SHIFT 9
+#define PT_WORDS       (1u << PT_TABLE_SHIFT)
+#define PT_ROOT_LEVEL  3
+
+struct pt_slot;
+
+struct pt_table {
+	atomic_u64 word[PT_WORDS];
+	struct rcu_item item;            /* once unlinked                                                          */
+	struct pt *pt;                   /* [const]                                                                */
+	struct pt_slot *home;            /* slot block that gets the memory back; NULL: the allocator              */
+	struct pt_table *next;           /* in a slot's cache                                                      */
+	uint32_t level;                  /* written by its maker                                                   */
+} LINE_ALIGNED;
+
+struct pt_slot {
+	struct pt_table *cached;         /* owner only: empty tables, ready for use                                */
+	atomic_u64 returned;             /* stack of empty tables: pushed by RCU's thread, emptied by the owner    */
+	atomic_u32 kept;                 /* tables in both                                                         */
+	atomic_u64 retired;              /* owner writes: tables handed to RCU                                     */
+	atomic_u64 reclaimed;            /* by RCU's thread: those of them that came back                          */
+};
+
+struct pt {
+	struct pt_table *root;           /* [const]                                                                */
+	struct thread_local_table slots; /* of struct pt_slot                                                      */
+	atomic_u64 stray_retired, stray_reclaimed;       /* of threads that got no slot block (no memory)          */
+};
+
+/* Bytes that one word of a table of this level covers, as a shift. */
+static inline unsigned pt_level_shift(unsigned level) { return PAGE_SHIFT + PT_TABLE_SHIFT * level; }
+
+static ALWAYS_INLINE unsigned pt_index(uint64_t addr, unsigned level)
+{
+	return (unsigned)(addr >> pt_level_shift(level)) & (PT_WORDS - 1);
+}
+
+/* The table below a word of an upper table: seq_cst, so that a writer may skip what is absent (pt.c, edge A1). */
+static ALWAYS_INLINE struct pt_table *pt_below(atomic_u64 *word)
+{
+	return (struct pt_table *)(uintptr_t)atomic_load_seqcst(word);
+}
+
+static inline atomic_u64 *pt_find(struct pt *pt, uint64_t addr)
+{
+	struct pt_table *table = pt->root;
+
+	for (unsigned level = PT_ROOT_LEVEL; level > 0; level--) {
+		table = pt_below(&table->word[pt_index(addr, level)]);
+		if (unlikely(!table))
+			return NULL;
+	}
+	return &table->word[pt_index(addr, 0)];
+}
+
+#endif

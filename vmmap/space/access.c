@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * access.c - loads and stores: what the hardware does on a TLB hit, and a fault when it misses.
+ *
+ * HIT     An access whose entry is present and permits it asks no policy, as a TLB hit asks no lock. It runs inside
+ *         RCU; frames that other threads touched are deferred past it (retire.c), so it never reads a reused frame.
+ * STORE   holds the entry LOCKED while it copies within one page: once munmap, mprotect or a copy-on-write has visited
+ *         the entry, no earlier store is in flight, and none is lost.
+ * LOAD    holds nothing: what it copied was there at some instant between its first and last word. Before the first
+ *         word it makes sure that the entry does not claim another thread as the only toucher.
+ * WORDS   bytes move as relaxed atomic words (frame_read, frame_write): a racing pair is defined, and may interleave.
+ */
+#include <string.h>
+
+#include "vmmap/space/space.h"
+
+/* The entry now says that this thread, too, may be reading the frame. false: it changed meanwhile. */
+static bool access_touch(struct thread_slot *self, atomic_u64 *entry, uint64_t *seen)
+{
+	uint64_t next = *seen & ~(UINT64_C(0xfff) << PT_TOUCHER_SHIFT);
+
+	if (pt_toucher(*seen) == 0 || pt_toucher(*seen) == self->number + 1)
+		return true;
+	if (*seen & PT_LOCKED || !atomic_cas_seqcst(entry, seen, next))
+		return false;
+	*seen = next;
+	return true;
+}
+
+static bool access_load(struct vmmap *map, struct thread_slot *self, atomic_u64 *entry, uint64_t addr, void *bytes, size_t len)
+{
+	uint64_t seen = entry ? atomic_load_acquire(entry) : 0;
+
+	if ((seen & (PT_PRESENT | PT_READ)) != (PT_PRESENT | PT_READ) || !access_touch(self, entry, &seen))
+		return false;
+	BASE_POINT(access_before_load);
+	if (seen & PT_ZERO)
+		memset(bytes, 0, len);
+	else
+		frame_read(map->physmem, pt_pfn(seen), addr & (PAGE_BYTES - 1), bytes, len);
+	return true;
+}
+
+static bool access_store(struct vmmap *map, struct thread_slot *self, atomic_u64 *entry, uint64_t addr, const void *bytes, size_t len)
+{
+	uint64_t seen = entry ? atomic_load_acquire(entry) : 0;
+	uint32_t toucher = pt_toucher(seen) == self->number + 1 ? self->number + 1 : 0;
+
+	if ((seen & (PT_PRESENT | PT_WRITE | PT_LOCKED)) != (PT_PRESENT | PT_WRITE) || !pt_lock(entry, seen))
+		return false;
+	BASE_POINT(access_before_store);
+	frame_write(map->physmem, pt_pfn(seen), addr & (PAGE_BYTES - 1), bytes, len);
+	pt_store(entry, pt_entry(pt_pfn(seen), (seen & ((1u << PT_PFN_SHIFT) - 1)) | PT_DIRTY | PT_YOUNG, toucher));
+	return true;
+}
+
+/* One page. 0, or what the fault said. */
+static int access_page(struct vmmap *map, struct thread_slot *self, uint64_t addr, void *bytes, size_t len, bool write)
+{
+	struct park_spin spin = PARK_SPIN;
+
+	for (;;) {
+		atomic_u64 *entry;
+		bool done;
+		int err;
+
+		rcu_enter(self);
+		entry = pt_find(&map->pt, addr);
+		done = write ? access_store(map, self, entry, addr, bytes, len) : access_load(map, self, entry, addr, bytes, len);
+		rcu_leave(self);
+		if (done)
+			return 0;
+		err = space_fault(map, self, addr, write ? VMA_WRITE : VMA_READ, NULL);
+		if (err)
+			return err;
+		park_spin(&spin);
+	}
+}
+
+ssize_t space_copy(struct vmmap *map, struct thread_slot *self, uint64_t addr, void *bytes, size_t len, bool write)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		size_t part = PAGE_BYTES - ((addr + done) & (PAGE_BYTES - 1));
+		int err;
+
+		if (part > len - done)
+			part = len - done;
+		err = access_page(map, self, addr + done, (char *)bytes + done, part, write);
+		if (err)
+			return done ? (ssize_t)done : err;
+		done += part;
+	}
+	space_count(map, self, SPACE_ACCESS, 1);
+	return (ssize_t)done;
+}

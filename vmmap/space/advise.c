@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * advise.c - madvise. DONTNEED, FREE, WILLNEED, POPULATE change no VMA: they follow the fault's protocol entry by
+ * entry and take no write lock. The flag advices split and merge VMAs as mprotect does. A hole is -ENOMEM at the end;
+ * everything mapped is done (Linux).
+ */
+#include <sys/mman.h>
+
+#include "vmmap/space/space.h"
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ  22
+#define MADV_POPULATE_WRITE 23
+#endif
+#define ADVISE_ENTRIES 512                       /* entries per visit: bounds the RCU section                      */
+
+enum advise_step { ADVISE_ON, ADVISE_AGAIN };
+
+/* Drops the page of one entry, as a fault would install one. */
+static enum advise_step advise_drop(struct vmmap *map, struct lock_visit *v, atomic_u64 *entry)
+{
+	uint64_t seen = atomic_load_seqcst(entry);
+
+	if (!(seen & (PT_PRESENT | PT_LOCKED)))
+		return ADVISE_ON;
+	if (seen & PT_LOCKED || !pt_lock(entry, seen))
+		return ADVISE_AGAIN;
+	if (!map->policy->visit_valid(map->lock_state, v)) {
+		pt_store(entry, seen);
+		return ADVISE_AGAIN;
+	}
+	pt_store(entry, 0);
+	space_retire_entry(map, v->self, seen);
+	return ADVISE_ON;
+}
+
+/* One visit from *at on. 0, or -ENOMEM at a hole (then *at is past it), -EINVAL; -EAGAIN: again from *at. */
+static int advise_visit(struct vmmap *map, struct thread_slot *self, uint64_t *at, uint64_t hi, bool free_only)
+{
+	struct lock_visit v = { .self = self, .r = { *at, hi } };
+	int err = map->policy->visit_begin(map->lock_state, &v, LOCK_FOREVER);
+	uint64_t bits, entry_at = *at;
+	atomic_u64 *entry;
+
+	if (err)
+		return err;
+	bits = v.slot ? atomic_load_acquire(&space_vma(v.slot)->bits) : 0;
+	if (!v.slot || (free_only && (space_vma(v.slot)->object || bits & VMA_SHARED))) {
+		err = !map->policy->visit_valid(map->lock_state, &v) ? -EAGAIN : v.slot ? -EINVAL : -ENOMEM;
+		*at = err == -ENOMEM ? v.r.hi : *at;
+		map->policy->visit_end(map->lock_state, &v);
+		return err;
+	}
+	for (unsigned n = 0; n < ADVISE_ENTRIES && (entry = pt_next(&map->pt, &entry_at, v.r.hi)); n++) {
+		if (advise_drop(map, &v, entry) == ADVISE_AGAIN) {
+			*at = entry_at;
+			map->policy->visit_end(map->lock_state, &v);
+			return -EAGAIN;
+		}
+		entry_at += PAGE_BYTES;
+	}
+	/* Absent tables were skipped on seq_cst loads; no edit covered them, or it zaps them itself. */
+	*at = entry && entry_at < v.r.hi ? entry_at : v.r.hi;
+	map->policy->visit_end(map->lock_state, &v);
+	return 0;
+}
+
+static int advise_dontneed(struct vmmap *map, struct thread_slot *self, struct lock_range r, bool free_only)
+{
+	struct park_spin spin = PARK_SPIN;
+	int result = 0, err;
+
+	for (uint64_t at = r.lo; at < r.hi;) {
+		err = advise_visit(map, self, &at, r.hi, free_only);
+		if (err == -EAGAIN)
+			park_spin(&spin);
+		else if (err == -ENOMEM)
+			result = err;
+		else if (err)
+			return err;
+	}
+	return result;
+}
+
+/* WILLNEED has nothing to read ahead (objects have no pager); only holes are told. */
+static int advise_willneed(struct vmmap *map, struct thread_slot *self, struct lock_range r)
+{
+	struct vtree_seen seen;
+	uint64_t at = r.lo;
+
+	rcu_enter(self);
+	while (at < r.hi && vtree_next(&map->tree, at, &seen) && seen.r.lo <= at)
+		at = seen.r.hi;
+	rcu_leave(self);
+	return at < r.hi ? -ENOMEM : 0;
+}
+
+static uint64_t advise_bits(const struct vma *vma, uint64_t bits, uint64_t advice)
+{
+	(void)vma;
+	switch ((int)advice) {
+	case MADV_NORMAL:      return bits & ~(uint64_t)(VMA_RANDOM | VMA_SEQUENTIAL);
+	case MADV_RANDOM:      return (bits & ~(uint64_t)VMA_SEQUENTIAL) | VMA_RANDOM;
+	case MADV_SEQUENTIAL:  return (bits & ~(uint64_t)VMA_RANDOM) | VMA_SEQUENTIAL;
+	case MADV_DONTFORK:    return bits | VMA_DONTFORK;
+	case MADV_DOFORK:      return bits & ~(uint64_t)VMA_DONTFORK;
+	case MADV_DONTDUMP:    return bits | VMA_DONTDUMP;
+	case MADV_DODUMP:      return bits & ~(uint64_t)VMA_DONTDUMP;
+	case MADV_WIPEONFORK:  return bits | VMA_WIPEONFORK;
+	case MADV_KEEPONFORK:  return bits & ~(uint64_t)VMA_WIPEONFORK;
+	case MADV_HUGEPAGE:    return (bits & ~(uint64_t)VMA_NOHUGE) | VMA_HUGE;
+	case MADV_NOHUGEPAGE:  return (bits & ~(uint64_t)VMA_HUGE) | VMA_NOHUGE;
+	case MADV_MERGEABLE:   return bits | VMA_MERGEABLE;
+	case MADV_UNMERGEABLE: return bits & ~(uint64_t)VMA_MERGEABLE;
+	}
+	return bits;
+}
+
+/* WIPEONFORK is for private anonymous memory: -EINVAL at the first other VMA, after the parts before it (Linux). */
+static int advise_wipe(struct vmmap *map, struct thread_slot *self, struct lock_range *r)
+{
+	struct vtree_seen seen;
+	int err = 0;
+
+	rcu_enter(self);
+	for (uint64_t at = r->lo; at < r->hi && vtree_next(&map->tree, at, &seen) && seen.r.lo < r->hi; at = seen.r.hi)
+		if (seen.vma->object || atomic_load_acquire(&seen.vma->bits) & VMA_SHARED) {
+			r->hi = seen.r.lo > r->lo ? seen.r.lo : r->lo;
+			err = -EINVAL;
+		}
+	rcu_leave(self);
+	return err;
+}
+
+static int advise_flags(struct vmmap *map, struct thread_slot *self, struct lock_range r, int advice)
+{
+	struct space_rebits rb = { advise_bits, (uint64_t)advice, false };
+	int err = advice == MADV_WIPEONFORK ? advise_wipe(map, self, &r) : 0, done = 0;
+
+	if (r.lo < r.hi)
+		done = space_edit_bits(map, self, r, &rb, true);
+	return err ? err : done;
+}
+
+int space_madvise(struct vmmap *map, struct thread_slot *self, struct lock_range r, int advice)
+{
+	int err;
+
+	switch (advice) {
+	case MADV_DONTNEED:       err = advise_dontneed(map, self, r, false); break;
+	case MADV_FREE:           err = advise_dontneed(map, self, r, true); break;
+	case MADV_WILLNEED:       err = advise_willneed(map, self, r); break;
+	case MADV_POPULATE_READ:  err = space_populate(map, self, r, VMA_READ); break;
+	case MADV_POPULATE_WRITE: err = space_populate(map, self, r, VMA_WRITE); break;
+	default:                  err = advise_flags(map, self, r, advice); break;
+	}
+	if (!err)
+		space_count(map, self, SPACE_MADVISE, 1);
+	return err;
+}

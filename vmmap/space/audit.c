@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * audit.c - everything that must hold when no call runs: the tree, the page table and the lock words by themselves,
+ * and what they owe each other.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "vmmap/space/space.h"
+
+struct audit {
+	struct vmmap *map;
+	struct thread_slot *self;
+	FILE *report;
+	uint64_t bad, frames;
+};
+
+static void PRINTF_LIKE(2, 3) audit_say(struct audit *a, const char *fmt, ...)
+{
+	va_list args;
+
+	a->bad++;
+	if (!a->report)
+		return;
+	va_start(args, fmt);
+	fputs("audit: ", a->report);
+	vfprintf(a->report, fmt, args);
+	fputc('\n', a->report);
+	va_end(args);
+}
+
+/* No dummy, no held word, canonical merging. */
+static void audit_vmas(struct audit *a)
+{
+	struct vtree_seen seen;
+	const struct vma *last = NULL;
+	uint64_t end = 0;
+
+	for (uint64_t at = 0; at < ADDRESS_END && vtree_next(&a->map->tree, at, &seen); at = seen.r.hi) {
+		const struct vma *v = seen.vma;
+
+		if (atomic_load_acquire(&v->bits) & VMA_GAP)
+			audit_say(a, "a dummy is left over at %#" PRIx64, seen.r.lo);
+		if (lock_word_held(seen.lk))
+			audit_say(a, "the lock word of the VMA at %#" PRIx64 " is held: %#" PRIx64, seen.r.lo, seen.lk);
+		if (last && last != v && end == seen.r.lo && vma_mergeable(last, v))
+			audit_say(a, "mergeable VMAs meet at %#" PRIx64, end);
+		if (last == v && end != seen.r.lo)
+			audit_say(a, "one VMA object stands at two places: %#" PRIx64 ", %#" PRIx64, end, seen.r.lo);
+		last = v;
+		end = seen.r.hi;
+	}
+}
+
+/* Each entry lies in a VMA that allows at least what the entry allows. */
+static void audit_entry(uint64_t addr, uint64_t entry, void *arg)
+{
+	struct audit *a = arg;
+	struct vtree_seen seen;
+	uint64_t bits;
+
+	vtree_find(&a->map->tree, addr, &seen);
+	if (!seen.vma) {
+		audit_say(a, "ghost: an entry %#" PRIx64 " is left at unmapped %#" PRIx64, entry, addr);
+		return;
+	}
+	bits = atomic_load_acquire(&seen.vma->bits);
+	if (entry & PT_ACCESS & ~space_pt_access(bits))
+		audit_say(a, "the entry at %#" PRIx64 " allows more (%#" PRIx64 ") than its VMA", addr, entry & PT_ACCESS);
+	if (entry & PT_WRITE && (entry & PT_ZERO || (entry & PT_OBJECT && !(bits & VMA_SHARED))))
+		audit_say(a, "a shared frame is writable at private %#" PRIx64, addr);
+	a->frames += pt_has_frame(entry) && !(entry & PT_OBJECT);
+}
+
+static void audit_count(uint64_t addr, uint64_t entry, void *arg)
+{
+	(void)addr;
+	*(uint64_t *)arg += pt_has_frame(entry);
+}
+
+/* Page caches of the objects that this map alone can hold (its own physical memory). */
+static void audit_objects(struct audit *a)
+{
+	struct object *counted[64], *o;
+	struct vtree_seen seen;
+	unsigned n = 0;
+
+	for (uint64_t at = 0; at < ADDRESS_END && vtree_next(&a->map->tree, at, &seen); at = seen.r.hi) {
+		bool known = !(o = seen.vma->object);
+
+		for (unsigned i = 0; i < n && !known; i++)
+			known = counted[i] == o;
+		if (known)
+			continue;
+		if (n == ARRAY_SIZE(counted)) {
+			a->frames = UINT64_MAX;          /* too many to keep apart: the frames are not compared */
+			return;
+		}
+		counted[n++] = o;
+		pt_walk(&o->pages, (struct lock_range){ 0, ADDRESS_END }, audit_count, &a->frames);
+	}
+}
+
+static void audit_frames(struct audit *a)
+{
+	struct physmem_usage usage;
+
+	if (!a->map->own_physmem)
+		return;
+	audit_objects(a);
+	physmem_get_usage(a->map->physmem, &usage);
+	if (a->frames != UINT64_MAX && usage.owned != a->frames)
+		audit_say(a, "%" PRIu64 " frames are owned, %" PRIu64 " are mapped or cached", usage.owned, a->frames);
+}
+
+uint64_t vmmap_audit(struct vmmap *map, FILE *report)
+{
+	struct audit a = { .map = map, .self = thread_self(), .report = report };
+
+	rcu_drain();
+	frame_settle(map->physmem);
+	a.bad += vtree_audit(&map->tree, report);
+	a.bad += pt_audit(&map->pt, report);
+	a.bad += map->policy->audit(map->lock_state, report);
+	rcu_enter(a.self);
+	audit_vmas(&a);
+	pt_walk(&map->pt, (struct lock_range){ 0, ADDRESS_END }, audit_entry, &a);
+	audit_frames(&a);
+	rcu_leave(a.self);
+	return a.bad;
+}
+
+void vmmap_dump(struct vmmap *map, FILE *out)
+{
+	fprintf(out, "policy %s\n", map->policy->name);
+	map->policy->dump(map->lock_state, out);
+	vmmap_print_maps(map, out);
+}

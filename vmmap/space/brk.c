@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * brk.c - the break. Calls of brk exclude each other by a word of their own (they would meet at the break anyway);
+ * the mapping below it is ordinary, so other operations meet it only by range.
+ */
+#include <sys/mman.h>
+
+#include "vmmap/space/space.h"
+
+static void brk_enter(struct vmmap *map)
+{
+	for (uint32_t seen = 0; !atomic_cas_acquire(&map->brk_lock, &seen, 1); seen = 0)
+		park_wait(&map->brk_lock, 1, PARK_FOREVER);
+}
+
+static void brk_leave(struct vmmap *map)
+{
+	atomic_store_release(&map->brk_lock, 0);
+	park_wake(&map->brk_lock, 1);
+}
+
+/* Returns the break as it is afterwards: unchanged on every failure, as the system call does. */
+static uint64_t brk_move(struct vmmap *map, struct thread_slot *self, uint64_t addr)
+{
+	uint64_t now = atomic_load_relaxed(&map->brk), old_end = space_up(now), end = space_up(addr);
+
+	if (addr < map->brk_start || addr > map->hi)
+		return now;
+	if (end < old_end && space_munmap(map, self, (struct lock_range){ end, old_end }))
+		return now;
+	if (end > old_end) {
+		struct space_mmap m = { .addr = old_end, .len = end - old_end, .prot = PROT_READ | PROT_WRITE,
+					.flags = MAP_PRIVATE | MAP_ANONYMOUS, .noreplace = true };
+
+		if (space_mmap(map, self, &m) < 0)
+			return now;
+	}
+	atomic_store_relaxed(&map->brk, addr);
+	return addr;
+}
+
+int64_t space_brk(struct vmmap *map, struct thread_slot *self, uint64_t addr)
+{
+	uint64_t now;
+
+	if (!map->brk_start)
+		return -ENOMEM;
+	brk_enter(map);
+	now = brk_move(map, self, addr);
+	brk_leave(map);
+	space_count(map, self, SPACE_BRK, 1);
+	return (int64_t)now;
+}

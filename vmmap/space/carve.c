@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * carve.c - the brief form: a change inside one leaf, in one leaf section.
+ *
+ * STEPS       enter the leaf; look at the slots that meet r; take each VMA that changes (policy: LOCK_BRIEF or nothing);
+ *             entries; the new set of slots, neighbours merged in; leave (one store publishes everything); give the
+ *             lock words back with a new version. Whatever does not fit this shape takes the general form instead:
+ *             a held VMA or gap, a VMA that goes on in another leaf, many entries, many VMAs.
+ * EDGES       Towards faults: take is a seq_cst RMW on lk before the first load of an entry (D1 -> D2, visit_valid).
+ *             Publication before the release of lk: a fault that finds lk free again finds the new slots too.
+ * NEIGHBOURS  A VMA beside r that only grows is not taken: its lock word is free and lock words are taken only inside
+ *             sections of a leaf that shows it, so nobody edits it before we leave, and its old pages do not change.
+ *             One that is swallowed must be taken: optimistic faults on it have to notice.
+ * PLACES      All pieces that one section publishes appear at one instant: a region that is only replaced never shows
+ *             a hole.
+ */
+#include "vmmap/space/space.h"
+
+#define CARVE_VMAS 4                             /* VMAs that one brief edit may change                            */
+
+struct piece {
+	struct lock_range r;
+	struct vma *vma;                         /* the object that stands for it; NULL: to be made                */
+	uint64_t bits, anon;
+	int64_t delta;
+	struct object *object;
+	int slot;                                /* its slot as it is now, -1: none                                */
+	bool ours;                               /* taken                                                          */
+	bool store;                              /* bits differ from vma->bits: to be stored in place              */
+	bool moved;                              /* bounds differ from the slot's                                  */
+};
+
+struct work {
+	struct vmmap *map;
+	struct lock_edit *e;
+	struct carve *c;
+	struct vtree_section s;
+	struct lock_range r;                     /* what is done of c->r                                           */
+	int result;
+	unsigned n, pieces, deads;
+	struct vtree_slot old[CARVE_VMAS];       /* VMAs that meet r, low to high                                  */
+	int old_slot[CARVE_VMAS];
+	struct piece piece[2 * CARVE_VMAS + 3];  /* what will stand there, low to high, neighbours included        */
+	struct vma *dead[CARVE_VMAS + 2];
+	uint64_t heal[2];
+};
+
+static struct piece piece_of(const struct vtree_slot *slot, int index)
+{
+	const struct vma *v = slot->vma;
+
+	return (struct piece){ .r = slot->r, .vma = slot->vma, .slot = index, .bits = atomic_load_acquire(&v->bits),
+			       .anon = atomic_load_acquire(&v->anon), .delta = v->delta, .object = v->object };
+}
+
+/* Fills old[]. CARVE_GENERAL, or an error that ends the call, or 0. */
+static int work_collect(struct work *w)
+{
+	uint32_t mask = vtree_meets(&w->s, w->c->r.lo, w->c->r.hi);
+
+	if (w->c->r.hi > w->s.r.hi)
+		return CARVE_GENERAL;
+	while (mask) {
+		unsigned i = vtree_lowest(&w->s, mask);
+		struct vtree_slot slot = vtree_slot_at(&w->s, i);
+
+		mask &= ~(UINT32_C(1) << i);
+		if (atomic_load_acquire(&slot.vma->bits) & VMA_GAP)
+			return CARVE_GENERAL;
+		if (w->c->kind == CARVE_MAP && w->c->only_free && !BASE_MUTANT(map_no_still_free))
+			return -EEXIST;
+		if (w->n == CARVE_VMAS || space_spans(w->map, &w->s, &slot))
+			return CARVE_GENERAL;
+		w->old[w->n] = slot;
+		w->old_slot[w->n++] = (int)i;
+	}
+	if (w->n && w->c->r.hi - w->c->r.lo > SPACE_BRIEF_PAGES * PAGE_BYTES)
+		return CARVE_GENERAL;
+	return 0;
+}
+
+/* CARVE_BITS: cuts w->r at the first hole; the result is -ENOMEM then, with the part before it to be done. */
+static int work_cut_at_hole(struct work *w)
+{
+	uint64_t at = w->r.lo;
+	unsigned i;
+
+	for (i = 0; i < w->n && w->old[i].r.lo <= at; i++)
+		at = w->old[i].r.hi;
+	if (at < w->r.hi) {
+		if (w->c->every)
+			return CARVE_GENERAL;
+		w->n = i;
+		w->r.hi = at;
+		w->result = -ENOMEM;
+	}
+	return 0;
+}
+
+static void work_add(struct work *w, struct piece p, uint64_t lo, uint64_t hi)
+{
+	p.moved = p.slot < 0 || p.r.lo != lo || p.r.hi != hi;
+	p.r = (struct lock_range){ lo, hi };
+	w->piece[w->pieces++] = p;
+}
+
+/* What stands over the VMAs that meet r when we are done. The unaffected side keeps the object (the left one first). */
+static void work_pieces(struct work *w)
+{
+	bool mapped = w->c->kind != CARVE_MAP;
+
+	for (unsigned i = 0; i < w->n; i++) {
+		struct piece p = piece_of(&w->old[i], w->old_slot[i]), q = p;
+		uint64_t lo = p.r.lo, hi = p.r.hi;
+
+		p.ours = q.ours = true;
+		if (lo < w->r.lo) {
+			work_add(w, p, lo, w->r.lo);
+			q.vma = NULL, q.slot = -1, q.ours = false;
+			lo = w->r.lo;
+		}
+		if (!mapped) {
+			const struct space_new *f = w->c->fresh;
+
+			work_add(w, (struct piece){ .bits = f->bits, .delta = f->delta, .object = f->object, .anon = f->anon,
+						    .slot = -1 }, w->r.lo, w->r.hi);
+			mapped = true;
+		}
+		if (w->c->kind == CARVE_BITS) {
+			struct piece m = q;
+
+			if (hi > w->r.hi)
+				m.vma = NULL, m.slot = -1, m.ours = false;
+			m.bits = w->c->rebits->fn(w->old[i].vma, p.bits, w->c->rebits->arg);
+			m.store = m.vma && m.bits != p.bits;
+			work_add(w, m, lo, hi < w->r.hi ? hi : w->r.hi);
+		}
+		if (hi > w->r.hi)
+			work_add(w, q, w->r.hi, hi);
+	}
+	if (!mapped) {
+		const struct space_new *f = w->c->fresh;
+
+		work_add(w, (struct piece){ .bits = f->bits, .delta = f->delta, .object = f->object, .anon = f->anon, .slot = -1 },
+			 w->r.lo, w->r.hi);
+	}
+}
+
+static bool piece_mergeable(const struct piece *p, const struct piece *q)
+{
+	return p->r.hi == q->r.lo && p->bits == q->bits && p->delta == q->delta && p->object == q->object &&
+	       (p->anon == q->anon || !p->anon || !q->anon);
+}
+
+/* The neighbour beside the pieces at addr, if it is in this leaf and may merge; else notes where to heal later. */
+static bool work_neighbour(struct work *w, bool left, struct piece *out)
+{
+	const struct piece *edge = &w->piece[left ? 0 : w->pieces - 1];
+	uint64_t at = left ? edge->r.lo : edge->r.hi;
+	struct vtree_slot slot;
+	int i;
+
+	if (at == (left ? w->s.r.lo : w->s.r.hi)) {
+		w->heal[left ? 0 : 1] = at;
+		return false;
+	}
+	i = left ? vtree_slot_ending(&w->s, at) : vtree_slot_over(&w->s, at);
+	if (i < 0)
+		return false;
+	slot = vtree_slot_at(&w->s, (unsigned)i);
+	*out = piece_of(&slot, i);
+	if (!(left ? piece_mergeable(out, edge) : piece_mergeable(edge, out)))
+		return false;
+	if (lock_word_held(atomic_load_seqcst(&slot.vma->slot.lk)) && !BASE_MUTANT(merge_into_held)) {
+		/* Its holder merges for us when it is done: edit_take fails and leaves the note. */
+		if (!w->map->policy->edit_take(w->map->lock_state, w->e, &slot.vma->slot, at))
+			return false;
+		w->map->policy->edit_drop(w->map->lock_state, w->e, &slot.vma->slot);
+	}
+	return true;
+}
+
+/* p and q become one; the survivor's object is returned in p. false: they stay two. */
+static bool work_join(struct work *w, struct piece *p, struct piece *q)
+{
+	struct piece *stay = p, *go = q;
+
+	if (!piece_mergeable(p, q))
+		return false;
+	if (!p->vma || (p->ours && q->vma && !q->ours)) {
+		stay = q, go = p;                        /* what exists, or is not even touched, stays */
+		if (!q->vma)
+			stay = p, go = q;
+	}
+	if (go->vma && !go->ours) {                      /* an outside neighbour that would be swallowed */
+		struct vtree_slot slot = vtree_slot_at(&w->s, (unsigned)go->slot);
+
+		if (space_spans(w->map, &w->s, &slot)) {
+			w->heal[1] = go->r.lo;
+			return false;
+		}
+		if (!w->map->policy->edit_take(w->map->lock_state, w->e, &go->vma->slot, go->r.lo))
+			return false;
+	}
+	if (stay->vma && go->anon && !stay->anon) {
+		uint64_t none = 0;
+
+		if (!atomic_cas_acqrel(&stay->vma->anon, &none, go->anon) && none != go->anon) {
+			if (go->vma && !go->ours)
+				w->map->policy->edit_drop(w->map->lock_state, w->e, &go->vma->slot);
+			return false;
+		}
+	}
+	if (go->vma) {
+		w->dead[w->deads++] = go->vma;
+		if (go->slot >= 0)
+			vtree_drop(&w->s, (unsigned)go->slot);
+	}
+	stay->anon = stay->anon ? stay->anon : go->anon;
+	struct lock_range both = { p->r.lo, q->r.hi };
+	*p = *stay;
+	p->r = both;
+	p->moved = true;
+	return true;
+}
+
+static void work_merge(struct work *w)
+{
+	struct piece out[ARRAY_SIZE(w->piece)], nb;
+	unsigned n = 0;
+	bool left = w->pieces && w->piece[0].r.lo == w->r.lo && work_neighbour(w, true, &nb);
+
+	if (left)
+		out[n++] = nb;
+	for (unsigned i = 0; i < w->pieces; i++)
+		if (!n || !work_join(w, &out[n - 1], &w->piece[i]))
+			out[n++] = w->piece[i];
+	if (w->pieces && w->piece[w->pieces - 1].r.hi == w->r.hi && work_neighbour(w, false, &nb))
+		work_join(w, &out[n - 1], &nb);
+	space_count(w->map, w->e->self, SPACE_MERGE, w->pieces + left - n);
+	for (unsigned i = 0; i < n; i++)
+		w->piece[i] = out[i];
+	w->pieces = n;
+}
+
+static void work_entries(struct work *w)
+{
+	struct space_retire retire;
+
+	if (w->c->kind == CARVE_BITS) {
+		for (unsigned i = 0; w->c->rebits->prot && i < w->pieces; i++) {
+			struct lock_range r = w->piece[i].r;
+
+			r.lo = r.lo < w->r.lo ? w->r.lo : r.lo;
+			r.hi = r.hi > w->r.hi ? w->r.hi : r.hi;
+			if (r.lo < r.hi)
+				pt_protect(&w->map->pt, r, space_pt_access(w->piece[i].bits), w->piece[i].bits & VMA_SHARED);
+		}
+		return;
+	}
+	if (!w->n)
+		return;
+	space_retire_init(&retire, w->map, w->e->self);
+	pt_zap(&w->map->pt, w->r, &retire.batch);
+	retire.batch.flush(&retire.batch);
+}
+
+/* Old VMAs of which nothing stays: dropped by work_join already, or by an unmap here. */
+static void work_drop_unmapped(struct work *w)
+{
+	for (unsigned i = 0; i < w->n; i++) {
+		bool stays = false;
+
+		for (unsigned j = 0; j < w->pieces; j++)
+			stays |= w->piece[j].vma == w->old[i].vma;
+		for (unsigned j = 0; j < w->deads; j++)
+			stays |= w->dead[j] == w->old[i].vma;
+		if (!stays) {
+			vtree_drop(&w->s, (unsigned)w->old_slot[i]);
+			w->dead[w->deads++] = w->old[i].vma;
+		}
+	}
+}
+
+static void work_make(struct work *w, struct piece *p)
+{
+	struct carve *c = w->c;
+
+	p->vma = vma_take(&w->map->vmas, w->e->self);
+	atomic_store_relaxed(&p->vma->bits, p->bits);
+	atomic_store_relaxed(&p->vma->anon, p->anon);
+	p->vma->delta = p->delta;
+	p->vma->object = p->object;
+	if (p->object && c->kind == CARVE_MAP && p->object == c->fresh->object && !c->taken_object)
+		c->taken_object = true;
+	else if (p->object)
+		object_get(p->object);
+	atomic_store_release(&p->vma->slot.lk, w->e->number);
+}
+
+static void work_slots(struct work *w)
+{
+	for (unsigned i = 0; i < w->pieces; i++) {
+		struct piece *p = &w->piece[i];
+
+		if (p->vma && p->store)
+			atomic_store_release(&p->vma->bits, p->bits);
+		if (p->moved && p->slot >= 0)
+			vtree_drop(&w->s, (unsigned)p->slot);
+	}
+	for (unsigned i = 0; i < w->pieces; i++) {
+		struct piece *p = &w->piece[i];
+
+		if (!p->moved)
+			continue;
+		if (!p->vma)
+			work_make(w, p);
+		vtree_add(&w->s, p->r.lo, p->r.hi, p->vma);
+	}
+}
+
+static void work_release(struct work *w)
+{
+	const struct lock_policy *pol = w->map->policy;
+
+	for (unsigned i = 0; i < w->n; i++) {
+		bool dead = false;
+
+		for (unsigned j = 0; j < w->deads; j++)
+			dead |= w->dead[j] == w->old[i].vma;
+		if (!dead)
+			pol->edit_drop(w->map->lock_state, w->e, &w->old[i].vma->slot);
+	}
+	for (unsigned i = 0; i < w->deads; i++) {
+		struct object *object = w->dead[i]->object;
+
+		pol->edit_dead(w->map->lock_state, w->e, &w->dead[i]->slot);
+		vma_give(&w->map->vmas, w->e->self, w->dead[i]);
+		if (object)
+			object_put(object);
+	}
+}
+
+static bool work_take(struct work *w)
+{
+	const struct lock_policy *pol = w->map->policy;
+
+	for (unsigned i = 0; i < w->n; i++)
+		if (!pol->edit_take(w->map->lock_state, w->e, &w->old[i].vma->slot, 0)) {
+			while (i--)
+				pol->edit_drop(w->map->lock_state, w->e, &w->old[i].vma->slot);
+			return false;
+		}
+	return true;
+}
+
+static bool work_changes(const struct work *w)
+{
+	if (w->c->kind != CARVE_BITS)
+		return w->n || w->c->kind == CARVE_MAP;
+	for (unsigned i = 0; i < w->n; i++) {
+		uint64_t bits = atomic_load_acquire(&w->old[i].vma->bits);
+
+		if (w->c->rebits->fn(w->old[i].vma, bits, w->c->rebits->arg) != bits)
+			return true;
+	}
+	return false;
+}
+
+int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
+{
+	struct work w = { .map = map, .e = e, .c = c, .r = c->r };
+	int err;
+
+	if (vma_reserve(&map->vmas, e->self, 2))
+		return -ENOMEM;
+	err = vtree_enter_room(&map->tree, e->self, c->r.lo, 4, &w.s);
+	if (err)
+		return err;
+	err = work_collect(&w);
+	if (!err && c->kind == CARVE_BITS)
+		err = work_cut_at_hole(&w);
+	if (err || !work_changes(&w) || !work_take(&w)) {
+		vtree_leave(&w.s);
+		return err ? err : work_changes(&w) ? CARVE_GENERAL : w.result;
+	}
+	BASE_POINT(carve_after_take);
+	work_pieces(&w);
+	work_entries(&w);
+	work_merge(&w);
+	work_drop_unmapped(&w);
+	work_slots(&w);
+	BASE_POINT(carve_before_leave);
+	vtree_leave(&w.s);
+	work_release(&w);
+	space_count(map, e->self, SPACE_BRIEF, 1);
+	for (unsigned i = 0; i < 2; i++)
+		if (w.heal[i] && e->merges < ARRAY_SIZE(e->merge_at))
+			e->merge_at[e->merges++] = w.heal[i];
+	return w.result;
+}

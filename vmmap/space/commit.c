@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * commit.c - the general form: begin and end of an edit, and what is done under it.
+ *
+ * A commit allocates nothing: in every leaf that r meets, at least one slot of r goes (a VMA's or a dummy's) and one
+ * comes, and a leaf always has one slot to spare. Only under a global policy, which leaves gaps empty, a leaf may have
+ * nothing to drop: space_prepare makes room there first, and the global lock keeps it.
+ *
+ * While several leaves change, all of r stays held: by the VMAs that are going, the one that comes (born held), or the
+ * dummy. A fault meets a held word everywhere in r and waits; nobody sees a hole where a mapping is only replaced.
+ */
+#include "vmmap/space/space.h"
+
+static void edit_heal(struct vmmap *map, const struct lock_edit *e)
+{
+	for (unsigned i = 0; i < e->merges; i++)
+		space_heal(map, e->self, e->merge_at[i]);
+}
+
+int space_edit_begin(struct vmmap *map, struct lock_edit *e, struct thread_slot *self, struct lock_range r)
+{
+	int err;
+
+	*e = (struct lock_edit){ .self = self, .r = r };
+	err = map->policy->edit_begin(map->lock_state, e, LOCK_FOREVER);
+	if (err)
+		edit_heal(map, e);
+	else
+		space_count(map, self, SPACE_GENERAL, 1);
+	return err;
+}
+
+void space_edit_end(struct vmmap *map, struct lock_edit *e)
+{
+	map->policy->edit_end(map->lock_state, e);
+	edit_heal(map, e);
+}
+
+int space_brief_begin(struct vmmap *map, struct lock_edit *e, struct thread_slot *self, struct lock_range r)
+{
+	*e = (struct lock_edit){ .self = self, .r = r, .number = thread_next_number(self) };
+	return map->policy->brief_begin(map->lock_state, e, LOCK_FOREVER);
+}
+
+void space_brief_end(struct vmmap *map, struct lock_edit *e)
+{
+	map->policy->brief_end(map->lock_state, e);
+	edit_heal(map, e);
+}
+
+/* The next VMA or dummy at or after *at, below hi; its bounds in one leaf. */
+static bool commit_next(struct vmmap *map, struct thread_slot *self, uint64_t at, uint64_t hi, struct vtree_seen *seen)
+{
+	bool found;
+
+	rcu_enter(self);
+	found = vtree_next(&map->tree, at, seen) && seen->r.lo < hi;
+	rcu_leave(self);
+	return found;
+}
+
+static bool seen_dummy(const struct vtree_seen *seen)
+{
+	return atomic_load_acquire(&seen->vma->bits) & VMA_GAP;
+}
+
+bool space_empty(struct vmmap *map, struct thread_slot *self, struct lock_range r)
+{
+	struct vtree_seen seen;
+
+	for (uint64_t at = r.lo; commit_next(map, self, at, r.hi, &seen); at = seen.r.hi)
+		if (!seen_dummy(&seen))
+			return false;
+	return true;
+}
+
+int space_prepare(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_new *fresh, struct vma **vma)
+{
+	struct vma *v;
+
+	if (vma_reserve(&map->vmas, e->self, 1))
+		return -ENOMEM;
+	if (!e->mine.dummy)
+		for (uint64_t at = r.lo; at < r.hi;) {
+			struct vtree_section s;
+
+			if (vtree_enter_room(&map->tree, e->self, at, 1, &s))
+				return -ENOMEM;
+			at = s.r.hi;
+			vtree_leave(&s);
+		}
+	v = vma_take(&map->vmas, e->self);
+	atomic_store_relaxed(&v->bits, fresh->bits);
+	atomic_store_relaxed(&v->anon, fresh->anon);
+	v->delta = fresh->delta;
+	v->object = fresh->object;
+	atomic_store_release(&v->slot.lk, e->number);
+	map->policy->edit_born(map->lock_state, e, &v->slot);
+	*vma = v;
+	return 0;
+}
+
+void space_prepare_undo(struct vmmap *map, struct lock_edit *e, struct vma *vma)
+{
+	map->policy->edit_dead(map->lock_state, e, &vma->slot);
+	vma_give(&map->vmas, e->self, vma);
+}
+
+void space_shut(struct vmmap *map, struct lock_edit *e, struct lock_range r)
+{
+	struct vtree_seen seen;
+
+	for (uint64_t at = r.lo; commit_next(map, e->self, at, r.hi, &seen); at = seen.r.hi)
+		if (!seen_dummy(&seen))
+			map->policy->edit_shut(map->lock_state, e, &seen.vma->slot);
+}
+
+void space_zap(struct vmmap *map, struct thread_slot *self, struct lock_range r, bool tables)
+{
+	struct space_retire retire;
+
+	space_retire_init(&retire, map, self);
+	rcu_enter(self);
+	pt_zap(&map->pt, r, &retire.batch);
+	retire.batch.flush(&retire.batch);
+	if (tables)
+		pt_free_tables(&map->pt, self, r);
+	rcu_leave(self);
+}
+
+/* One leaf of space_replace. VMAs of which no slot is left are chained to *dead. Returns where the leaf ends. */
+static uint64_t replace_leaf(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma, struct vma **dead)
+{
+	struct vma *put = vma ? vma : e->mine.dummy ? space_vma(e->mine.dummy) : NULL;
+	struct vtree_section s;
+	uint32_t mask;
+	uint64_t hi;
+
+	vtree_enter(&map->tree, e->self, r.lo, &s);
+	hi = r.hi < s.r.hi ? r.hi : s.r.hi;
+	mask = vtree_meets(&s, r.lo, hi);
+	while (mask) {
+		unsigned i = vtree_lowest(&s, mask);
+		struct vma *old = vtree_slot_at(&s, i).vma;
+
+		mask &= ~(UINT32_C(1) << i);
+		vtree_drop(&s, i);
+		if (!(atomic_load_acquire(&old->bits) & VMA_GAP) && *dead != old) {
+			old->next_free = *dead;          /* slots of one VMA come one after the other */
+			*dead = old;
+		}
+	}
+	if (put)
+		vtree_add(&s, r.lo, hi, put);
+	BASE_POINT(replace_before_leave);
+	vtree_leave(&s);
+	BASE_POINT(replace_after_leave);
+	return hi;
+}
+
+void space_replace_slots(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma)
+{
+	struct vma *dead = NULL;
+
+	space_touch(map, e->self, r, LOCK_TOUCH_GAP, true);
+	for (struct lock_range rest = r; rest.lo < rest.hi;)
+		rest.lo = replace_leaf(map, e, rest, vma, &dead);
+	while (dead) {
+		struct vma *next = dead->next_free;
+		struct object *object = dead->object;
+
+		map->policy->edit_dead(map->lock_state, e, &dead->slot);
+		vma_give(&map->vmas, e->self, dead);
+		if (object)
+			object_put(object);
+		dead = next;
+	}
+}
+
+/* For the mutant that takes the old VMAs out before the new one is in. */
+static void replace_leave_hole(struct vmmap *map, struct lock_edit *e, struct lock_range r)
+{
+	struct lock_edit holeless = *e;
+
+	holeless.mine.dummy = NULL;
+	space_replace_slots(map, &holeless, r, NULL);
+}
+
+void space_replace(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma)
+{
+	bool late_zap = !vma && map->policy->edit_downgrade;
+
+	space_shut(map, e, r);
+	if (!late_zap)
+		space_zap(map, e->self, r, true);
+	if (BASE_MUTANT(replace_unpublishes_first))
+		replace_leave_hole(map, e, r);
+	space_replace_slots(map, e, r, vma);
+	if (late_zap) {
+		/* Nothing is mapped in r any more and no edit can come in: faults elsewhere need not wait for the zap. */
+		map->policy->edit_downgrade(map->lock_state, e);
+		space_zap(map, e->self, r, true);
+	}
+	vtree_join(&map->tree, e->self, r);
+}
+
+bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_rebits *rebits, bool every)
+{
+	struct vtree_seen seen;
+	uint64_t at = r.lo;
+	bool whole = true;
+
+	while (at < r.hi) {
+		uint64_t bits, next;
+
+		if (!commit_next(map, e->self, at, r.hi, &seen))
+			return false;
+		if (seen.r.lo > at || seen_dummy(&seen)) {
+			whole = false;
+			if (!every)
+				return false;
+		}
+		at = seen.r.hi;
+		if (seen_dummy(&seen))
+			continue;
+		bits = atomic_load_acquire(&seen.vma->bits);
+		next = rebits->fn(seen.vma, bits, rebits->arg);
+		space_touch(map, e->self, seen.r, LOCK_TOUCH_VMA, true);
+		/* A VMA that spans leaves is seen once per leaf: its bits were stored at the first. */
+		map->policy->edit_shut(map->lock_state, e, &seen.vma->slot);
+		if (rebits->prot) {
+			rcu_enter(e->self);
+			pt_protect(&map->pt, seen.r, space_pt_access(next), next & VMA_SHARED);
+			rcu_leave(e->self);
+		}
+		if (next != bits)
+			atomic_store_release(&seen.vma->bits, next);
+	}
+	return whole;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * create.c - birth and death of an address space. No other call on the map runs beside them.
+ */
+#include <string.h>
+
+#include "vmmap/space/space.h"
+
+struct space_local *space_local_make(struct vmmap *map, struct thread_slot *self)
+{
+	return thread_local_mine(&map->locals, self);
+}
+
+static int create_parts(struct vmmap *map)
+{
+	int err = thread_local_init(&map->locals, sizeof(struct space_local));
+
+	if (err)
+		return err;
+	err = vma_pool_init(&map->vmas, map->policy->slot_bytes);
+	if (err)
+		goto locals;
+	err = vtree_init(&map->tree);
+	if (err)
+		goto vmas;
+	err = pt_init(&map->pt);
+	if (err)
+		goto tree;
+	map->lock_state = mem_alloc(MEM_MAP, map->policy->state_bytes ? map->policy->state_bytes : 1, CACHE_PAIR);
+	err = map->lock_state ? map->policy->init(map->lock_state, space_lock(map), &space_lock_view) : -ENOMEM;
+	if (!err)
+		return 0;
+	mem_free(MEM_MAP, map->lock_state, map->policy->state_bytes ? map->policy->state_bytes : 1);
+	pt_fini(&map->pt);
+tree:
+	vtree_fini(&map->tree);
+vmas:
+	vma_pool_fini(&map->vmas);
+locals:
+	thread_local_free(&map->locals, NULL, NULL);
+	return err;
+}
+
+static int create_config(struct vmmap *map, const struct vmmap_config *config)
+{
+	const uint64_t top = ADDRESS_END - PAGE_BYTES;
+
+	map->lo = config->lo ? config->lo : UINT64_C(0x10000);
+	map->hi = config->hi ? config->hi : top;
+	map->mmap_base = config->mmap_base ? config->mmap_base : map->hi;
+	map->placement = config->placement;
+	map->brk_start = config->brk_start;
+	atomic_store_relaxed(&map->brk, config->brk_start);
+	if (map->lo >= map->hi || map->hi > top || map->mmap_base > map->hi || map->mmap_base < map->lo)
+		return -EINVAL;
+	if (!space_aligned(map->lo | map->hi | map->mmap_base | map->brk_start))
+		return -EINVAL;
+	if (map->brk_start && (map->brk_start < map->lo || map->brk_start >= map->hi))
+		return -EINVAL;
+	if (map->placement != VMMAP_ARENAS && map->placement != VMMAP_TOPDOWN)
+		return -EINVAL;
+	return 0;
+}
+
+int vmmap_create(struct vmmap **out, const struct vmmap_config *config)
+{
+	struct vmmap_config defaults = VMMAP_CONFIG, mine = VMMAP_CONFIG;
+	const struct lock_policy *policy;
+	struct vmmap *map;
+	int err;
+
+	if (!config)
+		config = &defaults;
+	if (!out || config->size < offsetof(struct vmmap_config, placement) || config->size > sizeof mine)
+		return -EINVAL;
+	memcpy(&mine, config, config->size);
+	policy = lock_policy_find(mine.policy ? mine.policy : "vma");
+	if (!policy)
+		return -ENOENT;
+	map = mem_alloc(MEM_MAP, sizeof *map, CACHE_PAIR);
+	if (!map)
+		return -ENOMEM;
+	map->policy = policy;
+	err = create_config(map, &mine);
+	if (!err) {
+		map->physmem = mine.physmem;
+		map->own_physmem = !mine.physmem;
+		err = mine.physmem ? 0 : physmem_create(&map->physmem, NULL);
+	}
+	if (!err) {
+		err = create_parts(map);
+		if (err && map->own_physmem)
+			physmem_destroy(map->physmem);
+	}
+	if (err) {
+		mem_free(MEM_MAP, map, sizeof *map);
+		return err;
+	}
+	*out = map;
+	return 0;
+}
+
+/* Frames and object references that the map still holds. */
+static void destroy_contents(struct vmmap *map, struct thread_slot *self)
+{
+	struct vtree_seen seen;
+	struct vma *last = NULL;
+	uint64_t at = 0;
+	bool found;
+
+	space_zap(map, self, (struct lock_range){ 0, ADDRESS_END }, true);
+	for (;;) {
+		rcu_enter(self);
+		found = at < ADDRESS_END && vtree_next(&map->tree, at, &seen);
+		rcu_leave(self);
+		if (!found)
+			return;
+		at = seen.r.hi;
+		if (seen.vma->object && seen.vma != last)
+			object_put(seen.vma->object);
+		last = seen.vma;
+	}
+}
+
+void vmmap_destroy(struct vmmap *map)
+{
+	if (!map)
+		return;
+	destroy_contents(map, thread_self());
+	rcu_drain();                                     /* retired tables, nodes and objects                      */
+	frame_settle(map->physmem);
+	map->policy->fini(map->lock_state);
+	mem_free(MEM_MAP, map->lock_state, map->policy->state_bytes ? map->policy->state_bytes : 1);
+	pt_fini(&map->pt);
+	vtree_fini(&map->tree);
+	vma_pool_fini(&map->vmas);
+	thread_local_free(&map->locals, NULL, NULL);
+	if (map->own_physmem)
+		physmem_destroy(map->physmem);
+	mem_free(MEM_MAP, map, sizeof *map);
+}

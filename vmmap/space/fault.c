@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fault.c - one page fault: visit, look, prepare, lock the entry, validate, store.
+ *
+ * STEPS   1 visit_begin: inside RCU, the VMA over the page, its lock word free (or we waited)
+ *         2 bits -> may the access be resolved?  A negative answer is validated like a positive one.
+ *         3 prepare: the frame and the tables, before the entry is touched; the anonymous group of a first write
+ *         4 CAS entry seen -> LOCKED (seq_cst)                        D1: fault's store, partner D2 in the writer
+ *         5 visit_valid: the lock word again (seq_cst)                 D2': fault's load, partner the writer's lk RMW
+ *         6 store the value, or what was there before, and begin again
+ * DEKKER  The writer sets lk (RMW), then loads every entry (pt_zap, pt_protect wait for LOCKED). All four are seq_cst:
+ *         either the fault sees the new lk and undoes, or the writer sees LOCKED or the value. Tables obey the same
+ *         order: pt_make installs by seq_cst CAS before 5, a writer skips an absent table on a seq_cst load after lk.
+ * WAITING between 4 and 6 nothing is allocated, slept on, or called: a LOCKED entry is held for a few instructions.
+ */
+#include "vmmap/space/space.h"
+
+struct fault {
+	struct vmmap *map;
+	struct thread_slot *self;
+	uint64_t page, access;
+	uint64_t frame;                          /* prepared, not yet used; PHYSMEM_NONE                           */
+	struct vmmap_fault_info info;
+};
+
+enum fault_step { FAULT_DONE, FAULT_AGAIN, FAULT_FAIL, FAULT_NOMEM };
+
+static bool fault_prepare_frame(struct fault *f)
+{
+	if (f->frame == PHYSMEM_NONE)
+		f->frame = frame_alloc(f->map->physmem, f->self);
+	return f->frame != PHYSMEM_NONE;
+}
+
+/* A private VMA's first write: its group, by CAS; a writer reads it only after it set lk. */
+static void fault_group(struct fault *f, struct vma *vma)
+{
+	uint64_t none = 0;
+
+	if (likely(atomic_load_acquire(&vma->anon) != 0))
+		return;
+	atomic_cas_seqcst(&vma->anon, &none, thread_next_number(f->self));
+}
+
+/* The page of the object under this address; FAULT_FAIL beyond its end. */
+static enum fault_step fault_object(struct fault *f, const struct vma *vma, uint64_t *pfn)
+{
+	uint64_t page = (uint64_t)((int64_t)(f->page >> PAGE_SHIFT) + vma->delta);
+
+	if (page >= space_up(vma->object->size) >> PAGE_SHIFT) {
+		f->info.code = VMMAP_BUS;
+		return FAULT_FAIL;
+	}
+	*pfn = object_page(vma->object, f->self, page);
+	return *pfn == PHYSMEM_NONE ? FAULT_NOMEM : FAULT_DONE;
+}
+
+/* Who touched this frame: still one thread, or several. */
+static uint32_t fault_toucher(const struct fault *f, uint64_t seen)
+{
+	return pt_toucher(seen) == f->self->number + 1 ? f->self->number + 1 : 0;
+}
+
+/* The new value of an entry that was `seen`, for this access. */
+static enum fault_step fault_value(struct fault *f, struct vma *vma, uint64_t bits, uint64_t seen, uint64_t *value)
+{
+	uint64_t allow = space_pt_access(bits), me = f->self->number + 1, pfn;
+	bool write = f->access == VMA_WRITE, shared = bits & VMA_SHARED;
+	enum fault_step step;
+
+	if (seen & PT_PRESENT && (!write || (!(seen & PT_ZERO) && (shared || !(seen & PT_OBJECT))))) {
+		/* Present, and good enough once the permissions are: a spurious fault, or one after mprotect. */
+		f->info.how = seen & PT_ZERO ? VMMAP_ZERO : VMMAP_PRESENT;
+		f->info.pfn = seen & PT_ZERO ? PHYSMEM_NONE : pt_pfn(seen);
+		*value = seen | (allow & (write ? PT_ACCESS : (uint64_t)(PT_READ | PT_EXEC))) | (write ? PT_DIRTY : 0);
+		if (!(seen & PT_ZERO))
+			*value = pt_entry(pt_pfn(*value), *value & ((1u << PT_PFN_SHIFT) - 1), fault_toucher(f, seen));
+		return FAULT_DONE;
+	}
+	if (vma->object && (shared || !write)) {
+		step = fault_object(f, vma, &pfn);
+		if (step != FAULT_DONE)
+			return step;
+		f->info.how = VMMAP_OBJECT;
+		f->info.pfn = pfn;
+		*value = pt_entry(pfn, PT_PRESENT | PT_OBJECT | PT_YOUNG | (write ? PT_DIRTY : 0) |
+				  (allow & (write ? PT_ACCESS : (uint64_t)(PT_READ | PT_EXEC))), 0);
+		return FAULT_DONE;
+	}
+	if (!write) {
+		f->info.how = VMMAP_ZERO;
+		f->info.pfn = PHYSMEM_NONE;
+		*value = PT_PRESENT | PT_ZERO | PT_YOUNG | (allow & (PT_READ | PT_EXEC));
+		return FAULT_DONE;
+	}
+	/* A private page of its own: zeroed, or a copy of the object's. */
+	if (vma->object && !(seen & PT_PRESENT)) {
+		step = fault_object(f, vma, &pfn);
+		if (step != FAULT_DONE)
+			return step;
+	} else {
+		pfn = seen & PT_OBJECT ? pt_pfn(seen) : PHYSMEM_NONE;
+	}
+	if (!fault_prepare_frame(f))
+		return FAULT_NOMEM;
+	if (pfn == PHYSMEM_NONE)
+		frame_zero(f->map->physmem, f->frame);
+	else
+		frame_copy(f->map->physmem, f->frame, pfn);
+	f->info.how = seen & PT_PRESENT || vma->object ? VMMAP_COW : VMMAP_ANON;
+	f->info.pfn = f->frame;
+	*value = pt_entry(f->frame, PT_PRESENT | PT_YOUNG | PT_DIRTY | allow, (uint32_t)me);
+	fault_group(f, vma);
+	return FAULT_DONE;
+}
+
+/* Steps 2 to 6 of one visit. */
+static enum fault_step fault_visit(struct fault *f, struct lock_visit *v)
+{
+	const struct lock_policy *pol = f->map->policy;
+	enum fault_step step;
+	struct vma *vma = v->slot ? space_vma(v->slot) : NULL;
+	uint64_t bits = vma ? atomic_load_acquire(&vma->bits) : 0, seen, value;
+	atomic_u64 *entry;
+
+	if (unlikely(!vma || !space_allows(bits, f->access))) {
+		f->info.code = vma ? VMMAP_ACCERR : VMMAP_MAPERR;
+		return pol->visit_valid(f->map->lock_state, v) ? FAULT_FAIL : FAULT_AGAIN;
+	}
+	space_touch(f->map, f->self, (struct lock_range){ f->page, f->page + PAGE_BYTES }, LOCK_TOUCH_VMA, false);
+	BASE_POINT(fault_before_walk);
+	entry = pt_make(&f->map->pt, f->self, f->page);
+	if (unlikely(!entry))
+		return FAULT_NOMEM;
+	seen = atomic_load_acquire(entry);
+	if (unlikely(seen & PT_LOCKED))
+		return FAULT_AGAIN;
+	step = fault_value(f, vma, bits, seen, &value);
+	if (unlikely(step != FAULT_DONE))
+		return step == FAULT_NOMEM || pol->visit_valid(f->map->lock_state, v) ? step : FAULT_AGAIN;
+	if (value == seen)
+		return pol->visit_valid(f->map->lock_state, v) ? FAULT_DONE : FAULT_AGAIN;
+	BASE_POINT(fault_before_cas);
+	if (unlikely(!pt_lock(entry, seen)))                     /* D1 */
+		return FAULT_AGAIN;
+	BASE_POINT(fault_before_valid);
+	if (unlikely(!pol->visit_valid(f->map->lock_state, v))) {        /* D2' */
+		pt_store(entry, seen);
+		return FAULT_AGAIN;
+	}
+	BASE_POINT(fault_before_store);
+	pt_store(entry, value);
+	if (f->frame != PHYSMEM_NONE && f->info.pfn == f->frame)
+		f->frame = PHYSMEM_NONE;
+	return FAULT_DONE;
+}
+
+int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t access, struct vmmap_fault_info *info)
+{
+	struct fault f = { .map = map, .self = self, .page = addr & ~(PAGE_BYTES - 1), .access = access, .frame = PHYSMEM_NONE };
+	struct park_spin spin = PARK_SPIN;
+	enum fault_step step;
+	int err;
+
+	for (;;) {
+		struct lock_visit v = { .self = self, .r = { f.page, f.page + PAGE_BYTES } };
+
+		err = map->policy->visit_begin(map->lock_state, &v, LOCK_FOREVER);
+		if (unlikely(err))
+			break;
+		BASE_POINT(fault_after_begin);
+		step = fault_visit(&f, &v);
+		map->policy->visit_end(map->lock_state, &v);
+		BASE_POINT(fault_after_end);
+		if (likely(step != FAULT_AGAIN)) {
+			err = step == FAULT_DONE ? 0 : step == FAULT_FAIL ? -EFAULT : -ENOMEM;
+			break;
+		}
+		space_count(map, self, SPACE_FAULT_RETRY, 1);
+		park_spin(&spin);
+	}
+	if (unlikely(f.frame != PHYSMEM_NONE))
+		frame_free(map->physmem, self, f.frame);
+	if (likely(!err))
+		space_count(map, self, f.info.how == VMMAP_PRESENT ? SPACE_FAULT_HIT : SPACE_FAULT, 1);
+	if (info)
+		*info = f.info;
+	return err;
+}
+
+int space_populate(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t access)
+{
+	struct vmmap_fault_info info;
+	int err;
+
+	for (uint64_t at = r.lo; at < r.hi; at += PAGE_BYTES) {
+		err = space_fault(map, self, at, access, &info);
+		if (err == -EFAULT)
+			return info.code == VMMAP_MAPERR ? -ENOMEM : info.code == VMMAP_BUS ? -EFAULT : -EINVAL;
+		if (err)
+			return err;
+	}
+	return 0;
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lock_view.c - the map as a lock policy sees it (locks/policy/policy.h): find, claim, cut, pass.
+ *
+ * CLAIM       one leaf section puts the claimant's word into everything of one leaf, low to high. A VMA that crosses a
+ *             border of the range is cut in that section: the middle is born held, the outer pieces are free with a
+ *             new version. lk is set by a seq_cst RMW before anything else about the VMA changes (D1 -> D2).
+ * SPANS       a VMA that goes on in other leaves is taken first (its lk), then cut leaf by leaf while it is held.
+ * PASS        from low to high; a VMA's word by a store (its holder alone changes a held word), a dummy's slots in leaf
+ *             sections.
+ */
+#include "vmmap/space/space.h"
+
+static void seen_fill(struct lock_seen *out, const struct vtree_seen *seen)
+{
+	out->slot = seen->vma ? &seen->vma->slot : NULL;
+	out->lk = seen->lk;
+	out->r = seen->r;
+	out->dummy = seen->vma && atomic_load_acquire(&seen->vma->bits) & VMA_GAP;
+}
+
+static void view_find(struct lock_space *space, uint64_t addr, struct lock_seen *out)
+{
+	struct vtree_seen seen;
+
+	vtree_find(&space_of(space)->tree, addr, &seen);
+	seen_fill(out, &seen);
+}
+
+static void view_next(struct lock_space *space, uint64_t addr, struct lock_seen *out)
+{
+	struct vtree_seen seen;
+
+	if (!vtree_next(&space_of(space)->tree, addr, &seen))
+		seen = (struct vtree_seen){ 0 };
+	seen_fill(out, &seen);
+}
+
+static void view_dummy_init(struct lock_space *space, void *buffer, struct lock_slot **slot)
+{
+	struct vma *dummy = buffer;
+
+	(void)space;
+	*dummy = (struct vma){ 0 };
+	atomic_store_relaxed(&dummy->bits, VMA_GAP);
+	*slot = &dummy->slot;
+}
+
+/* A piece of `vma`, with this lock word. vma_reserve was called. */
+static struct vma *view_piece(struct vmmap *map, struct thread_slot *self, const struct vma *vma, uint64_t lk)
+{
+	struct vma *piece = vma_take(&map->vmas, self);
+
+	space_vma_copy(piece, vma);
+	atomic_store_release(&piece->slot.lk, lk);
+	space_count(map, self, SPACE_SPLIT, 1);
+	return piece;
+}
+
+static void view_piece_undo(struct vmmap *map, struct thread_slot *self, struct vma *piece)
+{
+	struct object *object = piece->object;
+
+	atomic_store_release(&piece->slot.lk, LOCK_DEAD);
+	vma_give(&map->vmas, self, piece);
+	if (object)
+		object_put(object);
+}
+
+/* The VMA is held by us and spans leaves. Cuts it to c->r; outer pieces are freed. *hi: where what we hold ends. */
+static int claim_spanning(struct vmmap *map, struct thread_slot *self, struct lock_claim *c, struct vma *vma, uint64_t *hi)
+{
+	struct lock_range has;
+	struct vma *piece;
+	int err = 0;
+
+	rcu_enter(self);
+	has = space_extent(map, vma, c->r.lo);
+	rcu_leave(self);
+	*hi = has.hi < c->r.hi ? has.hi : c->r.hi;
+	if (has.hi > c->r.hi) {
+		piece = view_piece(map, self, vma, c->mine.lk);
+		err = space_cut_held(map, self, vma, c->r.hi, piece);
+		if (err)
+			view_piece_undo(map, self, piece);
+		else
+			atomic_store_release(&piece->slot.lk, c->version);
+	}
+	if (!err && has.lo < c->r.lo) {
+		piece = view_piece(map, self, vma, c->mine.lk);
+		err = space_cut_held(map, self, vma, c->r.lo, piece);
+		if (err)
+			view_piece_undo(map, self, piece);
+		else
+			atomic_store_release(&vma->slot.lk, c->version);         /* the left piece keeps the object */
+	}
+	if (err)
+		atomic_store_release(&vma->slot.lk, c->version);
+	return err;
+}
+
+/* In the section: the VMA in slot i lies in this leaf only and is free; takes it, cut to r. */
+static void claim_cut(struct vmmap *map, struct vtree_section *s, struct lock_claim *c, struct vtree_slot slot, unsigned i)
+{
+	struct lock_range r = { slot.r.lo < c->r.lo ? c->r.lo : slot.r.lo, slot.r.hi > c->r.hi ? c->r.hi : slot.r.hi };
+	struct vma *middle = slot.vma;
+
+	vtree_drop(s, i);
+	if (slot.r.hi > r.hi)
+		vtree_add(s, r.hi, slot.r.hi, view_piece(map, s->self, slot.vma, c->version));
+	if (slot.r.lo < r.lo) {
+		middle = view_piece(map, s->self, slot.vma, BASE_MUTANT(claim_middle_free) ? c->version : c->mine.lk);
+		vtree_add(s, slot.r.lo, r.lo, slot.vma);
+	}
+	vtree_add(s, r.lo, r.hi, middle);
+}
+
+enum claim_step { CLAIM_ON, CLAIM_LEAVE, CLAIM_BUSY, CLAIM_SPANS };
+
+struct claim_left { struct vma *vma; uint64_t old; };    /* the left piece of a cut, its word before; or what spans */
+
+/* What stands at c->r.lo, in this section. *left is to be freed (lk = version) after the section. */
+static enum claim_step claim_step(struct vmmap *map, struct vtree_section *s, struct lock_claim *c, struct claim_left *left, uint64_t *next)
+{
+	uint64_t end = c->r.hi < s->r.hi ? c->r.hi : s->r.hi, lk;
+	int i = vtree_slot_over(s, c->r.lo);
+	struct vtree_slot slot;
+
+	if (i < 0) {
+		uint32_t above = vtree_meets(s, c->r.lo, end);
+
+		*next = above ? vtree_slot_at(s, vtree_lowest(s, above)).r.lo : end;
+		if (!vtree_room(s))
+			return CLAIM_LEAVE;
+		vtree_add(s, c->r.lo, *next, space_vma(c->mine.dummy));
+		return CLAIM_ON;
+	}
+	slot = vtree_slot_at(s, (unsigned)i);
+	lk = atomic_load_seqcst(&slot.vma->slot.lk);
+	if (lock_word_held(lk)) {
+		c->held = (struct lock_seen){ &slot.vma->slot, lk, slot.r, atomic_load_acquire(&slot.vma->bits) & VMA_GAP };
+		return CLAIM_BUSY;
+	}
+	bool spans = space_spans(map, s, &slot), crosses = slot.r.lo < c->r.lo || slot.r.hi > c->r.hi;
+
+	if (crosses && !spans && vtree_room(s) < 3)
+		return CLAIM_LEAVE;
+	if (!atomic_cas_seqcst(&slot.vma->slot.lk, &lk, c->mine.lk))     /* D1 -> D2: before any change under this VMA */
+		return CLAIM_LEAVE;
+	BASE_POINT(claim_after_lk);
+	*next = slot.r.hi < end ? slot.r.hi : end;
+	if (spans) {
+		left->vma = slot.vma;
+		return CLAIM_SPANS;
+	}
+	if (crosses) {
+		claim_cut(map, s, c, slot, (unsigned)i);
+		if (slot.r.lo < c->r.lo)
+			*left = (struct claim_left){ slot.vma, lk };
+	}
+	return crosses ? CLAIM_LEAVE : CLAIM_ON;
+}
+
+static int view_claim(struct lock_space *space, struct lock_claim *c)
+{
+	struct vmmap *map = space_of(space);
+	struct thread_slot *self = thread_self();
+	enum claim_step step = CLAIM_ON;
+	struct claim_left left = { NULL, 0 };
+	struct vtree_section s;
+	uint64_t from = c->r.lo, leaf_hi, next;
+
+	if (vma_reserve(&map->vmas, self, 2) || vtree_enter_room(&map->tree, self, c->r.lo, 3, &s))
+		return -ENOMEM;
+	leaf_hi = s.r.hi;
+	while (step == CLAIM_ON && c->r.lo < c->r.hi && c->r.lo < leaf_hi) {
+		next = c->r.lo;
+		step = claim_step(map, &s, c, &left, &next);
+		if (step == CLAIM_ON || step == CLAIM_LEAVE)
+			c->r.lo = next;
+	}
+	vtree_leave(&s);
+	if (step == CLAIM_SPANS) {
+		int err = claim_spanning(map, self, c, left.vma, &next);
+
+		c->r.lo = err ? c->r.lo : next;
+		return err;
+	}
+	if (left.vma)                                    /* the left piece keeps the object */
+		atomic_store_release(&left.vma->slot.lk, BASE_MUTANT(claim_old_version) ? left.old : c->version);
+	return step == CLAIM_BUSY && c->r.lo == from ? -EBUSY : 0;
+}
+
+/* For global policies: no word is ever held, the caller keeps all others out. */
+static int view_cut(struct lock_space *space, uint64_t addr)
+{
+	struct vmmap *map = space_of(space);
+	struct thread_slot *self = thread_self();
+	struct vtree_seen seen;
+	struct vma *right;
+	bool crosses;
+	int err;
+
+	if (addr == 0 || addr >= ADDRESS_END)
+		return 0;
+	rcu_enter(self);
+	vtree_find(&map->tree, addr, &seen);
+	crosses = seen.vma && space_extent(map, seen.vma, addr).lo < addr;
+	rcu_leave(self);
+	if (!crosses)
+		return 0;
+	if (vma_reserve(&map->vmas, self, 1))
+		return -ENOMEM;
+	right = view_piece(map, self, seen.vma, thread_next_number(self));
+	err = space_cut_held(map, self, seen.vma, addr, right);
+	if (err)
+		view_piece_undo(map, self, right);
+	return err;
+}
+
+/* Dummies of one leaf. false: no room to leave pieces standing; the slot was not touched. */
+static bool pass_dummy(struct vmmap *map, struct thread_slot *self, struct lock_range r, struct lock_slot *from, struct lock_slot *to, uint64_t *next)
+{
+	struct vtree_section s;
+	struct vtree_slot slot;
+	unsigned pieces;
+	int i;
+
+	if (vtree_enter_room(&map->tree, self, r.lo, 3, &s))
+		vtree_enter(&map->tree, self, r.lo, &s);
+	i = vtree_slot_over(&s, r.lo);
+	*next = r.hi;
+	if (i < 0 || (slot = vtree_slot_at(&s, (unsigned)i)).vma != space_vma(from)) {
+		vtree_leave(&s);
+		return true;
+	}
+	*next = slot.r.hi < r.hi ? slot.r.hi : r.hi;
+	pieces = (slot.r.lo < r.lo) + (slot.r.hi > *next) + (to != NULL);
+	if (pieces > vtree_room(&s)) {
+		vtree_leave(&s);
+		return false;
+	}
+	vtree_drop(&s, (unsigned)i);
+	if (slot.r.lo < r.lo)
+		vtree_add(&s, slot.r.lo, r.lo, slot.vma);
+	if (slot.r.hi > *next)
+		vtree_add(&s, *next, slot.r.hi, slot.vma);
+	if (to)
+		vtree_add(&s, r.lo, *next, space_vma(to));
+	vtree_leave(&s);
+	return true;
+}
+
+/* What `from` holds in r goes to `to`. A VMA that r covers only in part goes free: a waiter takes no more than it asked
+ * for. Where a leaf has no room for the pieces of a dummy, that gap goes free as well: the waiter claims it itself. */
+static void view_pass(struct lock_space *space, struct lock_range r, const struct lock_holder *from, const struct lock_holder *to)
+{
+	struct vmmap *map = space_of(space);
+	struct thread_slot *self = thread_self();
+	uint64_t version = lock_word_held(to->lk) ? thread_next_number(self) : to->lk, next;
+	struct vtree_seen seen;
+
+	for (uint64_t at = r.lo; at < r.hi; at = next) {
+		bool found, dummy;
+		struct lock_range has = { 0, 0 };
+
+		rcu_enter(self);
+		found = vtree_next(&map->tree, at, &seen) && seen.r.lo < r.hi;
+		dummy = found && &seen.vma->slot == from->dummy;
+		if (found && !dummy && lock_word_held(to->lk) && atomic_load_acquire(&seen.vma->slot.lk) == from->lk)
+			has = space_extent(map, seen.vma, seen.r.lo);
+		rcu_leave(self);
+		if (!found)
+			return;
+		at = seen.r.lo > at ? seen.r.lo : at;
+		next = seen.r.hi;
+		if (dummy) {
+			struct lock_range part = { at, seen.r.hi < r.hi ? seen.r.hi : r.hi };
+
+			if (!pass_dummy(map, self, part, from->dummy, to->dummy, &next) &&
+			    !pass_dummy(map, self, seen.r, from->dummy, NULL, &next))
+				next = seen.r.hi;
+		} else if (atomic_load_acquire(&seen.vma->slot.lk) == from->lk) {
+			bool whole = has.lo >= r.lo && has.hi <= r.hi && has.lo < has.hi;
+
+			BASE_POINT(pass_before_lk);
+			atomic_store_release(&seen.vma->slot.lk, whole ? to->lk : version);      /* R1 -> A1 */
+		}
+	}
+}
+
+const struct lock_view space_lock_view = {
+	.find = view_find, .next = view_next, .claim = view_claim, .cut = view_cut, .pass = view_pass,
+	.dummy_init = view_dummy_init,
+};

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * map.c - mmap: into a gap as one leaf insert, over existing mappings as a replacement.
+ */
+#include <sys/mman.h>
+
+#include "vmmap/space/space.h"
+
+static struct space_new map_fresh(const struct space_mmap *m, uint64_t addr)
+{
+	bool shared = (m->flags & MAP_TYPE) != MAP_PRIVATE;
+	uint64_t bits = (uint64_t)m->prot & VMA_PROT;
+
+	if (shared)
+		bits |= VMA_SHARED;
+	if (m->flags & MAP_NORESERVE)
+		bits |= VMA_NORESERVE;
+	else if (!shared && bits & VMA_WRITE)
+		bits |= VMA_ACCOUNT;
+	return (struct space_new){ .bits = bits, .object = m->object,
+				   .delta = m->object ? (int64_t)(m->offset >> PAGE_SHIFT) - (int64_t)(addr >> PAGE_SHIFT) : 0 };
+}
+
+/* The general form over r. -EEXIST: wanted free, is not. */
+static int map_general(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_new *fresh, bool only_free, bool *taken)
+{
+	struct lock_edit e;
+	struct vma *vma;
+	int err = space_edit_begin(map, &e, self, r);
+
+	if (err)
+		return err;
+	if (only_free && !space_empty(map, self, r))
+		err = -EEXIST;
+	if (!err)
+		err = space_prepare(map, &e, r, fresh, &vma);
+	if (!err) {
+		*taken = true;
+		space_replace(map, &e, r, vma);
+	}
+	space_merge(map, &e, r);
+	space_edit_end(map, &e);
+	return err;
+}
+
+static int map_at(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m, struct lock_range r, bool *taken)
+{
+	struct space_new fresh = map_fresh(m, r.lo);
+	struct carve c = { .kind = CARVE_MAP, .r = r, .fresh = &fresh, .only_free = m->noreplace };
+	struct lock_edit e;
+	int err = CARVE_GENERAL;
+
+	if (map->policy->brief_begin) {
+		err = space_brief_begin(map, &e, self, r);
+		if (err)
+			return err;
+		err = space_carve(map, &e, &c);
+		space_brief_end(map, &e);
+		*taken = c.taken_object;
+	}
+	return err == CARVE_GENERAL ? map_general(map, self, r, &fresh, m->noreplace, taken) : err;
+}
+
+/* One try of an unaddressed mmap. -EAGAIN: the place was lost or is locked, look again. */
+static int map_somewhere(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m, struct lock_range *fit, bool *taken)
+{
+	bool brief = map->policy->brief_begin != NULL;
+	struct lock_edit e;
+	uint64_t locked = 0;
+	int err = 0;
+
+	if (brief) {
+		err = space_brief_begin(map, &e, self, m->want->want.within);
+		if (err)
+			return err;
+	}
+	err = space_place(map, self, m->want, fit, &locked);
+	struct space_new fresh = map_fresh(m, fit->lo);
+	bool general = !err && !brief;
+
+	if (!err && brief) {
+		struct carve c = { .kind = CARVE_MAP, .r = *fit, .fresh = &fresh, .only_free = true };
+
+		BASE_POINT(mmap_after_place);
+		err = space_carve(map, &e, &c);
+		*taken = c.taken_object;
+		general = err == CARVE_GENERAL;
+	}
+	if (brief)
+		space_brief_end(map, &e);
+	if (general)
+		err = map_general(map, self, *fit, &fresh, true, taken);
+	if (err == -EAGAIN && map->policy->gap_wait)
+		return map->policy->gap_wait(map->lock_state, self, locked, LOCK_FOREVER) ? -ENOMEM : -EAGAIN;
+	return err == -EEXIST ? -EAGAIN : err;
+}
+
+int64_t space_mmap(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m)
+{
+	struct lock_range r = { m->addr, m->addr + m->len };
+	bool taken = false;
+	int err;
+
+	if (m->object)
+		object_get(m->object);
+	if (m->want) {
+		do
+			err = map_somewhere(map, self, m, &r, &taken);
+		while (err == -EAGAIN);
+	} else {
+		err = map_at(map, self, m, r, &taken);
+	}
+	if (m->object && !taken)
+		object_put(m->object);
+	if (err)
+		return err;
+	space_count(map, self, SPACE_MMAP, 1);
+	if (m->flags & MAP_POPULATE && !(m->flags & MAP_NONBLOCK))
+		space_populate(map, self, r, m->prot & PROT_WRITE && (m->flags & MAP_TYPE) == MAP_PRIVATE ? VMA_WRITE : VMA_READ);
+	return (int64_t)r.lo;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * place.c - where an unaddressed mmap goes.
+ *
+ * ARENAS      each slot has a stretch of its own (its leaves are kept apart by permanent separators), searched first:
+ *             two such mmaps touch no common leaf, and promise only *some* free address. Then anywhere.
+ * TOPDOWN     Linux's choice (mm/mmap.c, arch_get_unmapped_area_topdown; THP alignment as in 6.18: an anonymous private
+ *             mapping whose length is a multiple of 2 MiB and that brings no hint is placed 2 MiB aligned in the
+ *             highest gap that has 2 MiB to spare).
+ * A proposal binds nobody: the leaf section that takes the place checks again that it is free.
+ */
+#include "vmmap/space/space.h"
+
+#define ARENA_BYTES (UINT64_C(1) << 36)
+#define HUGE_BYTES  (UINT64_C(1) << 21)
+
+/* The stretch of this slot: the upper half of the space is cut into THREAD_MAX arenas, smaller in small spaces. */
+static struct lock_range place_arena(struct vmmap *map, const struct thread_slot *self)
+{
+	uint64_t bytes = ARENA_BYTES, lo, top = map->hi & ~(HUGE_BYTES - 1);
+
+	while (bytes > HUGE_BYTES && (map->hi - map->lo) / 2 / THREAD_MAX < bytes)
+		bytes >>= 1;
+	if (top < map->lo + bytes * (self->number + 1))
+		return (struct lock_range){ map->lo, map->hi };
+	lo = top - bytes * (self->number + 1);
+	return (struct lock_range){ lo, lo + bytes };
+}
+
+/* Best effort: without separators an arena is slower, not wrong. */
+static void place_separate(struct vmmap *map, struct thread_slot *self, struct lock_range arena)
+{
+	struct space_local *local = space_local_make(map, self);
+
+	if (!local || local->arena_ready)
+		return;
+	local->arena_ready = true;
+	if (vtree_separate(&map->tree, self, arena.lo) || vtree_separate(&map->tree, self, arena.hi))
+		local->arena_ready = false;
+}
+
+void space_want_anywhere(struct vmmap *map, struct thread_slot *self, uint64_t len, bool anonymous, struct space_want *w)
+{
+	*w = (struct space_want){ .want = { .within = { map->lo, map->hi }, .len = len, .align = PAGE_BYTES } };
+	if (map->placement == VMMAP_TOPDOWN) {
+		w->want.within.hi = map->mmap_base;
+		w->topdown_thp = anonymous && len % HUGE_BYTES == 0;
+		return;
+	}
+	w->arena = place_arena(map, self).hi - place_arena(map, self).lo >= len;
+	if (w->arena)
+		place_separate(map, self, place_arena(map, self));
+}
+
+/* Linux asks for 2 MiB more than it needs and aligns inside what it got. */
+static bool place_thp(struct vmmap *map, struct thread_slot *self, const struct vtree_want *want, bool dummies_free, struct lock_range *fit)
+{
+	struct vtree_want padded = *want;
+	uint64_t lo;
+
+	padded.len += HUGE_BYTES;
+	if (vtree_gap(&map->tree, self, &padded, want->within.hi, dummies_free, fit))
+		return false;
+	lo = (fit->lo + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1);
+	if (lo == fit->lo)
+		lo += HUGE_BYTES;
+	*fit = (struct lock_range){ lo, lo + want->len };
+	return true;
+}
+
+static bool place_try(struct vmmap *map, struct thread_slot *self, const struct space_want *w, bool dummies_free, struct lock_range *fit)
+{
+	if (w->arena) {
+		struct vtree_want mine = w->want;
+
+		mine.within = place_arena(map, self);
+		if (!vtree_gap(&map->tree, self, &mine, mine.within.hi, dummies_free, fit))
+			return true;
+	}
+	if (w->topdown_thp && place_thp(map, self, &w->want, dummies_free, fit))
+		return true;
+	return !vtree_gap(&map->tree, self, &w->want, w->want.within.hi, dummies_free, fit);
+}
+
+/* A dummy in r: somebody's address to wait for. */
+static bool place_dummy(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t *addr)
+{
+	struct vtree_seen seen;
+	bool found;
+
+	rcu_enter(self);
+	found = vtree_next(&map->tree, r.lo, &seen) && seen.r.lo < r.hi;
+	rcu_leave(self);
+	*addr = found && seen.r.lo > r.lo ? seen.r.lo : r.lo;
+	return found;
+}
+
+int space_place(struct vmmap *map, struct thread_slot *self, const struct space_want *w, struct lock_range *fit, uint64_t *locked)
+{
+	if (place_try(map, self, w, BASE_MUTANT(place_ignores_dummies), fit))
+		return 0;
+	if (map->placement == VMMAP_TOPDOWN) {           /* Linux then looks bottom-up through all of the space */
+		struct vtree_want all = w->want;
+
+		all.within = (struct lock_range){ map->lo, map->hi };
+		if (w->want.within.hi == map->mmap_base && !vtree_gap(&map->tree, self, &all, map->hi, false, fit))
+			return 0;
+	}
+	if (place_try(map, self, w, true, fit))
+		return place_dummy(map, self, *fit, locked) ? -EAGAIN : 0;
+	/* The bounds may lag behind a concurrent unmap; before ENOMEM is said, every leaf is read. */
+	rcu_enter(self);
+	int err = vtree_gap_scan(&map->tree, &w->want, false, fit);
+	rcu_leave(self);
+	return err ? -ENOMEM : 0;
+}

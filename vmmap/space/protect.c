@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * protect.c - mprotect, and what it shares with the flag advices: new bits for a range of VMAs.
+ *
+ * VM_ACCOUNT follows Linux (mm/mprotect.c): charged when a private VMA becomes writable without NORESERVE; given back
+ * when an anonymous VMA that was never written becomes read-only.
+ */
+#include "vmmap/space/space.h"
+
+/* A change that changes nothing holds nothing. True: every VMA of r has its bits already; *whole: r has no hole. */
+static bool bits_settled(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_rebits *rb, bool every, bool *whole)
+{
+	struct vtree_seen seen;
+	bool settled = true;
+
+	*whole = true;
+	rcu_enter(self);
+	for (uint64_t at = r.lo; at < r.hi && settled; at = seen.r.hi) {
+		bool found = vtree_next(&map->tree, at, &seen) && seen.r.lo < r.hi;
+
+		if (!found || seen.r.lo > at) {
+			*whole = false;
+			if (!found || !every)
+				break;
+		}
+		uint64_t bits = atomic_load_acquire(&seen.vma->bits);
+
+		settled = !(bits & VMA_GAP) && !lock_word_held(seen.lk) && rb->fn(seen.vma, bits, rb->arg) == bits &&
+			  atomic_load_seqcst(&seen.vma->slot.lk) == seen.lk;
+	}
+	rcu_leave(self);
+	return settled;
+}
+
+int space_edit_bits(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_rebits *rb, bool every)
+{
+	struct carve c = { .kind = CARVE_BITS, .r = r, .rebits = rb, .every = every };
+	int err = CARVE_GENERAL;
+	struct lock_edit e;
+	bool whole;
+
+	if (map->policy->brief_begin) {
+		err = space_brief_begin(map, &e, self, r);
+		if (err)
+			return err;
+		err = space_carve(map, &e, &c);
+		space_brief_end(map, &e);
+	}
+	if (err != CARVE_GENERAL)
+		return err;
+	if (map->policy->caps & LOCK_CAP_DISJOINT_EDITS && bits_settled(map, self, r, rb, every, &whole))
+		return whole ? 0 : -ENOMEM;
+	err = space_edit_begin(map, &e, self, r);
+	if (err)
+		return err;
+	whole = space_change(map, &e, r, rb, every);
+	space_merge(map, &e, r);
+	space_edit_end(map, &e);
+	return whole ? 0 : -ENOMEM;
+}
+
+static uint64_t protect_bits(const struct vma *vma, uint64_t bits, uint64_t prot)
+{
+	uint64_t next = (bits & ~(uint64_t)VMA_PROT) | prot;
+
+	if (prot & VMA_WRITE) {
+		if (!(bits & (VMA_ACCOUNT | VMA_WRITE | VMA_SHARED | VMA_NORESERVE)))
+			next |= VMA_ACCOUNT;
+	} else if (bits & VMA_ACCOUNT && !vma->object && !atomic_load_acquire(&vma->anon)) {
+		next &= ~(uint64_t)VMA_ACCOUNT;
+	}
+	return next;
+}
+
+int space_mprotect(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t prot)
+{
+	struct space_rebits rb = { protect_bits, prot, true };
+	int err = space_edit_bits(map, self, r, &rb, false);
+
+	if (!err)
+		space_count(map, self, SPACE_MPROTECT, 1);
+	return err;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * retire.c - where the frames of zapped entries go.
+ *
+ * An access that hits a present entry takes no lock (access.c): it may still be copying bytes when the entry is gone.
+ * A frame that only the zapping thread ever touched goes back at once; others wait for a polled grace period, which
+ * stands for the TLB shootdown and is counted as one.
+ */
+#include "vmmap/space/space.h"
+
+void space_retire_entry(struct vmmap *map, struct thread_slot *self, uint64_t entry)
+{
+	if (!pt_has_frame(entry) || entry & PT_OBJECT)
+		return;
+	if (pt_toucher(entry) == self->number + 1) {
+		frame_free(map->physmem, self, pt_pfn(entry));
+		space_count(map, self, SPACE_FRAME_DIRECT, 1);
+	} else {
+		frame_defer(map->physmem, self, pt_pfn(entry));
+		space_count(map, self, SPACE_FRAME_DEFERRED, 1);
+	}
+}
+
+static void retire_flush(struct pt_batch *batch)
+{
+	struct space_retire *r = batch->arg;
+
+	for (unsigned i = 0; i < batch->n; i++)
+		space_retire_entry(r->map, r->self, batch->entry[i]);
+	batch->n = 0;
+}
+
+void space_retire_init(struct space_retire *r, struct vmmap *map, struct thread_slot *self)
+{
+	r->map = map;
+	r->self = self;
+	r->batch.n = 0;
+	r->batch.flush = retire_flush;
+	r->batch.arg = r;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * unmap.c - munmap. Holes are no error. Frames leave through retire.c, tables whose span lies wholly inside the range
+ * through RCU.
+ */
+#include "vmmap/space/space.h"
+
+/* For the mutant that decides too early that there is nothing to zap. */
+static bool unmap_absent(struct vmmap *map, struct thread_slot *self, struct lock_range r)
+{
+	uint64_t at = r.lo;
+	bool absent;
+
+	rcu_enter(self);
+	absent = !pt_next(&map->pt, &at, r.hi);
+	rcu_leave(self);
+	return absent;
+}
+
+int space_munmap(struct vmmap *map, struct thread_slot *self, struct lock_range r)
+{
+	struct carve c = { .kind = CARVE_UNMAP, .r = r };
+	struct lock_edit e;
+	int err = CARVE_GENERAL;
+
+	if (map->policy->brief_begin) {
+		err = space_brief_begin(map, &e, self, r);
+		if (err)
+			return err;
+		err = space_carve(map, &e, &c);
+		space_brief_end(map, &e);
+	}
+	if (err == CARVE_GENERAL) {
+		bool skip = BASE_MUTANT(unmap_table_before_lk) && unmap_absent(map, self, r);
+
+		BASE_POINT(unmap_before_begin);
+		err = space_edit_begin(map, &e, self, r);
+		if (err)
+			return err;
+		if (skip) {
+			space_replace_slots(map, &e, r, NULL);
+			space_edit_end(map, &e);
+			return 0;
+		}
+		BASE_POINT(unmap_after_begin);
+		space_replace(map, &e, r, NULL);
+		space_edit_end(map, &e);
+	}
+	if (!err)
+		space_count(map, self, SPACE_MUNMAP, 1);
+	return err;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vma.h - a VMA: attributes only. Its bounds live in the tree's leaves (vtree.h), nowhere else.
+ *
+ * So a split or a merge never changes an object: `delta` (page offset minus page number) is the same for every piece,
+ * and "consecutive offsets" means equal delta. Changes of attributes replace or store `bits` (one word) under the
+ * VMA's lock. Objects are type-stable: memory of a map's pool is VMAs until the map is destroyed, and is reused
+ * without a grace period; a reader that loaded `lk` inside the leaf's validation notices reuse at its re-check.
+ * For that reason a constant field is atomic too (release store before the VMA is added, acquire load): a reader of an
+ * earlier life may look at it while the next life fills it in.
+ */
+#ifndef VMMAP_VMA_VMA_H
+#define VMMAP_VMA_VMA_H
+
+#include "base/thread.h"
+#include "locks/vma_word.h"
+
+struct object;                                   /* memory object; opaque down here                                */
+
+enum vma_bits {
+	VMA_READ       = 1 << 0,                 /* PROT_READ, PROT_WRITE, PROT_EXEC: same values                  */
+	VMA_WRITE      = 1 << 1,
+	VMA_EXEC       = 1 << 2,
+	VMA_PROT       = VMA_READ | VMA_WRITE | VMA_EXEC,
+	VMA_SHARED     = 1 << 3,
+	VMA_NORESERVE  = 1 << 4,
+	VMA_ACCOUNT    = 1 << 5,                 /* VM_ACCOUNT: splits VMAs, invisible in listings                 */
+	VMA_GROWSDOWN  = 1 << 6,
+	VMA_DONTDUMP   = 1 << 7,                 /* flag advices                                                   */
+	VMA_DONTFORK   = 1 << 8,
+	VMA_WIPEONFORK = 1 << 9,
+	VMA_SEQUENTIAL = 1 << 10,
+	VMA_RANDOM     = 1 << 11,
+	VMA_HUGE       = 1 << 12,
+	VMA_NOHUGE     = 1 << 13,
+	VMA_MERGEABLE  = 1 << 14,
+	VMA_LOCKED     = 1 << 15,                /* mlock: the next issue's                                        */
+	VMA_LOCKONFAULT = 1 << 16,
+	VMA_GAP        = 1 << 17,                /* a dummy: a locked gap, never mapped                            */
+	VMA_ADVICE     = VMA_DONTDUMP | VMA_DONTFORK | VMA_WIPEONFORK | VMA_SEQUENTIAL | VMA_RANDOM | VMA_HUGE | VMA_NOHUGE | VMA_MERGEABLE,
+};
+
+struct vma {
+	struct lock_slot slot;
+	atomic_u64 bits;                         /* read: RCU + lk re-check; write: under lk                       */
+	_Atomic(int64_t) delta;                  /* page offset in the object - page number; anonymous: 0 until moved
+	                                            after its first write fault                          [const]   */
+	_Atomic(struct object *) object;         /* NULL: anonymous private                              [const]   */
+	atomic_u64 anon;                         /* anonymous group: 0 until a write fault CASes it in             */
+	struct vma *next_free;                   /* pool                                                           */
+	uint64_t spare;
+} LINE_ALIGNED;
+
+_Static_assert(sizeof(struct vma) == 64, "one line");
+
+/* Linux's rule for two neighbours (the left one's end is the right one's start): equal attributes, equal delta,
+ * same object, and anonymous groups that are equal or one of them none yet. */
+static inline bool vma_mergeable(const struct vma *left, const struct vma *right)
+{
+	uint64_t a = atomic_load_acquire(&left->anon), b = atomic_load_acquire(&right->anon);
+
+	return atomic_load_acquire(&left->bits) == atomic_load_acquire(&right->bits) &&
+	       atomic_load_acquire(&left->delta) == atomic_load_acquire(&right->delta) &&
+	       atomic_load_acquire(&left->object) == atomic_load_acquire(&right->object) && (a == b || !a || !b);
+}
+
+/* ---- pool: per map, per-slot free lists over slabs, one depot that evens out ---- */
+struct vma_pool {
+	struct thread_local_table lists;
+	size_t vma_bytes;                        /* 64, or 128 when the policy wants a line of its own             */
+	atomic_u32 depot_lock;
+	struct vma *depot;                       /* chains of VMA_BATCH                                            */
+	void *slabs;
+	atomic_u64 slab_bytes;
+	atomic_u64 strays;                       /* minus the gives of threads that have no list                           */
+};
+
+int  vma_pool_init(struct vma_pool *pool, size_t slot_bytes);
+void vma_pool_fini(struct vma_pool *pool);
+/* After it returned 0 the next n vma_take of this thread cannot fail. n <= 4096. -ENOMEM */
+int  vma_reserve(struct vma_pool *pool, struct thread_slot *self, unsigned n);
+/* An object with lk == LOCK_DEAD, pins 0, unspecified attributes. Never NULL after vma_reserve. */
+struct vma *vma_take(struct vma_pool *pool, struct thread_slot *self);
+/* The VMA must be out of the tree; its lk becomes LOCK_DEAD. Reused at once. */
+void vma_give(struct vma_pool *pool, struct thread_slot *self, struct vma *vma);
+uint64_t vma_pool_live(struct vma_pool *pool);   /* quiescent: objects handed out                                  */
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vtree_list.c - reading over leaf borders: the next slot, and whole VMAs for listings.
+ *
+ * NEXT   leaf by leaf, each read as of one instant (vtree_node.h). An address that is mapped throughout is covered by a
+ *        slot of the leaf that owns it whenever that is read, so it is never missed.
+ * LIST   a double collect (Afek et al. 1993): put the VMA together from its pieces, mixing into a sum, for each leaf looked
+ *        at, the leaf and its word, and for each VMA its lock word and bits; do it again; equal sums: all of it stood so
+ *        at any instant between the first and the second collect. A leaf's count never returns inside one RCU section, so
+ *        equal words mean an untouched leaf. (Two different collects have equal sums once in 2^64.)
+ *        Bits that are changed in place under a lock held throughout are seen per VMA: pieces that differ are separate.
+ * Progress  lock-free: a retry means that somebody else has published. Nobody is waited for, nothing is written.
+ */
+#include "vmmap/vma/vtree_impl.h"
+
+struct piece {
+	struct vma *vma;
+	struct lock_range r;
+	uint64_t lk, bits, anon;
+	int64_t delta;
+	struct object *object;
+};
+
+/* Of the slots in mask the one that covers page or has the lowest start above; -1: none. */
+static int first_at_or_above(const struct vtree_leaf *leaf, uint32_t mask, uint32_t page)
+{
+	uint32_t least = UINT32_MAX;
+	int best = -1;
+
+	for (; mask != 0; mask &= mask - 1) {
+		int i = __builtin_ctz(mask);
+		uint32_t first = simd_bias(atomic_load_acquire(&leaf->first[i]));        /* D -> F */
+		uint32_t last = simd_bias(atomic_load_acquire(&leaf->last[i]));          /* D -> F */
+
+		if (last >= page && (best < 0 || first < least)) {
+			least = first;
+			best = i;
+		}
+	}
+	return best;
+}
+
+/* The slot of this leaf at or above addr; seen->vma NULL: none. false: DEAD. */
+static bool leaf_next(const struct vtree_leaf *leaf, uint64_t addr, struct vtree_seen *seen)
+{
+	uint64_t word = atomic_load_acquire(&leaf->word), now;                           /* W1 -> P */
+
+	for (;; word = now) {
+		int i;
+
+		if (word & VTREE_DEAD)
+			return false;
+		i = first_at_or_above(leaf, (uint32_t)(word & VTREE_MASK), vtree_page(addr));
+		seen->vma = NULL;
+		if (i >= 0) {
+			seen->vma = vtree_as_vma(atomic_load_acquire(&leaf->vma[i]));    /* D -> F */
+			seen->lk = atomic_load_acquire(&seen->vma->slot.lk);
+			seen->r = vtree_span(vtree_block(addr), simd_bias(atomic_load_acquire(&leaf->first[i])),
+					     simd_bias(atomic_load_acquire(&leaf->last[i])));
+		}
+		now = atomic_load_acquire(&leaf->word);                                  /* W2 */
+		if (vtree_same(word, now))
+			return true;
+	}
+}
+
+bool vtree_next(const struct vtree *t, uint64_t addr, struct vtree_seen *seen)
+{
+	while (addr < ADDRESS_END) {
+		const struct vtree_leaf *leaf = vtree_leaf_of(t, addr);
+
+		if (!leaf_next(leaf, addr, seen))
+			continue;
+		if (seen->vma != NULL)
+			return true;
+		addr = vtree_addr(vtree_block(addr), (uint64_t)leaf->limit + 1);
+	}
+	return false;
+}
+
+static uint64_t mix(uint64_t sum, uint64_t value)
+{
+	sum = (sum ^ value) * UINT64_C(0xbf58476d1ce4e5b9);
+	return sum ^ (sum >> 31);
+}
+
+/* Of this leaf the VMA (no dummy) at addr, or above if so asked; p->vma NULL: none. false: DEAD. */
+static bool leaf_piece(const struct vtree_leaf *leaf, uint64_t addr, bool above, struct piece *p, uint64_t *sum)
+{
+	uint64_t word = atomic_load_acquire(&leaf->word), now;                           /* W1 -> P */
+
+	for (;; word = now) {
+		uint32_t mask = (uint32_t)(word & VTREE_MASK);
+
+		if (word & VTREE_DEAD)
+			return false;
+		for (uint32_t m = mask; m != 0; m &= m - 1)
+			if (atomic_load_acquire(&leaf->vma[__builtin_ctz(m)]) & VTREE_DUMMY)     /* D -> F */
+				mask &= ~(m & -m);
+		int i = first_at_or_above(leaf, mask, vtree_page(addr));
+
+		p->vma = NULL;
+		if (i >= 0) {
+			p->r = vtree_span(vtree_block(addr), simd_bias(atomic_load_acquire(&leaf->first[i])),
+					  simd_bias(atomic_load_acquire(&leaf->last[i])));
+			if (above || p->r.lo <= addr) {
+				p->vma = vtree_as_vma(atomic_load_acquire(&leaf->vma[i]));       /* D -> F */
+				p->lk = atomic_load_acquire(&p->vma->slot.lk);
+				p->bits = atomic_load_acquire(&p->vma->bits);
+				p->anon = atomic_load_acquire(&p->vma->anon);
+				p->delta = atomic_load_acquire(&p->vma->delta);
+				p->object = atomic_load_acquire(&p->vma->object);
+			}
+		}
+		now = atomic_load_acquire(&leaf->word);                                  /* W2 */
+		if (vtree_same(word, now))
+			break;
+	}
+	*sum = mix(*sum, (uint64_t)(uintptr_t)leaf);
+	*sum = mix(*sum, word & ~VTREE_WRITER);
+	if (p->vma != NULL)
+		*sum = mix(mix(*sum, p->lk), p->bits);
+	return true;
+}
+
+static bool piece_at(const struct vtree *t, uint64_t addr, bool above, struct piece *p, uint64_t *sum)
+{
+	while (addr < ADDRESS_END) {
+		const struct vtree_leaf *leaf = vtree_leaf_of(t, addr);
+
+		if (!leaf_piece(leaf, addr, above, p, sum))
+			continue;
+		if (p->vma != NULL)
+			return true;
+		if (!above)
+			return false;
+		addr = vtree_addr(vtree_block(addr), (uint64_t)leaf->limit + 1);
+	}
+	return false;
+}
+
+/* Is `next`, a neighbour, of the same VMA as `whole`, for whoever looks from outside? */
+static bool belongs(const struct piece *whole, const struct piece *next)
+{
+	return whole->bits == next->bits && whole->delta == next->delta && whole->object == next->object &&
+	       (whole->anon == next->anon || whole->anon == 0 || next->anon == 0);
+}
+
+static bool collect(const struct vtree *t, uint64_t addr, struct piece *whole, uint64_t *sum)
+{
+	struct piece next;
+
+	*sum = 0;
+	if (!piece_at(t, addr, true, whole, sum))
+		return false;
+	while (whole->r.lo > 0 && piece_at(t, whole->r.lo - PAGE_BYTES, false, &next, sum) && belongs(whole, &next)) {
+		whole->r.lo = next.r.lo;
+		whole->anon |= next.anon;
+	}
+	while (piece_at(t, whole->r.hi, false, &next, sum) && belongs(whole, &next)) {
+		whole->r.hi = next.r.hi;
+		whole->anon |= next.anon;
+	}
+	return true;
+}
+
+bool vtree_list(const struct vtree *t, uint64_t addr, struct vtree_listed *out)
+{
+	struct piece a, b;
+	uint64_t sum_a, sum_b;
+	bool found_b, found_a = collect(t, addr, &a, &sum_a);
+
+	for (;; found_a = found_b, sum_a = sum_b, a = b) {
+		BASE_POINT(vtree_list_between_collects);
+		found_b = collect(t, addr, &b, &sum_b);
+		if (found_a == found_b && sum_a == sum_b)
+			break;
+		if (BASE_MUTANT(vtree_list_single_collect))
+			break;
+	}
+	if (!found_a)
+		return false;
+	*out = (struct vtree_listed){ .r = a.r, .bits = a.bits, .delta = a.delta, .object = a.object };
+	return true;
+}

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vtree_split.c - splits and joins of leaves: what goes where. How the result is linked is in vtree_graft.c.
+ *
+ * SPLIT   The leaf is locked, its contents cannot change; two new leaves, born locked, get its slots; a slot that lies
+ *         across the border goes to both, cut, with the same VMA. vtree_graft links them and marks the old one DEAD;
+ *         then the section goes on in one half, and the other is opened.
+ *         Borders: for room, between two slots near the middle, or near the end at which a run of insertions works;
+ *         between colliders, the best aligned page that no slot crosses, else a multiple of VTREE_NEAR inside a slot.
+ *         vtree_separate: exactly where it is told to, never joined again.
+ * JOIN    Two neighbours below one parent, at least one of them sparse. Left lock first, only try-locks. A slot cut by
+ *         the border becomes one again. After a refusal, and after a split between colliders, the leaf's patience makes
+ *         vtree_join leave it alone for so many visits: so it neither undoes such splits at once nor reads a busy
+ *         neighbour's line at each visit.
+ * Not promised  that leaves are as few as possible.
+ */
+#include <errno.h>
+#include "vmmap/vma/vtree_impl.h"
+
+#define VTREE_NEAR          16                   /* pages: borders inside a slot are multiples of it               */
+#define APPEND_LEAVES       4                    /* slots that go along when insertions work at one end            */
+#define PATIENCE_CONTENDED  64
+#define PATIENCE_REFUSED    16
+
+/* ---- slots in order ---- */
+
+void vtree_items_read(const struct vtree_leaf *leaf, uint32_t live, struct vtree_items *items)
+{
+	unsigned n = 0;
+
+	for (; live != 0; live &= live - 1) {
+		unsigned i = (unsigned)__builtin_ctz(live), at = n++;
+		struct vtree_item item = {
+			.first = simd_bias(atomic_load_acquire(&leaf->first[i])),        /* D -> F */
+			.last = simd_bias(atomic_load_acquire(&leaf->last[i])),          /* D -> F */
+			.vma = atomic_load_acquire(&leaf->vma[i]),                       /* D -> F */
+		};
+
+		for (; at > 0 && items->at[at - 1].first > item.first; at--)
+			items->at[at] = items->at[at - 1];
+		items->at[at] = item;
+	}
+	items->n = n;
+}
+
+static void add_run(struct vtree_free *free, uint32_t first, uint32_t last, uint32_t base, uint32_t limit)
+{
+	uint32_t run = vtree_run(first, last);
+
+	if (run > free->best)
+		free->best = run;
+	if (first == base)
+		free->head = run;
+	if (last == limit)
+		free->tail = run;
+}
+
+struct vtree_free vtree_items_free(const struct vtree_items *items, uint32_t base, uint32_t limit)
+{
+	struct vtree_free free = { 0, 0, 0 };
+	uint32_t from = base;
+
+	for (unsigned i = 0; i < items->n; i++) {
+		const struct vtree_item *item = &items->at[i];
+
+		if (item->vma & VTREE_DUMMY)
+			continue;
+		if (item->first > from)
+			add_run(&free, from, item->first - 1, base, limit);
+		if (item->last == limit)
+			return free;
+		from = item->last + 1;
+	}
+	add_run(&free, from, limit, base, limit);
+	return free;
+}
+
+struct vtree_leaf *vtree_leaf_make(struct vtree *t, struct thread_slot *self, const struct vtree_items *items,
+				   uint32_t base, uint32_t limit)
+{
+	struct vtree_leaf *leaf = vtree_take_leaf(t, self);
+
+	ASSERT(items->n <= VTREE_ROOM);
+	if (leaf == NULL)
+		return NULL;
+	leaf->base = base;
+	leaf->limit = limit;
+	atomic_store_relaxed(&leaf->contended, 0);
+	atomic_store_relaxed(&leaf->patience, 0);
+	for (unsigned i = 0; i < items->n; i++) {
+		atomic_store_relaxed(&leaf->first[i], simd_bias(items->at[i].first));
+		atomic_store_relaxed(&leaf->last[i], simd_bias(items->at[i].last));
+		atomic_store_relaxed(&leaf->vma[i], items->at[i].vma);
+	}
+	atomic_store_relaxed(&leaf->word, VTREE_WRITER | ((UINT64_C(1) << items->n) - 1));
+	return leaf;
+}
+
+/* ---- borders ---- */
+
+/* The page in first..last with the most trailing zeros. */
+static uint32_t best_aligned(uint32_t first, uint32_t last)
+{
+	uint32_t low = first - 1, differ;
+
+	if (first == 0)
+		return 0;
+	differ = low ^ last;                     /* low < last: the highest bit in which they differ is set in last  */
+	return last & ~((UINT32_C(1) << (31 - __builtin_clz(differ))) - 1);
+}
+
+uint32_t vtree_split_border(const struct vtree_section *s, uint32_t page)
+{
+	struct vtree_items items;
+	const struct vtree_item *left, *right;
+	unsigned at;
+
+	vtree_items_read(s->leaf, s->live, &items);
+	at = items.n / 2;
+	if (page > items.at[items.n - 1].first)
+		at = items.n - APPEND_LEAVES;
+	else if (page < items.at[0].first)
+		at = APPEND_LEAVES;
+	left = &items.at[at - 1];
+	right = &items.at[at];
+	if (left->last < page && page < right->first)
+		return left->last + 1;           /* the gap that is to be filled stays in one piece                 */
+	return best_aligned(left->last + 1, right->first);
+}
+
+bool vtree_split_between(const struct vtree_section *s, uint32_t a, uint32_t b, uint32_t *border)
+{
+	uint32_t lo = a < b ? a : b, hi = a < b ? b : a, best = 0;
+	struct vtree_items items;
+	uint32_t from = lo + 1;                  /* borders lo+1..hi would part them                                */
+
+	if (lo == hi || lo < s->leaf->base || hi > s->leaf->limit)
+		return false;
+	vtree_items_read(s->leaf, s->live, &items);
+	for (unsigned i = 0; i < items.n && from <= hi; i++) {
+		const struct vtree_item *item = &items.at[i];
+		uint32_t to = item->first < hi ? item->first : hi, page;
+
+		if (item->last < lo)
+			continue;
+		page = from <= to ? best_aligned(from, to) : 0;
+		if (page != 0 && (best == 0 || __builtin_ctz(page) > __builtin_ctz(best)))
+			best = page;
+		from = item->last == UINT32_MAX ? UINT32_MAX : item->last + 1;
+		if (from <= lo)
+			from = lo + 1;
+	}
+	if (from <= hi && (items.n == 0 || items.at[items.n - 1].last < hi)) {
+		uint32_t page = best_aligned(from, hi);
+
+		if (best == 0 || __builtin_ctz(page) > __builtin_ctz(best))
+			best = page;
+	}
+	if (best == 0) {
+		best = best_aligned(lo + 1, hi);
+		if (best % VTREE_NEAR != 0)
+			return false;
+	}
+	*border = best;
+	return true;
+}
+
+/* ---- split ---- */
+
+int vtree_split_reserve(struct vtree *t, struct thread_slot *self, uint64_t addr)
+{
+	uintptr_t node;
+	unsigned levels = 0;
+
+	rcu_enter(self);
+	node = atomic_load_acquire(&t->root[vtree_block(addr)]);
+	for (; !(node & VTREE_LEAF); levels++) {
+		struct vtree_inner *inner = (struct vtree_inner *)node;
+
+		node = atomic_load_acquire(&inner->child[vtree_child_of(inner, vtree_page(addr))]);
+	}
+	rcu_leave(self);
+	return vtree_nodes_reserve(t, self, 2, 2 * levels + 2);
+}
+
+static void items_cut(const struct vtree_items *all, uint32_t border, struct vtree_items *left, struct vtree_items *right)
+{
+	left->n = right->n = 0;
+	for (unsigned i = 0; i < all->n; i++) {
+		struct vtree_item item = all->at[i];
+
+		if (item.first < border) {
+			left->at[left->n] = item;
+			if (item.last >= border)
+				left->at[left->n].last = border - 1;
+			left->n++;
+		}
+		if (item.last >= border) {
+			right->at[right->n] = item;
+			if (item.first < border)
+				right->at[right->n].first = border;
+			right->n++;
+		}
+	}
+}
+
+/* The section goes on in `mine`; the other half is opened. */
+static void go_on_in(struct vtree_section *s, unsigned block, struct vtree_leaf *mine, struct vtree_leaf *other)
+{
+	struct vtree_place at;
+
+	vtree_unlock(&other->word);
+	while (!vtree_parent_of(s->tree, block, mine->base, (uintptr_t)mine | VTREE_LEAF, &at))
+		;
+	vtree_section_at(s, block, mine, at);
+}
+
+int vtree_split_at(struct vtree_section *s, uint32_t border, uint32_t keep, enum vtree_border kind)
+{
+	struct vtree_leaf *leaf = s->leaf, *low, *high;
+	unsigned block = vtree_block(s->r.lo);
+	struct vtree_items all, left, right;
+	struct vtree_graft g = {
+		.t = s->tree, .self = s->self, .block = block, .page = leaf->base, .drop = 1, .n = 2,
+		.old = { (uintptr_t)leaf | VTREE_LEAF },
+	};
+	int r = -EAGAIN;
+
+	ASSERT(s->kept == s->live && border > leaf->base && border <= leaf->limit);
+	vtree_items_read(leaf, s->live, &all);
+	items_cut(&all, border, &left, &right);
+	low = vtree_leaf_make(s->tree, s->self, &left, leaf->base, border - 1);
+	high = vtree_leaf_make(s->tree, s->self, &right, border, leaf->limit);
+	if (low != NULL && high != NULL) {
+		if (kind == VTREE_BORDER_CONTENDED) {
+			atomic_store_relaxed(&low->patience, PATIENCE_CONTENDED);
+			atomic_store_relaxed(&high->patience, PATIENCE_CONTENDED);
+		}
+		g.come[0] = (struct vtree_entry){ (uintptr_t)low | VTREE_LEAF, border - 1,
+						  vtree_items_free(&left, leaf->base, border - 1), false };
+		g.come[1] = (struct vtree_entry){ (uintptr_t)high | VTREE_LEAF, leaf->limit,
+						  vtree_items_free(&right, border, leaf->limit), kind == VTREE_BORDER_FIXED };
+		r = vtree_graft(&g);
+	}
+	if (r != 0) {
+		if (high != NULL)
+			vtree_untake_leaf(s->tree, s->self, high);
+		if (low != NULL)
+			vtree_untake_leaf(s->tree, s->self, low);
+		return r;
+	}
+	vtree_count(s->tree, s->self, VTREE_SPLIT);
+	if (keep < border)
+		go_on_in(s, block, low, high);
+	else
+		go_on_in(s, block, high, low);
+	return 0;
+}
+
+/* addr is a border already: only the parent's mark is missing. */
+static void mark_fixed(struct vtree_section *s)
+{
+	unsigned block = vtree_block(s->r.lo);
+	struct vtree_place at;
+
+	for (;;) {
+		if (!vtree_parent_of(s->tree, block, s->leaf->base, (uintptr_t)s->leaf | VTREE_LEAF, &at))
+			continue;
+		if (at.parent == NULL)
+			return;                                  /* a block's border is one for ever                 */
+		if (vtree_lock(&at.parent->word, false))
+			break;
+	}
+	atomic_store_relaxed(&at.parent->fixed, atomic_load_relaxed(&at.parent->fixed) | UINT32_C(1) << at.index);
+	vtree_unlock(&at.parent->word);
+}
+
+int vtree_separate(struct vtree *t, struct thread_slot *self, uint64_t addr)
+{
+	uint32_t page = vtree_page(addr);
+	struct vtree_section s;
+
+	for (;;) {
+		int r;
+
+		if (vtree_split_reserve(t, self, addr) != 0)
+			return -ENOMEM;
+		vtree_enter(t, self, addr, &s);
+		if (s.leaf->base == page) {
+			mark_fixed(&s);
+			vtree_leave(&s);
+			return 0;
+		}
+		r = vtree_split_at(&s, page, page, VTREE_BORDER_FIXED);
+		vtree_leave(&s);
+		if (r == 0)
+			return 0;
+	}
+}
+
+/* ---- join ---- */
+
+static unsigned live_of(const struct vtree_leaf *leaf)
+{
+	return (unsigned)__builtin_popcount((uint32_t)(atomic_load_acquire(&leaf->word) & VTREE_MASK));
+}
+
+/* The slots of two neighbours as those of one leaf. */
+static void items_joined(const struct vtree_leaf *left, const struct vtree_leaf *right, struct vtree_items *all)
+{
+	struct vtree_items more;
+	unsigned from = 0;
+
+	vtree_items_read(left, (uint32_t)(atomic_load_relaxed(&left->word) & VTREE_MASK), all);
+	vtree_items_read(right, (uint32_t)(atomic_load_relaxed(&right->word) & VTREE_MASK), &more);
+	if (all->n > 0 && more.n > 0 && all->at[all->n - 1].last == left->limit && more.at[0].first == right->base &&
+	    all->at[all->n - 1].vma == more.at[0].vma) {
+		all->at[all->n - 1].last = more.at[0].last;
+		from = 1;
+	}
+	for (; from < more.n; from++)
+		all->at[all->n++] = more.at[from];
+}
+
+/* Both are locked. */
+static bool join_locked(struct vtree *t, struct thread_slot *self, unsigned block, struct vtree_leaf *left,
+			struct vtree_leaf *right)
+{
+	struct vtree_items all;
+	struct vtree_leaf *leaf;
+	struct vtree_graft g = {
+		.t = t, .self = self, .block = block, .page = left->base, .try = true, .drop = 2, .n = 1,
+		.old = { (uintptr_t)left | VTREE_LEAF, (uintptr_t)right | VTREE_LEAF },
+	};
+
+	items_joined(left, right, &all);
+	if (all.n > VTREE_JOINED_MAX)
+		return false;
+	leaf = vtree_leaf_make(t, self, &all, left->base, right->limit);
+	if (leaf == NULL)
+		return false;
+	g.come[0] = (struct vtree_entry){ (uintptr_t)leaf | VTREE_LEAF, right->limit,
+					  vtree_items_free(&all, left->base, right->limit), false };
+	if (vtree_graft(&g) != 0) {
+		vtree_untake_leaf(t, self, leaf);
+		return false;
+	}
+	vtree_unlock(&leaf->word);
+	vtree_count(t, self, VTREE_JOIN);
+	return true;
+}
+
+/* Children i and i + 1 of parent. */
+static bool join_pair(struct vtree *t, struct thread_slot *self, unsigned block, struct vtree_inner *parent, unsigned i)
+{
+	uintptr_t l = atomic_load_acquire(&parent->child[i]), r = atomic_load_acquire(&parent->child[i + 1]);
+	struct vtree_leaf *left = vtree_as_leaf(l), *right = vtree_as_leaf(r);
+	bool joined = false;
+
+	if (atomic_load_relaxed(&parent->fixed) >> (i + 1) & 1)
+		return false;
+	if (live_of(left) + live_of(right) > VTREE_JOINED_MAX || !vtree_lock(&left->word, true))
+		return false;
+	BASE_POINT(vtree_join_left_locked);
+	if (vtree_lock(&right->word, true)) {
+		joined = join_locked(t, self, block, left, right);
+		if (!joined)
+			vtree_unlock(&right->word);
+	}
+	if (!joined)
+		vtree_unlock(&left->word);
+	return joined;
+}
+
+/* Is the leaf that owns page worth a try? *limit: its last page. */
+static bool join_wanted(struct vtree *t, unsigned block, uint32_t page, uint32_t *limit)
+{
+	struct vtree_place at;
+	struct vtree_leaf *leaf = vtree_descend(t, block, page, &at);
+	uint32_t patience;
+
+	*limit = leaf->limit;
+	if (at.parent == NULL || live_of(leaf) > VTREE_SPARSE)
+		return false;
+	patience = atomic_load_relaxed(&leaf->patience);
+	if (patience > 0)
+		atomic_store_relaxed(&leaf->patience, patience - 1);
+	return patience == 0;
+}
+
+/* The leaf that owns page, with one of its neighbours. */
+static bool join_at(struct vtree *t, struct thread_slot *self, unsigned block, uint32_t page)
+{
+	struct vtree_place at;
+	struct vtree_leaf *leaf = vtree_descend(t, block, page, &at);
+
+	if (at.parent == NULL)
+		return false;
+	if (at.index + 1 < at.parent->n && join_pair(t, self, block, at.parent, at.index))
+		return true;
+	if (at.index > 0 && join_pair(t, self, block, at.parent, at.index - 1))
+		return true;
+	atomic_store_relaxed(&leaf->patience, PATIENCE_REFUSED);
+	return false;
+}
+
+void vtree_join(struct vtree *t, struct thread_slot *self, struct lock_range r)
+{
+	while (r.lo < r.hi) {
+		unsigned block = vtree_block(r.lo);
+		bool wanted, joined = false;
+		uint32_t limit;
+
+		rcu_enter(self);
+		wanted = join_wanted(t, block, vtree_page(r.lo), &limit);
+		rcu_leave(self);
+		if (wanted && vtree_nodes_reserve(t, self, 1, 4) == 0) {
+			rcu_enter(self);
+			joined = join_at(t, self, block, vtree_page(r.lo));
+			rcu_leave(self);
+		}
+		if (!joined)
+			r.lo = vtree_addr(block, (uint64_t)limit + 1);
+	}
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vmmap.c - the public calls: argument checks as Linux makes them, then one call down.
+ */
+#include <string.h>
+#include <sys/mman.h>
+
+#include "vmmap/space/space.h"
+
+static bool face_range(uint64_t addr, uint64_t len)
+{
+	return len <= ADDRESS_END && addr <= ADDRESS_END - len;
+}
+
+/* ---- policies and objects ---- */
+
+const char *vmmap_policy_name(unsigned i)
+{
+	const struct lock_policy *p = lock_policy_at(i);
+
+	return p ? p->name : NULL;
+}
+
+const char *vmmap_policy_idea(unsigned i)
+{
+	const struct lock_policy *p = lock_policy_at(i);
+
+	return p ? p->idea : NULL;
+}
+
+int vmmap_policy_threads(unsigned i)
+{
+	const struct lock_policy *p = lock_policy_at(i);
+
+	return p && p->caps & LOCK_CAP_THREADS;
+}
+
+int vmmap_object_create(struct vmmap_object **out, struct physmem *pm, const char *name, uint64_t size)
+{
+	struct object *object;
+	int err;
+
+	if (!out || !pm || !size || size > (UINT64_C(1) << (ADDRESS_BITS - 1)))
+		return -EINVAL;
+	err = object_make(&object, pm, name ? name : "", size, false);
+	if (!err)
+		*out = container_of(object, struct vmmap_object, object);
+	return err;
+}
+
+void vmmap_object_put(struct vmmap_object *object)
+{
+	if (object)
+		object_put(&object->object);
+}
+
+uint64_t vmmap_object_number(const struct vmmap_object *object)
+{
+	return object->object.number;
+}
+
+/* ---- mmap ---- */
+
+static int face_mmap_check(const struct vmmap *map, const struct space_mmap *m, struct vmmap_object *object)
+{
+	int type = m->flags & MAP_TYPE;
+
+	if (!m->len || m->prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC) || !space_aligned(m->offset))
+		return -EINVAL;
+	if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
+		return -EINVAL;
+	if (!object && !(m->flags & MAP_ANONYMOUS))
+		return -EBADF;
+	if (object && object->object.physmem != map->physmem)
+		return -EINVAL;
+	if (m->len > map->hi - map->lo)
+		return -ENOMEM;
+	if (m->offset + m->len < m->offset)
+		return -EOVERFLOW;
+	return 0;
+}
+
+/* Shared anonymous memory is an object of its own. */
+static int face_shared_anon(struct vmmap *map, struct space_mmap *m, struct object **own)
+{
+	int err = 0;
+
+	*own = NULL;
+	if (!m->object && (m->flags & MAP_TYPE) != MAP_PRIVATE) {
+		err = object_make(own, map->physmem, "/dev/zero (deleted)", m->len, true);
+		m->object = *own;
+		m->offset = 0;
+	}
+	return err;
+}
+
+static int64_t face_mmap_run(struct vmmap *map, struct thread_slot *self, struct space_mmap *m)
+{
+	struct object *own;
+	int64_t got;
+	int err = face_shared_anon(map, m, &own);
+
+	if (err)
+		return err;
+	got = space_mmap(map, self, m);
+	if (own)
+		object_put(own);
+	return got;
+}
+
+/* A free hint is honoured exactly; a busy one is as if none had been given. */
+static bool face_hint(struct vmmap *map, struct thread_slot *self, struct space_mmap *m, int64_t *got)
+{
+	struct space_mmap fixed = *m;
+
+	fixed.addr = space_up(m->addr);
+	if (!m->addr || fixed.addr < map->lo || !face_range(fixed.addr, m->len) || fixed.addr + m->len > map->hi)
+		return false;
+	fixed.want = NULL;
+	fixed.noreplace = true;
+	*got = face_mmap_run(map, self, &fixed);
+	return *got != -EEXIST;
+}
+
+int64_t vmmap_mmap(struct vmmap *map, uint64_t addr, uint64_t len, int prot, int flags, struct vmmap_object *object, uint64_t offset)
+{
+	struct thread_slot *self = thread_self();
+	struct space_mmap m = { .addr = addr, .len = space_up(len), .prot = prot, .flags = flags,
+				.object = object ? &object->object : NULL, .offset = object ? offset : 0 };
+	struct space_want want;
+	int64_t got = 0;
+	int err;
+
+	if (len && !m.len)
+		return -ENOMEM;
+	err = face_mmap_check(map, &m, object);
+	if (err)
+		return err;
+	m.noreplace = flags & MAP_FIXED_NOREPLACE;
+	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
+		if (!face_range(addr, m.len) || addr + m.len > map->hi)
+			return -ENOMEM;
+		if (!space_aligned(addr))
+			return -EINVAL;
+		if (addr < map->lo)
+			return -EPERM;
+		return face_mmap_run(map, self, &m);
+	}
+	space_want_anywhere(map, self, m.len, !object && (flags & MAP_TYPE) == MAP_PRIVATE && !addr, &want);
+	m.want = &want;
+	return face_hint(map, self, &m, &got) ? got : face_mmap_run(map, self, &m);
+}
+
+int64_t vmmap_mmap_within(struct vmmap *map, uint64_t lo, uint64_t hi, uint64_t align, uint64_t phase, uint64_t len,
+			  int prot, int flags, struct vmmap_object *object, uint64_t offset)
+{
+	struct space_mmap m = { .len = space_up(len), .prot = prot, .flags = flags,
+				.object = object ? &object->object : NULL, .offset = object ? offset : 0 };
+	struct space_want want = { .want = { .within = { space_up(lo), hi & ~(PAGE_BYTES - 1) }, .len = m.len, .align = align, .phase = phase } };
+	int err;
+
+	if (len && !m.len)
+		return -ENOMEM;
+	err = face_mmap_check(map, &m, object);
+	if (err)
+		return err;
+	if (align < PAGE_BYTES || align & (align - 1) || phase >= align || !space_aligned(phase) || lo > hi ||
+	    flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))
+		return -EINVAL;
+	want.want.within.lo = want.want.within.lo < map->lo ? map->lo : want.want.within.lo;
+	want.want.within.hi = want.want.within.hi > map->hi ? map->hi : want.want.within.hi;
+	if (want.want.within.lo >= want.want.within.hi || m.len > want.want.within.hi - want.want.within.lo)
+		return -ENOMEM;
+	m.want = &want;
+	return face_mmap_run(map, thread_self(), &m);
+}
+
+/* ---- the other calls ---- */
+
+int vmmap_munmap(struct vmmap *map, uint64_t addr, uint64_t len)
+{
+	uint64_t bytes = space_up(len);
+
+	if (!space_aligned(addr) || !len || !bytes || !face_range(addr, bytes))
+		return -EINVAL;
+	return space_munmap(map, thread_self(), (struct lock_range){ addr, addr + bytes });
+}
+
+int vmmap_mprotect(struct vmmap *map, uint64_t addr, uint64_t len, int prot)
+{
+	uint64_t bytes = space_up(len);
+
+	if (!space_aligned(addr) || prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC))
+		return -EINVAL;
+	if (!len)
+		return 0;
+	if (!bytes || addr + bytes <= addr)
+		return -ENOMEM;
+	if (!face_range(addr, bytes)) {                  /* the mapped part before the end is done, as by Linux */
+		if (addr >= ADDRESS_END)
+			return -ENOMEM;
+		int err = space_mprotect(map, thread_self(), (struct lock_range){ addr, ADDRESS_END }, (uint64_t)prot);
+
+		return err ? err : -ENOMEM;
+	}
+	return space_mprotect(map, thread_self(), (struct lock_range){ addr, addr + bytes }, (uint64_t)prot);
+}
+
+int64_t vmmap_mremap(struct vmmap *map, uint64_t old_addr, uint64_t old_len, uint64_t new_len, int flags, uint64_t new_addr)
+{
+	uint64_t from = space_up(old_len), to = space_up(new_len);
+
+	if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) || !space_aligned(old_addr) || !to)
+		return -EINVAL;
+	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) && !(flags & MREMAP_MAYMOVE))
+		return -EINVAL;
+	if (flags & MREMAP_DONTUNMAP && from != to)
+		return -EINVAL;
+	if (!face_range(old_addr, from) || to > ADDRESS_END)
+		return -EINVAL;
+	if (flags & MREMAP_FIXED) {
+		if (!space_aligned(new_addr) || !face_range(new_addr, to) || new_addr + to > map->hi)
+			return -EINVAL;
+		if (old_addr < new_addr + to && new_addr < old_addr + from)
+			return -EINVAL;
+		if (new_addr < map->lo)
+			return -EPERM;
+	}
+	return space_mremap(map, thread_self(), old_addr, from, to, flags, new_addr);
+}
+
+static bool face_advice_known(int advice)
+{
+	static const int known[] = { MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE,
+				     MADV_DONTFORK, MADV_DOFORK, MADV_DONTDUMP, MADV_DODUMP, MADV_WIPEONFORK, MADV_KEEPONFORK,
+				     MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_MERGEABLE, MADV_UNMERGEABLE, 22, 23 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (known[i] == advice)
+			return true;
+	return false;
+}
+
+int vmmap_madvise(struct vmmap *map, uint64_t addr, uint64_t len, int advice)
+{
+	uint64_t bytes = space_up(len);
+
+	if (!face_advice_known(advice) || !space_aligned(addr) || (len && !bytes) || addr + bytes < addr)
+		return -EINVAL;
+	if (!bytes)
+		return 0;
+	if (!face_range(addr, bytes))
+		return -ENOMEM;
+	return space_madvise(map, thread_self(), (struct lock_range){ addr, addr + bytes }, advice);
+}
+
+int64_t vmmap_brk(struct vmmap *map, uint64_t addr)
+{
+	return space_brk(map, thread_self(), addr);
+}
+
+int vmmap_fault(struct vmmap *map, uint64_t addr, int access, struct vmmap_fault_info *info)
+{
+	if (access != PROT_READ && access != PROT_WRITE && access != PROT_EXEC)
+		return -EINVAL;
+	if (addr >= ADDRESS_END) {
+		if (info)
+			*info = (struct vmmap_fault_info){ .code = VMMAP_MAPERR };
+		return -EFAULT;
+	}
+	return space_fault(map, thread_self(), addr, (uint64_t)access, info);
+}
+
+static size_t face_copy_len(uint64_t addr, size_t len)
+{
+	uint64_t room = addr < ADDRESS_END ? ADDRESS_END - addr : 0;
+
+	len = len > (SIZE_MAX >> 1) ? SIZE_MAX >> 1 : len;
+	return len < room ? len : (size_t)room;
+}
+
+ssize_t vmmap_read(struct vmmap *map, uint64_t addr, void *bytes, size_t len)
+{
+	size_t part = face_copy_len(addr, len);
+
+	return len && !part ? -EFAULT : space_copy(map, thread_self(), addr, bytes, part, false);
+}
+
+ssize_t vmmap_write(struct vmmap *map, uint64_t addr, const void *bytes, size_t len)
+{
+	size_t part = face_copy_len(addr, len);
+
+	return len && !part ? -EFAULT : space_copy(map, thread_self(), addr, (void *)(uintptr_t)bytes, part, true);
+}
+
+/* ---- ranges held by the caller ---- */
+
+_Static_assert(sizeof(struct lock_edit) <= sizeof(((struct vmmap_held *)0)->opaque), "an edit fits into vmmap_held");
+
+int vmmap_hold(struct vmmap *map, uint64_t addr, uint64_t len, struct vmmap_held *held)
+{
+	uint64_t bytes = space_up(len);
+	struct lock_edit e;
+	int err;
+
+	if (!space_aligned(addr) || !bytes || !face_range(addr, bytes) || !held)
+		return -EINVAL;
+	err = space_edit_begin(map, &e, thread_self(), (struct lock_range){ addr, addr + bytes });
+	if (err)
+		return err;
+	space_shut(map, &e, e.r);
+	held->lo = addr;
+	held->hi = addr + bytes;
+	memcpy(held->opaque, &e, sizeof e);
+	return 0;
+}
+
+void vmmap_release(struct vmmap *map, struct vmmap_held *held)
+{
+	struct lock_edit e;
+
+	memcpy(&e, held->opaque, sizeof e);
+	space_merge(map, &e, (struct lock_range){ held->lo, held->hi });
+	space_edit_end(map, &e);
+}
