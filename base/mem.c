@@ -105,6 +105,11 @@ void mem_unreserve(enum mem_purpose purpose, void *p, size_t bytes)
 	CHECK(munmap(p, bytes) == 0);
 }
 
+void mem_want_huge(void *p, size_t bytes)
+{
+	(void)madvise(p, bytes, MADV_HUGEPAGE);  /* refused where huge pages are off: no matter                    */
+}
+
 uint64_t mem_bytes(enum mem_purpose purpose)
 {
 	uint64_t sum = atomic_load_relaxed(&row_of_others.bytes[purpose]);

@@ -24,6 +24,8 @@ void  mem_free(enum mem_purpose purpose, void *p, size_t bytes);         /* p ma
 /* Large, lazily backed (mmap): frame arrays. Zeroed. */
 void *mem_reserve(enum mem_purpose purpose, size_t bytes) MUST_CHECK;
 void  mem_unreserve(enum mem_purpose purpose, void *p, size_t bytes);
+/* Asks for huge pages behind a part of what mem_reserve gave; a hint. */
+void  mem_want_huge(void *p, size_t bytes);
 
 uint64_t mem_bytes(enum mem_purpose purpose);                    /* live, over all instances                       */
 const char *mem_purpose_name(enum mem_purpose purpose);

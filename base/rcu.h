@@ -19,9 +19,16 @@ static ALWAYS_INLINE void rcu_enter(struct thread_slot *self);
 static ALWAYS_INLINE void rcu_leave(struct thread_slot *self);
 static inline bool rcu_inside(const struct thread_slot *self) { return self->rcu_nest != 0; }
 
-/* Calls item->fn(item) after a grace period, from liburcu's thread. Never waits; callable inside a read section. */
+/*
+ * Calls item->fn(item) after a grace period, from liburcu's thread. Never waits, never fails, allocates nothing;
+ * callable inside a read section. Cost: one uncontended compare-and-swap; each 64th call also queues the batch. Fewer
+ * than 64 items may stay open until the next flush, drain or the thread's exit.
+ */
 void rcu_retire(struct thread_slot *self, struct rcu_item *item, void (*fn)(struct rcu_item *));
-/* Hands this slot's open batch to liburcu. */
+/*
+ * Hands this slot's open batch to liburcu, also when it is not full. Never waits: while a drain or a batch that has
+ * just been called back is at the slot, or all of its batches are under way, the items go with the next one.
+ */
 void rcu_retire_flush(struct thread_slot *self);
 /* Returns when everything that any slot retired before the call has been freed. Outside read sections; waits. */
 void rcu_drain(void);

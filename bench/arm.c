@@ -9,7 +9,7 @@
 void arm_init(struct arm *arm, const struct profile *profile, const char *policy, unsigned threads, struct gang *gang)
 {
 	*arm = (struct arm){ .profile = profile, .params = PROFILE_PARAMS, .gang = gang,
-			     .block_ms = 20, .warm_ms = 3, .first_ms = 60 };
+			     .block_ms = 20, .warm_ms = 3, .first_ms = 60, .stretch = 1 };
 	arm->params.policy = policy;
 	arm->params.threads = threads;
 }
@@ -33,6 +33,20 @@ static int work(struct arm *arm, double ms)
 	return err;
 }
 
+/* One over the share of the threads' time that was measured. */
+static double stretch_of(const struct profile_result *r)
+{
+	double net = 0, all = 0;
+
+	for (unsigned i = 0; i < r->threads; i++) {
+		net += (double)r->share[i].net_ns;
+		all += (double)(r->share[i].net_ns + r->share[i].reset_ns);
+	}
+	if (net * ARM_STRETCH <= all)
+		return ARM_STRETCH;
+	return all / net < 1.5 ? 1 : all / net;
+}
+
 static int renew(struct arm *arm, uint64_t seed)
 {
 	const char *why = "";
@@ -47,7 +61,10 @@ static int renew(struct arm *arm, uint64_t seed)
 			*why ? why : strerror(-err));
 		return err;
 	}
-	return work(arm, arm->first_ms);
+	err = work(arm, arm->first_ms);
+	if (!err)
+		arm->stretch = stretch_of(&arm->result);
+	return err;
 }
 
 int arm_block(void *ctx, uint64_t seed, struct pairs_block *out)
@@ -61,9 +78,9 @@ int arm_block(void *ctx, uint64_t seed, struct pairs_block *out)
 	if (!arm->run || arm->age == ARM_RENEW)
 		err = renew(arm, seed);
 	if (!err)
-		err = work(arm, arm->warm_ms);
+		err = work(arm, arm->warm_ms * arm->stretch);
 	if (!err)
-		err = work(arm, arm->block_ms);
+		err = work(arm, arm->block_ms * arm->stretch);
 	if (err)
 		return err;
 	arm->age++;

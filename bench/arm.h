@@ -5,8 +5,10 @@
  * MAPS      An arm works on maps of its own, made for this comparison, and makes them anew every ARM_RENEW blocks: the
  *           layout that one instance happened to get in memory is not the result. Set-up is outside of the clock; after
  *           it the arm works for `first_ms` unmeasured, so that frames, tables and caches have been used once.
- * BLOCK     `warm_ms` unmeasured, then `block_ms` measured. Afterwards the arm lies still for ARM_DRAIN_MS: liburcu's
- *           thread sleeps 10 ms between batches, and what this arm retired must not be freed on the next arm's time.
+ * BLOCK     `warm_ms` unmeasured, then `block_ms` measured, both stretched (up to ARM_STRETCH times) for workloads that
+ *           spend most of their time making their ground anew, so that as much is measured of them. Afterwards the
+ *           arm lies still for ARM_DRAIN_MS: liburcu's thread sleeps 10 ms between batches, and what this arm retired
+ *           must not be freed on the next arm's time.
  */
 #ifndef BENCH_ARM_H
 #define BENCH_ARM_H
@@ -17,12 +19,14 @@
 
 #define ARM_RENEW     5
 #define ARM_DRAIN_MS  12
+#define ARM_STRETCH   8
 
 struct arm {
 	const struct profile *profile;
 	struct profile_params params;
 	struct gang *gang;                       /* at least params.threads; shared by all arms                     */
 	double block_ms, warm_ms, first_ms;
+	double stretch;                          /* of blocks, from the share that the first work had of its time   */
 	unsigned age;                            /* blocks since the maps were made                                 */
 	struct profile_run *run;
 	struct profile_result result;            /* of the latest block                                             */

@@ -31,6 +31,7 @@ static void add_arm(struct pairs_plan *plan, struct arm *arm, const struct compa
 
 	arm_init(one, c->workload, policy, threads, c->gang);
 	one->params.bytes = c->bytes;
+	one->params.shrink = c->shrink;
 	one->params.private_maps = strcmp(policy, "none") == 0 && threads > 1;
 	one->block_ms = c->block_ms;
 	plan->arm[plan->arms++] = (struct pairs_arm){ policy, arm_block, one };
@@ -55,11 +56,13 @@ static int run(const struct compare *c, struct pairs_plan *plan, struct arm *arm
 	return err;
 }
 
-static void fill(const struct pairs_plan *plan, const struct pairs_result *got, struct compare_result *result)
+/* Takes the rounds over. */
+static void fill(const struct pairs_plan *plan, struct pairs_result *got, struct compare_result *result)
 {
 	result->pairs = got->pairs;
 	result->dropped = got->dropped;
 	result->noisy = got->noisy;
+	result->round = got->round;
 	result->ratios = calloc(got->pairs + 1, sizeof(double));
 	CHECK(result->ratios != NULL);
 	for (unsigned i = 0; i < plan->arms; i++) {
@@ -71,6 +74,8 @@ static void fill(const struct pairs_plan *plan, const struct pairs_result *got, 
 void compare_free(struct compare_result *result)
 {
 	free(result->ratios);
+	free(result->round);
+	result->round = NULL;
 	result->ratios = NULL;
 }
 
@@ -99,7 +104,6 @@ int compare_ratio(const struct compare *c, struct compare_result *result)
 	pairs_ratios(&got, 0, b, result->ratios);
 	result->ops[1] = result->ops[b];
 	result->rate[1] = result->rate[b];
-	pairs_free(&got);
 	return 0;
 }
 
@@ -131,7 +135,6 @@ int compare_scaling(const struct compare *c, unsigned from, unsigned to, struct 
 		none[i] = result->ratios[i] / none[i];
 	result->against = stats_bootstrap(none, got.pairs, c->seed);
 	free(none);
-	pairs_free(&got);
 	return 0;
 }
 
@@ -155,6 +158,5 @@ int compare_beside(const struct compare *c, const struct profile *alone, struct 
 	result->b_used = alone->name;
 	result->ratio = pairs_ratio(&got, 0, 1);
 	pairs_ratios(&got, 0, 1, result->ratios);
-	pairs_free(&got);
 	return 0;
 }

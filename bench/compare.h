@@ -11,7 +11,7 @@
 struct compare {
 	const struct profile *workload;
 	const char *a, *b;                       /* policies; b may be "global": the better of rwlock and rwsem     */
-	unsigned threads, pairs;
+	unsigned threads, pairs, shrink;         /* shrink: as in profile_params                                    */
 	double block_ms;
 	bool bytes;
 	uint64_t seed, deadline_ns;              /* deadline as in pairs_plan                                       */
@@ -28,6 +28,7 @@ struct compare_result {
 	bool noisy;
 	uint64_t ops[PAIRS_ARMS];                /* [0] = a's, [1] = b's, by the engine's counters                  */
 	double *ratios;                          /* within pairs, `pairs` of them; compare_free                     */
+	struct pairs_round *round;               /* what the kept rounds looked like, `pairs` of them; compare_free */
 };
 
 void compare_free(struct compare_result *result);

@@ -301,6 +301,16 @@ static void *editor(void *ctx)
 	return NULL;
 }
 
+/* Frames that only the writer touched go back at once: these, touched by another thread, it will have to retire. */
+static int lend_pages(struct isolate *iso)
+{
+	int err = 0;
+
+	for (uint64_t a = 0; a < HELD && !err; a += VMMAP_PAGE_SIZE)
+		err = vmmap_fault(iso->map, shared_end(iso) - PART + a, PROT_WRITE, NULL);
+	return err;
+}
+
 struct release { const char *place; double ms; };
 
 /* Lets the writer go when the time is over: a worker that a global lock keeps out until then cannot do it. */
@@ -333,11 +343,12 @@ static int work_beside(struct isolate *iso, const char *place, double ms, struct
 int isolate_stop(struct isolate *iso, const char *place, double ms, struct isolate_result *result)
 {
 	pthread_t writer;
-	int err;
+	int err = lend_pages(iso);
 
 	memset(result, 0, sizeof(*result));
 	point_reset();
-	err = point_stop("writer", place, NULL, NULL);
+	if (!err)
+		err = point_stop("writer", place, NULL, NULL);
 	if (err) {
 		point_reset();
 		return err;

@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* isolation.c - `vmmap-bench isolation`: does one writer stop the others? See isolate.h. */
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/tool/cli.h"
+#include "bench/child.h"
 #include "bench/commands.h"
 #include "bench/isolate.h"
 #include "bench/isolation.h"
 #include "bench/options.h"
 #include "bench/report.h"
-
-extern char **environ;
 
 static const short keys[] = { OPT_POLICY, OPT_HOLD_MS, OPT_THREADS, OPT_DURATION, OPT_JSON, 0 };
 static const struct options_command command = {
@@ -81,63 +75,30 @@ int isolation_held(const char *policy, unsigned threads, double hold_ms, double 
 	return err;
 }
 
-/* ---- the instrumented program, which stands beside this one ---- */
-
-static int points_path(char *path, size_t bytes)
-{
-	ssize_t n = readlink("/proc/self/exe", path, bytes - sizeof("-points"));
-
-	if (n <= 0)
-		return -ENOENT;
-	memcpy(path + n, "-points", sizeof("-points"));
-	return access(path, X_OK) == 0 ? 0 : -ENOENT;
-}
-
-static int spawn_points(const char *path, const char *policy, pid_t *pid, FILE **from)
-{
-	char *argv[] = { (char *)path, (char *)policy, NULL };
-	posix_spawn_file_actions_t actions;
-	int fd[2], err;
-
-	if (pipe2(fd, O_CLOEXEC) != 0)
-		return -errno;
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, fd[1], STDOUT_FILENO);
-	err = posix_spawn(pid, path, &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	close(fd[1]);
-	*from = err ? NULL : fdopen(fd[0], "r");
-	if (!*from)
-		close(fd[0]);
-	return -err;
-}
-
+/* The instrumented program stands beside this one. */
 int isolation_stopped(const char *policy, struct isolation_place *places, size_t most, size_t *n)
 {
+	char *argv[] = { (char *)"vmmap-bench-points", (char *)policy, NULL };
 	unsigned long long ops, blocked;
+	struct child child;
 	char path[4096];
-	int err = points_path(path, sizeof(path)), status = 0;
-	FILE *from = NULL;
-	pid_t pid;
+	int err = child_path("-points", path, sizeof(path));
 
 	*n = 0;
 	if (!err)
-		err = spawn_points(path, policy, &pid, &from);
+		err = child_start(&child, path, argv);
 	if (err) {
 		cli_complain("build vmmap-bench-points; it belongs into the same directory",
 			     "cannot run the instrumented program: %s", strerror(-err));
 		return err;
 	}
-	while (*n < most &&
-	       fscanf(from, "%63s %llu %llu %79[^\n]", places[*n].place, &ops, &blocked, places[*n].where) == 4) {
+	while (*n < most && fscanf(child.out, "%63s %llu %llu %79[^\n]", places[*n].place, &ops, &blocked,
+				   places[*n].where) == 4) {
 		places[*n].ops = ops;
 		places[*n].blocked = blocked;
 		(*n)++;
 	}
-	fclose(from);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) && WEXITSTATUS(status) == CLI_OK ? 0 : -EIO;
+	return child_end(&child) == CLI_OK ? 0 : -EIO;
 }
 
 static int put_stopped(struct json *j, FILE *out, const char *policy)

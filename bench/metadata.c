@@ -5,12 +5,12 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <vmmap/vmmap.h>
 
 #include "base/tool/cli.h"
+#include "bench/child.h"
 #include "bench/commands.h"
 #include "bench/options.h"
 #include "bench/report.h"
@@ -18,7 +18,7 @@
 #define BASE   (UINT64_C(1) << 40)
 #define PAGE   UINT64_C(4096)
 #define STRIDE (4 * PAGE)
-#define WARM   1000                              /* VMAs mapped and unmapped before the first look                 */
+#define WARM   64                                /* VMAs mapped and unmapped before the first look                 */
 
 static const short keys[] = { OPT_POLICY, OPT_VMAS, OPT_JSON, 0 };
 static const struct options_command command = {
@@ -94,52 +94,46 @@ static int look(struct vmmap *map, uint64_t n, struct metadata_row *row)
 		return -EPROTO;
 	err = unmap_all(map, n);
 	vmmap_get_usage(map, &after);
-	row->left = after.vmas;
-	return err ? err : vmmap_audit(map, stderr) || row->left ? -EPROTO : 0;
+	return err ? err : vmmap_audit(map, stderr) || after.vmas ? -EPROTO : 0;
 }
 
-static int in_child(const char *policy, uint64_t vmas, int to)
+static int measure_here(const char *policy, uint64_t vmas, struct metadata_row *row)
 {
 	struct vmmap_config config = VMMAP_CONFIG;
-	struct metadata_row row = { .vmas = vmas };
 	struct vmmap *map;
 	int err;
 
+	*row = (struct metadata_row){ .vmas = vmas };
 	config.policy = policy;
 	err = vmmap_create(&map, &config);
 	if (!err) {
-		err = look(map, vmas, &row);
+		err = look(map, vmas, row);
 		vmmap_destroy(map);
 	}
 	if (err)
 		cli_complain(NULL, "%llu VMAs under %s: %s", (unsigned long long)vmas, policy, strerror(-err));
-	else if (write(to, &row, sizeof(row)) != (ssize_t)sizeof(row))
-		err = -EIO;
-	return err ? CLI_VIOLATION : CLI_OK;
+	return err;
 }
 
 int metadata_measure(const char *policy, uint64_t vmas, struct metadata_row *row)
 {
-	int fd[2], status = 0;
-	ssize_t got;
-	pid_t pid;
+	char path[4096], number[32], line[128];
+	char *argv[] = { (char *)"vmmap-bench", (char *)"metadata", (char *)"--policy", (char *)policy,
+			 (char *)"--vmas", number, NULL };
+	unsigned long long counted = 0;
+	struct child child;
+	int err = child_path("", path, sizeof(path));
 
-	if (pipe(fd) != 0)
-		return -errno;
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		close(fd[0]);
-		_exit(in_child(policy, vmas, fd[1]));
-	}
-	close(fd[1]);
-	got = pid < 0 ? -1 : read(fd[0], row, sizeof(*row));
-	close(fd[0]);
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (pid < 0)
-		return -EAGAIN;
-	return got == (ssize_t)sizeof(*row) && WIFEXITED(status) && WEXITSTATUS(status) == CLI_OK ? 0 : -EPROTO;
+	snprintf(number, sizeof(number), "%llu", (unsigned long long)vmas);
+	if (!err)
+		err = child_start(&child, path, argv);
+	if (err)
+		return err;
+	while (counted != vmas && fgets(line, sizeof(line), child.out))
+		if (sscanf(line, "%llu %lf %lf", &counted, &row->bytes_per_vma, &row->rss_per_vma) != 3)
+			counted = 0;
+	row->vmas = counted;
+	return child_end(&child) == CLI_OK && counted == vmas ? 0 : -EPROTO;
 }
 
 int metadata_main(int argc, char **argv)
@@ -159,7 +153,7 @@ int metadata_main(int argc, char **argv)
 		struct json *row;
 
 		report_progress("metadata: %llu VMAs", (unsigned long long)o.vmas[i]);
-		if (metadata_measure(o.policy, o.vmas[i], &r) != 0) {
+		if ((o.nvmas == 1 ? measure_here : metadata_measure)(o.policy, o.vmas[i], &r) != 0) {
 			json_free(j);
 			return CLI_VIOLATION;
 		}

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-struct metadata_row { uint64_t vmas; double bytes_per_vma, rss_per_vma; uint64_t left; /* VMAs after unmapping all */ };
+struct metadata_row { uint64_t vmas; double bytes_per_vma, rss_per_vma; };
 
 /* Maps `vmas` VMAs one by one, looks, unmaps them one by one, audits; in a process of its own, so that what was mapped
  * before does not hide in its size. 0; -EPROTO: a call failed or the audit did (said on stderr); another errno. */

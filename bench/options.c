@@ -22,6 +22,7 @@ static const struct argp_option all[] = {
 	{ "block", OPT_BLOCK, "DURATION", 0, "Length of a measured block (20ms)", 0 },
 	{ "block-ms", OPT_BLOCK_MS, "MS", 0, "The same, in milliseconds", 0 },
 	{ "bytes", OPT_BYTES, NULL, 0, "Frames with contents, zeroed at each fault (else metadata only)", 0 },
+	{ "shrink", OPT_SHRINK, "N", 0, "Sizes of the workload / 2^N (with --bytes, 6 keeps frames in the cache)", 0 },
 	{ "from", OPT_FROM, "N", 0, "Threads below the line (1)", 0 },
 	{ "to", OPT_TO, "N", 0, "Threads above the line (2)", 0 },
 	{ "hold-ms", OPT_HOLD_MS, "MS", 0, "How long the writer holds its range each time", 0 },
@@ -132,6 +133,7 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	case OPT_BLOCK:     o->block_ms = (double)cli_duration("--block", arg) / 1e6; break;
 	case OPT_BLOCK_MS: o->block_ms = cli_real("--block-ms", arg, 0.1, 10000); break;
 	case OPT_BYTES:     o->bytes = true; break;
+	case OPT_SHRINK:    o->shrink = (unsigned)cli_count("--shrink", arg, 0, 12); break;
 	case OPT_FROM:      o->from = (unsigned)cli_count("--from", arg, 1, PROFILE_THREADS_MAX); break;
 	case OPT_TO:        o->to = (unsigned)cli_count("--to", arg, 1, PROFILE_THREADS_MAX); break;
 	case OPT_HOLD_MS:      o->hold_ms = cli_real("--hold-ms", arg, 0.01, 10000); break;

@@ -13,38 +13,16 @@
 
 #define OPTIONS_LIST 32
 
-enum options_key { /* above every character: long options only                       */
-		   OPT_WORKLOAD = 256,
-		   OPT_A,
-		   OPT_B,
-		   OPT_POLICY,
-		   OPT_THREADS,
-		   OPT_PAIRS,
-		   OPT_BLOCK,
-		   OPT_BLOCK_MS,
-		   OPT_BYTES,
-		   OPT_FROM,
-		   OPT_TO,
-		   OPT_HOLD_MS,
-		   OPT_DURATION,
-		   OPT_OP,
-		   OPT_COUNT,
-		   OPT_VMAS,
-		   OPT_WORKLOADS,
-		   OPT_POLICIES,
-		   OPT_COUNTS,
-		   OPT_FILTER,
-		   OPT_REPS,
-		   OPT_ONLY,
-		   OPT_OUT,
-		   OPT_SEED,
-		   OPT_JSON,
+enum options_key {                               /* above every character: long options only                       */
+	OPT_WORKLOAD = 256, OPT_A, OPT_B, OPT_POLICY, OPT_THREADS, OPT_PAIRS, OPT_BLOCK, OPT_BLOCK_MS, OPT_BYTES,
+	OPT_SHRINK, OPT_FROM, OPT_TO, OPT_HOLD_MS, OPT_DURATION, OPT_OP, OPT_COUNT, OPT_VMAS, OPT_WORKLOADS,
+	OPT_POLICIES, OPT_COUNTS, OPT_FILTER, OPT_REPS, OPT_ONLY, OPT_OUT, OPT_SEED, OPT_JSON,
 };
 
 struct options {
 	const struct profile *workload;
 	const char *a, *b, *policy;              /* names of policies; b may be "global"                            */
-	unsigned threads, pairs, from, to, reps;
+	unsigned threads, pairs, from, to, reps, shrink;
 	double block_ms, hold_ms;
 	bool bytes;
 	uint64_t seed, count, duration_ns;

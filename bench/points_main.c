@@ -20,11 +20,15 @@
 
 static const struct { const char *point, *where; } places[] = {
 	{ "vtree_leave_before_publish", "inside a leaf section, before its publication" },
+	{ "vtree_leave_before_raise", "after a leaf section, before it raises the bounds of gaps" },
 	{ "carve_before_leave", "inside a brief edit's leaf section" },
 	{ "replace_before_leave", "inside a general edit's leaf section" },
-	{ "frame_refill_before_steal", "refilling frames" },
-	{ "frame_close_before_shelf", "retiring frames" },
-	{ "depot_pop_before_cas", "taking frames from the depot" },
+	{ "edit_after_lk", "holding a range, before its first change" },
+	{ "pt_zap_before_clear", "in the middle of a zap" },
+	{ "pt_make_before_cas", "installing a page table" },
+	{ "release_before_sweep", "before it gives its range back" },
+	{ "depot_pop_before_cas", "refilling its frames from the depot" },
+	{ "frame_close_before_shelf", "retiring a batch of frames" },
 };
 
 static int show(const char *policy, size_t i, struct gang *gang)

@@ -10,7 +10,7 @@
 #include "bench/report.h"
 
 static const short keys[] = { OPT_WORKLOAD, OPT_A,     OPT_B,	 OPT_THREADS, OPT_PAIRS, OPT_BLOCK,
-			      OPT_BLOCK_MS, OPT_BYTES, OPT_SEED, OPT_JSON,    0 };
+			      OPT_BLOCK_MS, OPT_BYTES, OPT_SHRINK, OPT_SEED, OPT_JSON,    0 };
 static const struct options_command command = {
 	keys,
 	"Runs one workload under two policies in one process, in blocks in random order, and gives the median "
@@ -18,13 +18,13 @@ static const struct options_command command = {
 	"Examples:\n"
 	"  vmmap-bench ratio --workload fault --a vma --b global --threads 2\n"
 	"  vmmap-bench ratio --workload local --a vma --b pervma --threads 2 --pairs 31 --json -\n"
-	"  vmmap-bench ratio --workload fault --a vma --b rwsem --bytes\n"
+	"  vmmap-bench ratio --workload fault --a vma --b rwsem --bytes --shrink 6\n"
 	"Exit code: 0; 1 if the engine's counters do not bear out an arm's rate; 2 if it could not run.",
 };
 
 static int write_json(const struct options *o, const struct compare_result *r)
 {
-	struct json *j = report_begin("ratio"), *pairs;
+	struct json *j = report_begin("ratio"), *rounds;
 
 	json_text(j, "workload", o->workload->name);
 	json_text(j, "a", o->a);
@@ -32,6 +32,7 @@ static int write_json(const struct options *o, const struct compare_result *r)
 	json_text(j, "b_used", r->b_used);
 	json_uint(j, "threads", o->threads);
 	json_bool(j, "bytes", o->bytes);
+	json_uint(j, "shrink", o->shrink);
 	json_real(j, "block_ms", o->block_ms);
 	json_uint(j, "seed", o->seed);
 	json_uint(j, "pairs", r->pairs);
@@ -42,9 +43,14 @@ static int write_json(const struct options *o, const struct compare_result *r)
 	json_uint(j, "b_ops", r->ops[1]);
 	json_real(j, "a_rate", r->rate[0].median);
 	json_real(j, "b_rate", r->rate[1].median);
-	pairs = json_array(j, "ratios");
-	for (unsigned i = 0; i < r->pairs; i++)
-		json_push_real(pairs, r->ratios[i]);
+	rounds = json_array(j, "rounds");
+	for (unsigned i = 0; i < r->pairs; i++) {
+		struct json *row = json_row(rounds);
+
+		json_real(row, "ratio", r->ratios[i]);
+		json_uint(row, "switches", r->round[i].switches);
+		json_uint(row, "steal_ticks", r->round[i].steal);
+	}
 	return report_end(j, o->json);
 }
 
@@ -65,6 +71,7 @@ int ratio_main(int argc, char **argv)
 			      .pairs = o.pairs,
 			      .block_ms = o.block_ms,
 			      .bytes = o.bytes,
+			      .shrink = o.shrink,
 			      .seed = o.seed,
 			      .gang = gang_create(o.threads) };
 	err = compare_ratio(&c, &r);

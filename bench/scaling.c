@@ -9,7 +9,7 @@
 #include "bench/report.h"
 
 static const short keys[] = { OPT_WORKLOAD, OPT_POLICY, OPT_FROM, OPT_TO,   OPT_PAIRS, OPT_BLOCK,
-			      OPT_BLOCK_MS, OPT_BYTES,	OPT_SEED, OPT_JSON, 0 };
+			      OPT_BLOCK_MS, OPT_BYTES, OPT_SHRINK,	OPT_SEED, OPT_JSON, 0 };
 static const struct options_command command = {
 	keys,
 	"Rate at --to threads over rate at --from, in paired blocks; and the same for `none`, where each "
@@ -54,7 +54,7 @@ int scaling_main(int argc, char **argv)
 	if (!o.workload)
 		cli_die("for example --workload=fault; --workload=help lists them", "which workload?");
 	c = (struct compare){ .workload = o.workload, .a = o.policy, .b = "none", .threads = o.to, .pairs = o.pairs,
-			      .block_ms = o.block_ms, .bytes = o.bytes, .seed = o.seed,
+			      .block_ms = o.block_ms, .bytes = o.bytes, .shrink = o.shrink, .seed = o.seed,
 			      .gang = gang_create(o.to > o.from ? o.to : o.from) };
 	err = compare_scaling(&c, o.from, o.to, &r);
 	gang_destroy(c.gang);

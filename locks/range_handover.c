@@ -18,7 +18,7 @@
 #include "locks/range_lock.h"
 
 /* The run that is left for a waiter at addr; empty: none. */
-static struct lock_range hand_run(const struct range_lock *from, uint64_t addr, uint64_t hi, const struct range_given *given)
+static struct lock_range hand_run(struct range_lock *from, uint64_t addr, uint64_t hi, const struct range_given *given)
 {
 	struct lock_range has = { atomic_load_relaxed(&from->lo), atomic_load_relaxed(&from->cursor) };
 	struct lock_range run = { addr, hi < has.hi ? hi : has.hi };
@@ -35,7 +35,8 @@ static struct lock_range hand_run(const struct range_lock *from, uint64_t addr, 
 }
 
 /* As `to`: takes what pass left free in run. Returns where it had to stop. */
-static uint64_t hand_claim(struct range_locks *locks, struct thread_slot *self, struct lock_range run, const struct lock_holder *to)
+static uint64_t hand_claim(struct range_locks *locks, struct thread_slot *self, struct lock_range run,
+			   const struct lock_holder *to)
 {
 	struct lock_claim c = { .r = run, .mine = *to, .version = thread_next_number(self) };
 
@@ -50,7 +51,8 @@ static uint64_t hand_claim(struct range_locks *locks, struct thread_slot *self, 
 	return c.r.lo;
 }
 
-static enum waiter_given hand_edit(struct range_locks *locks, struct range_lock *from, struct range_waiter *w, struct range_given *given)
+static enum waiter_given hand_edit(struct range_locks *locks, struct range_lock *from, struct range_waiter *w,
+				   struct range_given *given)
 {
 	struct thread_slot *self = thread_at(from->owner);
 	struct lock_range run = hand_run(from, atomic_load_relaxed(&w->addr), w->hi, given);
@@ -72,7 +74,8 @@ static enum waiter_given hand_edit(struct range_locks *locks, struct range_lock 
 	return WAITER_HANDED;
 }
 
-static enum waiter_given hand_visit(struct range_locks *locks, struct range_lock *from, uint64_t number, struct range_waiter *w)
+static enum waiter_given hand_visit(struct range_locks *locks, struct range_lock *from, uint64_t number,
+				    struct range_waiter *w)
 {
 	struct thread_slot *self = thread_at(from->owner);
 	struct lock_seen seen;
@@ -89,8 +92,8 @@ static enum waiter_given hand_visit(struct range_locks *locks, struct range_lock
 	return held ? WAITER_PINNED : WAITER_RETRY;
 }
 
-enum waiter_given range_hand(struct range_locks *locks, struct range_lock *from, uint64_t number, struct range_waiter *w,
-			     struct range_given *given)
+enum waiter_given range_hand(struct range_locks *locks, struct range_lock *from, uint64_t number,
+			     struct range_waiter *w, struct range_given *given)
 {
 	if (w->kind == WAITER_EDIT)
 		return hand_edit(locks, from, w, given);

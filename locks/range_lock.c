@@ -82,14 +82,18 @@ static int take_wait(struct range_wait *w, struct lock_claim *c)
 static int take_run(struct range_locks *locks, struct range_take *t, struct lock_range r, uint64_t deadline_ns)
 {
 	struct lock_claim c = { .r = r, .mine = t->lock->mine, .version = thread_next_number(t->self) };
-	struct range_wait w = { .locks = locks, .self = t->self, .kind = WAITER_EDIT, .deadline_ns = deadline_ns, .taker = t->lock };
+	struct range_wait w = { .locks = locks, .self = t->self, .kind = WAITER_EDIT, .deadline_ns = deadline_ns,
+				.taker = t->lock };
 	struct park_spin spin = PARK_SPIN;
 
 	while (c.r.lo < r.hi) {
 		uint64_t from = c.r.lo;
 		int err = locks->view->claim(locks->space, &c);
 
-		if (err == -EBUSY) {
+		if (err == -EBUSY && c.held.lk == c.mine.lk) {   /* a hand-over brought it: over it                */
+			c.r.lo = c.held.r.hi < r.hi ? c.held.r.hi : r.hi;
+			err = 0;
+		} else if (err == -EBUSY) {
 			err = take_wait(&w, &c);
 			t->handed |= !err && c.r.lo > from;
 		} else if (err == 0 && c.r.lo == from) {
@@ -202,11 +206,14 @@ bool range_leave_note(struct range_locks *locks, struct thread_slot *self, struc
 	word = atomic_load_seqcst(&lock->queue.word);
 	if (!range_queue_open_now(word) || atomic_load_seqcst(&slot->lk) != lk)
 		return false;
+	BASE_POINT(note_before_store);
 	note = border == atomic_load_relaxed(&lock->lo) ? RANGE_NOTE_LO :
 	       border == atomic_load_relaxed(&lock->hi) ? RANGE_NOTE_HI : RANGE_NOTE_LO | RANGE_NOTE_HI;
 	atomic_or_seqcst(&lock->notes, note);                                    /* N1 -> N2 */
 	if (home)
 		atomic_bump(&home->merge_notes, 1);
 	word ^= atomic_load_seqcst(&lock->queue.word);                           /* N1' -> N2 */
-	return range_queue_count(word) == 0;             /* the count is bumped by the close: equal means not closed   */
+	if (BASE_MUTANT(note_unchecked))
+		return true;
+	return range_queue_count(word) == 0; /* the count is bumped by the close: equal means not closed */
 }

@@ -8,22 +8,23 @@
  * ACQUIRE    A1 a cursor goes from low to high; view->claim takes what is free at it, leaf by leaf (lk by a seq_cst
  *               CAS). What another holds is waited for at the cursor, and the cursor is an address: what was seen
  *               before the sleep is looked up again.
- * RELEASE    R1 close the queue (waiter.h), R2 give what insisting waiters get, R3 sweep low to high: every lk gets a new
- *               version, every dummy goes, R4 grant the waiters, oldest ticket first. A waiter that comes between R1
- *               and R3 finds the queue closed and polls until the word has changed.
- * INSISTING  A waiter that failed twice insists. To an insisting edit the releaser passes the unbroken run of what it holds
- *            that starts at the waiter's cursor; a VMA that the waiter wants only in part goes free and is claimed for
- *            it at once. An insisting visit gets a pin on its VMA, which whoever takes the VMA next must drain.
+ * RELEASE    R1 close the queue (waiter.h), R2 give what insisting waiters get, R3 sweep low to high: every lk gets
+ *            a new version, every dummy goes, R4 grant the waiters, oldest ticket first. A waiter that comes between
+ *            R1 and R3 finds the queue closed and polls until the word has changed.
+ * INSISTING  A waiter that failed twice insists. To an insisting edit the releaser passes the unbroken run of what
+ *            it holds that starts at the waiter's cursor; a VMA that the waiter wants only in part goes free and is
+ *            claimed for it at once. An insisting visit gets a pin on its VMA, which whoever takes the VMA next must
+ *            drain.
  * EDGES      R3's release of lk -> A1's acquire: what the holder did. D1 A1's RMW of lk -> P2 a visit's seq_cst re-load
  *            (the Dekker pair with the page-table entry). N1 a note's RMW and N1' the re-load of the queue -> N2 R1's
  *            swap, then the load of the notes: the note is read, or its writer sees the queue closed.
  * ORDER      rank.h: waits only above what the thread holds. Nothing is waited for inside RCU.
- * PROGRESS   Chains of waiting rise in address, so they end. A waiter is overtaken twice before it insists, then only by
- *            older tickets: at most threads + 2 times at one address. An overtake is counted where a waiter that was
- *            granted a retry finds the address held again.
- * INVARIANTS (audit) quiescent: every queue closed, no record in use, nothing held, every lk a version, no dummy, no pin.
- * SOURCE     DESIGN section 4; ascending acquisition and closing queues as in reference/locks.md 6.2; the one last
- *            store of a hand-over as in glibc's rwlock and Lespinasse's fine-grained mmap lock (ideas, no code).
+ * PROGRESS   Chains of waiting rise in address, so they end. A waiter is overtaken twice before it insists, then
+ *            only by older tickets: at most threads + 2 times at one address. An overtake is counted where a waiter
+ *            that was granted a retry finds the address held again.
+ * INVARIANTS (audit) quiescent: queues closed, no record in use, nothing held, every lk a version, no dummy, no pin.
+ * SOURCE     docs/protocol.md; the one last store of a hand-over as in glibc's rwlock and Lespinasse's fine-grained
+ *            mmap lock (ideas, no code).
  */
 #ifndef LOCKS_RANGE_LOCK_H
 #define LOCKS_RANGE_LOCK_H
@@ -102,7 +103,8 @@ struct range_take {
 	bool handed;                             /* out: some of it came by hand-over                              */
 };
 
-int  range_locks_init(struct range_locks *locks, struct lock_space *space, const struct lock_view *view, size_t pins_at);
+int  range_locks_init(struct range_locks *locks, struct lock_space *space, const struct lock_view *view,
+		      size_t pins_at);
 void range_locks_fini(struct range_locks *locks);
 /* The caller's block; NULL: no memory. */
 struct range_thread *range_thread_mine(struct range_locks *locks, struct thread_slot *self);
@@ -118,11 +120,12 @@ bool range_leave_note(struct range_locks *locks, struct thread_slot *self, struc
 /* What an insisting waiter gets from a lock whose queue is closed; `given` is what went to others before.
  * (range_handover.c) */
 struct range_given { struct lock_range r[8]; unsigned n; };
-enum waiter_given range_hand(struct range_locks *locks, struct range_lock *from, uint64_t number, struct range_waiter *w,
-			     struct range_given *given);
+enum waiter_given range_hand(struct range_locks *locks, struct range_lock *from, uint64_t number,
+			     struct range_waiter *w, struct range_given *given);
 
-void range_stats(struct range_locks *locks, uint64_t *waits_visit, uint64_t *waits_edit, uint64_t *hands, uint64_t *overtakes,
-		 uint64_t *notes);
+struct range_stats { uint64_t visits_waited, edits_waited, hand_overs, max_overtakes, merge_notes; };
+
+void range_stats(struct range_locks *locks, struct range_stats *out);
 void range_dump(struct range_locks *locks, FILE *out);
 uint64_t range_audit(struct range_locks *locks, FILE *out);
 

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* range_report.c - statistics, dump and audit of range locks. Dump may run at any time: it reads atomics, each by itself. */
+/* range_report.c - statistics, dump, audit of range locks. Dump may run at any time: it reads atomics, one by one. */
 #include <inttypes.h>
 
 #include "locks/range_lock.h"
 
 static const char *const state_name[] = { "free", "waiting", "claimed", "granted", "cancelled" };
 
-void range_stats(struct range_locks *locks, uint64_t *waits_visit, uint64_t *waits_edit, uint64_t *hands, uint64_t *overtakes,
-		 uint64_t *notes)
+void range_stats(struct range_locks *locks, struct range_stats *out)
 {
+	*out = (struct range_stats){ 0 };
 	for (uint32_t i = 0; i < thread_count(); i++) {
 		struct range_thread *t = range_thread_at(locks, i);
 		uint64_t worst;
 
 		if (!t)
 			continue;
-		*waits_visit += atomic_load_relaxed(&t->visits_waited);
-		*waits_edit += atomic_load_relaxed(&t->edits_waited);
-		*hands += atomic_load_relaxed(&t->hand_overs);
-		*notes += atomic_load_relaxed(&t->merge_notes);
+		out->visits_waited += atomic_load_relaxed(&t->visits_waited);
+		out->edits_waited += atomic_load_relaxed(&t->edits_waited);
+		out->hand_overs += atomic_load_relaxed(&t->hand_overs);
+		out->merge_notes += atomic_load_relaxed(&t->merge_notes);
 		worst = atomic_load_relaxed(&t->max_overtakes);
-		if (worst > *overtakes)
-			*overtakes = worst;
+		if (worst > out->max_overtakes)
+			out->max_overtakes = worst;
 	}
 }
 
@@ -62,6 +62,23 @@ static void dump_chain(struct range_locks *locks, uint32_t slot, FILE *out)
 	fprintf(out, "\n");
 }
 
+static void dump_lock(struct range_lock *l, uint32_t thread, FILE *out)
+{
+	if (atomic_load_acquire(&l->busy))
+		fprintf(out, "  thread %" PRIu32 " holds [%#" PRIx64 ", %#" PRIx64 ") and wants up to %#" PRIx64
+			", queue %#" PRIx64 "\n", thread, atomic_load_relaxed(&l->lo), atomic_load_relaxed(&l->cursor),
+			atomic_load_relaxed(&l->hi), atomic_load_relaxed(&l->queue.word));
+}
+
+static void dump_waiter(struct range_waiter *w, uint32_t thread, FILE *out)
+{
+	uint32_t state = atomic_load_acquire(&w->state);
+
+	if (state != WAITER_FREE)
+		fprintf(out, "  thread %" PRIu32 " %s at %#" PRIx64 ", ticket %" PRIu64 "\n", thread, state_name[state],
+			atomic_load_relaxed(&w->addr), atomic_load_relaxed(&w->ticket));
+}
+
 void range_dump(struct range_locks *locks, FILE *out)
 {
 	uint64_t addr;
@@ -71,25 +88,18 @@ void range_dump(struct range_locks *locks, FILE *out)
 
 		if (!t)
 			continue;
-		for (unsigned k = 0; k < LOCK_HELD_MAX; k++) {
-			struct range_lock *l = &t->lock[k];
-
-			if (atomic_load_acquire(&l->busy))
-				fprintf(out, "  thread %" PRIu32 " lock %u: holds [%#" PRIx64 ", %#" PRIx64 ") of [.., %#" PRIx64
-					"), queue %#" PRIx64 "\n", i, k, atomic_load_relaxed(&l->lo), atomic_load_relaxed(&l->cursor),
-					atomic_load_relaxed(&l->hi), atomic_load_relaxed(&l->queue.word));
-		}
-		for (unsigned k = 0; k < WAITERS_PER_THREAD; k++) {
-			struct range_waiter *w = &t->waiter[k];
-			uint32_t state = atomic_load_acquire(&w->state);
-
-			if (state != WAITER_FREE)
-				fprintf(out, "  thread %" PRIu32 " record %u: %s at %#" PRIx64 ", ticket %" PRIu64 "\n", i, k,
-					state_name[state], atomic_load_relaxed(&w->addr), atomic_load_relaxed(&w->ticket));
-		}
+		for (unsigned k = 0; k < LOCK_HELD_MAX; k++)
+			dump_lock(&t->lock[k], i, out);
+		for (unsigned k = 0; k < WAITERS_PER_THREAD; k++)
+			dump_waiter(&t->waiter[k], i, out);
 		if (waits_for(locks, i, &addr) >= 0)
 			dump_chain(locks, i, out);
 	}
+}
+
+static bool lock_in_use(struct range_lock *l)
+{
+	return atomic_load_acquire(&l->busy) || range_queue_open_now(atomic_load_acquire(&l->queue.word));
 }
 
 uint64_t range_audit(struct range_locks *locks, FILE *out)
@@ -103,7 +113,7 @@ uint64_t range_audit(struct range_locks *locks, FILE *out)
 			continue;
 		bad += t->held.n + t->held.pins;
 		for (unsigned k = 0; k < LOCK_HELD_MAX; k++)
-			bad += atomic_load_acquire(&t->lock[k].busy) || range_queue_open_now(atomic_load_acquire(&t->lock[k].queue.word));
+			bad += lock_in_use(&t->lock[k]);
 		for (unsigned k = 0; k < WAITERS_PER_THREAD; k++)
 			bad += atomic_load_acquire(&t->waiter[k].state) != WAITER_FREE;
 	}

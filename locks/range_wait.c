@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * range_wait.c - waiting for an address: find, queue on the lock object that stands there, sleep outside RCU, find again.
+ * range_wait.c - waiting for an address: find, queue on the lock object that stands there, sleep outside RCU, find
+ * again.
  *
  * A short spin comes first: a holder on the other CPU is mostly done within a microsecond. LOCK_BRIEF and a closed
  * queue have no one to queue on and end soon: polled. Protocol in waiter.h, order rule in rank.h.
@@ -43,7 +44,8 @@ static void note_overtakes(struct range_wait *w, struct range_thread *home, uint
 		atomic_store_relaxed(&home->max_overtakes, w->fails);
 }
 
-static void waiter_fill(struct range_wait *w, struct range_waiter *waiter, uint64_t addr, struct range_lock *on, uint32_t count)
+static void waiter_fill(struct range_wait *w, struct range_waiter *waiter, uint64_t addr, struct range_lock *on,
+			uint32_t count)
 {
 	if (!w->ticket)
 		w->ticket = atomic_add_relaxed(&w->locks->tickets, 1) + 1;
@@ -52,15 +54,17 @@ static void waiter_fill(struct range_wait *w, struct range_waiter *waiter, uint6
 	atomic_store_relaxed(&waiter->on, on);
 	waiter->count = count;
 	waiter->kind = w->kind;
-	waiter->insist = w->kind != WAITER_GAP && w->fails_at == addr && w->fails >= RANGE_INSISTS;
+	waiter->insist = w->kind != WAITER_GAP && w->fails_at == addr && w->fails >= RANGE_INSISTS &&
+			 !BASE_MUTANT(never_insists);
 	waiter->hi = w->hi;
 	waiter->taker = w->taker;
 }
 
-/* Inside RCU; seen->lk is the word of `lock`, over addr. */
-static enum push push(struct range_wait *w, struct range_thread *home, uint64_t addr, struct range_lock *lock, uint64_t lk,
+/* Inside RCU; lk, the word of a lock object, was seen over addr. */
+static enum push push(struct range_wait *w, struct range_thread *home, uint64_t addr, uint64_t lk,
 		      struct range_waiter **out)
 {
+	struct range_lock *lock = lock_word_lock(lk);
 	uint64_t word = atomic_load_acquire(&lock->queue.word);                  /* Q3 -> Q2 */
 	uint32_t count = range_queue_count(word), state = WAITER_CANCELLED, index;
 	struct range_waiter *waiter;
@@ -149,6 +153,7 @@ static int sleep_queued(struct range_wait *w, struct range_thread *home, struct 
 	if (first)
 		atomic_bump(w->kind == WAITER_EDIT ? &home->edits_waited : &home->visits_waited, 1);
 	note_overtakes(w, home, atomic_load_relaxed(&waiter->addr));
+	BASE_POINT(waiter_before_sleep);
 	rc = sleep_watched(w, waiter);
 	return rc ? rc : granted(w, waiter);
 }
@@ -157,7 +162,7 @@ int range_wait(struct range_wait *w, uint64_t addr, struct lock_seen *seen)
 {
 	struct range_thread *home = range_thread_mine(w->locks, w->self);
 	struct park_spin spin = PARK_SPIN;
-	struct range_waiter *waiter;
+	struct range_waiter *waiter = NULL;
 	bool slept = w->ticket != 0;
 	int rc;
 
@@ -167,7 +172,8 @@ int range_wait(struct range_wait *w, uint64_t addr, struct lock_seen *seen)
 
 		rcu_enter(w->self);
 		w->locks->view->find(w->locks->space, addr, seen);
-		if (!seen->slot || lock_word_free(seen->lk) || (w->kind == WAITER_EDIT && seen->lk == w->taker->mine.lk))
+		if (!seen->slot || lock_word_free(seen->lk) ||
+		    (w->kind == WAITER_EDIT && seen->lk == w->taker->mine.lk))
 			return 0;
 		lock = lock_word_lock(seen->lk);
 		if (lock && lock->home == home) {
@@ -177,7 +183,7 @@ int range_wait(struct range_wait *w, uint64_t addr, struct lock_seen *seen)
 		rc = may_wait(w, home, addr);
 		pushed = PUSH_POLL;
 		if (!rc && lock)
-			pushed = spin_on(seen) ? PUSH_AGAIN : push(w, home, addr, lock, seen->lk, &waiter);
+			pushed = spin_on(seen) ? PUSH_AGAIN : push(w, home, addr, seen->lk, &waiter);
 		rcu_leave(w->self);
 		if (rc)
 			return rc;

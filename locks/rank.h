@@ -24,7 +24,8 @@ struct lock_held {
 	unsigned pins;                           /* dev builds: visits that are counted in some VMA                */
 };
 
-/* May this thread take r as well? 0; -EDEADLK: r meets what it holds, lies below it and may wait, or is one too many. */
+/* May this thread take r as well? 0; -EDEADLK: r meets what it holds, lies below it and may wait, or is one too
+ * many. */
 int  lock_held_may_add(const struct lock_held *h, struct lock_range r, bool may_wait);
 void lock_held_add(struct lock_held *h, struct lock_range r);
 void lock_held_drop(struct lock_held *h, struct lock_range r);

@@ -93,13 +93,14 @@ static bool wake_exclusive(struct rwsem *s, struct rwsem_node *node, uint32_t wo
 	return true;
 }
 
-static bool wake_shared(struct rwsem *s, uint32_t word)
+static bool wake_shared(struct rwsem *s, uint32_t word, bool released)
 {
 	struct rwsem_node *node, *next;
 	uint32_t n = 0;
 
 	if (word & RWSEM_W) {
-		node_barged(s, s->first);
+		if (released)
+			node_barged(s, s->first);
 		return true;
 	}
 	for (node = s->first; node && !node->exclusive; node = node->next)
@@ -114,14 +115,15 @@ static bool wake_shared(struct rwsem *s, uint32_t word)
 	return true;
 }
 
-static void wake_first(struct rwsem *s)
+/* released: the lock came free a moment ago; if it is held, somebody barged. */
+static void wake_first(struct rwsem *s, bool released)
 {
 	bool done = false;
 
 	while (!done && s->first) {
 		uint32_t word = atomic_load_acquire(&s->word);
 
-		done = s->first->exclusive ? wake_exclusive(s, s->first, word) : wake_shared(s, word);
+		done = s->first->exclusive ? wake_exclusive(s, s->first, word) : wake_shared(s, word, released);
 	}
 }
 
@@ -129,7 +131,7 @@ void rwsem_wake(struct rwsem *s)
 {
 	BASE_POINT(rwsem_before_wake);
 	queue_enter(s);
-	wake_first(s);
+	wake_first(s, true);
 	queue_leave(s);
 }
 
@@ -151,7 +153,7 @@ static void queue_join(struct rwsem *s, struct rwsem_node *node)
 	s->last = node;
 	atomic_or_acqrel(&s->word, RWSEM_QUEUED);
 	if (!(atomic_load_acquire(&s->word) & RWSEM_W))
-		wake_first(s);                   /* it came free, or shared, before QUEUED was there               */
+		wake_first(s, false); /* it came free, or shared, before QUEUED was there */
 	queue_leave(s);
 }
 
@@ -163,7 +165,7 @@ static int queue_quit(struct rwsem *s, struct rwsem_node *node)
 	queue_enter(s);
 	if (atomic_load_acquire(&node->state) != NODE_GRANTED) {
 		queue_remove(s, node);
-		wake_first(s);                   /* who stood behind may be able to go                             */
+		wake_first(s, false); /* who stood behind may be able to go */
 		rc = -ETIMEDOUT;
 	}
 	queue_leave(s);
@@ -199,7 +201,8 @@ static bool woken_try(struct rwsem *s, struct rwsem_node *node)
 {
 	bool mine;
 
-	atomic_store_release(&node->state, NODE_WAITING);        /* before the look: whoever releases after it wakes us */
+	BASE_POINT(rwsem_woken);
+	atomic_store_release(&node->state, NODE_WAITING); /* before the look: whoever releases after it wakes us */
 	mine = barge(s);
 	queue_enter(s);
 	if (atomic_load_relaxed(&node->state) == NODE_GRANTED) {
@@ -208,7 +211,7 @@ static bool woken_try(struct rwsem *s, struct rwsem_node *node)
 		queue_remove(s, node);
 	} else {
 		node_barged(s, node);
-		wake_first(s);                   /* HANDOFF may have come too late for the one who barged          */
+		wake_first(s, false); /* HANDOFF may have come too late for the one who barged */
 	}
 	mine = mine || atomic_load_relaxed(&node->state) == NODE_GRANTED;
 	queue_leave(s);

@@ -6,17 +6,18 @@
  *            bit 1 QUEUED  somebody waits in the queue: shared newcomers join it, releasers wake
  *            bit 2 HANDOFF the first in the queue has been passed twice: nobody may barge
  *            bits 8..31    shared holders (and, for an instant, shared newcomers that will take themselves back)
- * QUEUE      nodes on the waiters' stacks, oldest first, under `queue_lock` (a spin lock held for a few stores). QUEUED is
- *            set and cleared under it.
- * NODE       WAITING -> WOKEN (an exclusive waiter, to try itself) -> WAITING ...; WAITING -> GRANTED, the granter's last
- *            access: the node may be gone right after.
+ * QUEUE      nodes on the waiters' stacks, oldest first, under `queue_lock` (a spin lock held for a few stores).
+ *            QUEUED is set and cleared under it.
+ * NODE       WAITING -> WOKEN (an exclusive waiter, to try itself) -> WAITING ...; WAITING -> GRANTED, the granter's
+ *            last access: the node may be gone right after.
  * EDGES      L1 every lock is an acquiring RMW of the word; U1 every unlock a releasing one. G1 GRANTED release -> G2.
- *            Not lost: a waiter sets QUEUED before it looks at the word for the last time; a releaser looks for QUEUED in
- *            the value that its own RMW returned. One of the two sees the other, since both are RMWs of one word.
- *            A shared newcomer that takes itself back and leaves the word free wakes like a releaser.
- * PROGRESS   Barging is what makes it fast: who runs takes the free lock while the woken one is still waking. Passed twice,
- *            the first in the queue sets HANDOFF and is granted the lock by the next releaser. Shared waiters are granted
- *            in runs. So at most two overtakes as first in the queue, and none before it but by older waiters' turns.
+ *            Not lost: a waiter sets QUEUED before it looks at the word for the last time; a releaser looks for
+ *            QUEUED in the value that its own RMW returned. One of the two sees the other, since both are RMWs of
+ *            one word. A shared newcomer that takes itself back and leaves the word free wakes like a releaser.
+ * PROGRESS   Barging is what makes it fast: who runs takes the free lock while the woken one is still waking. Passed
+ *            twice, the first in the queue sets HANDOFF and is granted the lock by the next releaser. Shared waiters
+ *            are granted in runs. So at most two overtakes as first in the queue, and none before it but by older
+ *            waiters' turns.
  * NOT PROMISED  recursion. NUMA.
  * SOURCE     the roles of count, handoff bit and optimistic spinning are Linux's rwsem's (Documentation); code our own.
  */
@@ -48,7 +49,7 @@ void rwsem_take_back(struct rwsem *s);
 
 static ALWAYS_INLINE bool rwsem_try_shared(struct rwsem *s)
 {
-	if (likely(!(atomic_add_acqrel(&s->word, RWSEM_READER) & (RWSEM_W | RWSEM_QUEUED | RWSEM_HANDOFF))))     /* L1 */
+	if (likely(!(atomic_add_acqrel(&s->word, RWSEM_READER) & (RWSEM_W | RWSEM_QUEUED | RWSEM_HANDOFF)))) /* L1 */
 		return true;
 	rwsem_take_back(s);
 	return false;

@@ -54,7 +54,8 @@ struct lock_view {
 	/* What `from` holds in r passes to `to`, low to high: the lk of VMAs, the dummies in gaps (removed if NULL).
 	 * A VMA that r covers only in part goes free instead (with a new version), a dummy is trimmed: nobody gets
 	 * more than r. What another holds stays. */
-	void (*pass)(struct lock_space *, struct lock_range r, const struct lock_holder *from, const struct lock_holder *to);
+	void (*pass)(struct lock_space *, struct lock_range r, const struct lock_holder *from,
+		     const struct lock_holder *to);
 	/* Makes a dummy in the buffer (LOCK_DUMMY_BYTES, line aligned, zeroed) and tells its slot. Once per lock
 	 * object, whose whole life it shares; the caller sets the slot's lk. */
 	void (*dummy_init)(struct lock_space *, void *buffer, struct lock_slot **slot);

@@ -12,7 +12,7 @@ void lock_unpin(atomic_u32 *pins)
 
 	ASSERT((old & ~LOCK_WRITER) != 0);
 	if (old == (BASE_MUTANT(unpin_wake_wrong) ? 1 : (LOCK_WRITER | 1)))
-		park_wake(pins, 1);                                      /* by address: the object may be anything now */
+		park_wake(pins, 1); /* by address: the object may be anything now */
 }
 
 void lock_drain(atomic_u32 *pins)

@@ -13,7 +13,7 @@ void range_queue_open(struct range_queue *q)
 {
 	uint64_t word = atomic_load_relaxed(&q->word);
 
-	ASSERT(!range_queue_open_now(word));
+	ASSERT(!range_queue_open_now(word) || BASE_MUTANT(queue_left_open));
 	atomic_store_release(&q->word, word & ~(uint64_t)UINT32_MAX);
 }
 
@@ -60,7 +60,6 @@ int range_waiter_sleep(struct range_waiter *w, uint64_t deadline_ns)
 {
 	uint32_t state;
 
-	BASE_POINT(waiter_before_sleep);
 	while ((state = atomic_load_acquire(&w->state)) != WAITER_GRANTED) {             /* W2 -> W1 */
 		if (park_wait(&w->state, state, deadline_ns) != -ETIMEDOUT)
 			continue;
@@ -90,7 +89,7 @@ static struct range_waiter *insert_by_ticket(struct range_waiter *list, struct r
 	return list;
 }
 
-struct range_waiter *range_waiter_claim(uint32_t head, struct range_waiter *(*at)(void *arg, uint32_t index), void *arg)
+struct range_waiter *range_waiter_claim(uint32_t head, range_waiter_at *at, void *arg)
 {
 	struct range_waiter *list = NULL;
 

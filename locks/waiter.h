@@ -2,8 +2,8 @@
 /*
  * waiter.h - who waits for a range lock: records of the thread slots, and the queue word of a lock object.
  *
- * QUEUE WORD   count of acquisitions << 32 | index of the newest waiter; 0: nobody, QUEUE_CLOSED: no acquisition is open.
- *              open    by the owner, a store: same count, nobody              (before the lock stands anywhere)
+ * QUEUE WORD   count of acquisitions << 32 | index of the newest waiter; 0: nobody, QUEUE_CLOSED: no acquisition is
+ *              open. open    by the owner, a store: same count, nobody              (before the lock stands anywhere)
  *              push    by a waiter, a CAS that expects the count it loaded    Q1
  *              close   by the owner, one swap: count + 1, QUEUE_CLOSED        Q2; what it returns is the whole list
  *              A waiter loads the count (acquire, Q3 <- Q2), then finds its address again and sees the same lock there,
@@ -80,7 +80,8 @@ struct range_waiter *range_waiter_get(struct range_waiter pool[], const struct r
 int  range_waiter_sleep(struct range_waiter *w, uint64_t deadline_ns);
 void range_waiter_put(struct range_waiter *w);
 /* Claims the list that close returned; oldest ticket first. `at` finds a record by its index. */
-struct range_waiter *range_waiter_claim(uint32_t head, struct range_waiter *(*at)(void *arg, uint32_t index), void *arg);
+typedef struct range_waiter *range_waiter_at(void *arg, uint32_t index);
+struct range_waiter *range_waiter_claim(uint32_t head, range_waiter_at *at, void *arg);
 /* Grants and wakes; the record is the waiter's again. */
 void range_waiter_grant(struct range_waiter *w, enum waiter_given given);
 

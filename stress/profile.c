@@ -23,7 +23,8 @@ static const struct profile *const list[] = {
 };
 
 const char *const profile_call_name[CALL_COUNT] = {
-	"mmap", "munmap", "mprotect", "fault", "read", "write", "madvise", "mremap", "within", "brk", "walk", "query", "hold",
+	"mmap", "munmap", "mprotect", "fault", "read", "write", "madvise", "mremap",
+	"within", "brk", "walk", "query", "hold",
 };
 
 const struct profile *profile_at(unsigned i)
@@ -291,7 +292,7 @@ void profile_block_thread(struct profile_run *run, unsigned i)
 
 static uint64_t evidence(unsigned which, const struct vmmap_counters *c)
 {
-	return (which & COUNT_FAULTS ? c->faults : 0) + (which & COUNT_MMAPS ? c->mmaps : 0) +
+	return (which & COUNT_FAULTS ? c->faults + c->fault_hits : 0) + (which & COUNT_MMAPS ? c->mmaps : 0) +
 	       (which & COUNT_MUNMAPS ? c->munmaps : 0) + (which & COUNT_MPROTECTS ? c->mprotects : 0) +
 	       (which & COUNT_MADVISES ? c->madvises : 0) + (which & COUNT_MREMAPS ? c->mremaps : 0) +
 	       (which & COUNT_ACCESSES ? c->accesses : 0) + (which & COUNT_BRKS ? c->brks : 0);

@@ -131,7 +131,7 @@ int  profile_block_start(struct profile_run *run, const struct profile_goal *goa
 int  profile_block_wait(struct profile_run *run, struct profile_result *result);
 void profile_block_begin(struct profile_run *run, const struct profile_goal *goal);
 void profile_block_thread(struct profile_run *run, unsigned i);
-int  profile_block_end(struct profile_run *run, struct profile_result *result);   /* 0, -EIO: result->error            */
+int  profile_block_end(struct profile_run *run, struct profile_result *result); /* 0, -EIO: result->error        */
 void profile_close(struct profile_run *run);             /* every map and frame; waits for a grace period            */
 
 /* While a block runs, from any thread. */

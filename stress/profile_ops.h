@@ -53,6 +53,7 @@ struct profile_thread {
 	void *own;                               /* the profile's; free()d with the run                            */
 	bool ready;                              /* thread_init has run                                            */
 	uint64_t reset_from, reset_ns;           /* the stop-watch                                                 */
+	bool stopped;                            /* ... stands still: a rest now is part of the reset              */
 	atomic_u64 units;                        /* since open                                                     */
 	struct profile_share share;
 } PAIR_ALIGNED;
@@ -72,12 +73,14 @@ int  profile_fail(struct profile_thread *t, enum profile_call call, uint64_t add
 /* What lies between the two is not on this thread's clock. */
 static inline void profile_watch_stop(struct profile_thread *t)
 {
+	t->stopped = true;
 	t->reset_from = clock_ns();
 }
 
 static inline void profile_watch_start(struct profile_thread *t)
 {
 	t->reset_ns += clock_ns() - t->reset_from;
+	t->stopped = false;
 }
 
 /* n >> shrink, at least least. */

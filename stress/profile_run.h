@@ -38,7 +38,7 @@ void run_gate(struct profile_thread *t);         /* returns when all threads of 
 void run_rest(struct profile_thread *t);         /* while control is RUN_REST                                      */
 void run_leave(struct profile_thread *t);        /* the thread's last act in a block                               */
 
-int  run_crew_start(struct profile_run *run);    /* sends the run's own threads, made at the first call, into the block */
+int  run_crew_start(struct profile_run *run);    /* sends the run's own threads into the block; makes them at first */
 void run_crew_wait(struct profile_run *run);     /* until all have left it                                         */
 void run_crew_end(struct profile_run *run);
 

@@ -56,7 +56,8 @@ void run_rest(struct profile_thread *t)
 		pthread_cond_wait(&run->moved, &run->lock);
 	run->resting--;
 	pthread_mutex_unlock(&run->lock);
-	t->reset_ns += clock_ns() - from;
+	if (!t->stopped)
+		t->reset_ns += clock_ns() - from;
 }
 
 void run_leave(struct profile_thread *t)

@@ -197,7 +197,9 @@ static uint64_t apply(uint64_t word, const struct shadow_change *c, bool *fresh)
 	}
 }
 
-static void settle(struct shadow_page *page, uint64_t ticket, const struct shadow_change *change)
+struct settling { uint64_t ticket, generation; };        /* drawn before the change, and after it                  */
+
+static void settle(struct shadow_page *page, struct settling at, const struct shadow_change *change)
 {
 	uint64_t old = atomic_load_acquire(&page->word), new;
 
@@ -209,8 +211,8 @@ static void settle(struct shadow_page *page, uint64_t ticket, const struct shado
 		else
 			new = apply(old, change, &fresh);
 		if (fresh)
-			atomic_store_release(&page->content, ticket);
-		new = with_generation(new, ticket) - 1;
+			atomic_store_release(&page->content, at.ticket);
+		new = with_generation(new, at.generation) - 1;
 	} while (!atomic_cas_acqrel(&page->word, &old, new));                           /* S1 -> S2 */
 }
 
@@ -227,13 +229,16 @@ void shadow_begin(struct shadow *s, uint64_t addr, uint64_t len)
 
 void shadow_end(struct shadow *s, uint64_t addr, uint64_t len, uint64_t ticket, struct shadow_change change)
 {
+	struct settling at = { ticket, shadow_ticket(s) };
+
 	for (uint64_t end = addr + len; addr < end; addr += PAGE_BYTES)
-		settle(shadow_page_at(s, addr), ticket, &change);
+		settle(shadow_page_at(s, addr), at, &change);
 }
 
 uint64_t shadow_claim(struct shadow *s, uint64_t addr, uint64_t len, uint64_t ticket, struct shadow_change change)
 {
 	static const struct shadow_change lose = { SHADOW_LOSE, 0, false, 0 };
+	struct settling at = { ticket, shadow_ticket(s) };
 	uint64_t met = UINT64_MAX, mapped = SHADOW_KNOWN | SHADOW_MAPPED;
 
 	for (uint64_t end = addr + len; addr < end; addr += PAGE_BYTES) {
@@ -247,9 +252,9 @@ uint64_t shadow_claim(struct shadow *s, uint64_t addr, uint64_t len, uint64_t ti
 		while (!atomic_cas_acqrel(&page->word, &old, after_begin(old)))         /* S1 -> S2 */
 			;
 		if (old >> SHADOW_GENERATION_SHIFT > ticket && !(old & SHADOW_INSIDE))
-			settle(page, shadow_ticket(s), &lose);
+			settle(page, at, &lose);
 		else
-			settle(page, ticket, &change);
+			settle(page, at, &change);
 	}
 	return met;
 }

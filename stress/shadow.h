@@ -8,15 +8,16 @@
  *           known    mapped and prot are certain       zero   contents are tracked since `content` (see below)
  *           shared   MAP_SHARED: DONTNEED keeps its contents
  *           owner    thread + 1 that got it by an unaddressed mmap of a profile without fights; 0: nobody in particular
- *           generation  the ticket of the last change: two equal words with inside == 0 mean "nothing has begun since"
+ *           generation  a ticket drawn when the last change had ended: two equal words with inside == 0 mean "nothing
+ *                       has begun since"; one below a ticket of mine means "all had ended before I began"
  * STATES    quiet --begin--> inside 1 --begin--> inside 2, raced ...   each end: inside - 1; the last one settles:
  *           raced -> known = zero = 0; else what the call did.  begin from quiet clears raced.
- * TICKETS   one counter. A changing call draws its ticket after it has begun on all its pages (so whatever ended
- *           before the ticket ended before the change) and ends with it. `content` = the ticket of the change since
- *           which the page was born zero.
- * CLAIMS    an unaddressed mmap learns its pages only when it returns: it draws its ticket first and settles afterwards;
- *           if anybody was or is at work on a page since that ticket, the page becomes unknown. Until it has settled,
- *           "not mapped" is not certain anywhere: who wants to prove a ghost holds the claims off (verify.c's gate).
+ * TICKETS   one counter. A changing call draws its ticket after it has begun on all its pages: whatever ended before
+ *           that ticket ended before the change. `content` = the ticket of the change by which the page was born zero.
+ * CLAIMS    an unaddressed mmap learns its pages only when it returns: it draws its ticket first and settles
+ *           afterwards; if any change of a page ended after that ticket, or is inside, the page becomes unknown. Until
+ *           it has settled, "not mapped" is not certain anywhere: who wants to prove a ghost holds the claims off (the
+ *           gate in verify_calls.c).
  * READERS   look before, act, look again: equal and quiet words = the page was in that state all the time.
  * EDGES     S1, CAS acq_rel in begin and settle -> S2, acquire looks: content, written before the settling CAS.
  * NOT SO    pages never told about are not known; forgetting is always sound, it only checks less.
@@ -37,7 +38,8 @@ enum {
 
 struct shadow_lane {                             /* of one thread in one page; that thread's only                  */
 	uint64_t value;                          /* word 1 of the last stamp tried here                            */
-	uint64_t after;                          /* the ticket counter when that store had ended                   */
+	uint64_t after;                          /* the last ticket drawn when that store had ended, read before
+	                                            the second look at the page's word                            */
 	uint64_t generation;                     /* of the page's word around it                                   */
 	bool exact;                              /* nothing changed around it: the stamp went to this very page    */
 };

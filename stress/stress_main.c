@@ -33,7 +33,7 @@ static const struct argp_option option_list[] = {
 	{ "seed", 'r', "N", 0, "what the threads draw their numbers from (default: a fresh one, printed)", 0 },
 	{ "mix", 'm', "CALL=W,...", 0, "weights of the calls of `race', as mmap=20,fault=30; calls left out: none", 0 },
 	{ "verify", 'v', NULL, 0, "stamp pages and check every answer; inspect the quiet map twice a second", 0 },
-	{ "plant", 'P', "SIN", 0, "commit ghost, foreign, prot, stale, lost-write, leak or overlap once; it must be found", 0 },
+	{ "plant", 'P', "SIN", 0, "commit ghost, foreign, prot, stale, lost-write, leak or overlap, once", 0 },
 	{ "json", 'j', "FILE", 0, "write the result as one object; `-' = stdout, then the table goes to stderr", 0 },
 	{ "bytes", 'b', NULL, 0, "frames with contents, zeroed when handed out (default: metadata only)", 0 },
 	{ "placement", 'l', "HOW", 0, "arenas or topdown (default arenas)", 0 },
@@ -91,8 +91,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	option_list, parse, NULL,
 	"Runs a workload on an address space, under a locking policy, and checks what can be checked from outside.\v"
-	"Exit status: 0 nothing found; 1 a violation (then: what, the seed, the last calls of every thread, the command "
-	"that runs it again); 2 wrong usage, or it could not run.\n\n"
+	"Exit status: 0 nothing found; 1 a violation (then: what, the seed, the last calls of every thread, the "
+	"command that runs it again); 2 wrong usage, or it could not run.\n\n"
 	"Examples:\n"
 	"  vmmap-stress --profile=race --verify --seconds=20\n"
 	"  vmmap-stress --policy=all --profile=all --verify --seconds=1 --json=stress.json\n"
@@ -111,7 +111,8 @@ static void list_policies(void)
 static void list_profiles(void)
 {
 	for (unsigned i = 0; profile_at(i); i++)
-		printf("  %-17s %s\n  %-17s   (%s)\n", profile_at(i)->name, profile_at(i)->idea, "", profile_at(i)->source);
+		printf("  %-17s %s\n  %-17s   (%s)\n", profile_at(i)->name, profile_at(i)->idea, "",
+		       profile_at(i)->source);
 }
 
 /* ---- one run ---- */
@@ -147,7 +148,8 @@ static _Noreturn void stuck(const struct stress_options *o, const struct stress_
 	_exit(CLI_VIOLATION);
 }
 
-static void watch(const struct stress_options *o, struct stress_row *row, struct profile_run *run, struct verify *verify)
+static void watch(const struct stress_options *o, struct stress_row *row, struct profile_run *run,
+		  struct verify *verify)
 {
 	struct timespec tick = { 0, (long)TICK_NS };
 	uint64_t began = clock_ns(), quiet = began, moved = began, units = 0;
@@ -222,8 +224,8 @@ static void one_run(const struct stress_options *o, const struct profile *profil
 	row->audits++;
 	row->gp_waits = verify_gp_waits(verify);
 	if (!o->verify && !row->result.proven && !verify_violations(verify))
-		verify_report(verify, SIN_USAGE, 0, "%" PRIu64 " operations counted, the engine's counters show %" PRIu64,
-			      row->result.units, row->result.engine_ops);
+		verify_report(verify, SIN_USAGE, 0, "%" PRIu64 " operations counted, the engine's counters show %"
+			      PRIu64, row->result.units, row->result.engine_ops);
 	profile_close(run);
 	row->seconds = (double)row->result.wall_ns / 1e9;
 	row->violations = verify_violations(verify);

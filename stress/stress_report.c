@@ -64,7 +64,8 @@ void report_row(const struct stress_row *row, FILE *out)
 
 static struct stress_row sum_rows(const struct stress_options *o, const struct stress_row *rows, unsigned n)
 {
-	struct stress_row sum = { .policy = o->policy, .profile = o->profile, .threads = o->threads, .first = SIN_NONE };
+	struct stress_row sum = { .policy = o->policy, .profile = o->profile, .threads = o->threads,
+				  .first = SIN_NONE };
 
 	for (unsigned i = 0; i < n; i++) {
 		const struct stress_row *r = &rows[i];
@@ -96,8 +97,8 @@ void report_total(const struct stress_options *o, const struct stress_row *rows,
 
 	for (unsigned i = 0; i < n; i++)
 		ran += !rows[i].skipped;
-	fprintf(out, "%u runs, %.1f s, %s operations, %s checks, %" PRIu64 " looks at the quiet map, seed %" PRIu64 ": %"
-		PRIu64 " violations\n", ran, sum.seconds, report_number((double)sum.result.units, ops),
+	fprintf(out, "%u runs, %.1f s, %s operations, %s checks, %" PRIu64 " looks at the quiet map, seed %" PRIu64
+		": %" PRIu64 " violations\n", ran, sum.seconds, report_number((double)sum.result.units, ops),
 		report_number((double)sum.checks, checks), sum.audits, o->seed, sum.violations);
 }
 

@@ -224,18 +224,29 @@ static void quiet_audit(struct verify *v)
 	free(text);
 }
 
-static void quiet_frames(struct verify *v, const struct vmmap_usage *use)
+static void quiet_frames(struct verify *v, const struct vmmap_usage *use, bool objects)
 {
 	struct physmem_usage frames;
 
 	physmem_get_usage(v->pm, &frames);
 	if (frames.free + frames.cached + frames.deferred + frames.owned != frames.frames)
-		verify_report(v, SIN_LEAK, 0, "%" PRIu64 " frames are not %" PRIu64 " free + %" PRIu64 " cached + %" PRIu64
-			      " deferred + %" PRIu64 " owned", frames.frames, frames.free, frames.cached,
+		verify_report(v, SIN_LEAK, 0, "%" PRIu64 " frames are not %" PRIu64 " free + %" PRIu64 " cached + %"
+			      PRIu64 " deferred + %" PRIu64 " owned", frames.frames, frames.free, frames.cached,
 			      frames.deferred, frames.owned);
-	else if (!v->profile->blind && frames.owned != use->resident_pages)
+	else if (!objects && frames.owned != use->resident_pages)
 		verify_report(v, SIN_LEAK, 0, "%" PRIu64 " frames are owned, %" PRIu64 " pages are resident",
 			      frames.owned, use->resident_pages);
+}
+
+void verify_no_objects(struct verify *v)
+{
+	struct vmmap_usage use;
+
+	if (!v->config.stamps)
+		return;
+	quiet_audit(v);                                  /* also waits until objects unmapped before are gone */
+	vmmap_get_usage(v->vm, &use);
+	quiet_frames(v, &use, false);
 }
 
 void verify_quiet(struct verify *v)
@@ -247,14 +258,14 @@ void verify_quiet(struct verify *v)
 
 	vmmap_get_usage(v->vm, &use);
 	if (v->config.stamps)
-		quiet_frames(v, &use);
+		quiet_frames(v, &use, v->profile->blind);
 	quiet_audit(v);
 	vmmap_walk(v->vm, 0, UINT64_MAX, list_one, &listing);
 	if (listing.wrong)
 		verify_report(v, SIN_USAGE, 0, "the listing is out of order");
 	if (use.vmas != listing.n || use.mapped_bytes != listing.bytes)
-		verify_report(v, SIN_USAGE, 0, "usage says %" PRIu64 " VMAs, %" PRIu64 " bytes; listed are %zu, %" PRIu64,
-			      use.vmas, use.mapped_bytes, listing.n, listing.bytes);
+		verify_report(v, SIN_USAGE, 0, "usage says %" PRIu64 " VMAs, %" PRIu64 " bytes; listed are %zu, %"
+			      PRIu64, use.vmas, use.mapped_bytes, listing.n, listing.bytes);
 	if (v->config.stamps) {
 		shadow_walk(v->shadow, compare_page, &c);
 		v->thread[0].checks += c.pages;          /* thread 0 rests */

@@ -5,7 +5,8 @@
  * OWN LANE   with the page's word certain and equal before and after the load, the lane holds
  *              zero              if the page was born zero after this thread's last store had ended
  *              that store        if it went to this very page (its word did not change around it) and every change of
- *                                the page since is accounted for (ZERO), or there was none (same generation)
+ *                                the page since is accounted for (ZERO), or there was none (same generation) and the
+ *                                page is private (mremap can leave two addresses for one shared page)
  *              (either)          otherwise
  * OTHERS     their word 0, or zero: no two threads' stamps have equal first words, nor two pages'.
  * BETWEEN    beyond the lanes of all threads a page is zero, always.
@@ -122,7 +123,7 @@ static void own_lane(struct verify_thread *t, struct shadow_page *page, uint64_t
 {
 	const struct shadow_lane *lane = shadow_lane_at(t->v->shadow, page, t->number);
 	uint64_t mine = stamp_word0(t->v, t->number, addr), want[2] = { 0, 0 };
-	bool tracked = quiet && word & SHADOW_ZERO;
+	bool tracked = quiet && word & SHADOW_ZERO, untouched;
 
 	t->checks++;
 	if (tracked && atomic_load_acquire(&page->content) > lane->after) {
@@ -132,7 +133,8 @@ static void own_lane(struct verify_thread *t, struct shadow_page *page, uint64_t
 	}
 	want[0] = mine;
 	want[1] = lane->value;
-	if (quiet && lane->exact && (tracked || word >> SHADOW_GENERATION_SHIFT == lane->generation)) {
+	untouched = !(word & SHADOW_SHARED) && word >> SHADOW_GENERATION_SHIFT == lane->generation;
+	if (quiet && lane->exact && (tracked || untouched)) {
 		if (got[0] != want[0] || got[1] != want[1])
 			wrong_value(t, addr, got, want);
 		return;
@@ -204,11 +206,13 @@ int verify_write(struct verify_thread *t, uint64_t addr)
 	struct shadow_page *page = t->v->config.stamps ? shadow_page_at(shadow, a.addr) : NULL;
 	struct shadow_lane *lane;
 	uint64_t stamp[2] = { stamp_word0(t->v, t->number, a.addr), page ? stamp_word1(t, page) : 1 };
+	uint64_t ended;
 	ssize_t n;
 
 	oplog_begin(&t->log, CALL_WRITE, a.addr + stamp_offset(t->number), STAMP_BYTES, 0);
 	a.before = page ? shadow_look(page) : 0;
 	n = vmmap_write(t->vm, a.addr + stamp_offset(t->number), stamp, STAMP_BYTES);
+	ended = shadow_now(shadow);      /* before the look: what has not begun by then draws a later ticket */
 	a.after = page ? shadow_look(page) : 0;
 	oplog_end(&t->log, n);
 	a.err = n < 0 ? (int)n : 0;
@@ -218,7 +222,7 @@ int verify_write(struct verify_thread *t, uint64_t addr)
 	if (n < (ssize_t)STAMP_BYTES)
 		return a.err ? a.err : -EFAULT;
 	lane = shadow_lane_at(shadow, page, t->number);
-	*lane = (struct shadow_lane){ stamp[1], shadow_now(shadow), a.after >> SHADOW_GENERATION_SHIFT,
+	*lane = (struct shadow_lane){ stamp[1], ended, a.after >> SHADOW_GENERATION_SHIFT,
 				      quiet_between(a.before, a.after) && a.before & SHADOW_MAPPED };
 	return 0;
 }

@@ -150,7 +150,8 @@ void verify_canary(struct verify_thread *t)
 
 	t->in_canary = true;
 	t->canaries++;
-	got = verify_mmap(t, t->canary, CANARY_PAGES * PAGE_BYTES, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE);
+	got = verify_mmap(t, t->canary, CANARY_PAGES * PAGE_BYTES, RW,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE);
 	if (got >= 0) {
 		contents(t);
 		protection(t);

@@ -49,7 +49,7 @@ struct verify {
 	struct verify_violation violation[VERIFY_KEPT];
 	atomic_u64 violations;
 	atomic_u32 planted;                      /* the sin has been committed                                     */
-	uint64_t forgotten;                      /* the frame of the planted leak, given back after all; or PHYSMEM_NONE */
+	uint64_t forgotten;                      /* the frame of the planted leak, given back in the end             */
 	struct verify_thread *thread;
 };
 

@@ -31,7 +31,7 @@ void physmem_destroy(struct physmem *pm);        /* every frame must be free: ab
 
 #define PHYSMEM_NONE UINT64_MAX
 uint64_t physmem_frame_alloc(struct physmem *pm);                /* pfn, or PHYSMEM_NONE; contents undefined       */
-int      physmem_frame_free(struct physmem *pm, uint64_t pfn);   /* -EINVAL: foreign, double (dev: abort)          */
+int      physmem_frame_free(struct physmem *pm, uint64_t pfn);   /* -EINVAL: foreign, double                       */
 void    *physmem_frame_bytes(struct physmem *pm, uint64_t pfn);  /* NULL when metadata only                        */
 
 struct physmem_usage {

@@ -63,21 +63,23 @@ uint64_t vmmap_object_number(const struct vmmap_object *object)
 
 static int face_mmap_check(const struct vmmap *map, const struct space_mmap *m, struct vmmap_object *object)
 {
-	int type = m->flags & MAP_TYPE;
-
 	if (!m->len || m->prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC) || !space_aligned(m->offset))
-		return -EINVAL;
-	if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
 		return -EINVAL;
 	if (!object && !(m->flags & MAP_ANONYMOUS))
 		return -EBADF;
 	if (object && object->object.physmem != map->physmem)
 		return -EINVAL;
-	if (m->len > map->hi - map->lo)
-		return -ENOMEM;
-	if (m->offset + m->len < m->offset)
+	return m->len > map->hi - map->lo ? -ENOMEM : 0;
+}
+
+/* What Linux finds wrong only after it has chosen the address. */
+static int face_mmap_late(const struct space_mmap *m)
+{
+	int type = m->flags & MAP_TYPE;
+
+	if (m->object && (m->offset >> PAGE_SHIFT) + (m->len >> PAGE_SHIFT) > ((UINT64_C(1) << 63) - 1) >> PAGE_SHIFT)
 		return -EOVERFLOW;
-	return 0;
+	return type == MAP_PRIVATE || type == MAP_SHARED || type == MAP_SHARED_VALIDATE ? 0 : -EINVAL;
 }
 
 /* Shared anonymous memory is an object of its own. */
@@ -96,10 +98,18 @@ static int face_shared_anon(struct vmmap *map, struct space_mmap *m, struct obje
 
 static int64_t face_mmap_run(struct vmmap *map, struct thread_slot *self, struct space_mmap *m)
 {
+	struct lock_range fit;
 	struct object *own;
+	uint64_t locked;
 	int64_t got;
-	int err = face_shared_anon(map, m, &own);
+	int err = face_mmap_late(m);
 
+	if (err && m->noreplace && !space_empty(map, self, (struct lock_range){ m->addr, m->addr + m->len }))
+		err = -EEXIST;
+	if (err && m->want && space_place(map, self, m->want, &fit, &locked) == -ENOMEM)
+		err = -ENOMEM;
+	if (!err)
+		err = face_shared_anon(map, m, &own);
 	if (err)
 		return err;
 	got = space_mmap(map, self, m);
@@ -113,8 +123,8 @@ static bool face_hint(struct vmmap *map, struct thread_slot *self, struct space_
 {
 	struct space_mmap fixed = *m;
 
-	fixed.addr = space_up(m->addr);
-	if (!m->addr || fixed.addr < map->lo || !face_range(fixed.addr, m->len) || fixed.addr + m->len > map->hi)
+	fixed.addr = m->addr & ~(PAGE_BYTES - 1);
+	if (!fixed.addr || fixed.addr < map->lo || !face_range(fixed.addr, m->len) || fixed.addr + m->len > map->hi)
 		return false;
 	fixed.want = NULL;
 	fixed.noreplace = true;
@@ -126,7 +136,7 @@ int64_t vmmap_mmap(struct vmmap *map, uint64_t addr, uint64_t len, int prot, int
 {
 	struct thread_slot *self = thread_self();
 	struct space_mmap m = { .addr = addr, .len = space_up(len), .prot = prot, .flags = flags,
-				.object = object ? &object->object : NULL, .offset = object ? offset : 0 };
+				.object = object ? &object->object : NULL, .offset = offset };
 	struct space_want want;
 	int64_t got = 0;
 	int err;
@@ -136,6 +146,7 @@ int64_t vmmap_mmap(struct vmmap *map, uint64_t addr, uint64_t len, int prot, int
 	err = face_mmap_check(map, &m, object);
 	if (err)
 		return err;
+	m.offset = object ? offset : 0;
 	m.noreplace = flags & MAP_FIXED_NOREPLACE;
 	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
 		if (!face_range(addr, m.len) || addr + m.len > map->hi)
@@ -190,12 +201,14 @@ int vmmap_mprotect(struct vmmap *map, uint64_t addr, uint64_t len, int prot)
 {
 	uint64_t bytes = space_up(len);
 
-	if (!space_aligned(addr) || prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC))
+	if (!space_aligned(addr))
 		return -EINVAL;
 	if (!len)
 		return 0;
 	if (!bytes || addr + bytes <= addr)
 		return -ENOMEM;
+	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC))
+		return -EINVAL;
 	if (!face_range(addr, bytes)) {                  /* the mapped part before the end is done, as by Linux */
 		if (addr >= ADDRESS_END)
 			return -ENOMEM;
@@ -218,12 +231,12 @@ int64_t vmmap_mremap(struct vmmap *map, uint64_t old_addr, uint64_t old_len, uin
 		return -EINVAL;
 	if (!face_range(old_addr, from) || to > ADDRESS_END)
 		return -EINVAL;
-	if (flags & MREMAP_FIXED) {
+	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) { /* DONTUNMAP takes new_addr as a hint */
 		if (!space_aligned(new_addr) || !face_range(new_addr, to) || new_addr + to > map->hi)
 			return -EINVAL;
 		if (old_addr < new_addr + to && new_addr < old_addr + from)
 			return -EINVAL;
-		if (new_addr < map->lo)
+		if (flags & MREMAP_FIXED && new_addr < map->lo)
 			return -EPERM;
 	}
 	return space_mremap(map, thread_self(), old_addr, from, to, flags, new_addr);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * checked.c - the migration path: the global lock decides, range locks are taken under it, and everything that is touched
- * is checked against them.
+ * checked.c - the migration path: the global lock decides, range locks are taken under it, and everything that is
+ * touched is checked against them.
  *
  * An engine that lives under one lock takes range locks as well, and asserts at each VMA, gap, table and entry that the
  * operation's own range covers it. What never trips here may drop the global lock. (Proposed for Linux in the LPC 2019
@@ -171,7 +171,7 @@ static bool checked_edit_take(void *state, struct lock_edit *e, struct lock_slot
 
 	if (!taken || !t || t->n == CHECKED_TAKEN)
 		return taken;
-	for (unsigned side = 0; side < 2; side++) {              /* which side of the border is it on?             */
+	for (unsigned side = 0; border && side < 2; side++) {    /* which side of the border is it on?             */
 		rcu_enter(e->self);
 		s->global.view->find(s->global.space, side ? border : border - PAGE_BYTES, &seen);
 		rcu_leave(e->self);
@@ -185,7 +185,8 @@ static bool checked_edit_take(void *state, struct lock_edit *e, struct lock_slot
 
 /* ---- what is touched ---- */
 
-static bool checked_covers(const struct checked_state *s, const struct checked_thread *t, struct lock_range r, bool exclusive)
+static bool checked_covers(const struct checked_state *s, const struct checked_thread *t, struct lock_range r,
+			   bool edit)
 {
 	for (unsigned i = 0; i < s->global.held.n; i++)
 		if (lock_range_covers(s->global.held.r[i], r))
@@ -193,10 +194,10 @@ static bool checked_covers(const struct checked_state *s, const struct checked_t
 	for (unsigned i = 0; i < t->n; i++)
 		if (lock_range_covers(t->taken[i], r))
 			return true;
-	return !exclusive && lock_range_covers(t->visit, r);
+	return !edit && lock_range_covers(t->visit, r);
 }
 
-static void checked_touch(void *state, struct thread_slot *self, struct lock_range r, enum lock_touch what, bool exclusive)
+static void checked_touch(void *state, struct thread_slot *self, struct lock_range r, enum lock_touch what, bool edit)
 {
 	static const char *const name[] = { "VMA", "gap", "table", "entry" };
 	struct checked_state *s = state;
@@ -205,11 +206,11 @@ static void checked_touch(void *state, struct thread_slot *self, struct lock_ran
 	if (!t)
 		return;
 	/* Without the exclusive lock the list of held ranges is another thread's. */
-	if (global_mine(&s->global, self) ? checked_covers(s, t, r, exclusive) : !exclusive && lock_range_covers(t->visit, r))
+	if (global_mine(&s->global, self) ? checked_covers(s, t, r, edit) : !edit && lock_range_covers(t->visit, r))
 		return;
-	fprintf(stderr, "checked: thread %" PRIu32 " touches a %s in [%#" PRIx64 ", %#" PRIx64 ") %s, its visit is [%#" PRIx64
-		", %#" PRIx64 ")\n", self->number, name[what], r.lo, r.hi, exclusive ? "as an edit" : "as a visit", t->visit.lo,
-		t->visit.hi);
+	fprintf(stderr, "checked: thread %" PRIu32 " touches a %s in [%#" PRIx64 ", %#" PRIx64 ") as %s\n",
+		self->number, name[what], r.lo, r.hi, edit ? "an edit" : "a visit");
+	fprintf(stderr, "  its visit is [%#" PRIx64 ", %#" PRIx64 ")\n", t->visit.lo, t->visit.hi);
 	global_dump(&s->global, stderr);
 	CHECK(!"what an operation touches lies outside its range lock");
 }
@@ -240,8 +241,8 @@ static uint64_t checked_audit(const void *state, FILE *out)
 {
 	struct checked_state *s = (struct checked_state *)state;
 
-	return lock_audit_words(s->global.space, s->global.view, false, out) + range_audit(&s->in.locks, out) + s->global.held.n +
-	       (atomic_load_acquire(&s->sem.word) != 0);
+	return lock_audit_words(s->global.space, s->global.view, false, out) + range_audit(&s->in.locks, out) +
+	       s->global.held.n + (atomic_load_acquire(&s->sem.word) != 0);
 }
 
 const struct lock_policy lock_policy_checked = {

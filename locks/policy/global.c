@@ -116,7 +116,7 @@ uint64_t lock_audit_words(struct lock_space *space, const struct lock_view *view
 			continue;
 		bad++;
 		if (out)
-			fprintf(out, "lock: %s at %#" PRIx64 "-%#" PRIx64 " lk %#" PRIx64 " pins %#" PRIx32 "/%#" PRIx32 "\n",
+			fprintf(out, "lock: %s at %#" PRIx64 "-%#" PRIx64 " lk %#" PRIx64 " pins %#x/%#x\n",
 				seen.dummy ? "dummy" : "VMA", seen.r.lo, seen.r.hi, seen.lk, pins, far_pins);
 	}
 	rcu_leave(self);

@@ -100,11 +100,12 @@ bool intree_visit_valid(void *state, struct lock_visit *v)
 	struct lock_seen seen;
 
 	BASE_POINT(visit_before_valid);
-	if (!v->slot || atomic_load_seqcst(&v->slot->lk) == v->own[0] || BASE_MUTANT(fault_no_recheck))  /* V1 -> D1, T1 */
+	if (!v->slot || atomic_load_seqcst(&v->slot->lk) == v->own[0] ||                 /* V1 -> D1, T1 */
+	    BASE_MUTANT(fault_no_recheck))
 		return true;
 	if (v->own[1] & INTREE_PINNED) {
 		s->locks.view->find(s->locks.space, v->r.lo, &seen);
-		if (seen.slot == v->slot)
+		if (seen.slot == v->slot || BASE_MUTANT(pinned_no_refind))
 			return true;
 	}
 	v->own[3]++;
@@ -184,7 +185,7 @@ bool intree_edit_take(void *state, struct lock_edit *e, struct lock_slot *slot, 
 	uint64_t lk = atomic_load_acquire(&slot->lk);
 
 	if (lock_word_free(lk) && atomic_cas_seqcst(&slot->lk, &lk, LOCK_BRIEF)) {               /* T1 -> V1, P2 */
-		if (atomic_load_seqcst(range_pins(&s->locks, slot)) == 0)
+		if (atomic_load_seqcst(range_pins(&s->locks, slot)) == 0 || BASE_MUTANT(take_ignores_pins))
 			return true;
 		atomic_store_release(&slot->lk, lk);
 	} else if (border && range_leave_note(&s->locks, e->self, slot, border)) {
@@ -232,10 +233,10 @@ int intree_gap_wait(void *state, struct thread_slot *self, uint64_t addr, uint64
 
 void intree_stats(const void *state, struct lock_stats *out)
 {
-	struct intree *s = (struct intree *)state;
+	struct range_stats s;
 
-	*out = (struct lock_stats){ 0 };
-	range_stats(&s->locks, &out->visits_waited, &out->edits_waited, &out->hand_overs, &out->max_overtakes, &out->merge_notes);
+	range_stats(&((struct intree *)state)->locks, &s);
+	*out = (struct lock_stats){ s.visits_waited, s.edits_waited, s.hand_overs, s.max_overtakes, s.merge_notes };
 }
 
 void intree_dump(const void *state, FILE *out)

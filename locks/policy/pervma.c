@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pervma.c - Linux >= 6.4: visits read-lock one VMA, edits take the one lock of the map and write-lock the VMAs they touch.
+ * pervma.c - Linux >= 6.4: visits read-lock one VMA, edits take the one lock of the map and write-lock the VMAs they
+ * touch.
  *
  * WORDS       map.seq      the sequence of the next or present edit; bumped when it ends: all VMAs unlock at once
  *             slot.seq     == map.seq: write-locked by the present edit ("false locked" after 2^32 edits is harmless:
@@ -11,8 +12,8 @@
  *             M1 says: no edit ended since M0, so nobody changed what find saw, and the present edit, if any, has not
  *             write-locked this VMA: whoever does so from now on sees the pin.
  * EDIT        the map's lock, exclusive (rwsem.h). shut: S1 store slot.seq (seq_cst), then drain's load of pins (D2);
- *             a visit's pin (P1) comes before its load of slot.seq: one of the two sees the other. A VMA is shut before it
- *             is cut: counts do not follow a page into a new object.
+ *             a visit's pin (P1) comes before its load of slot.seq: one of the two sees the other. A VMA is shut
+ *             before it is cut: counts do not follow a page into a new object.
  * EDGES       E1 edit_end's release of map.seq -> M0, M1 acquire. S1 -> M1 and P1 -> D2: the Dekker pair.
  * LOCK ORDER  map's lock -> VMA. A pinned visit takes nothing.
  * PROGRESS    as rwsem.h; a drain ends because who is pinned waits for nothing.
@@ -58,10 +59,10 @@ static bool pervma_pin(struct pervma_state *s, struct lock_visit *v)
 		return false;
 	global_find(&s->global, v);
 	BASE_POINT(visit_after_find);
-	if (!v->slot || atomic_load_relaxed(&v->slot->seq) == seq || !lock_pin(lock_far_pins(v->slot)))          /* P1 -> D2 */
+	if (!v->slot || atomic_load_relaxed(&v->slot->seq) == seq || !lock_pin(lock_far_pins(v->slot))) /* P1 -> D2 */
 		return false;
 	BASE_POINT(visit_after_pin);
-	if (atomic_load_seqcst(&v->slot->seq) != seq && atomic_load_acquire(&s->seq) == seq)             /* M1 -> S1, E1 */
+	if (atomic_load_seqcst(&v->slot->seq) != seq && atomic_load_acquire(&s->seq) == seq) /* M1 -> S1, E1 */
 		return true;
 	lock_unpin(lock_far_pins(v->slot));
 	return false;
@@ -247,7 +248,8 @@ static void pervma_dump(const void *state, FILE *out)
 {
 	struct pervma_state *s = (struct pervma_state *)state;
 
-	fprintf(out, "pervma: map lock %#x, sequence %u\n", atomic_load_relaxed(&s->sem.word), atomic_load_relaxed(&s->seq));
+	fprintf(out, "pervma: map lock %#x, sequence %u\n", atomic_load_relaxed(&s->sem.word),
+		atomic_load_relaxed(&s->seq));
 	global_dump(&s->global, out);
 }
 

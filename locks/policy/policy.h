@@ -11,8 +11,9 @@
  *   EDIT   exclusive use of a range, gaps included: mmap, munmap, mprotect, mremap, flag advice, brk.
  *          General form:  edit_begin, prepare (may fail), for each VMA to change { edit_shut }, entries, publications
  *                         with { edit_born } before and { edit_dead } after, merge (edit_take of neighbours), edit_end.
- *          Brief form:    brief_begin, one leaf section in which each VMA touched is { edit_take .. edit_drop }, brief_end.
- *                         No border is cut, nobody waits inside; a take that fails sends the caller to the general form.
+ *          Brief form:    brief_begin, one leaf section in which each VMA touched is { edit_take .. edit_drop },
+ *                         brief_end. No border is cut, nobody waits inside; a take that fails sends the caller to
+ *                         the general form.
  *
  *   VISIT against EDIT of the same page: a visit's entry is stored only if no edit that covers the page began between
  *   begin and that store, or the edit sees the stored value when it reads the entry after edit_shut (edit_take).
@@ -42,7 +43,7 @@
 
 struct lock_visit {
 	struct thread_slot *self;                /* in                                                             */
-	struct lock_range r;                     /* in: wanted. out: hi cut to what this visit covers (one VMA, or a gap) */
+	struct lock_range r; /* in: wanted. out: hi cut to what this visit covers (one VMA, or a gap) */
 	struct lock_slot *slot;                  /* out: the VMA, usable until end; NULL: nothing mapped at r.lo   */
 	uint64_t own[4];                         /* zeroed before the first begin, kept when a visit that was not
 	                                            valid begins again: there it grows old and comes to insist     */
@@ -90,8 +91,8 @@ struct lock_policy {
 	int  (*init)(void *state, struct lock_space *, const struct lock_view *);
 	void (*fini)(void *state);
 
-	/* May wait, holding nothing; returns inside an RCU section that visit_end leaves. On error: outside, nothing held.
-	   0 -EAGAIN -ETIMEDOUT -EDEADLK (this thread holds the page in an edit) */
+	/* May wait, holding nothing; returns inside an RCU section that visit_end leaves. On error: outside, nothing
+	   held. 0 -EAGAIN -ETIMEDOUT -EDEADLK (this thread holds the page in an edit) */
 	int  (*visit_begin)(void *state, struct lock_visit *, uint64_t deadline_ns);
 	bool (*visit_valid)(void *state, struct lock_visit *);
 	void (*visit_end)(void *state, struct lock_visit *);

@@ -2,10 +2,10 @@
 /*
  * vma.c - the default policy: locks live in the map, and a visit that hits announces nothing.
  *
- * VISIT       find reads the VMA's lk together with its place in the tree; a free word is a version. The visit CASes the
- *             page-table entry, loads lk again, and stores only if it is the same version (V1). The edit takes lk first
- *             and reads every entry after that, waiting for LOCKED ones: one of the two sees the other (Dekker on lk and
- *             entry, all seq_cst). No line is written but the entry's.
+ * VISIT       find reads the VMA's lk together with its place in the tree; a free word is a version. The visit CASes
+ *             the page-table entry, loads lk again, and stores only if it is the same version (V1). The edit takes
+ *             lk first and reads every entry after that, waiting for LOCKED ones: one of the two sees the other
+ *             (Dekker on lk and entry, all seq_cst). No line is written but the entry's.
  *             A visit that failed twice counts itself in the VMA (pins) and so cannot be shut out by a stream of edits.
  * EDIT        range locks from low to high (range_lock.h); the brief form takes each VMA by LOCK_BRIEF inside one leaf
  *             section.
@@ -51,8 +51,8 @@ const struct lock_policy lock_policy_vma = {
 	.idea = "lock words in VMAs, dummies in gaps, optimistic visits (the default)",
 	.source = "DESIGN section 4; speculative page faults (Zijlstra, Dufour) for the re-check",
 	.weakness = "a visit under a stream of edits starts again until it insists",
-	.caps = LOCK_CAP_THREADS | LOCK_CAP_VISIT_NO_WRITE | LOCK_CAP_DISJOINT_EDITS | LOCK_CAP_SUBRANGE | LOCK_CAP_TRY |
-		LOCK_CAP_DEADLINE | LOCK_CAP_FIFO,
+	.caps = LOCK_CAP_THREADS | LOCK_CAP_VISIT_NO_WRITE | LOCK_CAP_DISJOINT_EDITS | LOCK_CAP_SUBRANGE |
+		LOCK_CAP_TRY | LOCK_CAP_DEADLINE | LOCK_CAP_FIFO,
 	.state_bytes = sizeof(struct intree),
 	.init = vma_init, .fini = intree_fini,
 	.visit_begin = vma_visit_begin, .visit_valid = intree_visit_valid, .visit_end = intree_visit_end,

@@ -5,8 +5,8 @@
  * VISIT       find; pin (the counter has a line of its own, LOCK_SLOT_FAR); lk must still be the version that was seen,
  *             else the pin goes back and the visit waits. From then on the VMA object cannot change.
  * EDIT        range locks as in `vma`; edit_shut sets the writer's bit and waits for the count to fall to 0.
- * A count does not follow a page that a cut gives to a new object, so valid compares lk too and, where it changed, finds
- * again: a pin holds the object, the second look the page (NOT PROMISED in vma_word.h).
+ * A count does not follow a page that a cut gives to a new object, so valid compares lk too and, where it changed,
+ * finds again: a pin holds the object, the second look the page (NOT PROMISED in vma_word.h).
  */
 #include "base/point.h"
 #include "base/rcu.h"
@@ -44,7 +44,8 @@ const struct lock_policy lock_policy_vma_count = {
 	.idea = "reader counters in VMAs, shared writer-lock objects, dummies in gaps",
 	.source = "the mission's design; counter and flag in one word as in Linux 6.15's vm_refcnt",
 	.weakness = "two visits of one VMA share its counter's line",
-	.caps = LOCK_CAP_THREADS | LOCK_CAP_DISJOINT_EDITS | LOCK_CAP_SUBRANGE | LOCK_CAP_TRY | LOCK_CAP_DEADLINE | LOCK_CAP_FIFO,
+	.caps = LOCK_CAP_THREADS | LOCK_CAP_DISJOINT_EDITS | LOCK_CAP_SUBRANGE | LOCK_CAP_TRY | LOCK_CAP_DEADLINE |
+		LOCK_CAP_FIFO,
 	.state_bytes = sizeof(struct intree),
 	.slot_bytes = sizeof(struct lock_slot_far),
 	.init = vma_count_init, .fini = intree_fini,

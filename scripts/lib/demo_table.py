@@ -57,7 +57,8 @@ def table(directory, seconds):
     print(f"{seconds} s after the build. Files:")
     for path in sorted(glob.glob(os.path.join(directory, "*.[ps][nv]g"))):
         print(f"  {path}")
-    print(f"  {directory}/record/ (strace.log, maps)  {directory}/*.json (each run)  {directory}/*.log (what it printed)")
+    print(f"  {directory}/record/    strace.log, maps: what the program did\n"
+          f"  {directory}/*.json     each run, {directory}/*.log what it printed")
 
 
 def main():

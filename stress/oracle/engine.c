@@ -15,14 +15,20 @@ static int border(struct engine *e, uint64_t addr, uint64_t offset)
 
 static void clear(struct engine *e)
 {
-	if (e->map)
-		vmmap_destroy(e->map);
-	e->map = NULL;
+	struct physmem_usage usage;
+
+	if (!e->physmem)
+		return;
 	for (int i = OBJECT_A; i < OBJECT_FILES; i++) {
 		if (e->object[i])
 			vmmap_object_put(e->object[i]);
 		e->object[i] = NULL;
 	}
+	if (e->map)
+		vmmap_destroy(e->map);           /* waits for what the last references gave back                   */
+	e->map = NULL;
+	physmem_get_usage(e->physmem, &usage);
+	e->leaked = usage.owned;
 }
 
 int engine_reset(struct engine *e)

@@ -12,6 +12,7 @@ struct engine {
 	struct vmmap_object *object[OBJECT_FILES];
 	struct vmmap_config config;
 	uint64_t lo, hi;
+	uint64_t leaked;                         /* frames that no map and no object owned after the last reset    */
 };
 
 /* -errno of vmmap_create and friends. Frames have real bytes. */

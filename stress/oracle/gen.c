@@ -278,7 +278,7 @@ static void spoil(struct gen *g, struct op *op)
 static bool allowed(const struct gen *g, const struct op *op)
 {
 	const struct model *m = g->m;
-	uint64_t i = (op->addr - m->lo) / PAGE, n = op->len / PAGE;
+	uint64_t i = (op->addr - m->lo) / PAGE, n = (op->len + PAGE - 1) / PAGE;
 	bool write = op->call == OP_WRITE || (op->call == OP_MADVISE && op->advice == MADV_POPULATE_WRITE);
 
 	if (op->call == OP_READ || op->call == OP_WRITE)
@@ -291,6 +291,9 @@ static bool allowed(const struct gen *g, const struct op *op)
 		if (!p->mapped)
 			continue;
 		if (op->call == OP_MREMAP) {
+			/* whether written memory is one VMA or two is history: only pure moves do not care          */
+			if (p->touched && n > 1 && !((op->flags & MREMAP_FIXED) && op->len == op->new_len))
+				return false;
 			if ((g->lack & LACK_MANY_MOVE) && k > i && !m->joined[k])
 				return false;
 			continue;

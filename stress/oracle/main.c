@@ -158,6 +158,7 @@ int main(int argc, char **argv)
 	uint64_t start;
 	int err;
 
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	cli_parse(&argp, argc, argv, &opt);
 	if (!o)
 		cli_die(NULL, "out of memory");

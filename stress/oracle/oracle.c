@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define DEEP_EVERY 16384u                        /* calls between two comparisons with smaps                       */
+#define AUDIT_EVERY 2048u                        /* calls between two audits of the engine                         */
 #define PRINTED 3u                               /* shrunk programs per run                                        */
 
 struct batch {
@@ -21,7 +22,7 @@ struct batch {
 	int64_t want[KERNEL_BATCH], have[SIDES][KERNEL_BATCH];
 	uint8_t list[KERNEL_BATCH];
 	unsigned from[KERNEL_BATCH], count[KERNEL_BATCH];        /* of o->want                                     */
-	bool wrong[SIDES];
+	bool wrong[SIDES], audit;
 	char why[160];
 };
 
@@ -141,6 +142,16 @@ static void check_kernel(struct oracle *o, struct batch *b)
 	}
 }
 
+/* The engine's own rules, canonical merging among them: its lists join what meets and may merge, so that only the
+ * audit tells. */
+static void check_audit(struct oracle *o, struct batch *b)
+{
+	if (b->wrong[SIDE_ENGINE] || !vmmap_audit(o->engine.map, stdout))
+		return;
+	b->wrong[SIDE_ENGINE] = b->audit = true;
+	strcpy(b->why, "the engine's audit");
+}
+
 /* Advices and NORESERVE, which the kernel shows only in smaps. */
 static void check_deep(struct oracle *o, struct batch *b)
 {
@@ -155,7 +166,7 @@ static void check_deep(struct oracle *o, struct batch *b)
 }
 
 /* Runs the seed's program again beside one side, cuts it down, prints it. */
-static void report(struct oracle *o, int side, const char *why)
+static void report(struct oracle *o, int side, const char *why, bool audit)
 {
 	struct party party = side == SIDE_ENGINE ? party_engine(&o->engine) : party_kernel(o->kernel);
 	struct trial t;
@@ -165,6 +176,7 @@ static void report(struct oracle *o, int side, const char *why)
 	       party.name, o->policy, o->seed_now, o->length, why);
 	if (o->divergences[side] > PRINTED || trial_open(&t, &party, o->lo, o->lo + o->pages * PAGE))
 		return;
+	t.audit = audit;
 	n = trial_shrink(&t, o->program, (unsigned)o->length);
 	if (n) {
 		printf("cut down to %u calls:\n\n", n);
@@ -205,18 +217,33 @@ static int start_seed(struct oracle *o)
 	return err;
 }
 
+/* Frames that the seed before left behind. */
+static void check_leak(struct oracle *o)
+{
+	if (!o->engine.leaked)
+		return;
+	printf("LEAK: %" PRIu64 " frames have an owner after the map of seed %" PRIu64 " was destroyed\n", o->engine.leaked,
+	       o->seed_now - 1);
+	o->divergences[SIDE_ENGINE]++;
+}
+
 static int run_seed(struct oracle *o, uint64_t calls)
 {
-	uint64_t end = o->done + calls, deep = o->done + DEEP_EVERY;
+	uint64_t end = o->done + calls, deep = o->done + DEEP_EVERY, audit = o->done + AUDIT_EVERY;
 	struct batch b;
 	int err = start_seed(o);
 
+	check_leak(o);
 	while (!err && o->done < end) {
 		err = grow_program(o);
 		if (err)
 			break;
 		make_batch(o, &b, end - o->done);
 		err = run_batch(o, &b);
+		if (!err && (o->done >= audit || o->done >= end)) {
+			check_audit(o, &b);
+			audit += AUDIT_EVERY;
+		}
 		if (!err && (o->done >= deep || o->done >= end)) {
 			check_deep(o, &b);
 			deep += DEEP_EVERY;
@@ -225,7 +252,7 @@ static int run_seed(struct oracle *o, uint64_t calls)
 			if (!b.wrong[side])
 				continue;
 			o->divergences[side]++;
-			report(o, side, *b.why ? b.why : "a result");
+			report(o, side, *b.why ? b.why : "a result", b.audit && side == SIDE_ENGINE);
 		}
 		if (b.wrong[SIDE_ENGINE] || b.wrong[SIDE_KERNEL])
 			break;
@@ -245,6 +272,10 @@ int oracle_run(struct oracle *o)
 		o->seed_now = o->seed + i;
 		err = run_seed(o, share);
 	}
+	if (!err)
+		err = engine_reset(&o->engine);
+	o->seed_now++;
+	check_leak(o);
 	o->splits = o->model.splits;
 	o->merges = o->model.merges;
 	o->aimed = o->gen.aimed;

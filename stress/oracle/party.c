@@ -17,10 +17,18 @@ static int engine_party_list(void *self, struct row *rows, unsigned room)
 	return (int)engine_list(self, rows, room);
 }
 
+static uint64_t engine_party_audit(void *self, FILE *out)
+{
+	struct engine *e = self;
+
+	return vmmap_audit(e->map, out);
+}
+
 struct party party_engine(struct engine *e)
 {
 	return (struct party){
 		.name = "engine", .self = e, .reset = engine_party_reset, .run = engine_party_run, .list = engine_party_list,
+		.audit = engine_party_audit,
 		.deep = true, .follow = e->config.placement == VMMAP_ARENAS,
 	};
 }

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "base/clock.h"
+
+#define SHRINK_SECONDS 20                        /* a shrunk program is for reading: good enough is good enough     */
 
 void pairing_clear(struct pairing *p)
 {
@@ -144,6 +147,8 @@ bool trial_step(struct trial *t, const struct op *op, bool list)
 	else
 		trial_same(&t->model, t->want, model_list(&t->model, t->want, t->room), t->have, (unsigned)count, t->party.deep,
 			   &t->pairing, t->why);
+	if (!*t->why && t->audit && t->party.audit && t->party.audit(t->party.self, NULL))
+		snprintf(t->why, sizeof(t->why), "audit");
 	return !*t->why;
 }
 
@@ -162,9 +167,8 @@ static unsigned without(struct trial *t, struct op *ops, unsigned n, unsigned fr
 {
 	unsigned rest = n - (to - from), at;
 
-	if (t->budget < rest)
+	if (clock_ns() > t->until_ns)
 		return n;
-	t->budget -= rest;
 	memcpy(spare, ops, from * sizeof(*ops));
 	memcpy(spare + from, ops + to, (n - to) * sizeof(*ops));
 	at = trial_run(t, spare, rest);
@@ -174,11 +178,60 @@ static unsigned without(struct trial *t, struct op *ops, unsigned n, unsigned fr
 	return at + 1;
 }
 
+/* Calls that make the model's map as it is: one mmap per VMA, one store per page that holds something. */
+static unsigned rebuild(struct trial *t, struct op *ops, unsigned room)
+{
+	unsigned n = 0, rows = model_list(&t->model, t->want, t->room);
+
+	for (unsigned i = 0; i < rows && n < room; i++) {
+		const struct row *r = &t->want[i];
+		bool anon = !r->object || r->object >= OBJECT_FILES;
+
+		ops[n++] = (struct op){ .call = OP_MMAP, .kind = KIND_MMAP_FIXED, .addr = r->start, .len = r->end - r->start,
+					.prot = r->prot, .object = anon ? OBJECT_NONE : (uint8_t)r->object,
+					.offset = anon ? 0 : r->offset,
+					.flags = MAP_FIXED | (r->shared ? MAP_SHARED : MAP_PRIVATE) |
+						 (anon ? MAP_ANONYMOUS : 0) | (r->noreserve ? MAP_NORESERVE : 0) };
+	}
+	for (uint64_t i = 0; i < t->model.pages && n < room; i++) {
+		const struct model_page *p = &t->model.page[i];
+		uint64_t value = p->copied ? p->value : p->shared ? model_object_value(&t->model, p->object, p->off) : 0;
+
+		if (p->mapped && (p->prot & PROT_WRITE) && value)
+			ops[n++] = (struct op){ .call = OP_WRITE, .kind = KIND_WRITE, .addr = t->model.lo + i * PAGE, .value = value };
+	}
+	return n;
+}
+
+/* Replaces all but the last calls by ones that make the map which these start from, if it still differs then. */
+static unsigned shortcut(struct trial *t, struct op *ops, unsigned n)
+{
+	struct op *try = malloc((n + 1) * sizeof(*try));
+
+	for (unsigned tail = 1; try && tail * 2 < n; tail *= 2) {
+		unsigned head, at;
+
+		trial_reset(t);
+		for (unsigned i = 0; i < n - tail; i++)
+			trial_step(t, &ops[i], false);
+		head = rebuild(t, try, n - tail);
+		memcpy(try + head, ops + n - tail, tail * sizeof(*ops));
+		at = trial_run(t, try, head + tail);
+		if (at < head + tail) {
+			memcpy(ops, try, (at + 1) * sizeof(*ops));
+			n = at + 1;
+			break;
+		}
+	}
+	free(try);
+	return n;
+}
+
 /* Shorter and simpler arguments, one at a time. */
 static void simplify(struct trial *t, struct op *ops, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		for (int what = 0; what < 5; what++) {
+		for (int what = 0; what < 7; what++) {
 			struct op old = ops[i];
 
 			if (what == 0 && old.len > PAGE && old.call != OP_MREMAP)
@@ -191,22 +244,21 @@ static void simplify(struct trial *t, struct op *ops, unsigned n)
 				ops[i].len = old.len / 2 / PAGE * PAGE;
 			else if (what == 4)
 				ops[i].offset = 0;
-			if (memcmp(&old, &ops[i], sizeof(old)) && trial_run(t, ops, n) != n - 1)
+			else if (what == 5 && old.call == OP_MPROTECT && old.len > PAGE)
+				ops[i].addr += PAGE, ops[i].len -= PAGE;
+			else if (what == 6 && old.call == OP_MPROTECT && old.len > 2 * PAGE)
+				ops[i].addr += old.len / 2 / PAGE * PAGE, ops[i].len -= old.len / 2 / PAGE * PAGE;
+			if (memcmp(&old, &ops[i], sizeof(old)) && (clock_ns() > t->until_ns || trial_run(t, ops, n) != n - 1))
 				ops[i] = old;
 		}
 	}
 }
 
-unsigned trial_shrink(struct trial *t, struct op *ops, unsigned n)
+/* Delta debugging: drops pieces of halving size for as long as something can go. */
+static unsigned reduce(struct trial *t, struct op *ops, unsigned n)
 {
-	unsigned at = trial_run(t, ops, n);
-	struct op *spare;
+	struct op *spare = malloc(n * sizeof(*ops));
 
-	t->budget = 4000000;
-	if (at == n)
-		return 0;
-	n = at + 1;
-	spare = malloc(n * sizeof(*ops));
 	for (unsigned piece = n / 2 ? n / 2 : 1; spare && n > 1;) {
 		unsigned before = n;
 
@@ -222,8 +274,19 @@ unsigned trial_shrink(struct trial *t, struct op *ops, unsigned n)
 		piece = piece / 2 ? piece / 2 : 1;
 	}
 	free(spare);
-	simplify(t, ops, n);
 	return n;
+}
+
+unsigned trial_shrink(struct trial *t, struct op *ops, unsigned n)
+{
+	unsigned at = trial_run(t, ops, n);
+
+	if (at == n)
+		return 0;
+	t->until_ns = clock_ns() + SHRINK_SECONDS * UINT64_C(1000000000);
+	n = reduce(t, ops, shortcut(t, ops, at + 1));
+	simplify(t, ops, n);
+	return reduce(t, ops, n);
 }
 
 void trial_print(struct trial *t, const struct op *ops, unsigned n, FILE *out)
@@ -248,6 +311,8 @@ void trial_print(struct trial *t, const struct op *ops, unsigned n, FILE *out)
 		fprintf(out, "%s:\n", t->party.name);
 		for (int k = 0, haves = t->party.list(t->party.self, t->have, t->room); k < haves && k < 40; k++)
 			row_print(out, &t->have[k]);
+		if (t->audit && t->party.audit)
+			t->party.audit(t->party.self, out);
 		return;
 	}
 	fprintf(out, "/* does not differ this time */\n");

@@ -16,6 +16,7 @@ struct party {
 	int (*reset)(void *self);
 	int (*run)(void *self, const struct op *op, int64_t *result);            /* -errno: the party is gone      */
 	int (*list)(void *self, struct row *rows, unsigned room);                /* number of VMAs, or -errno      */
+	uint64_t (*audit)(void *self, FILE *out);        /* violations of its own rules; may be NULL               */
 	bool deep;                               /* its lists know advices and NORESERVE                           */
 	bool follow;                             /* its placement is its own business (arenas)                     */
 };
@@ -34,7 +35,8 @@ struct trial {
 	struct pairing pairing;
 	struct row *want, *have;
 	unsigned room;
-	uint64_t budget;                         /* calls that the shrinker may still spend                        */
+	bool audit;                              /* audit the party after each call, too                           */
+	uint64_t until_ns;                       /* when the shrinker stops trying                                 */
 	int64_t wanted, got;                     /* of the op that failed                                          */
 	char why[160];
 };

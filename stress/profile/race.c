@@ -55,6 +55,8 @@ static int move_window(struct profile_map *map)
 	}
 	if (was)
 		err = vmmap_munmap(map->vm, was, len);
+	if (map->params->verify)
+		verify_no_objects(map->params->verify);
 	atomic_store_relaxed(&shared->window, now);
 	atomic_store_relaxed(&shared->until, clock_ns() + STAY_NS);
 	return err;
@@ -135,11 +137,12 @@ static int64_t race_brk(struct profile_thread *t)
 
 struct race_listing { uint64_t at; bool wrong; struct vmmap_vma first; };
 
+/* A VMA may have been merged with the one listed before it, and then begins below; it must end above. */
 static int in_order(const struct vmmap_vma *vma, void *arg)
 {
 	struct race_listing *listing = arg;
 
-	if (vma->start < listing->at || vma->end <= vma->start) {
+	if (vma->end <= listing->at || vma->end <= vma->start) {
 		listing->first = *vma;
 		listing->wrong = true;
 		return 1;

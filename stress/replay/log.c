@@ -57,7 +57,7 @@ static uint32_t file_of(struct log *log, const char *name, size_t n)
 static unsigned split(const char *p, struct text *args, const char **close)
 {
 	unsigned n = 0, depth = 0;
-	const char *start = p;
+	const char *start = p, *end;
 	bool quoted = false, path = false;
 
 	for (; *p; p++) {
@@ -79,8 +79,10 @@ static unsigned split(const char *p, struct text *args, const char **close)
 		} else if (!depth && (*p == ',' || *p == ')')) {
 			while (*start == ' ')
 				start++;
-			if (n < ARGUMENTS && p > start)
-				args[n++] = (struct text){ start, (size_t)(p - start) };
+			for (end = p; end > start && end[-1] == ' ';)
+				end--;                   /* strace leaves a space before "<unfinished ...>"        */
+			if (n < ARGUMENTS && end > start)
+				args[n++] = (struct text){ start, (size_t)(end - start) };
 			start = p + 1;
 			if (*p == ')') {
 				*close = p;

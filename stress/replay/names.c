@@ -27,7 +27,7 @@ static const struct name remaps[] = {
 	{ "MREMAP_MAYMOVE", MREMAP_MAYMOVE, false }, { "MREMAP_FIXED", MREMAP_FIXED, false },
 	{ "MREMAP_DONTUNMAP", MREMAP_DONTUNMAP, false }, { NULL, 0, false },
 };
-/* Advices that change nothing a map shows are odd: not replayed, counted. */
+/* Advices that change no VMA and would need the pages of the original are odd: not replayed, counted. */
 static const struct name advices[] = {
 	{ "MADV_NORMAL", MADV_NORMAL, false }, { "MADV_RANDOM", MADV_RANDOM, false }, { "MADV_SEQUENTIAL", MADV_SEQUENTIAL, false },
 	{ "MADV_WILLNEED", MADV_WILLNEED, false }, { "MADV_DONTNEED", MADV_DONTNEED, false }, { "MADV_FREE", MADV_FREE, false },
@@ -36,7 +36,7 @@ static const struct name advices[] = {
 	{ "MADV_HUGEPAGE", MADV_HUGEPAGE, false }, { "MADV_NOHUGEPAGE", MADV_NOHUGEPAGE, false },
 	{ "MADV_DONTDUMP", MADV_DONTDUMP, false }, { "MADV_DODUMP", MADV_DODUMP, false },
 	{ "MADV_WIPEONFORK", MADV_WIPEONFORK, false }, { "MADV_KEEPONFORK", MADV_KEEPONFORK, false },
-	{ "MADV_POPULATE_READ", MADV_POPULATE_READ, false }, { "MADV_POPULATE_WRITE", MADV_POPULATE_WRITE, false },
+	{ "MADV_POPULATE_READ", 0, true }, { "MADV_POPULATE_WRITE", 0, true },
 	{ "MADV_REMOVE", 0, true }, { "MADV_COLD", 0, true }, { "MADV_PAGEOUT", 0, true }, { "MADV_COLLAPSE", 0, true },
 	{ "MADV_DONTNEED_LOCKED", 0, true }, { "MADV_HWPOISON", 0, true }, { "MADV_SOFT_OFFLINE", 0, true },
 	{ "MADV_GUARD_INSTALL", 0, true }, { "MADV_GUARD_REMOVE", 0, true }, { NULL, 0, false },

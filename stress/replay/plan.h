@@ -3,10 +3,11 @@
  * plan.h - a log made ready: which calls are replayed, by whom, after which others.
  *
  * Steps stand in one total order that the log allows: by where calls return; but a call that frees addresses comes
- * before a call, open at the same time, that was given them. Waiting rules, neither of which can wait in a circle:
+ * before a call, open at the same time, that was given them. Both waiting rules only wait for what is earlier in that
+ * order, so nobody waits in a circle:
  *   observed   a step waits for every step that had returned before it started, and for the frees whose addresses it
- *              was given. Chains of waiting go strictly back in the log.
- *   fast       a step waits for the earlier steps (in the total order) of other threads whose addresses meet its own.
+ *              was given.
+ *   fast       a step waits for the earlier steps of other threads whose addresses meet its own.
  *
  * Not everything in a log can be replayed: memory that exec mapped, or a parent before fork, is not in it. A call on
  * such memory is `foreign`; a call that failed for a reason that the engine cannot know (limits, files, no room) is
@@ -21,8 +22,8 @@
 struct step {
 	struct record r;                         /* addresses may be clipped to what the log mapped                */
 	uint32_t thread;                         /* dense, 0 ..                                                    */
+	uint64_t key;                            /* place in the total order                                       */
 	uint32_t prefix;                         /* observed: steps [0, prefix) must be done                       */
-	uint32_t free_dep[2], free_deps;         /* observed: and these                                            */
 	uint32_t first_dep, deps;                /* fast: plan.dep[first_dep ..]                                   */
 	struct span range, target;               /* addresses that it may change; target: mremap's new place       */
 };

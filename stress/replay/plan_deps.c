@@ -75,8 +75,10 @@ int plan_order(struct plan *p)
 	for (uint32_t i = 0; i < p->steps; i++)
 		keys[i] = (struct key){ key_of(p, i, longest), i };
 	qsort(keys, p->steps, sizeof(*keys), by_key);
-	for (uint32_t i = 0; i < p->steps; i++)
+	for (uint32_t i = 0; i < p->steps; i++) {
 		sorted[i] = p->step[keys[i].step];
+		sorted[i].key = keys[i].at;
+	}
 	free(p->step);
 	free(keys);
 	p->step = sorted;
@@ -85,22 +87,23 @@ int plan_order(struct plan *p)
 
 /* ---- observed ---- */
 
-/* Step i waits for the steps before it in the order that had returned when it started: all up to the first that had
- * not. Those behind that one which had returned too are later in the order only by a free's precedence; they are
- * looked at one by one. */
-static void observed(struct plan *p, uint32_t i, uint32_t from)
+static void observed(struct plan *p, uint32_t i)
 {
 	struct step *y = &p->step[i];
-	uint32_t k = from;
+	uint32_t lo = 0, hi = i;
 
-	while (k < i && p->step[k].r.end_line < y->r.line)
-		k++;
-	y->prefix = k;
-	for (; k < i; k++) {
-		const struct step *x = &p->step[k];
+	while (lo < hi) {                        /* the first step whose key is not before y's start               */
+		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (y->free_deps < 2 && x->thread != y->thread && frees_for(x, y))
-			y->free_dep[y->free_deps++] = k;
+		if (p->step[mid].key < 2 * (uint64_t)y->r.line)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	y->prefix = lo;
+	for (uint32_t k = lo; k < i; k++) {
+		if (frees_for(&p->step[k], y))
+			y->prefix = k + 1;
 	}
 }
 
@@ -182,8 +185,11 @@ static int visit_range(struct plan *p, struct table *t, uint32_t i, const struct
 		return 0;
 	if (last - first >= WIDE) {              /* rare: after and before everything                              */
 		for (uint32_t k = insert ? i : 0; k < i; k++) {
-			err = meet(&p->step[k].range, range) || meet(&p->step[k].target, range) ?
-				      p->step[k].thread == y->thread ? 0 : add_dep(p, y, k) : 0;
+			const struct step *x = &p->step[k];
+
+			err = 0;
+			if (x->thread != y->thread && (meet(&x->range, range) || meet(&x->target, range)))
+				err = add_dep(p, y, k);
 			if (err)
 				return err;
 		}
@@ -219,18 +225,18 @@ static int fast(struct plan *p, struct table *t, uint32_t i)
 int plan_deps(struct plan *p)
 {
 	struct table *t = calloc(1, sizeof(*t));
-	uint32_t *last_brk = &(uint32_t){ UINT32_MAX };
+	uint32_t last_brk = UINT32_MAX;
 	int err = t ? 0 : -ENOMEM;
 
 	for (uint32_t i = 0; i < p->steps && !err; i++) {
 		struct step *y = &p->step[i];
 
-		observed(p, i, 0);
+		observed(p, i);
 		err = fast(p, t, i);
 		if (!err && y->r.call == CALL_BRK) {     /* the break itself is shared state                           */
-			if (*last_brk != UINT32_MAX && p->step[*last_brk].thread != y->thread)
-				err = add_dep(p, y, *last_brk);
-			*last_brk = i;
+			if (last_brk != UINT32_MAX && p->step[last_brk].thread != y->thread)
+				err = add_dep(p, y, last_brk);
+			last_brk = i;
 		}
 	}
 	if (t)

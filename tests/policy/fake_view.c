@@ -14,10 +14,17 @@
 static struct fake_map *map_of(struct lock_space *space) { return (struct fake_map *)space; }
 static unsigned page_of(uint64_t addr) { return (unsigned)(addr >> PAGE_SHIFT); }
 
-void fake_lock(struct fake_map *map)   { pthread_mutex_lock(&map->mutex); }
-void fake_unlock(struct fake_map *map) { pthread_mutex_unlock(&map->mutex); }
+void fake_lock(struct fake_map *map)   { pthread_mutex_lock(&map->leaf); }
+void fake_unlock(struct fake_map *map) { pthread_mutex_unlock(&map->leaf); }
 
-/* ---- under the mutex ---- */
+static void step_lock(struct fake_map *map)   { pthread_mutex_lock(&map->step); }
+static void step_unlock(struct fake_map *map) { pthread_mutex_unlock(&map->step); }
+
+/* One change, seen whole. */
+static void change_lock(struct fake_map *map)   { fake_lock(map); step_lock(map); }
+static void change_unlock(struct fake_map *map) { step_unlock(map); fake_unlock(map); }
+
+/* ---- under the mutexes ---- */
 
 static struct fake_vma *object_take(struct fake_map *map)
 {
@@ -74,8 +81,12 @@ static void seen_fill(struct fake_map *map, unsigned i, struct lock_seen *seen)
 	extent(map, i, &lo, &hi);
 	lo = lo < leaf ? leaf : lo;
 	hi = hi > leaf + FAKE_LEAF ? leaf + FAKE_LEAF : hi;
-	*seen = (struct lock_seen){ vma ? &vma->slot : NULL, vma ? atomic_load_acquire(&vma->slot.lk) : 0, fake_range(lo, hi),
-				    vma && atomic_load_relaxed(&vma->dummy) };
+	*seen = (struct lock_seen){ .r = fake_range(lo, hi) };
+	if (vma) {
+		seen->slot = &vma->slot;
+		seen->lk = atomic_load_acquire(&vma->slot.lk);
+		seen->dummy = atomic_load_relaxed(&vma->dummy);
+	}
 }
 
 /* ---- the view ---- */
@@ -84,12 +95,12 @@ static void view_find(struct lock_space *space, uint64_t addr, struct lock_seen 
 {
 	struct fake_map *map = map_of(space);
 
-	fake_lock(map);
+	step_lock(map);
 	if (page_of(addr) < FAKE_PAGES)
 		seen_fill(map, page_of(addr), seen);
 	else
 		*seen = (struct lock_seen){ .r = { (uint64_t)FAKE_PAGES << PAGE_SHIFT, ADDRESS_END } };
-	fake_unlock(map);
+	step_unlock(map);
 }
 
 static void view_next(struct lock_space *space, uint64_t addr, struct lock_seen *seen)
@@ -98,12 +109,12 @@ static void view_next(struct lock_space *space, uint64_t addr, struct lock_seen 
 	unsigned i = page_of(addr);
 
 	*seen = (struct lock_seen){ 0 };
-	fake_lock(map);
+	step_lock(map);
 	while (i < FAKE_PAGES && !map->page[i].vma)
 		i++;
 	if (i < FAKE_PAGES)
 		seen_fill(map, i, seen);
-	fake_unlock(map);
+	step_unlock(map);
 }
 
 /* Takes the free VMA over page i, cut to [lo, hi) in pages. Returns where what was taken ends; 0: the word was lost. */
@@ -131,7 +142,7 @@ static int view_claim(struct lock_space *space, struct lock_claim *c)
 	unsigned lo = page_of(c->r.lo), hi = page_of(c->r.hi), i = lo, end = (lo / FAKE_LEAF + 1) * FAKE_LEAF;
 	int err = 0;
 
-	fake_lock(map);
+	change_lock(map);
 	if (fails_now(map))
 		err = -ENOMEM;
 	while (!err && i < hi && i < end) {
@@ -152,7 +163,7 @@ static int view_claim(struct lock_space *space, struct lock_claim *c)
 			err = -EBUSY;
 		break;
 	}
-	fake_unlock(map);
+	change_unlock(map);
 	if (!err)
 		c->r.lo = (uint64_t)i << PAGE_SHIFT;
 	return err;
@@ -166,7 +177,7 @@ static int view_cut(struct lock_space *space, uint64_t addr)
 
 	if (i == 0 || i >= FAKE_PAGES)
 		return 0;
-	fake_lock(map);
+	change_lock(map);
 	extent(map, i, &lo, &hi);
 	if (map->page[i].vma && lo < i) {
 		if (fails_now(map))
@@ -174,11 +185,12 @@ static int view_cut(struct lock_space *space, uint64_t addr)
 		else
 			pages_set(map, i, hi, piece(map, map->page[i].vma, thread_next_number(thread_self())));
 	}
-	fake_unlock(map);
+	change_unlock(map);
 	return err;
 }
 
-static void view_pass(struct lock_space *space, struct lock_range r, const struct lock_holder *from, const struct lock_holder *to)
+static void view_pass(struct lock_space *space, struct lock_range r, const struct lock_holder *from,
+		      const struct lock_holder *to)
 {
 	struct fake_map *map = map_of(space);
 	unsigned hi = page_of(r.hi), next;
@@ -187,7 +199,7 @@ static void view_pass(struct lock_space *space, struct lock_range r, const struc
 		unsigned has_lo, has_hi;
 		struct fake_vma *vma;
 
-		fake_lock(map);
+		change_lock(map);
 		vma = map->page[i].vma;
 		extent(map, i, &has_lo, &has_hi);
 		next = has_hi < hi ? has_hi : hi;
@@ -199,7 +211,7 @@ static void view_pass(struct lock_space *space, struct lock_range r, const struc
 			atomic_store_release(&vma->slot.lk, whole || lock_word_free(to->lk) ? to->lk :
 					     thread_next_number(thread_self()));
 		}
-		fake_unlock(map);
+		change_unlock(map);
 		BASE_POINT(fake_pass_step);
 	}
 }
@@ -229,7 +241,8 @@ struct fake_map *fake_new(const struct lock_policy *policy)
 
 	CHECK(map);
 	memset(map, 0, sizeof(*map));
-	pthread_mutex_init(&map->mutex, NULL);
+	pthread_mutex_init(&map->leaf, NULL);
+	pthread_mutex_init(&map->step, NULL);
 	for (unsigned i = 0; i < FAKE_OBJECTS; i++)
 		object_give(map, &map->objects[i]);
 	map->policy = policy;
@@ -244,7 +257,8 @@ void fake_free(struct fake_map *map)
 {
 	map->policy->fini(map->state);
 	free(map->state);
-	pthread_mutex_destroy(&map->mutex);
+	pthread_mutex_destroy(&map->leaf);
+	pthread_mutex_destroy(&map->step);
 	free(map);
 }
 
@@ -253,13 +267,13 @@ uint64_t fake_place(struct fake_map *map, unsigned lo, unsigned hi)
 	uint64_t gen = (atomic_add_relaxed(&map->gens, 1) + 1) << 1;
 	struct fake_vma *vma;
 
-	fake_lock(map);
+	change_lock(map);
 	vma = object_take(map);
 	atomic_store_relaxed(&vma->gen, gen);
 	atomic_store_relaxed(&vma->dummy, 0);
 	atomic_store_release(&vma->slot.lk, thread_next_number(thread_self()));
 	pages_set(map, lo, hi, vma);
-	fake_unlock(map);
+	change_unlock(map);
 	return gen;
 }
 
@@ -337,21 +351,31 @@ int fake_fault(struct fake_map *map, unsigned page, uint64_t deadline_ns, uint64
 	return err;
 }
 
+/* Empties an entry, waiting for a visit that is in the middle of it. */
+static void entry_clear(struct fake_map *map, unsigned page)
+{
+	uint64_t seen = atomic_load_seqcst(&map->page[page].entry);
+	struct park_spin spin = PARK_SPIN;
+
+	while (seen & ENTRY_LOCKED || !atomic_cas_seqcst(&map->page[page].entry, &seen, 0)) {
+		if (seen & ENTRY_LOCKED)
+			park_spin(&spin);
+		seen = atomic_load_seqcst(&map->page[page].entry);
+	}
+}
+
 void fake_clear(struct fake_map *map, struct lock_edit *e)
 {
 	struct lock_slot *last = NULL;
 
 	for (unsigned i = page_of(e->r.lo); i < page_of(e->r.hi); i++) {
 		struct lock_slot *slot = fake_slot(map, i);
-		struct park_spin spin = PARK_SPIN;
 
 		if (slot && slot != last && !atomic_load_relaxed(&fake_of(slot)->dummy))
 			map->policy->edit_shut(map->state, e, slot);
 		last = slot;
 		BASE_POINT(fake_after_shut);
-		while (atomic_load_seqcst(&map->page[i].entry) & ENTRY_LOCKED)
-			park_spin(&spin);
-		atomic_store_release(&map->page[i].entry, 0);
+		entry_clear(map, i);
 	}
 }
 
@@ -361,7 +385,7 @@ void fake_replace(struct fake_map *map, struct lock_edit *e, bool mapped)
 	struct fake_vma *vma = NULL, *dead[FAKE_PAGES];
 	unsigned n = 0;
 
-	fake_lock(map);
+	change_lock(map);
 	if (mapped) {
 		vma = object_take(map);
 		atomic_store_relaxed(&vma->dummy, 0);
@@ -379,7 +403,7 @@ void fake_replace(struct fake_map *map, struct lock_edit *e, bool mapped)
 		map->policy->edit_dead(map->state, e, &dead[n]->slot);
 		object_give(map, dead[n]);
 	}
-	fake_unlock(map);
+	change_unlock(map);
 }
 
 void fake_restamp(struct fake_map *map, struct lock_edit *e)
@@ -441,13 +465,8 @@ int fake_brief(struct fake_map *map, unsigned page)
 	err = -ENOENT;
 	if (vma && !atomic_load_relaxed(&vma->dummy) && pol->edit_take(map->state, &e, &vma->slot, 0)) {
 		extent(map, page, &lo, &hi);
-		for (unsigned i = lo; i < hi; i++) {
-			struct park_spin spin = PARK_SPIN;
-
-			while (atomic_load_seqcst(&map->page[i].entry) & ENTRY_LOCKED)
-				park_spin(&spin);
-			atomic_store_release(&map->page[i].entry, 0);
-		}
+		for (unsigned i = lo; i < hi; i++)
+			entry_clear(map, i);
 		atomic_store_release(&vma->gen, (atomic_add_relaxed(&map->gens, 1) + 1) << 1);
 		pol->edit_drop(map->state, &e, &vma->slot);
 		err = 0;

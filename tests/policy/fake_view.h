@@ -2,9 +2,10 @@
 /*
  * fake_view.h - a map of a few pages for tests of locks and policies: no tree, no page table, the same contract.
  *
- * PAGES    page[i].vma: the VMA or dummy over page i, NULL: a gap. A VMA is the run of pages that show it. All reads and
- *          changes of pages are made under one mutex, held for one step: that is the atomicity of a leaf. Leaves of
+ * PAGES    page[i].vma: the VMA or dummy over page i, NULL: a gap. A VMA is the run of pages that show it. Leaves of
  *          FAKE_LEAF pages bound what one claim can take and what find reports.
+ * MUTEXES  `leaf` is held for a leaf section, during which entries may be waited for; `step` for one look or one
+ *          change, inside it. A reader takes only `step`, so it never waits for a leaf section: as in the tree.
  * ENTRIES  page[i].entry: 0 empty, bit 0 locked, else the generation that a visit stored. Same protocol as real ones.
  * OBJECTS  type-stable, reused at once (last in, first out: reuse comes as early as it can).
  * fake_*() below are a small conductor: a fault, and edits that map, unmap and change.
@@ -34,13 +35,13 @@ struct fake_vma {
 struct fake_page { struct fake_vma *vma; atomic_u64 entry; };
 
 struct fake_map {
-	pthread_mutex_t mutex;
+	pthread_mutex_t leaf, step;
 	struct fake_page page[FAKE_PAGES];
 	struct fake_vma *free;
 	const struct lock_policy *policy;
 	void *state;
 	atomic_u64 gens;                         /* generator of generations                                       */
-	unsigned fail_claims;                    /* under mutex: the n-th claim or cut from now fails, once        */
+	unsigned fail_claims;                    /* under leaf: the n-th claim or cut from now fails, once        */
 	struct fake_vma objects[FAKE_OBJECTS];
 };
 

@@ -5,25 +5,25 @@
  * STATES      FRESH -> FREE (frame_depot.c) -> OWNED (frame_pop) -> FREE (frame_push) or DEFERRED (frame_defer)
  *             DEFERRED -> FREE when the cookie of its chain is done (frame_home, frame_scrap).
  *             The word of a frame is written by the holder of its chain, by its owner while OWNED; relaxed.
- * PLACES      loaded, open: owner only. spare (one chain), closed (chains linked by `next`, newest first): only the owner
- *             fills an empty shelf, anybody empties it by swap. depot, late_stack: anybody.
+ * PLACES      loaded, open: owner only. spare (one chain), closed (chains linked by `next`, newest first): only the
+ *             owner fills an empty shelf, anybody empties it by swap. depot, late_stack: anybody.
  * EDGES       S1 the owner fills a shelf: release (spare, closed).   S2 swap (acq_rel) -> the chain is the taker's.
  *             D1/D2 through the stacks, see frame_depot.c.
- *             G1 a reader's last access to a frame -> its rcu_leave; G2 rcu_poll_done(cookie) -> the frame is FREE. The
- *             cookie is started after the last frame of its chain was unlinked from every page table (frame_close),
- *             so that a read section which can still see the frame is one that the cookie waits for.
- * DEFERRED    `open` grows to 128 (to 512 inside one read section: starting a grace period interrupts the other processors,
- *             too long for a section that holds everybody's frames back, or for a leaf section). Then it gets a cookie and
- *             goes on the shelf `closed`; the older chains there whose readers are gone come home, warm. Cookies grow, so
- *             once one is done all behind it are. A shelf of 32 chains is moved to the late stack.
- *             Bound: in steady state 256 frames per slot (open, and one closed); at most 512 + 32 chains; plus, in the late
- *             stack, what was deferred while one read section lasted: a reader that lost its CPU holds back what the
- *             others free meanwhile, as it would delay a TLB shootdown. After it, each close takes four chains from there,
- *             and an allocation that finds nothing else takes all.
- * CACHED      loaded and spare have at most 64 frames each and one chain that came home. Out of other slots' reach are
- *             `loaded` and `open` only.
- * ORDER       no lock is held; callable with ranges, leaf sections and entries held. Only frame_alloc_slow sleeps, outside
- *             read sections, and only in rcu_synchronize: the exception of P-7.
+ *             G1 a reader's last access to a frame -> its rcu_leave; G2 rcu_poll_done(cookie) -> the frame is FREE.
+ *             The cookie is started after the last frame of its chain was unlinked from every page table
+ *             (frame_close), so that a read section which can still see the frame is one that the cookie waits for.
+ * DEFERRED    `open` grows to 128 (to 512 inside one read section: starting a grace period interrupts the other
+ *             processors, too long for a section that holds everybody's frames back, or for a leaf section). Then it
+ *             gets a cookie and goes on the shelf `closed`; the older chains there whose readers are gone come home,
+ *             warm. Cookies grow, so once one is done all behind it are. A shelf of 32 chains is moved to the late
+ *             stack. Bound: in steady state 256 frames per slot (open, and one closed); at most 512 + 32 chains;
+ *             plus, in the late stack, what was deferred while one read section lasted: a reader that lost its CPU
+ *             holds back what the others free meanwhile, as it would delay a TLB shootdown. After it, each close
+ *             takes four chains from there, and an allocation that finds nothing else takes all.
+ * CACHED      loaded and spare have at most 64 frames each and one chain that came home. Out of other slots' reach
+ *             are `loaded` and `open` only.
+ * ORDER       no lock is held; callable with ranges, leaf sections and entries held. Only frame_alloc_slow sleeps,
+ *             outside read sections, and only in rcu_synchronize: the exception of P-7.
  * THREAD EXIT frame_slot_exit gives everything of the slot to the depot and the late stack.
  * INVARIANT   every frame is in one place; frames = free + cached + deferred + owned (physmem_audit).
  * NOT HERE    fairness between slots for the last frames. Two racing frees of one frame by the engine itself.
@@ -125,8 +125,8 @@ static void late_trim(struct physmem *pm, struct frame_slot *slot)
 }
 
 /*
- * Sorts the chains of a shelf that the owner has taken: those whose readers are gone come home, newest first. Returns the
- * others, as they stood; *waiting is how many.
+ * Sorts the chains of a shelf that the owner has taken: those whose readers are gone come home, newest first. Returns
+ * the others, as they stood; *waiting is how many.
  */
 static uint32_t closed_sort(struct physmem *pm, struct frame_slot *slot, uint32_t chain, uint32_t *waiting)
 {

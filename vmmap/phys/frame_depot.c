@@ -6,16 +6,16 @@
  *             batch_of[first frame].next links the chains of a stack; .count says how many frames a chain has.
  *             fresh: segment << 32 | frames of that segment handed out. Moves up only.
  * EDGES       D1 push: the chain's words, count and cookie are written, then the head's CAS (acq_rel).
- *             D2 pop: the head's CAS (acq_rel) -> the chain's words are read and written.  D1 -> D2: the pop reads from
- *             that push or from a later RMW on the same word, which continues its release sequence.
+ *             D2 pop: the head's CAS (acq_rel) -> the chain's words are read and written.  D1 -> D2: the pop reads
+ *             from that push or from a later RMW on the same word, which continues its release sequence.
  * ABA         A pop loads head A and its `next` B, and may be overtaken: A popped, B popped, A pushed again. Its CAS
  *             would then make B the head although somebody owns B. Each success adds 1 to the tag, so the stale CAS
  *             fails. The tag wraps after 2^32 transfers, i.e. more than 2^37 frames within the window of one stalled
  *             pop, and must then hit the very same value.
- *             Reading `next` of a chain that is no longer in the stack is harmless: batch_of is never given back while
- *             the instance lives; the value is thrown away with the failed CAS.
+ *             Reading `next` of a chain that is no longer in the stack is harmless: batch_of is never given back
+ *             while the instance lives; the value is thrown away with the failed CAS.
  * PROGRESS    lock-free: a CAS fails only because another transfer succeeded. A thread stopped anywhere in here keeps
- *             at most the one chain that it holds from others (DESIGN section 9, "stopped in frame refill").
+ *             at most the one chain that it holds from others (the isolation test stops one in a refill).
  * ORDER       no lock is held. Called with anything held.
  * INVARIANT   sum over chains in `depot` + frames not yet fresh = frames - sum of `taken` (physmem_audit).
  * NOT HERE    physical contiguity; NUMA. Short chains (thread exit) are not joined.

@@ -104,7 +104,7 @@ static ALWAYS_INLINE uint64_t frame_pop(struct physmem *pm, struct frame_slot *s
 	return pm->base + index;
 }
 
-/* The index of a frame that the engine says it owns. The check stays in release builds: a double free must not go on. */
+/* The index of a frame that the engine says it owns. Checked in release builds too: a double free must not go on. */
 static ALWAYS_INLINE uint32_t frame_owned_index(struct physmem *pm, uint64_t pfn)
 {
 	CHECK(pfn - pm->base < pm->span);

@@ -3,11 +3,13 @@
  * physmem.c - an instance: segments, metadata, the public calls.
  *
  * Everything per frame lies in arrays over the span from the first frame to the end of the last segment, reserved and
- * lazily backed: an index is a subtraction whatever the number of segments (reference: Linux's vmemmap), and a machine
- * of 1 TiB costs memory only for the frames that are used. A hole's words stay FRESH, so that freeing one is an error.
+ * lazily backed: an index is a subtraction whatever the number of segments (reference: Linux's vmemmap), and a
+ * machine of 1 TiB costs memory only for the frames that are used. A hole's words stay FRESH, so that freeing one is
+ * an error.
  *
  * Written once before the instance is known to others [const]: base, span, arrays, segments, batch sizes.
- * USAGE  cached = loaded + spare, deferred = open + closed + late, free = frames - taken: sums over slots, exact when no
+ * USAGE  cached = loaded + spare, deferred = open + closed + late, free = frames - taken: sums over slots, exact when
+ *             no
  *        call runs. There is no shared counter.
  */
 #include <errno.h>
@@ -117,6 +119,7 @@ API void physmem_destroy(struct physmem *pm)
 	if (!pm)
 		return;
 	thread_exit_hook_remove(&pm->hook);
+	rcu_drain();                             /* objects put last, after vmmap_destroy, give their frames back late */
 	frame_settle(pm);
 	physmem_get_usage(pm, &usage);
 	ASSERT(usage.owned == 0);

@@ -2,8 +2,8 @@
 /*
  * physmem_audit.c - the invariants of frame.c and frame_depot.c, checked while nothing moves.
  *
- * Walks every chain of every place, marks each frame it meets, and compares: a frame is met at most once, in the state of
- * its place; what was not met is OWNED or FRESH; counts and sums agree with the walk.
+ * Walks every chain of every place, marks each frame it meets, and compares: a frame is met at most once, in the
+ * state of its place; what was not met is OWNED or FRESH; counts and sums agree with the walk.
  */
 #include "base/mem.h"
 #include "vmmap/phys/frame_depot.h"

@@ -3,26 +3,27 @@
  * pt.c - walk, install, zap, protect, move, unlink.
  *
  * WORDS       pt_node.h (tables), pt.h (entries).
- * WHO WRITES  an upper word: 0 -> table by CAS of whoever misses it; table -> 0 by swap of a writer whose held range covers
- *             the whole span of that table. An entry: a fault CASes it LOCKED and stores it; a writer, with the range
- *             closed (lk set), waits while it is LOCKED and then CASes it. Never a plain store by a writer: a late fault
- *             may lock an entry, notice lk, and store back what it saw; a CAS that finds the LOCKED bit waits for that.
- * EDGES       all seq_cst, one order S (locks.md 6.3 item 1: Dekker on (lk, entry)).
+ * WHO WRITES  an upper word: 0 -> table by CAS of whoever misses it; table -> 0 by swap of a writer whose held range
+ *             covers the whole span of that table. An entry: a fault CASes it LOCKED and stores it; a writer, with
+ *             the range closed (lk set), waits while it is LOCKED and then CASes it. Never a plain store by a writer:
+ *             a late fault may lock an entry, notice lk, and store back what it saw; a CAS that finds the LOCKED bit
+ *             waits for that.
+ * EDGES       all seq_cst, one order S: Dekker's pair on (lk, entry).
  *             F1 fault: CAS entry -> LOCKED      F2 fault: load lk again
  *             W1 writer: CAS lk -> held          W2 writer: load entry (load_seqcst, the CAS in take, settled)
  *             F2 misses W1  =>  F1 < F2 < W1 < W2: the writer sees LOCKED or the value.
  *             W2 sees EMPTY =>  W2 < F1, so W1 < W2 < F1 < F2: the fault sees the lock and undoes.
- *             A1 the same for an absent table: the fault's install (CAS) precedes its F1; the writer skips a table only on
- *             a seq_cst load after W1. If that reads 0, then A1 < install < F1 < F2, and F2 sees W1.
+ *             A1 the same for an absent table: the fault's install (CAS) precedes its F1; the writer skips a table
+ *             only on a seq_cst load after W1. If that reads 0, then W1 < that load < install < F1 < F2: F2 sees W1.
  *             A2 store of a settled value: release, or seq_cst CAS -> the next fault's load.
- *             An unlinked table under a VMA that lives on: a fault that found it before the unlink fails at F2, because the
- *             unlinker's release of the range leaves a new version in lk.
- * LOCK ORDER  ranges -> leaf -> entry. One entry at a time; nothing is waited for while one is LOCKED by us (nothing here
- *             locks one). pt_make allocates holding nothing.
- * PROGRESS    find, make, next: lock-free. The writer's verbs wait for LOCKED entries: bounded by one fault's commit, which
- *             neither sleeps nor allocates (locks.md 6.4 row 27).
- * INVARIANT   quiescent: no LOCKED entry, pt_audit's rules. Empty tables are legal; so is a fresh one under a range that
- *             was just unlinked (a late fault's).
+ *             An unlinked table under a VMA that lives on: a fault that found it before the unlink fails at F2,
+ *             because the unlinker's release of the range leaves a new version in lk.
+ * LOCK ORDER  ranges -> leaf -> entry. One entry at a time; nothing is waited for while one is LOCKED by us (nothing
+ *             here locks one). pt_make allocates holding nothing.
+ * PROGRESS    find, make, next: lock-free. The writer's verbs wait for LOCKED entries: bounded by one fault's commit,
+ *             which neither sleeps nor allocates; who waits long yields the CPU to a holder that lost its own.
+ * INVARIANT   quiescent: no LOCKED entry, pt_audit's rules. Empty tables are legal; so is a fresh one under a range
+ *             that was just unlinked (a late fault's).
  * NOT HERE    what may be faulted or protected: policy-free. Freeing frames: pt_batch's flush.
  */
 #include "vmmap/pt/pt.h"
@@ -112,8 +113,10 @@ NOINLINE uint64_t pt_settled(atomic_u64 *entry)
 	struct park_spin spin = PARK_SPIN;
 	uint64_t value;
 
-	while ((value = atomic_load_seqcst(entry)) & PT_LOCKED)                  /* W2 */
+	while ((value = atomic_load_seqcst(entry)) & PT_LOCKED) {                /* W2 */
+		BASE_POINT(pt_settled_waits);
 		park_spin(&spin);
+	}
 	return value;
 }
 

@@ -20,7 +20,8 @@
 #include "locks/range.h"
 
 enum pt_bits {
-	PT_LOCKED = 1, PT_PRESENT = 2, PT_READ = 4, PT_WRITE = 8, PT_EXEC = 16, PT_ACCESS = PT_READ | PT_WRITE | PT_EXEC,
+	PT_LOCKED = 1, PT_PRESENT = 2, PT_READ = 4, PT_WRITE = 8, PT_EXEC = 16,
+	PT_ACCESS = PT_READ | PT_WRITE | PT_EXEC,
 	PT_DIRTY = 32, PT_YOUNG = 64, PT_ZERO = 128, PT_OBJECT = 256,
 };
 #define PT_PFN_SHIFT     12
@@ -38,7 +39,8 @@ static inline uint64_t pt_entry(uint64_t pfn, uint64_t bits, uint32_t toucher)
 struct pt;                                       /* layout in pt_node.h                                            */
 
 int  pt_init(struct pt *pt);
-void pt_fini(struct pt *pt);                     /* frees all tables at once; every entry must be EMPTY (dev: checked) */
+/* Frees all tables; every entry must be EMPTY (dev: checked). Waits (rcu_drain) while unlinked tables are with RCU. */
+void pt_fini(struct pt *pt);
 
 /* The entry of addr; NULL: some table is absent (decided by a seq_cst load). Inside RCU. Inline in pt_node.h. */
 static inline atomic_u64 *pt_find(struct pt *pt, uint64_t addr);
@@ -48,7 +50,10 @@ atomic_u64 *pt_make(struct pt *pt, struct thread_slot *self, uint64_t addr);
 atomic_u64 *pt_next(struct pt *pt, uint64_t *addr, uint64_t hi);
 
 /* CAS seen -> seen | LOCKED, seq_cst: the fault's half of the Dekker pair. */
-static inline bool pt_lock(atomic_u64 *entry, uint64_t seen) { return atomic_cas_seqcst(entry, &seen, seen | PT_LOCKED); }
+static inline bool pt_lock(atomic_u64 *entry, uint64_t seen)
+{
+	return atomic_cas_seqcst(entry, &seen, seen | PT_LOCKED);
+}
 static inline void pt_store(atomic_u64 *entry, uint64_t value) { atomic_store_release(entry, value); }
 /* Spins until the entry is not LOCKED and returns it (seq_cst). */
 uint64_t pt_settled(atomic_u64 *entry);

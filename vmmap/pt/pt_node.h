@@ -39,7 +39,7 @@ struct pt_slot {
 struct pt {
 	struct pt_table *root;           /* [const]                                                                */
 	struct thread_local_table slots; /* of struct pt_slot                                                      */
-	atomic_u64 stray_retired, stray_reclaimed;       /* of threads that got no slot block (no memory)          */
+	atomic_u64 stray_retired, stray_reclaimed;       /* of threads without a slot block                        */
 };
 
 /* Bytes that one word of a table of this level covers, as a shift. */

@@ -2,17 +2,19 @@
 /*
  * pt_table.c - the life of a table: per-slot caches of empty ones, retirement, init and fini.
  *
- * STATES      empty in a cache -> private to its maker -> linked (CAS in pt.c) -> unlinked (swap in pt.c) -> with RCU ->
- *             empty in the cache of the slot that unlinked it, or freed.
- * EDGES       T1 unlink (seq_cst swap) -> grace period -> T2 callback: no read section that found the table is open, so
- *             nobody works on its words any more; a late fault that hung a table below did so before T2, and T2 takes it.
+ * STATES      empty in a cache -> private to its maker -> linked (CAS in pt.c) -> unlinked (swap in pt.c) -> with RCU
+ *             -> empty in the cache of the slot that unlinked it, or freed.
+ * EDGES       T1 unlink (seq_cst swap) -> grace period -> T2 callback: no read section that found the table is open,
+ *             so nobody works on its words any more; a late fault that hung a table below did so before T2, and T2
+ *             takes it.
  *             T3 callback pushes on `returned` (acq_rel CAS) -> T4 the owner's swap (acq_rel).
  *             T5 `reclaimed` (acq_rel, last access of a callback to the map) -> T6 pt_fini's load (acquire).
  * ABA         none: `returned` is emptied as a whole.
- * BOUND       a slot keeps at most PT_SLOT_KEEPS tables (4 MiB), and never more than the map once had in use (0.2 % of what
- *             was mapped); more go to the allocator, also when one slot only makes and another only unlinks. They stay
- *             with the block of a thread that exits: its next owner uses them. Measured: an empty table from the cache
- *             costs 20-40 ns, from glibc's allocator 250-450 ns, from jemalloc's 1-2 us (one alone, zeroed; page faults).
+ * BOUND       a slot keeps at most PT_SLOT_KEEPS tables (4 MiB), and never more than the map once had in use (0.2 %
+ *             of what was mapped); more go to the allocator, also when one slot only makes and another only unlinks.
+ *             They stay with the block of a thread that exits: its next owner uses them. Measured: an empty table
+ *             from the cache costs 15 ns, from glibc's allocator 250-450 ns, from jemalloc's 1-2 us (one alone,
+ *             zeroed; page faults).
  * ORDER       no lock. pt_table_take calls base/mem, inside RCU, holding nothing; retire and drop allocate nothing.
  * INVARIANT   a table in a cache has 512 EMPTY words. pt_fini waits (rcu_drain) for tables that are still with RCU.
  * SOURCE      RCU-freed page tables: Linux mm/mmu_gather.c (tlb_remove_table), Documentation/mm/process_addrs.rst.
@@ -135,7 +137,7 @@ static void table_retired_poisoned(struct rcu_item *item)
 
 void pt_table_retire(struct pt *pt, struct thread_slot *self, struct pt_table *table)
 {
-	struct pt_slot *home = thread_local_mine(&pt->slots, self);
+	struct pt_slot *home = thread_local_at(&pt->slots, self->number);        /* none: to the allocator */
 
 	table->home = home;
 	if (home)

@@ -62,6 +62,7 @@ static int advise_visit(struct vmmap *map, struct thread_slot *self, uint64_t *a
 	/* Absent tables were skipped on seq_cst loads; no edit covered them, or it zaps them itself. */
 	*at = entry && entry_at < v.r.hi ? entry_at : v.r.hi;
 	map->policy->visit_end(map->lock_state, &v);
+	frame_tidy(map->physmem, self);
 	return 0;
 }
 
@@ -110,7 +111,7 @@ static uint64_t advise_bits(const struct vma *vma, uint64_t bits, uint64_t advic
 	case MADV_KEEPONFORK:  return bits & ~(uint64_t)VMA_WIPEONFORK;
 	case MADV_HUGEPAGE:    return (bits & ~(uint64_t)VMA_NOHUGE) | VMA_HUGE;
 	case MADV_NOHUGEPAGE:  return (bits & ~(uint64_t)VMA_HUGE) | VMA_NOHUGE;
-	case MADV_MERGEABLE:   return bits | VMA_MERGEABLE;
+	case MADV_MERGEABLE:   return bits & VMA_SHARED ? bits : bits | VMA_MERGEABLE;
 	case MADV_UNMERGEABLE: return bits & ~(uint64_t)VMA_MERGEABLE;
 	}
 	return bits;

@@ -45,7 +45,8 @@ static void audit_vmas(struct audit *a)
 		if (lock_word_held(seen.lk))
 			audit_say(a, "the lock word of the VMA at %#" PRIx64 " is held: %#" PRIx64, seen.r.lo, seen.lk);
 		if (last && last != v && end == seen.r.lo && vma_mergeable(last, v))
-			audit_say(a, "mergeable VMAs meet at %#" PRIx64, end);
+			audit_say(a, "mergeable VMAs meet at %#" PRIx64 " (bits %#" PRIx64 ", groups %#" PRIx64 " %#" PRIx64 ")", end,
+				  atomic_load_relaxed(&v->bits), atomic_load_relaxed(&last->anon), atomic_load_relaxed(&v->anon));
 		if (last == v && end != seen.r.lo)
 			audit_say(a, "one VMA object stands at two places: %#" PRIx64 ", %#" PRIx64, end, seen.r.lo);
 		last = v;

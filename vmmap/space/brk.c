@@ -26,6 +26,11 @@ static uint64_t brk_move(struct vmmap *map, struct thread_slot *self, uint64_t a
 
 	if (addr < map->brk_start || addr > map->hi)
 		return now;
+	/* Linux: a break does not shrink over a hole, and grows only while one page beyond is free, too. */
+	if (end < old_end && space_empty(map, self, (struct lock_range){ end, old_end }))
+		return now;
+	if (end > old_end && end < map->hi && !space_empty(map, self, (struct lock_range){ end, end + PAGE_BYTES }))
+		return now;
 	if (end < old_end && space_munmap(map, self, (struct lock_range){ end, old_end }))
 		return now;
 	if (end > old_end) {

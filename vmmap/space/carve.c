@@ -9,7 +9,8 @@
  * EDGES       Towards faults: take is a seq_cst RMW on lk before the first load of an entry (D1 -> D2, visit_valid).
  *             Publication before the release of lk: a fault that finds lk free again finds the new slots too.
  * NEIGHBOURS  A VMA beside r that only grows is not taken: its lock word is free and lock words are taken only inside
- *             sections of a leaf that shows it, so nobody edits it before we leave, and its old pages do not change.
+ *             sections of a leaf that shows it, so nobody edits it before we leave, and its old pages do not change. That
+ *             holds only if it stands in this leaf alone; one that spans leaves is merged by space_heal.
  *             One that is swallowed must be taken: optimistic faults on it have to notice.
  * PLACES      All pieces that one section publishes appear at one instant: a region that is only replaced never shows
  *             a hole.
@@ -21,9 +22,7 @@
 struct piece {
 	struct lock_range r;
 	struct vma *vma;                         /* the object that stands for it; NULL: to be made                */
-	uint64_t bits, anon;
-	int64_t delta;
-	struct object *object;
+	struct space_new is;
 	int slot;                                /* its slot as it is now, -1: none                                */
 	bool ours;                               /* taken                                                          */
 	bool store;                              /* bits differ from vma->bits: to be stored in place              */
@@ -47,10 +46,7 @@ struct work {
 
 static struct piece piece_of(const struct vtree_slot *slot, int index)
 {
-	const struct vma *v = slot->vma;
-
-	return (struct piece){ .r = slot->r, .vma = slot->vma, .slot = index, .bits = atomic_load_acquire(&v->bits),
-			       .anon = atomic_load_acquire(&v->anon), .delta = v->delta, .object = v->object };
+	return (struct piece){ .r = slot->r, .vma = slot->vma, .slot = index, .is = space_vma_attr(slot->vma) };
 }
 
 /* Fills old[]. CARVE_GENERAL, or an error that ends the call, or 0. */
@@ -69,7 +65,7 @@ static int work_collect(struct work *w)
 			return CARVE_GENERAL;
 		if (w->c->kind == CARVE_MAP && w->c->only_free && !BASE_MUTANT(map_no_still_free))
 			return -EEXIST;
-		if (w->n == CARVE_VMAS || space_spans(w->map, &w->s, &slot))
+		if (w->n == CARVE_VMAS)
 			return CARVE_GENERAL;
 		w->old[w->n] = slot;
 		w->old_slot[w->n++] = (int)i;
@@ -120,10 +116,7 @@ static void work_pieces(struct work *w)
 			lo = w->r.lo;
 		}
 		if (!mapped) {
-			const struct space_new *f = w->c->fresh;
-
-			work_add(w, (struct piece){ .bits = f->bits, .delta = f->delta, .object = f->object, .anon = f->anon,
-						    .slot = -1 }, w->r.lo, w->r.hi);
+			work_add(w, (struct piece){ .is = *w->c->fresh, .slot = -1 }, w->r.lo, w->r.hi);
 			mapped = true;
 		}
 		if (w->c->kind == CARVE_BITS) {
@@ -131,25 +124,21 @@ static void work_pieces(struct work *w)
 
 			if (hi > w->r.hi)
 				m.vma = NULL, m.slot = -1, m.ours = false;
-			m.bits = w->c->rebits->fn(w->old[i].vma, p.bits, w->c->rebits->arg);
-			m.store = m.vma && m.bits != p.bits;
+			m.is.bits = w->c->rebits->fn(w->old[i].vma, p.is.bits, w->c->rebits->arg);
+			m.store = m.vma && m.is.bits != p.is.bits;
 			work_add(w, m, lo, hi < w->r.hi ? hi : w->r.hi);
 		}
 		if (hi > w->r.hi)
 			work_add(w, q, w->r.hi, hi);
 	}
-	if (!mapped) {
-		const struct space_new *f = w->c->fresh;
-
-		work_add(w, (struct piece){ .bits = f->bits, .delta = f->delta, .object = f->object, .anon = f->anon, .slot = -1 },
-			 w->r.lo, w->r.hi);
-	}
+	if (!mapped)
+		work_add(w, (struct piece){ .is = *w->c->fresh, .slot = -1 }, w->r.lo, w->r.hi);
 }
 
 static bool piece_mergeable(const struct piece *p, const struct piece *q)
 {
-	return p->r.hi == q->r.lo && p->bits == q->bits && p->delta == q->delta && p->object == q->object &&
-	       (p->anon == q->anon || !p->anon || !q->anon);
+	return p->r.hi == q->r.lo && p->is.bits == q->is.bits && p->is.delta == q->is.delta && p->is.object == q->is.object &&
+	       (p->is.anon == q->is.anon || !p->is.anon || !q->is.anon);
 }
 
 /* The neighbour beside the pieces at addr, if it is in this leaf and may merge; else notes where to heal later. */
@@ -177,7 +166,12 @@ static bool work_neighbour(struct work *w, bool left, struct piece *out)
 			return false;
 		w->map->policy->edit_drop(w->map->lock_state, w->e, &slot.vma->slot);
 	}
-	return true;
+	if (space_spans(w->map, &w->s, &slot) && !BASE_MUTANT(extend_spanning)) {
+		w->heal[left ? 0 : 1] = at;              /* another leaf's section could be taking its lock word */
+		return false;
+	}
+	out->is = space_vma_attr(slot.vma);
+	return left ? piece_mergeable(out, edge) : piece_mergeable(edge, out);
 }
 
 /* p and q become one; the survivor's object is returned in p. false: they stay two. */
@@ -193,19 +187,14 @@ static bool work_join(struct work *w, struct piece *p, struct piece *q)
 			stay = p, go = q;
 	}
 	if (go->vma && !go->ours) {                      /* an outside neighbour that would be swallowed */
-		struct vtree_slot slot = vtree_slot_at(&w->s, (unsigned)go->slot);
-
-		if (space_spans(w->map, &w->s, &slot)) {
-			w->heal[1] = go->r.lo;
-			return false;
-		}
 		if (!w->map->policy->edit_take(w->map->lock_state, w->e, &go->vma->slot, go->r.lo))
-			return false;
+			return false;            /* (work_neighbour saw it free and in this leaf only) */
+		go->is.anon = atomic_load_acquire(&go->vma->anon);  /* a fault may have set it until now */
 	}
-	if (stay->vma && go->anon && !stay->anon) {
+	if (stay->vma && go->is.anon) {
 		uint64_t none = 0;
 
-		if (!atomic_cas_acqrel(&stay->vma->anon, &none, go->anon) && none != go->anon) {
+		if (!atomic_cas_acqrel(&stay->vma->anon, &none, go->is.anon) && none != go->is.anon) {
 			if (go->vma && !go->ours)
 				w->map->policy->edit_drop(w->map->lock_state, w->e, &go->vma->slot);
 			return false;
@@ -216,7 +205,7 @@ static bool work_join(struct work *w, struct piece *p, struct piece *q)
 		if (go->slot >= 0)
 			vtree_drop(&w->s, (unsigned)go->slot);
 	}
-	stay->anon = stay->anon ? stay->anon : go->anon;
+	stay->is.anon = stay->is.anon ? stay->is.anon : go->is.anon;
 	struct lock_range both = { p->r.lo, q->r.hi };
 	*p = *stay;
 	p->r = both;
@@ -254,7 +243,7 @@ static void work_entries(struct work *w)
 			r.lo = r.lo < w->r.lo ? w->r.lo : r.lo;
 			r.hi = r.hi > w->r.hi ? w->r.hi : r.hi;
 			if (r.lo < r.hi)
-				pt_protect(&w->map->pt, r, space_pt_access(w->piece[i].bits), w->piece[i].bits & VMA_SHARED);
+				pt_protect(&w->map->pt, r, space_pt_access(w->piece[i].is.bits), w->piece[i].is.bits & VMA_SHARED);
 		}
 		return;
 	}
@@ -287,14 +276,11 @@ static void work_make(struct work *w, struct piece *p)
 	struct carve *c = w->c;
 
 	p->vma = vma_take(&w->map->vmas, w->e->self);
-	atomic_store_relaxed(&p->vma->bits, p->bits);
-	atomic_store_relaxed(&p->vma->anon, p->anon);
-	p->vma->delta = p->delta;
-	p->vma->object = p->object;
-	if (p->object && c->kind == CARVE_MAP && p->object == c->fresh->object && !c->taken_object)
+	space_vma_fill(p->vma, &p->is);
+	if (p->is.object && c->kind == CARVE_MAP && p->is.object == c->fresh->object && !c->taken_object)
 		c->taken_object = true;
-	else if (p->object)
-		object_get(p->object);
+	else if (p->is.object)
+		object_get(p->is.object);
 	atomic_store_release(&p->vma->slot.lk, w->e->number);
 }
 
@@ -304,7 +290,7 @@ static void work_slots(struct work *w)
 		struct piece *p = &w->piece[i];
 
 		if (p->vma && p->store)
-			atomic_store_release(&p->vma->bits, p->bits);
+			atomic_store_release(&p->vma->bits, p->is.bits);
 		if (p->moved && p->slot >= 0)
 			vtree_drop(&w->s, (unsigned)p->slot);
 	}
@@ -345,13 +331,21 @@ static bool work_take(struct work *w)
 {
 	const struct lock_policy *pol = w->map->policy;
 
-	for (unsigned i = 0; i < w->n; i++)
-		if (!pol->edit_take(w->map->lock_state, w->e, &w->old[i].vma->slot, 0)) {
-			while (i--)
-				pol->edit_drop(w->map->lock_state, w->e, &w->old[i].vma->slot);
-			return false;
-		}
-	return true;
+	bool early[CARVE_VMAS] = { false }, ok = true;
+	unsigned n;
+
+	for (n = 0; n < w->n; n++)
+		early[n] = BASE_MUTANT(carve_spans_early) && !space_spans(w->map, &w->s, &w->old[n]);
+	BASE_POINT(carve_before_take);
+	for (n = 0; n < w->n && ok; n++)
+		ok = pol->edit_take(w->map->lock_state, w->e, &w->old[n].vma->slot, 0);
+	n -= !ok;
+	/* Only now: its last holder may have let it grow into another leaf before it let go. */
+	for (unsigned i = 0; i < n && ok; i++)
+		ok = early[i] || !space_spans(w->map, &w->s, &w->old[i]);
+	while (!ok && n--)
+		pol->edit_drop(w->map->lock_state, w->e, &w->old[n].vma->slot);
+	return ok;
 }
 
 static bool work_changes(const struct work *w)
@@ -393,6 +387,10 @@ int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 	BASE_POINT(carve_before_leave);
 	vtree_leave(&w.s);
 	work_release(&w);
+	if (vtree_sparse(&w.s))
+		vtree_join(&map->tree, e->self, w.s.r);
+	if (c->kind != CARVE_BITS)
+		frame_tidy(map->physmem, e->self);
 	space_count(map, e->self, SPACE_BRIEF, 1);
 	for (unsigned i = 0; i < 2; i++)
 		if (w.heal[i] && e->merges < ARRAY_SIZE(e->merge_at))

@@ -90,10 +90,7 @@ int space_prepare(struct vmmap *map, struct lock_edit *e, struct lock_range r, c
 			vtree_leave(&s);
 		}
 	v = vma_take(&map->vmas, e->self);
-	atomic_store_relaxed(&v->bits, fresh->bits);
-	atomic_store_relaxed(&v->anon, fresh->anon);
-	v->delta = fresh->delta;
-	v->object = fresh->object;
+	space_vma_fill(v, fresh);
 	atomic_store_release(&v->slot.lk, e->number);
 	map->policy->edit_born(map->lock_state, e, &v->slot);
 	*vma = v;
@@ -126,6 +123,7 @@ void space_zap(struct vmmap *map, struct thread_slot *self, struct lock_range r,
 	if (tables)
 		pt_free_tables(&map->pt, self, r);
 	rcu_leave(self);
+	frame_tidy(map->physmem, self);
 }
 
 /* One leaf of space_replace. VMAs of which no slot is left are chained to *dead. Returns where the leaf ends. */
@@ -151,7 +149,7 @@ static uint64_t replace_leaf(struct vmmap *map, struct lock_edit *e, struct lock
 		}
 	}
 	if (put)
-		vtree_add(&s, r.lo, hi, put);
+		space_put(&s, r.lo, hi, put);
 	BASE_POINT(replace_before_leave);
 	vtree_leave(&s);
 	BASE_POINT(replace_after_leave);
@@ -188,19 +186,11 @@ static void replace_leave_hole(struct vmmap *map, struct lock_edit *e, struct lo
 
 void space_replace(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma)
 {
-	bool late_zap = !vma && map->policy->edit_downgrade;
-
 	space_shut(map, e, r);
-	if (!late_zap)
-		space_zap(map, e->self, r, true);
+	space_zap(map, e->self, r, true);
 	if (BASE_MUTANT(replace_unpublishes_first))
 		replace_leave_hole(map, e, r);
 	space_replace_slots(map, e, r, vma);
-	if (late_zap) {
-		/* Nothing is mapped in r any more and no edit can come in: faults elsewhere need not wait for the zap. */
-		map->policy->edit_downgrade(map->lock_state, e);
-		space_zap(map, e->self, r, true);
-	}
 	vtree_join(&map->tree, e->self, r);
 }
 

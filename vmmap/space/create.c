@@ -128,7 +128,6 @@ void vmmap_destroy(struct vmmap *map)
 		return;
 	destroy_contents(map, thread_self());
 	rcu_drain();                                     /* retired tables, nodes and objects                      */
-	frame_settle(map->physmem);
 	map->policy->fini(map->lock_state);
 	mem_free(MEM_MAP, map->lock_state, map->policy->state_bytes ? map->policy->state_bytes : 1);
 	pt_fini(&map->pt);

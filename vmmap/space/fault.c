@@ -11,6 +11,8 @@
  * DEKKER  The writer sets lk (RMW), then loads every entry (pt_zap, pt_protect wait for LOCKED). All four are seq_cst:
  *         either the fault sees the new lk and undoes, or the writer sees LOCKED or the value. Tables obey the same
  *         order: pt_make installs by seq_cst CAS before 5, a writer skips an absent table on a seq_cst load after lk.
+ * FIELDS  of the VMA are loaded once, inside the visit. Any object so found was referenced by a VMA at some instant of this
+ *         read section, and the last put of an object waits for it: its memory is there even if the VMA is long another.
  * WAITING between 4 and 6 nothing is allocated, slept on, or called: a LOCKED entry is held for a few instructions.
  */
 #include "vmmap/space/space.h"
@@ -20,6 +22,7 @@ struct fault {
 	struct thread_slot *self;
 	uint64_t page, access;
 	uint64_t frame;                          /* prepared, not yet used; PHYSMEM_NONE                           */
+	bool refilled;
 	struct vmmap_fault_info info;
 };
 
@@ -43,15 +46,15 @@ static void fault_group(struct fault *f, struct vma *vma)
 }
 
 /* The page of the object under this address; FAULT_FAIL beyond its end. */
-static enum fault_step fault_object(struct fault *f, const struct vma *vma, uint64_t *pfn)
+static enum fault_step fault_object(struct fault *f, const struct space_new *is, uint64_t *pfn)
 {
-	uint64_t page = (uint64_t)((int64_t)(f->page >> PAGE_SHIFT) + vma->delta);
+	uint64_t page = (uint64_t)((int64_t)(f->page >> PAGE_SHIFT) + is->delta);
 
-	if (page >= space_up(vma->object->size) >> PAGE_SHIFT) {
+	if (page >= space_up(is->object->size) >> PAGE_SHIFT) {
 		f->info.code = VMMAP_BUS;
 		return FAULT_FAIL;
 	}
-	*pfn = object_page(vma->object, f->self, page);
+	*pfn = object_page(is->object, f->self, page);
 	return *pfn == PHYSMEM_NONE ? FAULT_NOMEM : FAULT_DONE;
 }
 
@@ -62,10 +65,10 @@ static uint32_t fault_toucher(const struct fault *f, uint64_t seen)
 }
 
 /* The new value of an entry that was `seen`, for this access. */
-static enum fault_step fault_value(struct fault *f, struct vma *vma, uint64_t bits, uint64_t seen, uint64_t *value)
+static enum fault_step fault_value(struct fault *f, struct vma *vma, const struct space_new *is, uint64_t seen, uint64_t *value)
 {
-	uint64_t allow = space_pt_access(bits), me = f->self->number + 1, pfn;
-	bool write = f->access == VMA_WRITE, shared = bits & VMA_SHARED;
+	uint64_t allow = space_pt_access(is->bits), me = f->self->number + 1, pfn;
+	bool write = f->access == VMA_WRITE, shared = is->bits & VMA_SHARED;
 	enum fault_step step;
 
 	if (seen & PT_PRESENT && (!write || (!(seen & PT_ZERO) && (shared || !(seen & PT_OBJECT))))) {
@@ -77,8 +80,8 @@ static enum fault_step fault_value(struct fault *f, struct vma *vma, uint64_t bi
 			*value = pt_entry(pt_pfn(*value), *value & ((1u << PT_PFN_SHIFT) - 1), fault_toucher(f, seen));
 		return FAULT_DONE;
 	}
-	if (vma->object && (shared || !write)) {
-		step = fault_object(f, vma, &pfn);
+	if (is->object && (shared || !write)) {
+		step = fault_object(f, is, &pfn);
 		if (step != FAULT_DONE)
 			return step;
 		f->info.how = VMMAP_OBJECT;
@@ -94,8 +97,8 @@ static enum fault_step fault_value(struct fault *f, struct vma *vma, uint64_t bi
 		return FAULT_DONE;
 	}
 	/* A private page of its own: zeroed, or a copy of the object's. */
-	if (vma->object && !(seen & PT_PRESENT)) {
-		step = fault_object(f, vma, &pfn);
+	if (is->object && !(seen & PT_PRESENT)) {
+		step = fault_object(f, is, &pfn);
 		if (step != FAULT_DONE)
 			return step;
 	} else {
@@ -107,7 +110,7 @@ static enum fault_step fault_value(struct fault *f, struct vma *vma, uint64_t bi
 		frame_zero(f->map->physmem, f->frame);
 	else
 		frame_copy(f->map->physmem, f->frame, pfn);
-	f->info.how = seen & PT_PRESENT || vma->object ? VMMAP_COW : VMMAP_ANON;
+	f->info.how = seen & PT_PRESENT || is->object ? VMMAP_COW : VMMAP_ANON;
 	f->info.pfn = f->frame;
 	*value = pt_entry(f->frame, PT_PRESENT | PT_YOUNG | PT_DIRTY | allow, (uint32_t)me);
 	fault_group(f, vma);
@@ -120,10 +123,11 @@ static enum fault_step fault_visit(struct fault *f, struct lock_visit *v)
 	const struct lock_policy *pol = f->map->policy;
 	enum fault_step step;
 	struct vma *vma = v->slot ? space_vma(v->slot) : NULL;
-	uint64_t bits = vma ? atomic_load_acquire(&vma->bits) : 0, seen, value;
+	struct space_new is = vma ? space_vma_attr(vma) : (struct space_new){ 0 };
+	uint64_t seen, value;
 	atomic_u64 *entry;
 
-	if (unlikely(!vma || !space_allows(bits, f->access))) {
+	if (unlikely(!vma || !space_allows(is.bits, f->access))) {
 		f->info.code = vma ? VMMAP_ACCERR : VMMAP_MAPERR;
 		return pol->visit_valid(f->map->lock_state, v) ? FAULT_FAIL : FAULT_AGAIN;
 	}
@@ -135,7 +139,7 @@ static enum fault_step fault_visit(struct fault *f, struct lock_visit *v)
 	seen = atomic_load_acquire(entry);
 	if (unlikely(seen & PT_LOCKED))
 		return FAULT_AGAIN;
-	step = fault_value(f, vma, bits, seen, &value);
+	step = fault_value(f, vma, &is, seen, &value);
 	if (unlikely(step != FAULT_DONE))
 		return step == FAULT_NOMEM || pol->visit_valid(f->map->lock_state, v) ? step : FAULT_AGAIN;
 	if (value == seen)
@@ -155,6 +159,21 @@ static enum fault_step fault_visit(struct fault *f, struct lock_visit *v)
 	return FAULT_DONE;
 }
 
+/* Outside of the read section an allocation may wait for frames that are only deferred. Once per fault. */
+static bool fault_refill(struct fault *f)
+{
+	uint64_t frame;
+
+	if (f->refilled)
+		return false;
+	f->refilled = true;
+	frame = frame_alloc(f->map->physmem, f->self);
+	if (frame == PHYSMEM_NONE)
+		return false;
+	frame_free(f->map->physmem, f->self, frame);     /* into this slot's cache, for whoever asks next in there */
+	return true;
+}
+
 int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t access, struct vmmap_fault_info *info)
 {
 	struct fault f = { .map = map, .self = self, .page = addr & ~(PAGE_BYTES - 1), .access = access, .frame = PHYSMEM_NONE };
@@ -172,6 +191,8 @@ int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint
 		step = fault_visit(&f, &v);
 		map->policy->visit_end(map->lock_state, &v);
 		BASE_POINT(fault_after_end);
+		if (unlikely(step == FAULT_NOMEM) && fault_refill(&f))
+			step = FAULT_AGAIN;
 		if (likely(step != FAULT_AGAIN)) {
 			err = step == FAULT_DONE ? 0 : step == FAULT_FAIL ? -EFAULT : -ENOMEM;
 			break;

@@ -77,6 +77,7 @@ static int claim_spanning(struct vmmap *map, struct thread_slot *self, struct lo
 	rcu_enter(self);
 	has = space_extent(map, vma, c->r.lo);
 	rcu_leave(self);
+	BASE_POINT(claim_after_extent);
 	*hi = has.hi < c->r.hi ? has.hi : c->r.hi;
 	if (has.hi > c->r.hi) {
 		piece = view_piece(map, self, vma, c->mine.lk);

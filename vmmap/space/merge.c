@@ -53,7 +53,7 @@ static void merge_slots(struct vmmap *map, struct thread_slot *self, struct vma 
 		struct vtree_section s;
 		struct vtree_slot go;
 		bool more;
-		int i, j;
+		int i;
 
 		vtree_enter(&map->tree, self, addr, &s);
 		i = vtree_slot_over(&s, addr);
@@ -62,13 +62,8 @@ static void merge_slots(struct vmmap *map, struct thread_slot *self, struct vma 
 			vtree_leave(&s);
 			return;
 		}
-		j = addr > s.r.lo ? vtree_slot_ending(&s, addr) : -1;
 		vtree_drop(&s, (unsigned)i);
-		if (j >= 0 && vtree_slot_at(&s, (unsigned)j).vma == left) {
-			go.r.lo = vtree_slot_at(&s, (unsigned)j).r.lo;
-			vtree_drop(&s, (unsigned)j);
-		}
-		vtree_add(&s, go.r.lo, go.r.hi, left);
+		space_put(&s, go.r.lo, go.r.hi, left);
 		addr = go.r.hi;
 		more = addr == s.r.hi && addr < ADDRESS_END;
 		vtree_leave(&s);
@@ -82,7 +77,7 @@ static bool merge_pair(struct vmmap *map, struct thread_slot *self, uint64_t at,
 	bool pair;
 
 	rcu_enter(self);
-	vtree_find(&map->tree, at - 1, left);
+	vtree_find(&map->tree, at - PAGE_BYTES, left);
 	vtree_find(&map->tree, at, right);
 	pair = left->vma && right->vma && left->vma != right->vma && !(atomic_load_acquire(&left->vma->bits) & VMA_GAP) &&
 	       vma_mergeable(left->vma, right->vma);
@@ -98,7 +93,7 @@ static void merge_border(struct vmmap *map, struct lock_edit *e, uint64_t at)
 
 	if (at == 0 || at >= ADDRESS_END || !merge_pair(map, e->self, at, &left, &right))
 		return;
-	if (!merge_held(e, left.vma) && !(left_taken = merge_take(map, e, left.vma, at - 1, at)))
+	if (!merge_held(e, left.vma) && !(left_taken = merge_take(map, e, left.vma, at - PAGE_BYTES, at)))
 		return;
 	if (!merge_held(e, right.vma) && !(right_taken = merge_take(map, e, right.vma, at, at))) {
 		merge_let(map, e, left.vma, left_taken);
@@ -151,7 +146,7 @@ static bool heal_border(struct vmmap *map, struct thread_slot *self, uint64_t ad
 	if (addr == 0 || addr >= ADDRESS_END || !merge_pair(map, self, addr, &left, &right))
 		return false;
 	rcu_enter(self);
-	hull.lo = space_extent(map, left.vma, addr - 1).lo;
+	hull.lo = space_extent(map, left.vma, addr - PAGE_BYTES).lo;
 	hull.hi = space_extent(map, right.vma, addr).hi;
 	rcu_leave(self);
 	*e = (struct lock_edit){ .self = self, .r = hull };

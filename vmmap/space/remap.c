@@ -138,14 +138,17 @@ static void remap_unlock(struct remap *m)
 	space_merge(m->map, &m->source, m->from);
 	space_edit_end(m->map, &m->target);
 	space_edit_end(m->map, &m->source);
+	/* Where a VMA lay between the two ranges, or they meet, each was held against the other's merge. */
+	space_heal(m->map, m->self, m->from.lo);
+	space_heal(m->map, m->self, m->from.hi);
+	space_heal(m->map, m->self, m->to.lo);
+	space_heal(m->map, m->self, m->to.hi);
 }
 
 /* ---- the move, both ranges held ---- */
 
-struct remap_piece { struct lock_range from, to; struct vma *old, *vma; };
-
-/* The VMA of the source at or after `at`, cut to nothing but itself (no VMA crosses the borders of a held range). */
-static bool remap_next(struct remap *m, uint64_t at, struct remap_piece *p)
+/* The next VMA of the source at or after `at` (no VMA crosses the borders of a held range). */
+static bool remap_next(struct remap *m, uint64_t at, struct vma **vma, struct lock_range *r)
 {
 	struct vtree_seen seen;
 	bool found;
@@ -156,27 +159,41 @@ static bool remap_next(struct remap *m, uint64_t at, struct remap_piece *p)
 		at = seen.r.hi;
 	} while (found && atomic_load_acquire(&seen.vma->bits) & VMA_GAP);
 	if (found) {
-		p->old = seen.vma;
-		p->from = space_extent(m->map, seen.vma, seen.r.lo);
+		*vma = seen.vma;
+		*r = space_extent(m->map, seen.vma, seen.r.lo);
 	}
 	rcu_leave(m->self);
-	if (!found)
-		return false;
-	p->to.lo = m->to.lo + (p->from.lo - m->from.lo);
-	p->to.hi = p->from.hi == m->from.hi ? m->to.hi : m->to.lo + (p->from.hi - m->from.lo);
-	return true;
+	return found;
 }
 
-static struct space_new remap_attr(const struct remap_piece *p)
+/* What the destination becomes. The source must be one VMA, or several that may merge; -EAGAIN: it has changed since
+ * it was looked at. */
+static int remap_attr(struct remap *m, struct space_new *attr)
 {
-	uint64_t anon = atomic_load_acquire(&p->old->anon);
-	int64_t delta = p->old->delta;
+	struct vma *first = NULL, *vma;
+	struct lock_range r = { m->from.lo, m->from.lo };
 
-	if (p->old->object || anon)
-		delta += (int64_t)(p->from.lo >> PAGE_SHIFT) - (int64_t)(p->to.lo >> PAGE_SHIFT);
+	for (uint64_t at = m->from.lo; at < m->from.hi; at = r.hi) {
+		uint64_t anon;
+
+		if (!remap_next(m, at, &vma, &r) || r.lo != at)
+			return -EAGAIN;
+		anon = atomic_load_acquire(&vma->anon);
+		if (!first) {
+			first = vma;
+			*attr = (struct space_new){ .bits = atomic_load_acquire(&vma->bits), .delta = vma->delta, .object = vma->object, .anon = anon };
+		} else if (attr->bits != atomic_load_acquire(&vma->bits) || attr->delta != vma->delta || attr->object != vma->object ||
+			   (attr->anon && anon && attr->anon != anon)) {
+			return -EAGAIN;
+		} else if (!attr->anon) {
+			attr->anon = anon;
+		}
+	}
+	if (attr->object || attr->anon)
+		attr->delta += (int64_t)(m->from.lo >> PAGE_SHIFT) - (int64_t)(m->to.lo >> PAGE_SHIFT);
 	else
-		delta = 0;
-	return (struct space_new){ .bits = atomic_load_acquire(&p->old->bits), .delta = delta, .object = p->old->object, .anon = anon };
+		attr->delta = 0;
+	return 0;
 }
 
 /* Tables over the destination wherever the source has some. */
@@ -199,63 +216,44 @@ static int remap_tables(struct remap *m)
 	return err;
 }
 
-#define REMAP_PIECES 64
-
-static int remap_prepare(struct remap *m, struct remap_piece *piece, unsigned *n)
+/* DONTUNMAP: nothing of the source's memory is left in place, as if it had never been written. */
+static void remap_forget(struct remap *m)
 {
-	uint64_t at = m->from.lo;
-	int err = remap_tables(m);
+	struct lock_range r = { m->from.lo, m->from.lo };
+	struct vma *vma;
 
-	for (*n = 0; !err && remap_next(m, at, &piece[*n]); at = piece[(*n)++].from.hi) {
-		struct space_new attr;
-
-		if (*n == REMAP_PIECES) {
-			err = -ENOMEM;
-			break;
-		}
-		attr = remap_attr(&piece[*n]);
-		err = space_prepare(m->map, &m->target, piece[*n].to, &attr, &piece[*n].vma);
-		if (err)
-			break;
-		if (attr.object)
-			object_get(attr.object);
-	}
-	if (err)
-		while ((*n)--) {
-			if (piece[*n].vma->object)
-				object_put(piece[*n].vma->object);
-			space_prepare_undo(m->map, &m->target, piece[*n].vma);
-		}
-	return err;
+	for (uint64_t at = m->from.lo; at < m->from.hi && remap_next(m, at, &vma, &r); at = r.hi)
+		if (!vma->object)
+			atomic_store_release(&vma->anon, 0);
 }
 
 static int remap_move(struct remap *m)
 {
-	struct remap_piece piece[REMAP_PIECES + 1];
-	unsigned n;
-	int err = remap_prepare(m, piece, &n);
+	struct space_new attr;
+	struct vma *vma;
+	int err = remap_attr(m, &attr);
 
+	if (!err)
+		err = remap_tables(m);
+	if (!err)
+		err = space_prepare(m->map, &m->target, m->to, &attr, &vma);
 	if (err)
 		return err;
+	if (attr.object)
+		object_get(attr.object);
 	space_shut(m->map, &m->source, m->from);
 	space_shut(m->map, &m->target, m->to);
 	space_zap(m->map, m->self, m->to, false);
 	rcu_enter(m->self);
-	for (unsigned i = 0; i < n; i++)
-		if (pt_move(&m->map->pt, m->self, piece[i].from, piece[i].to.lo))
-			CHECK(!"tables of the destination were made before");
+	if (pt_move(&m->map->pt, m->self, m->from, m->to.lo))
+		CHECK(!"tables of the destination were made before");
 	rcu_leave(m->self);
 	BASE_POINT(remap_after_move);
-	space_replace_slots(m->map, &m->target, m->to, NULL);
-	for (unsigned i = 0; i < n; i++)
-		space_replace_slots(m->map, &m->target, piece[i].to, piece[i].vma);
-	if (!m->keep) {
+	space_replace_slots(m->map, &m->target, m->to, vma);
+	if (m->keep)
+		remap_forget(m);
+	else
 		space_replace(m->map, &m->source, m->from, NULL);
-		return 0;
-	}
-	for (unsigned i = 0; i < n; i++)
-		if (!piece[i].old->object)               /* nothing of it is left here: as if never written */
-			atomic_store_release(&piece[i].old->anon, 0);
 	return 0;
 }
 
@@ -282,6 +280,53 @@ static int64_t remap_fixed(struct remap *m)
 	err = remap_move(m);
 	remap_unlock(m);
 	return err ? err : (int64_t)m->to.lo;
+}
+
+/* A pure move to a fixed place may take several VMAs and the holes between them along: one move each, as in Linux, which
+ * leaves alone what is mapped at the destination of a hole. */
+static int64_t remap_many(struct remap *m, struct lock_range from, uint64_t to)
+{
+	for (uint64_t at = from.lo; at < from.hi;) {
+		struct vtree_listed v;
+		bool found;
+		int64_t got;
+
+		rcu_enter(m->self);
+		found = vtree_list(&m->map->tree, at, &v) && v.r.lo < from.hi;
+		rcu_leave(m->self);
+		if (!found)
+			break;
+		m->from.lo = v.r.lo > at ? v.r.lo : at;
+		m->from.hi = v.r.hi < from.hi ? v.r.hi : from.hi;
+		m->to.lo = to + (m->from.lo - from.lo);
+		m->to.hi = to + (m->from.hi - from.lo);
+		got = remap_fixed(m);
+		if (got < 0 && got != -EAGAIN)
+			return got;
+		if (got >= 0)
+			at = m->from.hi;
+	}
+	return (int64_t)to;
+}
+
+/* DONTUNMAP's new_addr is a hint: taken when it is free, as mmap's. */
+static bool remap_hint(struct remap *m, int64_t *got)
+{
+	int err;
+
+	if (m->to.lo < m->map->lo || m->to.lo == 0)
+		return false;
+	err = remap_lock_fixed(m);
+	if (!err && !space_empty(m->map, m->self, m->to)) {
+		remap_unlock(m);
+		return false;
+	}
+	if (!err) {
+		err = remap_move(m);
+		remap_unlock(m);
+	}
+	*got = err ? err : (int64_t)m->to.lo;
+	return true;
 }
 
 /* old_len 0: another mapping of the same shared pages. */
@@ -319,6 +364,7 @@ static int64_t remap_run(struct vmmap *map, struct thread_slot *self, uint64_t o
 	struct space_new attr;
 	struct space_want want;
 	struct lock_range r;
+	int64_t got;
 	int err;
 
 	if (!remap_look(map, self, old, &attr, &r))
@@ -335,24 +381,30 @@ static int64_t remap_run(struct vmmap *map, struct thread_slot *self, uint64_t o
 	if (!(flags & MREMAP_MAYMOVE))
 		return -ENOMEM;
 	if (flags & MREMAP_FIXED && new_len < old_len) {
+		if (new_len > r.hi - old)
+			return -EFAULT;
 		err = space_munmap(map, self, (struct lock_range){ old + new_len, old + old_len });
 		if (err)
 			return err;
 		m.from.hi = old + new_len;
 	}
-	if (flags & MREMAP_FIXED) {
-		m.to = (struct lock_range){ to, to + new_len };
-		return remap_fixed(&m);
-	}
-	space_want_anywhere(map, self, new_len, !attr.object, &want);
+	m.to = (struct lock_range){ to, to + new_len };
+	if (flags & MREMAP_FIXED)
+		return new_len == old_len ? remap_many(&m, m.from, to) : remap_fixed(&m);
+	if (m.keep && remap_hint(&m, &got))
+		return got;
+	space_want_anywhere(map, self, new_len, !attr.object && !(m.keep && to), &want);
 	return remap_free(&m, &want);
 }
 
 int64_t space_mremap(struct vmmap *map, struct thread_slot *self, uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t to)
 {
-	int64_t got = old_len ? remap_run(map, self, old, old_len, new_len, flags, to)
-			      : remap_duplicate(map, self, old, new_len, flags, to);
+	int64_t got;
 
+	do                                       /* -EAGAIN: the source changed between look and lock              */
+		got = old_len ? remap_run(map, self, old, old_len, new_len, flags, to)
+			      : remap_duplicate(map, self, old, new_len, flags, to);
+	while (got == -EAGAIN);
 	if (got >= 0)
 		space_count(map, self, SPACE_MREMAP, 1);
 	return got;

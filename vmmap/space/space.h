@@ -87,6 +87,22 @@ struct space_new {                               /* a VMA to be made            
 	uint64_t anon;
 };
 
+/* Attributes of a VMA that is not published yet. Its memory may still be read by who found it in an earlier life. */
+static inline void space_vma_fill(struct vma *vma, const struct space_new *attr)
+{
+	atomic_store_relaxed(&vma->bits, attr->bits);
+	atomic_store_relaxed(&vma->delta, attr->delta);
+	atomic_store_relaxed(&vma->object, attr->object);
+	atomic_store_relaxed(&vma->anon, attr->anon);
+}
+
+/* What a VMA is like, each field loaded once. Optimistic callers believe it only after lk has been looked at again. */
+static inline struct space_new space_vma_attr(const struct vma *vma)
+{
+	return (struct space_new){ .bits = atomic_load_acquire(&vma->bits), .delta = atomic_load_acquire(&vma->delta),
+				   .object = atomic_load_acquire(&vma->object), .anon = atomic_load_acquire(&vma->anon) };
+}
+
 /* ---- the brief form (carve.c): one change in one leaf section ---- */
 enum carve_kind { CARVE_UNMAP, CARVE_BITS, CARVE_MAP };
 struct carve {
@@ -134,6 +150,8 @@ void space_heal(struct vmmap *map, struct thread_slot *self, uint64_t addr);
 struct lock_range space_extent(struct vmmap *map, const struct vma *vma, uint64_t addr);
 /* Inside a section: does the VMA of this slot go on in a neighbour leaf? */
 bool space_spans(struct vmmap *map, const struct vtree_section *s, const struct vtree_slot *slot);
+/* Adds a slot; one of the same VMA beside it in this leaf (a join may have brought both into one) becomes part of it. */
+void space_put(struct vtree_section *s, uint64_t lo, uint64_t hi, struct vma *vma);
 /* The slots of `vma` from addr upwards get `right` instead. vma is held by the caller (or nobody else edits). -ENOMEM:
  * nothing changed. */
 int  space_cut_held(struct vmmap *map, struct thread_slot *self, struct vma *vma, uint64_t addr, struct vma *right);

@@ -16,7 +16,7 @@ struct lock_range space_extent(struct vmmap *map, const struct vma *vma, uint64_
 	vtree_find(&map->tree, addr, &seen);
 	r = seen.r;
 	while (r.lo > 0) {
-		vtree_find(&map->tree, r.lo - 1, &seen);
+		vtree_find(&map->tree, r.lo - PAGE_BYTES, &seen);
 		if (seen.vma != vma)
 			break;
 		r.lo = seen.r.lo;
@@ -35,7 +35,7 @@ bool space_spans(struct vmmap *map, const struct vtree_section *s, const struct 
 	struct vtree_seen seen;
 
 	if (slot->r.lo == s->r.lo && slot->r.lo > 0) {
-		vtree_find(&map->tree, slot->r.lo - 1, &seen);
+		vtree_find(&map->tree, slot->r.lo - PAGE_BYTES, &seen);
 		if (seen.vma == slot->vma)
 			return true;
 	}
@@ -49,12 +49,29 @@ bool space_spans(struct vmmap *map, const struct vtree_section *s, const struct 
 
 void space_vma_copy(struct vma *right, const struct vma *vma)
 {
-	atomic_store_relaxed(&right->bits, atomic_load_relaxed(&vma->bits));
-	atomic_store_relaxed(&right->anon, atomic_load_acquire(&vma->anon));
-	right->delta = vma->delta;
-	right->object = vma->object;
-	if (right->object)
-		object_get(right->object);
+	struct space_new attr = space_vma_attr(vma);
+
+	space_vma_fill(right, &attr);
+	if (attr.object)
+		object_get(attr.object);
+}
+
+void space_put(struct vtree_section *s, uint64_t lo, uint64_t hi, struct vma *vma)
+{
+	int below = lo > s->r.lo ? vtree_slot_ending(s, lo) : -1, above = hi < s->r.hi ? vtree_slot_over(s, hi) : -1;
+	struct vtree_slot slot;
+
+	if (BASE_MUTANT(put_apart))
+		below = above = -1;
+	if (below >= 0 && (slot = vtree_slot_at(s, (unsigned)below)).vma == vma) {
+		lo = slot.r.lo;
+		vtree_drop(s, (unsigned)below);
+	}
+	if (above >= 0 && (slot = vtree_slot_at(s, (unsigned)above)).vma == vma) {
+		hi = slot.r.hi;
+		vtree_drop(s, (unsigned)above);
+	}
+	vtree_add(s, lo, hi, vma);
 }
 
 int space_cut_held(struct vmmap *map, struct thread_slot *self, struct vma *vma, uint64_t addr, struct vma *right)
@@ -80,7 +97,7 @@ int space_cut_held(struct vmmap *map, struct thread_slot *self, struct vma *vma,
 		vtree_drop(&s, (unsigned)i);
 		if (slot.r.lo < at)
 			vtree_add(&s, slot.r.lo, at, vma);
-		vtree_add(&s, at, slot.r.hi, right);
+		space_put(&s, at, slot.r.hi, right);
 		at = slot.r.hi;
 		bool more = at == s.r.hi && at < ADDRESS_END;
 		vtree_leave(&s);

@@ -17,6 +17,16 @@ static bool unmap_absent(struct vmmap *map, struct thread_slot *self, struct loc
 	return absent;
 }
 
+/* As Linux does: once nothing is mapped in r, faults elsewhere need not wait for the zap; edits still do. Only here,
+ * where nothing but the zap is left to do. */
+static void unmap_downgraded(struct vmmap *map, struct lock_edit *e, struct lock_range r)
+{
+	space_shut(map, e, r);
+	space_replace_slots(map, e, r, NULL);
+	map->policy->edit_downgrade(map->lock_state, e);
+	space_zap(map, e->self, r, true);
+}
+
 int space_munmap(struct vmmap *map, struct thread_slot *self, struct lock_range r)
 {
 	struct carve c = { .kind = CARVE_UNMAP, .r = r };
@@ -43,7 +53,10 @@ int space_munmap(struct vmmap *map, struct thread_slot *self, struct lock_range 
 			return 0;
 		}
 		BASE_POINT(unmap_after_begin);
-		space_replace(map, &e, r, NULL);
+		if (map->policy->edit_downgrade)
+			unmap_downgraded(map, &e, r);
+		else
+			space_replace(map, &e, r, NULL);
 		space_edit_end(map, &e);
 	}
 	if (!err)

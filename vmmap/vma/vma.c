@@ -2,10 +2,10 @@
 /*
  * vma.c - the pool of VMAs of one map: per-slot lists over slabs, one depot that evens them out.
  *
- * STATES      in a slab, fresh -> on a slot's list <-> in the depot; on a list -> handed out (vma_take) -> on the giver's
- *             list (vma_give), at once: no grace period. Memory stays VMAs until vma_pool_fini, so a reader that still
- *             holds a pointer reads a VMA, perhaps another one; it finds out when it looks at `lk` again: LOCK_DEAD, or
- *             the version of another life (numbers are unique in the process).
+ * STATES      in a slab, fresh -> on a slot's list <-> in the depot; on a list -> handed out (vma_take) -> on the
+ *             giver's list (vma_give), at once: no grace period. Memory stays VMAs until vma_pool_fini, so a reader
+ *             that still holds a pointer reads a VMA, perhaps another one; it finds out when it looks at `lk`
+ *             again: LOCK_DEAD, or the version of another life (numbers are unique in the process).
  * Edges       G1 (vma_give's store of LOCK_DEAD, seq_cst like all writes of lk) -> the reader's re-load of lk.
  *             D1 (depot unlock, release) -> D2 (depot lock, acquire): a batch travels with everything written to it.
  * Ownership   a list belongs to the thread slot. next_free is touched only by the owner of the list it is on.
@@ -182,7 +182,7 @@ static void list_shed(struct vma_pool *pool, struct vma_list *list)
 	depot_push(pool, batch);
 }
 
-/* A thread that has no list (it never took or reserved one) gives to the depot: nothing to allocate, nothing to fail. */
+/* A thread that has no list (it never took or reserved one) gives to the depot: nothing to allocate or to fail. */
 static NOINLINE void give_stray(struct vma_pool *pool, struct vma *vma)
 {
 	vma->next_free = NULL;

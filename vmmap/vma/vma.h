@@ -37,7 +37,8 @@ enum vma_bits {
 	VMA_LOCKED     = 1 << 15,                /* mlock: the next issue's                                        */
 	VMA_LOCKONFAULT = 1 << 16,
 	VMA_GAP        = 1 << 17,                /* a dummy: a locked gap, never mapped                            */
-	VMA_ADVICE     = VMA_DONTDUMP | VMA_DONTFORK | VMA_WIPEONFORK | VMA_SEQUENTIAL | VMA_RANDOM | VMA_HUGE | VMA_NOHUGE | VMA_MERGEABLE,
+	VMA_ADVICE     = VMA_DONTDUMP | VMA_DONTFORK | VMA_WIPEONFORK | VMA_SEQUENTIAL | VMA_RANDOM | VMA_HUGE |
+			 VMA_NOHUGE | VMA_MERGEABLE,
 };
 
 struct vma {
@@ -72,17 +73,23 @@ struct vma_pool {
 	struct vma *depot;                       /* chains of VMA_BATCH                                            */
 	void *slabs;
 	atomic_u64 slab_bytes;
-	atomic_u64 strays;                       /* minus the gives of threads that have no list                           */
+	atomic_u64 strays;                       /* minus the gives of threads that have no list                   */
 };
 
+/* Make an empty pool. slot_bytes: what a policy wants per VMA beyond struct lock_slot (a line of its own); 0: nothing.
+ * 0, -EINVAL. Allocates nothing yet. */
 int  vma_pool_init(struct vma_pool *pool, size_t slot_bytes);
+/* Free all VMAs, handed out or not: no reader may be inside. */
 void vma_pool_fini(struct vma_pool *pool);
-/* After it returned 0 the next n vma_take of this thread cannot fail. n <= 4096. -ENOMEM */
-int  vma_reserve(struct vma_pool *pool, struct thread_slot *self, unsigned n);
-/* An object with lk == LOCK_DEAD, pins 0, unspecified attributes. Never NULL after vma_reserve. */
+/* After it returned 0 the next n vma_take of this thread cannot fail, whatever it gives in between. n <= 4096. A later
+ * reserve replaces the promise. -ENOMEM. May allocate; takes the depot's lock only when it must fetch. */
+int  vma_reserve(struct vma_pool *pool, struct thread_slot *self, unsigned n) MUST_CHECK;
+/* Take an object with lk == LOCK_DEAD, pins 0, unspecified attributes. Never NULL after vma_reserve. A few ns. */
 struct vma *vma_take(struct vma_pool *pool, struct thread_slot *self);
-/* The VMA must be out of the tree; its lk becomes LOCK_DEAD. Reused at once. */
+/* Give back a VMA that is out of the tree (after the vtree_leave that dropped it); its lk becomes LOCK_DEAD. Reused at
+ * once. Cannot fail. */
 void vma_give(struct vma_pool *pool, struct thread_slot *self, struct vma *vma);
-uint64_t vma_pool_live(struct vma_pool *pool);   /* quiescent: objects handed out                                  */
+/* Count objects handed out, while nobody takes or gives. */
+uint64_t vma_pool_live(struct vma_pool *pool);
 
 #endif

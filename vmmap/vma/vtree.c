@@ -11,7 +11,7 @@
  *          add one slot even in a full leaf; so commits never need memory.
  * COLLISIONS  who finds the leaf taken counts one in leaf->contended; while that is not 0, each section leaves its page
  *          there. Who has waited COLLISIONS times splits the leaf between its own page and that of the section it met,
- *          however empty the leaf is. VTREE_FORGIVE publications take one collision back.
+ *          however empty the leaf is. FORGIVE sections without a collision take one back.
  * Progress  readers: see vtree_node.h. enter spins while another section of the same leaf, or a split or join that
  *          replaces the leaf, is under way: bounded work, no allocation, no wait downwards or sideways.
  * Sources  Bayer, Schkolnick 1977 (locks on B-trees, bottom-up); Lamport 1977 and Boehm 2012 (seqlocks; why data loads
@@ -22,7 +22,7 @@
 #include "vmmap/vma/vtree_impl.h"
 
 #define COLLISIONS    8
-#define VTREE_FORGIVE 16
+#define FORGIVE       16
 
 int vtree_init(struct vtree *t)
 {
@@ -158,10 +158,13 @@ static NOINLINE bool note_contention(struct vtree_section *s, uint32_t page, boo
 	bool often = waited && met >= COLLISIONS;
 
 	*rival = (uint32_t)c;
-	if (often)
+	s->leaf->calm = waited ? 0 : s->leaf->calm + 1;
+	if (often) {
 		met = 0;
-	else if (!waited && (s->word / VTREE_COUNT_ONE) % VTREE_FORGIVE == 0)
+	} else if (s->leaf->calm >= FORGIVE) {
+		s->leaf->calm = 0;
 		met--;
+	}
 	atomic_store_relaxed(&s->leaf->contended, met ? met << 32 | page : 0);
 	return often;
 }
@@ -229,7 +232,7 @@ void vtree_enter(struct vtree *t, struct thread_slot *self, uint64_t addr, struc
 
 int vtree_enter_room(struct vtree *t, struct thread_slot *self, uint64_t addr, unsigned need, struct vtree_section *s)
 {
-	ASSERT(need <= VTREE_SPARSE);
+	ASSERT(need <= 8);
 	vtree_enter(t, self, addr, s);
 	while (unlikely(vtree_room(s) < need)) {
 		uint32_t page = vtree_page(addr);
@@ -241,7 +244,7 @@ int vtree_enter_room(struct vtree *t, struct thread_slot *self, uint64_t addr, u
 		if (vtree_room(s) >= need)
 			break;
 		if (vtree_split_at(s, vtree_split_border(s, page), page, VTREE_BORDER_PLAIN) != 0)
-			continue;        /* the tree grew a level since the reserve was made: again, with more           */
+			continue;        /* the tree grew a level since the reserve was made: again, with more   */
 	}
 	return 0;
 }

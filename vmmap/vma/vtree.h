@@ -29,12 +29,22 @@ struct vtree_seen {
 	struct lock_range r;                     /* bounds of the slot, or of the gap, cut to its leaf             */
 };
 
+/* Make an empty tree. -ENOMEM. Allocates about 10 KiB. */
 int  vtree_init(struct vtree *t);
-void vtree_fini(struct vtree *t);                /* frees the nodes at once: no reader may be inside               */
+/* Free all nodes at once: no reader or writer may be inside. Never waits: what was retired before and is still on its
+ * way through RCU keeps its memory until then. The VMAs are the caller's. */
+void vtree_fini(struct vtree *t);
 
-/* ---- readers: inside an RCU read section; lock-free ---- */
-static inline void vtree_find(const struct vtree *t, uint64_t addr, struct vtree_seen *seen);  /* vtree_node.h      */
-/* Covering addr, else the first slot above. false: none. */
+/* ---- readers: inside an RCU read section; lock-free, no stores ---- */
+
+/* Find what is at addr (below 2^47): the VMA or dummy, its lock word as it was while it was there, its slot's bounds;
+ * or the gap (vma NULL, lk 0), cut to its leaf. Never waits, also not for a writer that was stopped inside a section;
+ * looks again only after another publication in the same leaf. Cost: 3 to 6 nodes. In vtree_node.h. */
+static inline void vtree_find(const struct vtree *t, uint64_t addr, struct vtree_seen *seen);
+/* The same, but only which VMA or dummy (NULL: a gap): does not touch it. In vtree_node.h. */
+static inline struct vma *vtree_lookup(const struct vtree *t, uint64_t addr);
+/* Find the slot (VMA or dummy) that covers addr, else the first one above. false: none. Each leaf is read as of one
+ * instant; what is mapped throughout is never missed. Cost: one node more per empty leaf in between. */
 bool vtree_next(const struct vtree *t, uint64_t addr, struct vtree_seen *seen);
 
 /* One whole VMA as it was at one instant, for listings: the slots of one VMA across leaves put together, mergeable
@@ -55,47 +65,71 @@ struct vtree_section {
 	uint32_t kept;                           /* ... as it will be published                                    */
 	uint64_t word;
 	struct lock_range freed;                 /* hull of what was dropped: gap bounds to raise at leave         */
-	struct vtree_inner *parent;              /* where the leaf hung at enter (NULL: the root), and as which child */
+	struct vtree_inner *parent;              /* where the leaf hung at enter (NULL: root), as which child      */
 	unsigned index;
 };
 
-/* Enters the leaf that owns addr; waits (spins) only for another section of the same leaf. Starts an RCU section. A leaf
- * whose sections keep colliding is split on the way, if there is memory for it. */
+/* Enter the leaf that owns addr. Spins only while another section of the same leaf, or a split or join that replaces
+ * the leaf, is under way. Starts an RCU section. Readers are not disturbed. A leaf whose sections keep colliding is
+ * split on the way between the colliders, if there is memory for it: so s->r may be smaller than it was last time. */
 void vtree_enter(struct vtree *t, struct thread_slot *self, uint64_t addr, struct vtree_section *s);
-/* The same, with room for `need` <= 8 more slots: splits the leaf first if it must. -ENOMEM: not entered. */
-int  vtree_enter_room(struct vtree *t, struct thread_slot *self, uint64_t addr, unsigned need, struct vtree_section *s) MUST_CHECK;
-/* Live (kept) slots that meet [lo, hi), as a mask; and one slot by index. */
+/* The same, with room for `need` <= 8 more slots: splits the leaf first if it must. 0; -ENOMEM: not entered, nothing
+ * has changed, no RCU section. Memory is allocated while nothing is held. */
+int  vtree_enter_room(struct vtree *t, struct thread_slot *self, uint64_t addr, unsigned need,
+		      struct vtree_section *s) MUST_CHECK;
+/* Which of the kept slots (published and not dropped, or added) meet [lo, hi); what sticks out of s->r is ignored. */
 uint32_t vtree_meets(const struct vtree_section *s, uint64_t lo, uint64_t hi);
+/* Slot i of such a mask. */
 struct vtree_slot vtree_slot_at(const struct vtree_section *s, unsigned i);
-/* Index of the kept slot that covers addr, ends at addr / starts at addr (neighbours); -1: none in this leaf. */
+/* Index of the kept slot that covers addr; of the one that ends exactly there. -1: none in this leaf. */
 int  vtree_slot_over(const struct vtree_section *s, uint64_t addr);
 int  vtree_slot_ending(const struct vtree_section *s, uint64_t addr);
-/* Of the slots in mask, the one with the lowest start. */
+/* Of the slots in mask (not 0), the one with the lowest start. */
 unsigned vtree_lowest(const struct vtree_section *s, uint32_t mask);
-unsigned vtree_room(const struct vtree_section *s);              /* slots that can be added now                    */
+/* How many slots can be added now. At least 1 once a published slot was dropped, however full the leaf is; but dropping
+ * k slots does not make room for k: readers look at dropped slots until the section is left. */
+unsigned vtree_room(const struct vtree_section *s);
+/* Take slot i out, to be seen at vtree_leave. The VMA may be given back after that. */
 void vtree_drop(struct vtree_section *s, unsigned i);
-void vtree_add(struct vtree_section *s, uint64_t lo, uint64_t hi, struct vma *vma);     /* inside s->r, free, room   */
-/* Publishes (one store) if anything changed, opens the leaf, raises gap bounds, ends the RCU section. */
+/* Put vma at [lo, hi): inside s->r, free, and there is room. Whether it is a dummy (VMA_GAP) is looked up now and must
+ * not change while the slot lives. */
+void vtree_add(struct vtree_section *s, uint64_t lo, uint64_t hi, struct vma *vma);
+/* Publish all of it by one store, if anything changed; open the leaf; raise bounds of free space if pages became free
+ * and the bounds were lower; end the RCU section. Cannot fail, never waits. */
 void vtree_leave(struct vtree_section *s);
 
 /* ---- structure ---- */
-/* Makes addr a leaf border that no join removes. -ENOMEM */
+
+/* Make addr a leaf border that no join removes. 0, -ENOMEM. Spins as vtree_enter. Call it outside sections. */
 int  vtree_separate(struct vtree *t, struct thread_slot *self, uint64_t addr) MUST_CHECK;
-/* Joins leaves inside r that have become (nearly) empty. Best effort, never waits. */
+/* Join sparse leaves that meet r with a neighbour. Best effort: never waits, gives up if anything is taken, for want of
+ * memory, or where colliders were parted not long ago. Cheap (one descent per leaf) where there is nothing to do.
+ * Needed now and then after slots were dropped: vtree_next and vtree_gap walk over empty leaves one by one. */
 void vtree_join(struct vtree *t, struct thread_slot *self, struct lock_range r);
+/* Is vtree_join of s->r worth a call, after the section that dropped something was left? Says so for one in 8 publications
+ * of a sparse leaf: a leaf that is emptied slot by slot is always met, steady churn in a small one rarely. */
+static inline bool vtree_sparse(const struct vtree_section *s);
 
 /* ---- gaps ---- */
+
+/* within, len: bytes, page aligned, len > 0. align: 0 or a power of two; the place is phase modulo align. */
 struct vtree_want { struct lock_range within; uint64_t len, align, phase; };
-/* The highest place in `within` that fits below or at `below` (end of the place <= below), dummies counted as free or
- * as occupied. Inside an RCU section or not. 0, -ENOENT. *fit is a proposal: the section that takes it checks again. */
-int  vtree_gap(struct vtree *t, struct thread_slot *self, const struct vtree_want *want, uint64_t below, bool dummies_free, struct lock_range *fit);
-/* Without bounds: reads every leaf of `within`. The last word before ENOMEM. */
+/* Find the highest place in `within` that fits and ends at or below `below`; dummies counted as free or as occupied. 0,
+ * -ENOENT. Exact while no writer is at work, else a proposal: the section that takes it checks again. Waits for nobody;
+ * writes only bounds that misled it. Cost: O(log n) unless an alignment rules out many gaps that are large enough. */
+int  vtree_gap(struct vtree *t, struct thread_slot *self, const struct vtree_want *want, uint64_t below,
+	       bool dummies_free, struct lock_range *fit);
+/* The same without bounds: reads every leaf of `within`. The last word before ENOMEM. */
 int  vtree_gap_scan(struct vtree *t, const struct vtree_want *want, bool dummies_free, struct lock_range *fit);
 
 /* ---- looking after ---- */
+
+/* slots: live ones (a VMA has one per leaf that it lies in). splits, joins: of leaves. collisions: enters that found
+ * the leaf taken. bytes: all slabs of nodes, unused and retired nodes included. A walk of the whole tree, in RCU. */
 struct vtree_stats { uint64_t leaves, inners, slots, splits, joins, collisions, bytes; };
 void vtree_get_stats(struct vtree *t, struct vtree_stats *out);
-uint64_t vtree_audit(struct vtree *t, FILE *report);             /* quiescent; number of violations                */
+/* Check every rule, while nobody is at work; each violation is a line in report (may be NULL). Their number. */
+uint64_t vtree_audit(struct vtree *t, FILE *report);
 
 #include "vmmap/vma/vtree_node.h"
 

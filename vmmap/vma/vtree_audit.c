@@ -2,9 +2,9 @@
 /*
  * vtree_audit.c - counts, and every rule that must hold while nobody is at work (vtree_audit).
  *
- * Rules: leaves and inner nodes own what their parents say, without holes; slots are disjoint, in order, inside their leaf,
- * at least one is free; no node is locked or DEAD; each bound covers what its child says; each VMA pointer is set, and
- * its dummy mark is that of the VMA.
+ * Rules: leaves and inner nodes own what their parents say, without holes; slots are disjoint, in order, inside
+ * their leaf, at least one is free; no node is locked or DEAD; each bound covers what its child says; each VMA
+ * pointer is set, and its dummy mark is that of the VMA.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -70,7 +70,8 @@ static struct vtree_free audit_inner(struct audit *a, const struct vtree_inner *
 	uint32_t first = base;
 
 	a->stats.inners++;
-	if (inner->n == 0 || inner->n > VTREE_SLOTS || inner->base != base || vtree_last_of(inner, inner->n - 1) != limit) {
+	if (inner->n == 0 || inner->n > VTREE_SLOTS || inner->base != base ||
+	    vtree_last_of(inner, inner->n - 1) != limit) {
 		complain(a, base, "inner node with %u children does not own what its parent says", inner->n);
 		return (struct vtree_free){ 0, 0, 0 };
 	}
@@ -84,8 +85,8 @@ static struct vtree_free audit_inner(struct audit *a, const struct vtree_inner *
 			complain(a, first, "children out of order");
 		says = audit_node(a, atomic_load_acquire(&inner->child[i]), first, last);
 		if (!vtree_free_within(says, bound))
-			complain(a, first, "free space {%u, %u, %u} is above its bound {%u, %u, %u}", says.best, says.head,
-				 says.tail, bound.best, bound.head, bound.tail);
+			complain(a, first, "free space {%u, %u, %u} is above its bound {%u, %u, %u}", says.best,
+				 says.head, says.tail, bound.best, bound.head, bound.tail);
 		first = last + 1;
 	}
 	for (unsigned i = inner->n; i < VTREE_SLOTS; i++)

@@ -12,10 +12,10 @@
  *            - raises a bound of P, or links a new node with bounds of its own,
  *            - has lowered a bound and finds the child changed,
  *          goes on upwards until the rule holds for what it did (raise, settle).
- * RAISE    CAS-max at (P, i), then look whether P is DEAD: then again from the root. If nothing was lower, somebody else
- *          has raised it and is (or was) bound to go on upwards: stop.
- * LOWER    store what the child says now by CAS from the value that misled, then read the child again (it may be another
- *          one); if it says more: raise.
+ * RAISE    CAS-max at (P, i), then look whether P is DEAD: then again from the root. If nothing was lower, somebody
+ *          else has raised it and is (or was) bound to go on upwards: stop.
+ * LOWER    store what the child says now by CAS from the value that misled, then read the child again (it may be
+ *          another one); if it says more: raise.
  * Edges    all seq_cst, pairs of store-then-load; of two, at least one sees the other:
  *            X1 publication, X2 load of the bound         against  Y1 store of a lower bound, Y2 load of the word
  *            X1 store of a bound below, X2 load above it  against  Y1 lower above, Y2 load of the bounds below
@@ -108,7 +108,7 @@ void vtree_bound_raise(struct vtree *t, unsigned block, struct vtree_leaf *leaf,
 again:
 	find_way(t, block, leaf->base, &way);
 	if (way.leaf != leaf)
-		return;          /* replaced after our publication: its successors' bounds were made from it              */
+		return;          /* replaced after our publication: its successors' bounds were made from it      */
 	BASE_POINT(vtree_raise_before_store);
 	for (unsigned level = way.n; level-- > 0;) {
 		struct vtree_place *at = &way.at[level];
@@ -168,7 +168,7 @@ static bool child_says(uintptr_t child, struct vtree_free *free, uint64_t *word)
 static void word_lower(atomic_u32 *word, uint32_t seen, uint32_t value)
 {
 	if (value < seen)
-		(void)atomic_cas_seqcst(word, &seen, value);                             /* Y1; lost: was just raised  */
+		(void)atomic_cas_seqcst(word, &seen, value);             /* Y1; lost: was just raised      */
 }
 
 void vtree_bound_lower(struct vtree *t, unsigned block, struct vtree_inner *inner, unsigned i, struct vtree_free seen)

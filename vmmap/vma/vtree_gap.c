@@ -4,14 +4,15 @@
  *
  * WALK     from the top of `within` downwards, leaves and whole subtrees, with one run open at its low end: pages
  *          [at, top) are free, everything above has been looked at. Below the open run lies the next child:
- *            - its bounds say that neither it nor its tail together with the open run can hold the request: skipped. What
- *              is open then is its head, which is a bound only (sure = false);
+ *            - its bounds say that neither it nor its tail together with the open run can hold the request:
+ *              skipped. What is open then is its head, which is a bound only (sure = false);
  *            - else it is entered; a leaf closes the open run at each of its slots, from the highest down.
  *          A closed run that is long enough is first made sure: its top is looked up (first occupied page above).
- * BOUNDS   that let the walk in for nothing are lowered on the way out (vtree_bound.c), so that the next search does not
- *          go there. Without bounds (vtree_gap_scan) every leaf is read.
- * CONSISTENCY  each leaf is read as of one instant; the answer over several leaves is a proposal. The section that takes
- *          it checks. Nodes that are DEAD by now are read as they were: what was freed before the call began is seen.
+ * BOUNDS   that let the walk in for nothing are lowered on the way out (vtree_bound.c), so that the next search
+ *          does not go there. Without bounds (vtree_gap_scan) every leaf is read.
+ * CONSISTENCY  each leaf is read as of one instant; the answer over several leaves is a proposal. The section that
+ *          takes it checks. Nodes that are DEAD by now are read as they were: what was freed before the call began
+ *          is seen.
  * Progress  waits for nobody, writes bounds only. Cost: O(height) nodes and leaves if the bounds are true and no
  *          alignment beyond a page is asked for; vtree_gap_scan: all leaves of `within`.
  */
@@ -203,8 +204,8 @@ static int search(struct search *s, const struct vtree_want *want, uint64_t belo
 	return 0;
 }
 
-int vtree_gap(struct vtree *t, struct thread_slot *self, const struct vtree_want *want, uint64_t below, bool dummies_free,
-	      struct lock_range *fit)
+int vtree_gap(struct vtree *t, struct thread_slot *self, const struct vtree_want *want, uint64_t below,
+	      bool dummies_free, struct lock_range *fit)
 {
 	struct search s = { .t = t, .dummies_free = dummies_free, .bounds = true };
 

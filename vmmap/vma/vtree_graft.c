@@ -11,8 +11,8 @@
  *          Bounds above are made to cover the new nodes' (vtree_bound_settle).
  * A node that overflows becomes two. An inner node that has become sparse takes over a neighbour (only in joins, which
  * may fail: the neighbour's lock is out of order, hence try-lock). A root with one child gives way to that child.
- * Edges    C1 -> C2 of descents. T1: DEAD is stored, then the old bounds are read again; T2: a raiser stores a bound, then
- *          reads DEAD; all seq_cst, so a raise is either carried over or repeated by its raiser.
+ * Edges    C1 -> C2 of descents. T1: DEAD is stored, then the old bounds are read again; T2: a raiser stores a
+ *          bound, then reads DEAD; all seq_cst, so a raise is either carried over or repeated by its raiser.
  * Mutants  vtree_old_leaf_alive, vtree_raise_not_carried.
  */
 #include <errno.h>
@@ -31,8 +31,10 @@ struct entries { unsigned n; struct vtree_entry at[2 * VTREE_SLOTS + 2]; };
 
 static struct vtree_entry entry_of(const struct vtree_inner *inner, unsigned i)
 {
-	return (struct vtree_entry){ atomic_load_acquire(&inner->child[i]), vtree_last_of(inner, i), vtree_bound(inner, i),
-				     atomic_load_relaxed(&inner->fixed) >> i & 1 };
+	return (struct vtree_entry){
+		.child = atomic_load_acquire(&inner->child[i]), .last = vtree_last_of(inner, i),
+		.free = vtree_bound(inner, i), .fixed = atomic_load_relaxed(&inner->fixed) >> i & 1,
+	};
 }
 
 static void entries_add(struct entries *e, const struct vtree_inner *inner, unsigned from, unsigned to)
@@ -42,7 +44,8 @@ static void entries_add(struct entries *e, const struct vtree_inner *inner, unsi
 }
 
 /* A locked inner node with entries [from, to). */
-static struct vtree_inner *inner_make(struct work *w, const struct entries *e, unsigned from, unsigned to, uint32_t base)
+static struct vtree_inner *inner_make(struct work *w, const struct entries *e, unsigned from, unsigned to,
+				      uint32_t base)
 {
 	struct vtree_inner *inner = vtree_take_inner(w->g->t, w->g->self);
 	uint32_t fixed = 0;
@@ -68,6 +71,11 @@ static struct vtree_inner *inner_make(struct work *w, const struct entries *e, u
 	return inner;
 }
 
+static struct vtree_entry entry_for(const struct vtree_inner *inner, uint32_t last, bool fixed)
+{
+	return (struct vtree_entry){ (uintptr_t)inner, last, vtree_bound_fold(inner), fixed };
+}
+
 /* e as one or two nodes; these are the new ones of the level above. */
 static int pack(struct work *w, const struct entries *e, uint32_t base)
 {
@@ -77,14 +85,14 @@ static int pack(struct work *w, const struct entries *e, uint32_t base)
 
 	if (low == NULL)
 		return -EAGAIN;
-	g->come[0] = (struct vtree_entry){ (uintptr_t)low, e->at[half - 1].last, vtree_bound_fold(low), e->at[0].fixed };
+	g->come[0] = entry_for(low, e->at[half - 1].last, e->at[0].fixed);
 	g->n = 1;
 	if (half == e->n)
 		return 0;
 	high = inner_make(w, e, half, e->n, e->at[half - 1].last + 1);
 	if (high == NULL)
 		return -EAGAIN;
-	g->come[1] = (struct vtree_entry){ (uintptr_t)high, e->at[e->n - 1].last, vtree_bound_fold(high), e->at[half].fixed };
+	g->come[1] = entry_for(high, e->at[e->n - 1].last, e->at[half].fixed);
 	g->n = 2;
 	return 0;
 }

@@ -15,7 +15,6 @@
 #include "vmmap/vma/vtree.h"
 
 #define VTREE_HEIGHT_MAX 16                      /* levels of inner nodes a block can get to                       */
-#define VTREE_SPARSE     8                       /* a leaf or inner node with so few entries may be joined         */
 #define VTREE_JOINED_MAX 18                      /* ... if the result has no more than so many                     */
 
 /* ---- vtree_node.c: memory ---- */

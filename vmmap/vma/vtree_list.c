@@ -4,11 +4,12 @@
  *
  * NEXT   leaf by leaf, each read as of one instant (vtree_node.h). An address that is mapped throughout is covered by a
  *        slot of the leaf that owns it whenever that is read, so it is never missed.
- * LIST   a double collect (Afek et al. 1993): put the VMA together from its pieces, mixing into a sum, for each leaf looked
- *        at, the leaf and its word, and for each VMA its lock word and bits; do it again; equal sums: all of it stood so
- *        at any instant between the first and the second collect. A leaf's count never returns inside one RCU section, so
- *        equal words mean an untouched leaf. (Two different collects have equal sums once in 2^64.)
- *        Bits that are changed in place under a lock held throughout are seen per VMA: pieces that differ are separate.
+ * LIST   a double collect (Afek et al. 1993): put the VMA together from its pieces, mixing into a sum, for each
+ *        leaf looked at, the leaf and its word, and for each VMA its lock word and bits; do it again; equal sums:
+ *        all of it stood so at any instant between the first and the second collect. A leaf's count never returns
+ *        inside one RCU section, so equal words mean an untouched leaf. (Two different collects have equal sums
+ *        once in 2^64.) Bits that are changed in place under a lock held throughout are seen per VMA: pieces that
+ *        differ are separate.
  * Progress  lock-free: a retry means that somebody else has published. Nobody is waited for, nothing is written.
  */
 #include "vmmap/vma/vtree_impl.h"
@@ -84,40 +85,53 @@ static uint64_t mix(uint64_t sum, uint64_t value)
 	return sum ^ (sum >> 31);
 }
 
+/* Live slots that are no dummies. */
+static uint32_t vmas_only(const struct vtree_leaf *leaf, uint32_t live)
+{
+	uint32_t mask = live;
+
+	for (; live != 0; live &= live - 1) {
+		unsigned i = (unsigned)__builtin_ctz(live);
+
+		if (atomic_load_acquire(&leaf->vma[i]) & VTREE_DUMMY)                    /* D -> F */
+			mask &= ~(UINT32_C(1) << i);
+	}
+	return mask;
+}
+
+static void read_piece(const struct vtree_leaf *leaf, int i, uint64_t addr, struct piece *p)
+{
+	p->r = vtree_span(vtree_block(addr), simd_bias(atomic_load_acquire(&leaf->first[i])),    /* D -> F */
+			  simd_bias(atomic_load_acquire(&leaf->last[i])));
+	p->vma = vtree_as_vma(atomic_load_acquire(&leaf->vma[i]));
+	p->lk = atomic_load_acquire(&p->vma->slot.lk);
+	p->bits = atomic_load_acquire(&p->vma->bits);
+	p->anon = atomic_load_acquire(&p->vma->anon);
+	p->delta = atomic_load_acquire(&p->vma->delta);
+	p->object = atomic_load_acquire(&p->vma->object);
+}
+
 /* Of this leaf the VMA (no dummy) at addr, or above if so asked; p->vma NULL: none. false: DEAD. */
 static bool leaf_piece(const struct vtree_leaf *leaf, uint64_t addr, bool above, struct piece *p, uint64_t *sum)
 {
 	uint64_t word = atomic_load_acquire(&leaf->word), now;                           /* W1 -> P */
 
 	for (;; word = now) {
-		uint32_t mask = (uint32_t)(word & VTREE_MASK);
+		int i;
 
 		if (word & VTREE_DEAD)
 			return false;
-		for (uint32_t m = mask; m != 0; m &= m - 1)
-			if (atomic_load_acquire(&leaf->vma[__builtin_ctz(m)]) & VTREE_DUMMY)     /* D -> F */
-				mask &= ~(m & -m);
-		int i = first_at_or_above(leaf, mask, vtree_page(addr));
-
+		i = first_at_or_above(leaf, vmas_only(leaf, (uint32_t)(word & VTREE_MASK)), vtree_page(addr));
 		p->vma = NULL;
-		if (i >= 0) {
-			p->r = vtree_span(vtree_block(addr), simd_bias(atomic_load_acquire(&leaf->first[i])),
-					  simd_bias(atomic_load_acquire(&leaf->last[i])));
-			if (above || p->r.lo <= addr) {
-				p->vma = vtree_as_vma(atomic_load_acquire(&leaf->vma[i]));       /* D -> F */
-				p->lk = atomic_load_acquire(&p->vma->slot.lk);
-				p->bits = atomic_load_acquire(&p->vma->bits);
-				p->anon = atomic_load_acquire(&p->vma->anon);
-				p->delta = atomic_load_acquire(&p->vma->delta);
-				p->object = atomic_load_acquire(&p->vma->object);
-			}
-		}
+		if (i >= 0)
+			read_piece(leaf, i, addr, p);
+		if (i >= 0 && !above && p->r.lo > addr)
+			p->vma = NULL;
 		now = atomic_load_acquire(&leaf->word);                                  /* W2 */
 		if (vtree_same(word, now))
 			break;
 	}
-	*sum = mix(*sum, (uint64_t)(uintptr_t)leaf);
-	*sum = mix(*sum, word & ~VTREE_WRITER);
+	*sum = mix(mix(*sum, (uint64_t)(uintptr_t)leaf), word & ~VTREE_WRITER);
 	if (p->vma != NULL)
 		*sum = mix(mix(*sum, p->lk), p->bits);
 	return true;
@@ -153,6 +167,7 @@ static bool collect(const struct vtree *t, uint64_t addr, struct piece *whole, u
 	*sum = 0;
 	if (!piece_at(t, addr, true, whole, sum))
 		return false;
+	BASE_POINT(vtree_list_first_piece);
 	while (whole->r.lo > 0 && piece_at(t, whole->r.lo - PAGE_BYTES, false, &next, sum) && belongs(whole, &next)) {
 		whole->r.lo = next.r.lo;
 		whole->anon |= next.anon;
@@ -171,11 +186,8 @@ bool vtree_list(const struct vtree *t, uint64_t addr, struct vtree_listed *out)
 	bool found_b, found_a = collect(t, addr, &a, &sum_a);
 
 	for (;; found_a = found_b, sum_a = sum_b, a = b) {
-		BASE_POINT(vtree_list_between_collects);
 		found_b = collect(t, addr, &b, &sum_b);
-		if (found_a == found_b && sum_a == sum_b)
-			break;
-		if (BASE_MUTANT(vtree_list_single_collect))
+		if ((found_a == found_b && sum_a == sum_b) || BASE_MUTANT(vtree_list_single_collect))
 			break;
 	}
 	if (!found_a)

@@ -16,6 +16,8 @@
 #define NODE_BATCH 4                             /* nodes a cache fetches beyond what it was asked for             */
 #define SLAB_FIRST ((size_t)8 << 10)
 #define SLAB_LAST  ((size_t)64 << 10)
+#define SLAB_HUGE  ((size_t)2 << 20)             /* a tree of more than HUGE_FROM takes these, on huge pages       */
+#define HUGE_FROM  ((size_t)8 << 20)
 
 enum node_kind { NODE_LEAF, NODE_INNER, NODE_KINDS };
 static const size_t node_bytes[NODE_KINDS] = { sizeof(struct vtree_leaf), sizeof(struct vtree_inner) };
@@ -79,6 +81,26 @@ static void nodes_unlock(struct vtree_nodes *nodes)
 	atomic_store_release(&nodes->lock, 0);                                   /* N1 */
 }
 
+static struct node_slab *slab_alloc(size_t bytes)
+{
+	struct node_slab *slab;
+
+	if (bytes < SLAB_HUGE)
+		return mem_alloc(MEM_NODE, bytes, CACHE_PAIR);
+	slab = mem_reserve(MEM_NODE, bytes);
+	if (slab != NULL)
+		mem_want_huge(slab, bytes);
+	return slab;
+}
+
+static void slab_free(struct node_slab *slab)
+{
+	if (slab->bytes < SLAB_HUGE)
+		mem_free(MEM_NODE, slab, slab->bytes);
+	else
+		mem_unreserve(MEM_NODE, slab, slab->bytes);
+}
+
 int vtree_nodes_init(struct vtree *t)
 {
 	struct vtree_nodes *nodes = mem_alloc(MEM_NODE, sizeof(*nodes), CACHE_PAIR);
@@ -102,7 +124,7 @@ static void nodes_put(struct vtree_nodes *nodes)
 		return;
 	for (slab = nodes->slabs; slab != NULL; slab = next) {
 		next = slab->next;
-		mem_free(MEM_NODE, slab, slab->bytes);
+		slab_free(slab);
 	}
 	mem_free(MEM_NODE, nodes, sizeof(*nodes));
 }
@@ -114,24 +136,30 @@ void vtree_nodes_fini(struct vtree *t)
 	t->nodes = NULL;
 }
 
-/* Slabs grow: a small map stays small. */
-static int slab_make(struct vtree_nodes *nodes, enum node_kind kind)
+/* Slabs grow with the tree: a small map stays small, a huge one spares the TLB. */
+static size_t next_slab(struct vtree_nodes *nodes, enum node_kind kind)
 {
-	size_t bytes, n;
-	struct node_slab *slab;
-	char *node;
+	size_t bytes;
 
 	nodes_lock(nodes);
 	bytes = nodes->slab_bytes[kind];
 	if (bytes < SLAB_LAST)
 		nodes->slab_bytes[kind] = 2 * bytes;
+	else if (atomic_load_relaxed(&nodes->bytes) >= HUGE_FROM)
+		bytes = SLAB_HUGE;
 	nodes_unlock(nodes);
-	slab = mem_alloc(MEM_NODE, bytes, CACHE_PAIR);
+	return bytes;
+}
+
+static int slab_make(struct vtree_nodes *nodes, enum node_kind kind)
+{
+	size_t bytes = next_slab(nodes, kind), n = (bytes - sizeof(struct node_slab)) / node_bytes[kind];
+	struct node_slab *slab = slab_alloc(bytes);
+	char *node = (char *)(slab + 1);
+
 	if (slab == NULL)
 		return -ENOMEM;
 	slab->bytes = bytes;
-	n = (bytes - sizeof(*slab)) / node_bytes[kind];
-	node = (char *)(slab + 1);
 	nodes_lock(nodes);
 	slab->next = nodes->slabs;
 	nodes->slabs = slab;

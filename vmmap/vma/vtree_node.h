@@ -25,9 +25,10 @@
  * an unchanged, living word has read the map as it was between W1 and W2; who finds DEAD starts again from the root.
  * Readers look again only if another publication of the same leaf has happened: lock-free.
  *
- * INNER   last[] (last page of each child) is constant; child[] is replaced by single stores, under the node's lock; what
- *         changes the number of children replaces the node. Free-space bounds of the children stand on lines apart.
- * PARENTS hold tagged pointers: bit 0 = a leaf. Published by seq_cst store, read by acquire load (C2 -> C1).
+ * INNER   last[] (last page of each child) is constant; child[] is replaced by single stores, under the node's
+ *         lock; what changes the number of children replaces the node. Free-space bounds of the children stand on
+ * lines apart. PARENTS hold tagged pointers: bit 0 = a leaf. Published by seq_cst store, read by acquire load (C2
+ * -> C1).
  */
 #ifndef VMMAP_VMA_VTREE_NODE_H
 #define VMMAP_VMA_VTREE_NODE_H
@@ -44,6 +45,7 @@
 #define VTREE_COUNT_ONE   (UINT64_C(1) << 32)
 #define VTREE_DUMMY       UINT64_C(1)            /* in vma[]                                                       */
 #define VTREE_LEAF        ((uintptr_t)1)         /* in a tagged pointer                                            */
+#define VTREE_SPARSE      8                      /* a leaf or inner node with so few entries may be joined         */
 
 struct vtree_nodes;                              /* vtree_node.c: slabs, depot, per-slot caches                    */
 
@@ -59,7 +61,7 @@ struct vtree_leaf {
 	atomic_u32 last[VTREE_SLOTS];            /* biased, inclusive                                              */
 	atomic_u64 contended;                    /* collisions << 32 | page of the last section that saw some      */
 	atomic_u32 patience;                     /* visits of vtree_join that leave this leaf alone                */
-	uint32_t spare0;
+	uint32_t calm;                           /* sections without a collision; the holder's                     */
 	atomic_u64 vma[VTREE_SLOTS];             /* struct vma * | VTREE_DUMMY                                     */
 	struct vtree_link link;
 	uint64_t spare1;
@@ -102,22 +104,27 @@ static ALWAYS_INLINE struct lock_range vtree_span(unsigned block, uint32_t first
 	return (struct lock_range){ vtree_addr(block, first), vtree_addr(block, (uint64_t)last + 1) };
 }
 
-static ALWAYS_INLINE struct vtree_leaf *vtree_as_leaf(uintptr_t node) { return (struct vtree_leaf *)(node - VTREE_LEAF); }
-static ALWAYS_INLINE struct vma *vtree_as_vma(uint64_t v) { return (struct vma *)(uintptr_t)(v & ~VTREE_DUMMY); }
-
-/* Of inner's children the one that owns page. Unused keys are the highest page: below nothing. */
-static ALWAYS_INLINE unsigned vtree_child_of(const struct vtree_inner *inner, uint32_t page)
+static ALWAYS_INLINE struct vtree_leaf *vtree_as_leaf(uintptr_t node)
 {
-	uint32_t below = simd_below(inner->last, page);
-
-	return (unsigned)__builtin_popcount(below);
+	return (struct vtree_leaf *)(node - VTREE_LEAF);
 }
 
+static ALWAYS_INLINE struct vma *vtree_as_vma(uint64_t v) { return (struct vma *)(uintptr_t)(v & ~VTREE_DUMMY); }
+
+/* Of inner's children the one that owns page: the first whose last page is not below it. Keys ascend, so the mask is a
+ * run of ones from bit 0 on (and needs no population count, which baseline x86-64 lacks). */
+static ALWAYS_INLINE unsigned vtree_child_of(const struct vtree_inner *inner, uint32_t page)
+{
+	return (unsigned)__builtin_ctz(~simd_below(inner->last, page));
+}
+
+/* The lines of a node that a search reads second: pointers. Its keys are read at once and need no announcement. */
 static ALWAYS_INLINE void vtree_prefetch(uintptr_t node)
 {
-	const char *p = (const char *)(node & ~(uintptr_t)(CACHE_LINE - 1));
+	bool leaf = node & VTREE_LEAF;
+	const char *p = (const char *)(node & ~VTREE_LEAF) + (leaf ? offsetof(struct vtree_leaf, vma) : 2 * CACHE_LINE);
 
-	for (unsigned line = 0; line < 8; line++)
+	for (unsigned line = 0; line < 4; line++)
 		__builtin_prefetch(p + line * CACHE_LINE, 0, 3);
 }
 
@@ -141,7 +148,8 @@ static ALWAYS_INLINE bool vtree_same(uint64_t before, uint64_t now)
 }
 
 /* The gap of the leaf around page, cut to the leaf; the caller validates. */
-static NOINLINE UNUSED void vtree_gap_around(const struct vtree_leaf *leaf, uint64_t word, uint64_t addr, struct lock_range *r)
+static NOINLINE UNUSED void vtree_gap_around(const struct vtree_leaf *leaf, uint64_t word, uint64_t addr,
+					     struct lock_range *r)
 {
 	uint32_t page = vtree_page(addr), lo = leaf->base, hi = leaf->limit;
 
@@ -159,7 +167,8 @@ static NOINLINE UNUSED void vtree_gap_around(const struct vtree_leaf *leaf, uint
 }
 
 /* The slot of leaf that covers addr, in *seen. false: the leaf is DEAD. with_lk: load lk inside the validation. */
-static ALWAYS_INLINE bool vtree_leaf_find(const struct vtree_leaf *leaf, uint64_t addr, struct vtree_seen *seen, bool with_lk)
+static ALWAYS_INLINE bool vtree_leaf_find(const struct vtree_leaf *leaf, uint64_t addr, struct vtree_seen *seen,
+					  bool with_lk)
 {
 	uint64_t word = atomic_load_acquire(&leaf->word), now;                           /* W1 -> P */
 	uint32_t page = vtree_page(addr);
@@ -173,6 +182,7 @@ static ALWAYS_INLINE bool vtree_leaf_find(const struct vtree_leaf *leaf, uint64_
 		if (likely(hit != 0)) {
 			unsigned i = (unsigned)__builtin_ctz(hit);
 
+			BASE_POINT(vtree_find_hit);
 			seen->vma = vtree_as_vma(atomic_load_acquire(&leaf->vma[i]));    /* D -> F */
 			seen->r = vtree_span(vtree_block(addr), simd_bias(atomic_load_acquire(&leaf->first[i])),
 					     simd_bias(atomic_load_acquire(&leaf->last[i])));
@@ -182,16 +192,13 @@ static ALWAYS_INLINE bool vtree_leaf_find(const struct vtree_leaf *leaf, uint64_
 			seen->vma = NULL;
 			vtree_gap_around(leaf, word, addr, &seen->r);
 		}
-		BASE_POINT(vtree_find_before_recheck);
 		now = atomic_load_acquire(&leaf->word);                                  /* W2 */
 		if (likely(vtree_same(word, now)) || BASE_MUTANT(vtree_reader_no_recheck))
 			break;
 	}
-	if (BASE_MUTANT(vtree_lk_after_validation)) {
-		BASE_POINT(vtree_find_after_recheck);
-		if (with_lk && seen->vma != NULL)
-			seen->lk = atomic_load_acquire(&seen->vma->slot.lk);
-	}
+	BASE_POINT(vtree_find_validated);
+	if (BASE_MUTANT(vtree_lk_after_validation) && with_lk && seen->vma != NULL)
+		seen->lk = atomic_load_acquire(&seen->vma->slot.lk);
 	return true;
 }
 
@@ -210,6 +217,11 @@ static inline struct vma *vtree_lookup(const struct vtree *t, uint64_t addr)
 	while (unlikely(!vtree_leaf_find(vtree_leaf_of(t, addr), addr, &seen, false)))
 		;
 	return seen.vma;
+}
+
+static inline bool vtree_sparse(const struct vtree_section *s)
+{
+	return s->word / VTREE_COUNT_ONE % VTREE_SPARSE == 0 && __builtin_popcount(s->kept) <= VTREE_SPARSE;
 }
 
 #endif

@@ -87,6 +87,7 @@ struct vtree_leaf *vtree_leaf_make(struct vtree *t, struct thread_slot *self, co
 	leaf->limit = limit;
 	atomic_store_relaxed(&leaf->contended, 0);
 	atomic_store_relaxed(&leaf->patience, 0);
+	leaf->calm = 0;
 	for (unsigned i = 0; i < items->n; i++) {
 		atomic_store_relaxed(&leaf->first[i], simd_bias(items->at[i].first));
 		atomic_store_relaxed(&leaf->last[i], simd_bias(items->at[i].last));
@@ -183,7 +184,8 @@ int vtree_split_reserve(struct vtree *t, struct thread_slot *self, uint64_t addr
 	return vtree_nodes_reserve(t, self, 2, 2 * levels + 2);
 }
 
-static void items_cut(const struct vtree_items *all, uint32_t border, struct vtree_items *left, struct vtree_items *right)
+static void items_cut(const struct vtree_items *all, uint32_t border, struct vtree_items *left,
+		      struct vtree_items *right)
 {
 	left->n = right->n = 0;
 	for (unsigned i = 0; i < all->n; i++) {
@@ -202,6 +204,12 @@ static void items_cut(const struct vtree_items *all, uint32_t border, struct vtr
 			right->n++;
 		}
 	}
+}
+
+static struct vtree_entry entry_for(struct vtree_leaf *leaf, const struct vtree_items *items, bool fixed)
+{
+	return (struct vtree_entry){ (uintptr_t)leaf | VTREE_LEAF, leaf->limit,
+				     vtree_items_free(items, leaf->base, leaf->limit), fixed };
 }
 
 /* The section goes on in `mine`; the other half is opened. */
@@ -236,10 +244,8 @@ int vtree_split_at(struct vtree_section *s, uint32_t border, uint32_t keep, enum
 			atomic_store_relaxed(&low->patience, PATIENCE_CONTENDED);
 			atomic_store_relaxed(&high->patience, PATIENCE_CONTENDED);
 		}
-		g.come[0] = (struct vtree_entry){ (uintptr_t)low | VTREE_LEAF, border - 1,
-						  vtree_items_free(&left, leaf->base, border - 1), false };
-		g.come[1] = (struct vtree_entry){ (uintptr_t)high | VTREE_LEAF, leaf->limit,
-						  vtree_items_free(&right, border, leaf->limit), kind == VTREE_BORDER_FIXED };
+		g.come[0] = entry_for(low, &left, false);
+		g.come[1] = entry_for(high, &right, kind == VTREE_BORDER_FIXED);
 		r = vtree_graft(&g);
 	}
 	if (r != 0) {
@@ -339,8 +345,7 @@ static bool join_locked(struct vtree *t, struct thread_slot *self, unsigned bloc
 	leaf = vtree_leaf_make(t, self, &all, left->base, right->limit);
 	if (leaf == NULL)
 		return false;
-	g.come[0] = (struct vtree_entry){ (uintptr_t)leaf | VTREE_LEAF, right->limit,
-					  vtree_items_free(&all, left->base, right->limit), false };
+	g.come[0] = entry_for(leaf, &all, false);
 	if (vtree_graft(&g) != 0) {
 		vtree_untake_leaf(t, self, leaf);
 		return false;

@@ -112,7 +112,9 @@ static void test_default_is_one_gib(void **state)
 /* Every frame of every segment exactly once, none of a hole. */
 static void test_segments_hand_out_each_frame_once(void **state)
 {
-	static const struct physmem_range seg[] = { { 1000, 3 }, { 1003, 61 }, { 1100, 130 }, { 70000, 1 }, { 70064, 64 } };
+	static const struct physmem_range seg[] = {
+		{ 1000, 3 }, { 1003, 61 }, { 1100, 130 }, { 70000, 1 }, { 70064, 64 },
+	};
 	struct physmem *pm = make(seg, 5, 0, 0);
 	unsigned total = 3 + 61 + 130 + 1 + 64;
 	unsigned char *got = calloc(70200, 1);

@@ -93,7 +93,8 @@ static void test_audit_finds_bad_entries(void **state)
 {
 	static const uint64_t bad[] = {
 		PT_LOCKED | PT_PRESENT, PT_LOCKED, PT_READ, PT_PRESENT | 1 << 9, PT_PRESENT | 1 << 11,
-		PT_PRESENT | PT_ZERO | PT_WRITE, PT_PRESENT | PT_ZERO | PT_OBJECT, PT_PRESENT | PT_ZERO | UINT64_C(7) << 12,
+		PT_PRESENT | PT_ZERO | PT_WRITE, PT_PRESENT | PT_ZERO | PT_OBJECT,
+		PT_PRESENT | PT_ZERO | UINT64_C(7) << 12,
 		PT_PRESENT | UINT64_C(1025) << 52,
 	};
 	atomic_u64 *word = make(3 * GIB);

@@ -40,7 +40,7 @@ struct faulter {
 	uint64_t undone;
 };
 
-/* The fault of locks.md 6.2 on one page. True: committed. */
+/* The optimistic fault on one page. True: committed. */
 static bool fault(struct faulter *f, struct thread_slot *self, uint64_t addr)
 {
 	uint64_t lk = atomic_load_acquire(&f->g->lk);
@@ -162,7 +162,7 @@ static uint64_t body_plain(struct region *g)
 	return run(g, 200000, 1);
 }
 
-/* Locks.md 6.4 row 1: four entries in two tables. */
+/* Fault commits while the writer locks: four entries in two tables. */
 static void test_dekker_entry(void **state)
 {
 	struct region g = { .no_recheck = false };
@@ -211,7 +211,7 @@ static uint64_t body_tables(struct region *g)
 	return run(g, 30000, 1);
 }
 
-/* Row 2: sparse faults against a zap of the span whose tables come and go. */
+/* Sparse faults against a zap of the span whose tables come and go. */
 static void test_absent_tables(void **state)
 {
 	struct region g = { .no_recheck = false };
@@ -222,7 +222,7 @@ static void test_absent_tables(void **state)
 	assert_int_equal(ghosts, 0);
 }
 
-/* Row 26: two regions share a table of 2 MiB; one is mapped and zapped all the time, the other keeps its entries. */
+/* Two regions share a table of 2 MiB; one is mapped and zapped all the time, the other keeps its entries. */
 static void test_neighbours_under_one_table(void **state)
 {
 	struct pt pt;

@@ -170,7 +170,7 @@ static void test_no_memory(void **state)
 	(void)state;
 	rcu_enter(self);
 	mem_fail_nth(1);
-	assert_non_null(pt_make(&pt, self, 0));                  /* no block for the slot: straight from the allocator */
+	assert_non_null(pt_make(&pt, self, 0));                  /* no block: straight from the allocator */
 	assert_true(mem_fail_fired());
 	for (uint64_t nth = 1; nth <= 3; nth++) {                /* each table of a new path */
 		mem_fail_nth(nth);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reference.h - what the tests of the tree share: edits of whole ranges through leaf sections, a pool of VMAs to put in,
- * and a reference: one entry per page of a window.
+ * reference.h - what the tests of the tree share: edits of whole ranges through leaf sections, a pool of VMAs to
+ * put in, and a reference: one entry per page of a window.
  */
 #ifndef TESTS_VMA_REFERENCE_H
 #define TESTS_VMA_REFERENCE_H

@@ -10,6 +10,7 @@
 
 #define PAGES(n) ((uint64_t)(n) * PAGE_BYTES)
 #define BLOCK    (UINT64_C(1) << VTREE_BLOCK_SHIFT)
+#define SLOWER   (BUILT_WITH_TSAN ? 8 : 1)
 
 static struct vtree tree;
 static struct vma_pool pool;
@@ -151,19 +152,19 @@ static void random_program(uint64_t seed, size_t pages, unsigned steps, unsigned
 static void random_dense(void **state)
 {
 	(void)state;
-	random_program(1, 4096, 20000, 4);
+	random_program(1, 4096, 20000 / SLOWER, 4);
 }
 
 static void random_sparse(void **state)
 {
 	(void)state;
-	random_program(2, 16384, 20000, 200);
+	random_program(2, 16384, 20000 / SLOWER, 200);
 }
 
 static void random_deep(void **state)
 {
 	(void)state;
-	random_program(3, 65536, 60000, 2);
+	random_program(3, 65536 / SLOWER, 60000 / SLOWER, 2);
 }
 
 static void separators(void **state)
@@ -263,7 +264,8 @@ static void filling(void **state)
 	assert_int_equal(stats.slots, 20000);
 	assert_true(stats.leaves < 20000 / 19);
 	for (unsigned i = 0; i < 20000; i++)
-		ref_set(&tree, BLOCK + PAGES(50000 - 2 * i), BLOCK + PAGES(50001 - 2 * i), ref_vma(&pool, i + 1, VMA_READ));
+		ref_set(&tree, BLOCK + PAGES(50000 - 2 * i), BLOCK + PAGES(50001 - 2 * i),
+			ref_vma(&pool, i + 1, VMA_READ));
 	vtree_get_stats(&tree, &stats);
 	assert_int_equal(stats.slots, 40000);
 	assert_true(stats.leaves < 40000 / 19);

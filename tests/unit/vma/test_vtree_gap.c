@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_vtree_gap.c - the highest fit: against a page array and against the scan without bounds; runs over leaf and block
- * borders; bounds that are lowered, raised, copied by splits: each race window with its mutant.
+ * test_vtree_gap.c - the highest fit: against a page array and against the scan without bounds; runs over leaf and
+ * block borders; bounds that are lowered, raised, copied by splits: each race window with its mutant.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -15,6 +15,7 @@
 #define PAGES(n) ((uint64_t)(n) * PAGE_BYTES)
 #define BLOCK    (UINT64_C(1) << VTREE_BLOCK_SHIFT)
 #define SECOND   UINT64_C(1000000000)
+#define SLOWER   (BUILT_WITH_TSAN ? 4 : 1)
 
 static struct vtree tree;
 static struct vma_pool pool;
@@ -96,19 +97,19 @@ static void random_program(uint64_t seed, size_t pages, unsigned steps, unsigned
 static void dense(void **state)
 {
 	(void)state;
-	random_program(1, 4096, 40000, 3, 13);
+	random_program(1, 4096 / SLOWER, 40000 / SLOWER, 3, 13);
 }
 
 static void half(void **state)
 {
 	(void)state;
-	random_program(2, 8192, 30000, 6, 8);
+	random_program(2, 8192 / SLOWER, 30000 / SLOWER, 6, 8);
 }
 
 static void sparse(void **state)
 {
 	(void)state;
-	random_program(3, 16384, 20000, 60, 3);
+	random_program(3, 16384 / SLOWER, 20000 / SLOWER, 60, 3);
 }
 
 /* Runs that cross leaves which others own, up to the whole address space. */

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_model.c - random programs on the engine and on the reference, every policy, both placements.
+ *
+ * Two kinds of programs: `exact` never writes private memory, so that the VMA list is a pure function of the calls;
+ * `contents` writes everywhere, reads it back, and compares lists up to the borders that anonymous groups may leave.
+ * A difference is cut down and printed as a program. test_model [OPS [SEED]]: calls per case, first seed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "stress/oracle/gen.h"
+#include "stress/oracle/party.h"
+
+#define LO    UINT64_C(0x10000000)
+#define PAGES 1024u
+
+struct test_case { const char *policy; enum vmmap_placement placement; bool contents; char name[64]; };
+
+static unsigned long ops_per_case = 6000;
+static uint64_t seed = 1;
+
+/* Runs n generated calls. Returns the index of the first difference, n if there is none. */
+static unsigned run(struct trial *t, struct gen *g, struct op *ops, unsigned n)
+{
+	trial_reset(t);
+	for (unsigned i = 0; i < n; i++) {
+		gen_next(g, &ops[i]);
+		t->audit = i % 32 == 31;
+		if (!trial_step(t, &ops[i], i % 4 == 3))
+			return i;
+	}
+	return n;
+}
+
+/* Every page's contents; then nothing may be left of them. */
+static bool sweep(struct trial *t)
+{
+	for (uint64_t i = 0; i < PAGES; i++) {
+		struct op op = { .call = OP_READ, .kind = KIND_READ, .addr = LO + i * PAGE };
+
+		if (!trial_step(t, &op, false))
+			return false;
+	}
+	return true;
+}
+
+static void complain(struct trial *t, struct op *ops, unsigned n)
+{
+	print_message("%s\n", t->why);
+	t->audit = true;
+	n = trial_shrink(t, ops, n);
+	if (n)
+		trial_print(t, ops, n, stdout);
+	else
+		print_message("it does not differ when run again\n");
+}
+
+static void programs(void **state)
+{
+	const struct test_case *c = *state;
+	unsigned n = (unsigned)ops_per_case, at;
+	struct op *ops = calloc(n, sizeof(*ops));
+	struct engine engine;
+	struct party party;
+	struct trial t;
+	struct gen g = { .rng = prng_seed(1, seed), .m = &t.model, .noreserve = 25, .private_writes = c->contents };
+	bool same, swept;
+
+	assert_non_null(ops);
+	assert_int_equal(engine_open(&engine, c->policy, c->placement, LO, LO + PAGES * PAGE), 0);
+	party = party_engine(&engine);
+	assert_int_equal(trial_open(&t, &party, LO, LO + PAGES * PAGE), 0);
+	at = run(&t, &g, ops, n);
+	same = at == n;
+	swept = same && sweep(&t);
+	if (!same)
+		complain(&t, ops, at + 1);
+	else if (!swept)
+		print_message("contents differ at the end: %s\n", t.why);
+	assert_true(same && swept);
+	assert_int_equal(vmmap_audit(engine.map, stdout), 0);
+	trial_close(&t);
+	engine_close(&engine);
+	assert_int_equal(engine.leaked, 0);
+	free(ops);
+}
+
+/* ---- the checker itself: a second model with a planted error must be found and the program cut down ---- */
+
+enum planted { PLANT_PROT, PLANT_RESULT, PLANT_CONTENT };
+
+struct liar { struct model model; enum planted what; };
+
+static int liar_reset(void *self)
+{
+	model_reset(&((struct liar *)self)->model);
+	return 0;
+}
+
+static int liar_run(void *self, const struct op *op, int64_t *result)
+{
+	struct liar *liar = self;
+	struct op told = *op;
+
+	if (liar->what == PLANT_PROT && op->call == OP_MPROTECT && op->len > PAGE)
+		told.len -= PAGE;                /* the last page is forgotten                                     */
+	*result = model_run(&liar->model, &told);
+	if (liar->what == PLANT_RESULT && op->call == OP_MUNMAP && *result == -22)
+		*result = 0;
+	if (liar->what == PLANT_CONTENT && op->call == OP_READ && *result > 0)
+		*result ^= 1;
+	return 0;
+}
+
+static int liar_list(void *self, struct row *rows, unsigned room)
+{
+	return (int)model_list(&((struct liar *)self)->model, rows, room);
+}
+
+static void finds(enum planted what, unsigned longest)
+{
+	struct liar liar = { .what = what };
+	struct party party = { .name = "liar", .self = &liar, .reset = liar_reset, .run = liar_run, .list = liar_list, .deep = true };
+	struct op *ops = calloc(4000, sizeof(*ops));
+	struct trial t;
+	struct gen g = { .rng = prng_seed(1, seed), .m = &t.model, .noreserve = 25, .private_writes = true };
+	unsigned at, n;
+
+	assert_non_null(ops);
+	assert_int_equal(model_init(&liar.model, LO, LO + PAGES * PAGE), 0);
+	assert_int_equal(trial_open(&t, &party, LO, LO + PAGES * PAGE), 0);
+	at = run(&t, &g, ops, 4000);
+	assert_true(at < 4000);
+	n = trial_shrink(&t, ops, at + 1);
+	assert_in_range(n, 1, longest);
+	assert_int_equal(trial_run(&t, ops, n), n - 1);          /* it still differs, and only at its end             */
+	trial_close(&t);
+	model_fini(&liar.model);
+	free(ops);
+}
+
+static void finds_wrong_protection(void **state) { (void)state; finds(PLANT_PROT, 2); }
+static void finds_wrong_result(void **state) { (void)state; finds(PLANT_RESULT, 1); }
+static void finds_wrong_content(void **state) { (void)state; finds(PLANT_CONTENT, 3); }
+
+int main(int argc, char **argv)
+{
+	static struct test_case cases[64];
+	struct CMUnitTest tests[64 + 3] = {
+		cmocka_unit_test(finds_wrong_protection), cmocka_unit_test(finds_wrong_result),
+		cmocka_unit_test(finds_wrong_content),
+	};
+	unsigned n = 0;
+
+	ops_per_case = argc > 1 ? strtoul(argv[1], NULL, 0) : ops_per_case;
+	seed = argc > 2 ? strtoull(argv[2], NULL, 0) : seed;
+	for (unsigned i = 0; vmmap_policy_name(i) && n + 4 <= 64; i++) {
+		for (int k = 0; k < 4; k++, n++) {
+			cases[n] = (struct test_case){ vmmap_policy_name(i), k & 1 ? VMMAP_TOPDOWN : VMMAP_ARENAS, k & 2, "" };
+			snprintf(cases[n].name, sizeof(cases[n].name), "%s, %s, %s", cases[n].policy,
+				 k & 1 ? "topdown" : "arenas", k & 2 ? "contents" : "exact");
+			tests[n + 3] = (struct CMUnitTest){ cases[n].name, programs, NULL, NULL, &cases[n] };
+		}
+	}
+	return _cmocka_run_group_tests("model", tests, n + 3, NULL, NULL);
+}

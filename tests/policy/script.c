@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* script.c - the second threads of scripted tests. */
+#include "tests/policy/script.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/point.h"
+
+struct gate hold;
+
+struct fake_map *script_start(const char *policy)
+{
+	gate_script();
+	return fake_new(lock_policy_find(policy));
+}
+
+uint64_t in_ms(unsigned ms)
+{
+	return clock_ns() + ms * UINT64_C(1000000);
+}
+
+void must_end(struct actor *a)
+{
+	if (!actor_done(a, 8000)) {
+		fprintf(stderr, "a thread hangs\n");
+		_Exit(1);
+	}
+	actor_join(a);
+}
+
+void as_fault(struct actor *a)
+{
+	point_role("fault");
+	actor_fault(a);
+}
+
+void as_edit(struct actor *a)
+{
+	point_role("edit");
+	actor_edit(a);
+}
+
+void hold_edit(struct actor *a)
+{
+	point_role("edit");
+	a->e = fake_begin(a->map, a->lo, a->hi, a->deadline_ns, &a->err);
+	gate_pass(&hold);
+	if (!a->err)
+		fake_end(a->map, &a->e);
+}
+
+void shut_edit(struct actor *a)
+{
+	point_role("edit");
+	a->e = fake_begin(a->map, a->lo, a->hi, LOCK_FOREVER, &a->err);
+	a->map->policy->edit_shut(a->map->state, &a->e, fake_slot(a->map, a->lo));
+	atomic_store_release(&a->done, 1);               /* past shut                                             */
+	fake_end(a->map, &a->e);
+}

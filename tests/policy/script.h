@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* script.h - what the scripted tests of race windows share: the second threads, and gates that hold them. */
+#ifndef TESTS_POLICY_SCRIPT_H
+#define TESTS_POLICY_SCRIPT_H
+
+#include "tests/policy/gate.h"
+#include "tests/policy/rules.h"
+
+#define NEVER_MS 60                              /* long enough to see that something does not happen             */
+#define SOON_MS  3000                            /* it must happen                                                 */
+
+extern struct gate hold;                         /* passed by an edit that is to be held, while it is              */
+
+/* A fresh script and map. */
+struct fake_map *script_start(const char *policy);
+uint64_t in_ms(unsigned ms);
+/* Joins it; a thread that hangs ends the program: it can never be joined. */
+void must_end(struct actor *a);
+
+void as_fault(struct actor *a);                  /* role "fault"                                                   */
+void as_edit(struct actor *a);                   /* role "edit", and all below: begin, end                         */
+void hold_edit(struct actor *a);                 /* begin, hold, end                                               */
+void shut_edit(struct actor *a);                 /* begin, shut, done, end                                         */
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_overtaking.c - order of acquisition, insisting waiters, hand-over: played by script on the fake map.
+ *
+ * mutant: handover_no_redrain
+ * mutant: descending_acquire
+ * mutant: never_insists
+ * mutant: rwsem_no_handoff
+ *
+ * The lines above are read by the build: each becomes a test that must see this program fail.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/rcu.h"
+#include "locks/policy/intree.h"
+#include "tests/policy/script.h"
+
+/* An edit that waits holds nothing above the place where it waits. */
+static void test_ascending(void **state)
+{
+	struct fake_map *map = script_start("vma");
+	struct lock_edit e, f;
+	struct actor a;
+	int err, above;
+
+	(void)state;
+	e = fake_begin(map, 0, 1, LOCK_FOREVER, &err);
+	assert_int_equal(err, 0);
+	actor_start(&a, map, as_edit, 0, 4, LOCK_FOREVER);
+	actor_done(&a, NEVER_MS);
+	f = fake_begin(map, 2, 3, in_ms(500), &above);
+	if (!above)
+		fake_end(map, &f);
+	fake_end(map, &e);
+	must_end(&a);
+	assert_int_equal(above, 0);
+	fake_free(map);
+}
+
+static struct gate asleep, woken;                /* static: a thread may still look at a gate after it was opened */
+
+/* `a` (role edit) waits for what e holds; e is given up and taken again before it comes to look, so many times. */
+static void overtake(struct fake_map *map, struct lock_edit *e, unsigned page, unsigned times)
+{
+	int err;
+
+	for (unsigned i = 0; i < times; i++) {
+		gate_at(&woken, "edit", "waiter_woken");
+		fake_end(map, e);
+		assert_true(gate_wait(&woken, SOON_MS));
+		*e = fake_begin(map, page, page + 1, LOCK_FOREVER, &err);
+		assert_int_equal(err, 0);
+		gate_at(&asleep, "edit", "waiter_before_sleep");
+		gate_open(&woken);
+		assert_true(gate_wait(&asleep, SOON_MS));
+		gate_open(&asleep);
+	}
+}
+
+static struct lock_edit start_waiter(struct fake_map *map, struct actor *a, void (*fn)(struct actor *), unsigned page)
+{
+	int err;
+	struct lock_edit e = fake_begin(map, page, page + 1, LOCK_FOREVER, &err);
+
+	assert_int_equal(err, 0);
+	gate_at(&asleep, "edit", "waiter_before_sleep");
+	actor_start(a, map, fn, page, page + 1, LOCK_FOREVER);
+	assert_true(gate_wait(&asleep, SOON_MS));
+	gate_open(&asleep);
+	return e;
+}
+
+/* Overtaken twice, a waiter insists: the third release hands the range over, in a gap and in a VMA. */
+static void test_insisting_edit(void **state)
+{
+	(void)state;
+	for (unsigned mapped = 0; mapped < 2; mapped++) {
+		struct fake_map *map = script_start("vma");
+		struct lock_stats stats;
+		struct lock_edit e, f;
+		struct actor a;
+		int err;
+
+		if (mapped)
+			fake_place(map, 6, 7);
+		gate_init(&hold);
+		e = start_waiter(map, &a, hold_edit, 6);
+		overtake(map, &e, 6, 2);
+		fake_end(map, &e);
+		f = fake_begin(map, 6, 7, LOCK_TRY, &err);
+		if (!err)
+			fake_end(map, &f);
+		gate_open(&hold);
+		must_end(&a);
+		assert_int_equal(err, -EAGAIN);
+		map->policy->stats(map->state, &stats);
+		assert_int_equal(stats.hand_overs, 1);
+		assert_in_range(stats.max_overtakes, 1, 2);
+		assert_int_equal(map->policy->audit(map->state, stderr), 0);
+		fake_free(map);
+	}
+}
+
+/* A visit that insists gets a pin; the edit that comes to the VMA by hand-over waits for it at shut. */
+static void test_redrain_after_handover(void **state)
+{
+	struct fake_map *map = script_start("vma");
+	struct lock_visit v = { .self = thread_self(), .r = fake_range(6, 7), .own = { [3] = RANGE_INSISTS } };
+	struct lock_edit e;
+	struct actor a;
+	bool past;
+
+	(void)state;
+	fake_place(map, 6, 7);
+	assert_int_equal(map->policy->visit_begin(map->state, &v, LOCK_FOREVER), 0);
+	assert_true(v.own[1] == INTREE_PINNED);
+	rcu_leave(v.self);                               /* the script below sleeps: the pin stays                 */
+	e = start_waiter(map, &a, shut_edit, 6);
+	overtake(map, &e, 6, 2);
+	fake_end(map, &e);
+	past = actor_done(&a, NEVER_MS);
+	rcu_enter(v.self);
+	map->policy->visit_end(map->state, &v);
+	must_end(&a);
+	assert_false(past);
+	assert_int_equal(map->policy->audit(map->state, stderr), 0);
+	fake_free(map);
+}
+
+/* An insisting visit: a stream of edits cannot keep it out. */
+static void test_insisting_visit(void **state)
+{
+	struct fake_map *map = script_start("vma");
+	struct actor a;
+	struct lock_edit e;
+	int err;
+
+	(void)state;
+	fake_place(map, 6, 7);
+	gate_at(&asleep, "fault", "waiter_before_sleep");
+	e = fake_begin(map, 6, 7, LOCK_FOREVER, &err);
+	actor_start(&a, map, as_fault, 6, 7, LOCK_FOREVER);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(gate_wait(&asleep, SOON_MS));
+		gate_open(&asleep);
+		gate_at(&woken, "fault", "waiter_woken");
+		fake_end(map, &e);
+		assert_true(gate_wait(&woken, SOON_MS));
+		e = fake_begin(map, 6, 7, LOCK_FOREVER, &err);
+		gate_at(&asleep, "fault", "waiter_before_sleep");
+		gate_open(&woken);
+	}
+	assert_true(gate_wait(&asleep, SOON_MS));
+	gate_open(&asleep);
+	gate_at(&woken, "fault", "waiter_woken");
+	fake_end(map, &e);                               /* grants the pin                                        */
+	assert_true(gate_wait(&woken, SOON_MS));
+	e = fake_begin(map, 6, 7, LOCK_FOREVER, &err);   /* held again, but not shut                              */
+	gate_open(&woken);
+	err = actor_done(&a, 1500) ? a.err : -ETIMEDOUT;
+	fake_clear(map, &e);
+	fake_end(map, &e);
+	must_end(&a);
+	assert_int_equal(err, 0);
+	assert_int_equal(fake_ghosts(map), 0);
+	fake_free(map);
+}
+
+/* The rwsem: passed twice, the first in the queue is handed the lock. */
+static void test_rwsem_handoff(void **state)
+{
+	struct fake_map *map = script_start("rwsem");
+	struct lock_edit e;
+	struct actor a;
+	int err;
+
+	(void)state;
+	gate_init(&hold);
+	e = fake_begin(map, 6, 7, LOCK_FOREVER, &err);
+	actor_start(&a, map, hold_edit, 6, 7, LOCK_FOREVER);
+	for (unsigned i = 0; i < 2; i++) {
+		actor_done(&a, NEVER_MS);                        /* it is in the queue now, asleep               */
+		gate_at(&woken, "edit", "rwsem_woken");
+		fake_end(map, &e);
+		assert_true(gate_wait(&woken, SOON_MS));
+		e = fake_begin(map, 6, 7, LOCK_FOREVER, &err);
+		assert_int_equal(err, 0);
+		gate_open(&woken);
+	}
+	actor_done(&a, NEVER_MS);
+	gate_at(&woken, "edit", "rwsem_woken");                  /* only a mutant comes here                     */
+	fake_end(map, &e);
+	gate_wait(&woken, NEVER_MS);
+	e = fake_begin(map, 6, 7, in_ms(100), &err);
+	if (!err)
+		fake_end(map, &e);
+	gate_open(&woken);
+	gate_open(&hold);
+	must_end(&a);
+	assert_int_equal(err, -ETIMEDOUT);
+	fake_free(map);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ascending),
+		cmocka_unit_test(test_insisting_edit),
+		cmocka_unit_test(test_redrain_after_handover),
+		cmocka_unit_test(test_insisting_visit),
+		cmocka_unit_test(test_rwsem_handoff),
+	};
+
+	if (gate_mutant())
+		return 99;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

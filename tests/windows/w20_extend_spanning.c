@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Window: a VMA spans two leaves; one thread takes its lock word through the first, another maps beside its end, in the
+ * second. Rule: only a neighbour that stands in one leaf may grow without being taken. Broken (and seen, docs/races.md):
+ * the holder meets its own word beyond what it took, and never gets on.
+ * mutant: extend_spanning
+ */
+#include "tests/windows/window.h"
+#include "vmmap/space/space.h"
+
+static void script(const char *policy)
+{
+	struct vmmap *map = window_map(policy);
+	struct window_thread unmap = { .role = "unmap", .fn = window_munmap, .map = map, .addr = BASE, .len = 6 * MIB };
+	struct window_thread extend = { .role = "extend", .fn = window_mmap_fixed, .map = map, .addr = BASE + 4 * MIB, .len = MIB };
+	struct vmmap_vma v;
+
+	expect(vtree_separate(&map->tree, thread_self(), BASE + 2 * MIB) == 0);
+	expect(vmmap_mmap(map, BASE, 4 * MIB, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
+	/* the extender has looked at the free neighbour when the other takes its word and its measure */
+	expect(point_stop("extend", "carve_before_leave", NULL, NULL) == 0);
+	expect(point_stop("unmap", "claim_after_extent", NULL, NULL) == 0);
+	window_start(&extend);
+	expect(point_wait_reached("extend", "carve_before_leave", UINT64_C(1000000000)));
+	window_start(&unmap);
+	expect(point_wait_reached("unmap", "claim_after_extent", UINT64_C(1000000000)));
+	point_release("extend", "carve_before_leave");
+	window_done_within(&extend, 50);
+	point_release("unmap", "claim_after_extent");
+	window_join(&unmap);
+	window_join(&extend);
+	expect(unmap.result == 0 && extend.result == (int64_t)(BASE + 4 * MIB));
+	expect(vmmap_query(map, BASE, &v) || v.start >= BASE + 4 * MIB);
+	window_close(map);
+}
+
+int main(void)
+{
+	return window_run((const char *const[]){ "vma-count", "vma", NULL }, script);
+}
