@@ -8,6 +8,8 @@
 #include <sstream>
 #include <utility>
 
+#include <unistd.h>
+
 #include <benchmark/benchmark.h>
 
 using benchmark::State;
@@ -114,25 +116,27 @@ extern "C" int gbench_add(const gbench_case *c)
 	});
 	b->Setup(pick_set_up(n, std::make_integer_sequence<int, GBENCH_MOST>()));
 	b->Teardown(pick_tear_down(n, std::make_integer_sequence<int, GBENCH_MOST>()));
-	b->Threads(c->threads)->UseRealTime()->MinTime(c->min_time);
+	b->Threads(c->threads)->UseRealTime();
 	if (c->repetitions > 1)
 		b->Repetitions(c->repetitions)->ReportAggregatesOnly(true);
 	return 0;
 }
 
-extern "C" int gbench_run(const char *filter, const char *json)
+extern "C" int gbench_run(const char *filter, double min_time, const char *json)
 {
 	std::string out = json && std::string(json) != "-" ? std::string("--benchmark_out=") + json : "";
 	std::string form = "--benchmark_out_format=json";
 	std::string name = "vmmap-bench";
-	char *argv[] = { name.data(), out.empty() ? nullptr : out.data(), form.data(), nullptr };
-	int argc = out.empty() ? 1 : 3;
+	std::string time = "--benchmark_min_time=" + std::to_string(min_time);
+	char *argv[] = { name.data(), time.data(), out.empty() ? nullptr : out.data(), form.data(), nullptr };
+	int argc = out.empty() ? 2 : 4;
 
 	benchmark::Initialize(&argc, argv);
 	if (json && out.empty()) {
 		benchmark::JSONReporter reporter;
 		return static_cast<int>(benchmark::RunSpecifiedBenchmarks(&reporter, nullptr, filter));
 	}
-	Console reporter(benchmark::ConsoleReporter::OO_Defaults);
+	bool colours = isatty(STDOUT_FILENO);
+	Console reporter(colours ? benchmark::ConsoleReporter::OO_Defaults : benchmark::ConsoleReporter::OO_None);
 	return static_cast<int>(benchmark::RunSpecifiedBenchmarks(&reporter, nullptr, filter));
 }

@@ -33,7 +33,6 @@ struct gbench_case {
 	void (*teardown)(void *ctx);                             /* one thread, after each trial                    */
 	void *ctx;
 	int threads;
-	double min_time;                                         /* seconds per trial                               */
 	int repetitions;
 };
 
@@ -41,9 +40,9 @@ struct gbench_case {
 #define GBENCH_MOST 256
 int gbench_add(const struct gbench_case *c);
 
-/* Runs what `filter` (a regular expression) selects. json: path for Google Benchmark's JSON, "-" = standard output
- * (then nothing else is written there), NULL: none. Returns how many cases ran. */
-int gbench_run(const char *filter, const char *json);
+/* Runs what `filter` (a regular expression) selects, each trial for about min_time seconds. json: path for Google
+ * Benchmark's JSON, "-" = standard output (then nothing else is written there), NULL: none. How many cases ran. */
+int gbench_run(const char *filter, double min_time, const char *json);
 
 #ifdef __cplusplus
 }

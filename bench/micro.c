@@ -70,7 +70,6 @@ static void add_case(const struct op *op, const char *policy, unsigned threads, 
 				 .setup = micro_setup,
 				 .teardown = micro_teardown,
 				 .threads = (int)threads,
-				 .min_time = (double)o->duration_ns / 1e9,
 				 .repetitions = (int)o->reps };
 	struct micro *m = aligned_alloc(128, sizeof(*m));
 	char name[96];
@@ -92,6 +91,8 @@ static void add_cases(const char *policy, bool many, const struct options *o)
 	for (unsigned i = 0; op_at(i); i++) {
 		const struct op *op = op_at(i);
 
+		if (o->op && strcmp(o->op, op->name) != 0)
+			continue;
 		for (size_t k = 0; k < o->ncounts; k++)
 			if (o->counts[k] == 1 || (many && (!op->most_threads || o->counts[k] <= op->most_threads)))
 				add_case(op, policy, (unsigned)o->counts[k], o);
@@ -113,7 +114,7 @@ int micro_main(int argc, char **argv)
 		if (wanted)
 			add_cases(vmmap_policy_name(i), vmmap_policy_threads(i) != 0, &o);
 	}
-	if (gbench_run(o.filter ? o.filter : ".", o.json) == 0)
+	if (gbench_run(o.filter ? o.filter : ".", (double)o.duration_ns / 1e9, o.json) == 0)
 		cli_die("--op=help lists the operations", "no case matches '%s'", o.filter ? o.filter : ".");
 	return CLI_OK;
 }

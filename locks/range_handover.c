@@ -3,9 +3,10 @@
  * range_handover.c - what a releaser gives to waiters that insist, before anything it holds goes free.
  *
  * H1  The waiter is CLAIMED: asleep until granted, so that the releaser may act as the holder `taker`.
- * H2  An edit gets one unbroken run from its cursor upwards, and nothing above what it may not have: if it held
- *     something higher and had to wait at its cursor, chains of waiting would no longer rise. What pass could not give
- *     (a VMA wanted only in part) is claimed for it; where that fails, what it got above is taken back.
+ * H2  An edit gets one unbroken run from its cursor upwards, and shows at no instant anything above a place that it
+ *     may not get: if it did, who stands there could wait for it above, and it for him below, and chains of waiting
+ *     would no longer rise. What pass cannot give (a VMA or dummy wanted only in part) is claimed before anything
+ *     above is passed; where that fails, the run ends.
  * H3  A visit gets a pin, counted while the VMA is still held: the release of lk publishes it to the next holder, which
  *     drains it before its first change. It does so also when the VMA came to it by hand-over ("drains again").
  * H4  Oldest ticket first; what one got, the next does not.
@@ -34,38 +35,98 @@ static struct lock_range hand_run(struct range_lock *from, uint64_t addr, uint64
 	return run;
 }
 
-/* As `to`: takes what pass left free in run. Returns where it had to stop. */
-static uint64_t hand_claim(struct range_locks *locks, struct thread_slot *self, struct lock_range run,
+/* Is what stands over addr this VMA? Moves *r over it. */
+static bool hand_same(struct range_locks *locks, uint64_t addr, const struct lock_slot *slot, struct lock_range *r)
+{
+	struct lock_seen seen;
+
+	locks->view->find(locks->space, addr, &seen);
+	if (seen.slot != slot)
+		return false;
+	r->lo = seen.r.lo < r->lo ? seen.r.lo : r->lo;
+	r->hi = seen.r.hi > r->hi ? seen.r.hi : r->hi;
+	return true;
+}
+
+/* The bounds of what stands over addr, in all leaves. The releaser holds it, so they stay. */
+static struct lock_range hand_extent(struct range_locks *locks, struct thread_slot *self, uint64_t addr)
+{
+	struct lock_seen seen;
+	struct lock_range r;
+
+	rcu_enter(self);
+	locks->view->find(locks->space, addr, &seen);
+	r = seen.r;
+	if (seen.slot && !seen.dummy) {
+		while (r.lo > 0 && hand_same(locks, r.lo - PAGE_BYTES, seen.slot, &r))
+			;
+		while (r.hi < ADDRESS_END && hand_same(locks, r.hi, seen.slot, &r))
+			;
+	}
+	rcu_leave(self);
+	return r;
+}
+
+/* How far from r.lo upwards is everything `to`'s? Claims for it what is free. */
+static uint64_t hand_claim(struct range_locks *locks, struct thread_slot *self, struct lock_range r,
 			   const struct lock_holder *to)
 {
-	struct lock_claim c = { .r = run, .mine = *to, .version = thread_next_number(self) };
+	struct lock_claim c = { .r = r, .mine = *to, .version = thread_next_number(self) };
+	struct lock_seen seen;
 
-	while (c.r.lo < run.hi) {
-		int err = locks->view->claim(locks->space, &c);
-
-		if (err == -EBUSY && c.held.lk == to->lk)
-			c.r.lo = c.held.r.hi < run.hi ? c.held.r.hi : run.hi;
-		else if (err)
+	while (c.r.lo < r.hi) {
+		rcu_enter(self);
+		locks->view->find(locks->space, c.r.lo, &seen);
+		rcu_leave(self);
+		if (seen.slot && seen.lk == to->lk)
+			c.r.lo = seen.r.hi < r.hi ? seen.r.hi : r.hi;
+		else if (locks->view->claim(locks->space, &c))
 			break;
 	}
 	return c.r.lo;
 }
 
+/* Something of which the waiter wants only a part: it goes free, and the part is claimed at once. Returns how far. */
+static uint64_t hand_part(struct range_locks *locks, struct range_lock *from, struct lock_range part,
+			  const struct lock_holder *to)
+{
+	locks->view->pass(locks->space, part, &from->mine, to);
+	BASE_POINT(handover_before_claim);
+	return hand_claim(locks, thread_at(from->owner), part, to);
+}
+
+/* H2: first what the waiter wants only a part of at the low end, then all that it wants whole, then the high end. */
+static uint64_t hand_up(struct range_locks *locks, struct range_lock *from, struct lock_range run,
+			const struct lock_holder *to)
+{
+	struct lock_range low = hand_extent(locks, thread_at(from->owner), run.lo);
+	struct lock_range high = hand_extent(locks, thread_at(from->owner), run.hi - 1);
+	uint64_t end = run.lo, whole = high.hi > run.hi ? high.lo : run.hi;
+
+	if (BASE_MUTANT(handover_with_holes))
+		locks->view->pass(locks->space, run, &from->mine, to);
+	if (low.lo < run.lo || low.hi > run.hi) {
+		struct lock_range part = { run.lo, low.hi < run.hi ? low.hi : run.hi };
+
+		end = hand_part(locks, from, part, to);
+		if (end < part.hi)
+			return end;
+	}
+	if (end < whole)
+		locks->view->pass(locks->space, (struct lock_range){ end, whole }, &from->mine, to);
+	end = end < whole ? whole : end;
+	return end < run.hi ? hand_part(locks, from, (struct lock_range){ end, run.hi }, to) : end;
+}
+
 static enum waiter_given hand_edit(struct range_locks *locks, struct range_lock *from, struct range_waiter *w,
 				   struct range_given *given)
 {
-	struct thread_slot *self = thread_at(from->owner);
 	struct lock_range run = hand_run(from, atomic_load_relaxed(&w->addr), w->hi, given);
-	const struct lock_holder *to = &w->taker->mine;
-	struct lock_holder none = { thread_next_number(self), NULL };
 	uint64_t end;
 
 	if (run.lo >= run.hi)
 		return WAITER_RETRY;
-	locks->view->pass(locks->space, run, &from->mine, to);
-	end = hand_claim(locks, self, run, to);
-	if (end < run.hi)
-		locks->view->pass(locks->space, (struct lock_range){ end, run.hi }, to, &none);          /* H2 */
+	end = hand_up(locks, from, run, &w->taker->mine);
 	if (end == run.lo)
 		return WAITER_RETRY;
 	given->r[given->n++] = (struct lock_range){ run.lo, end };

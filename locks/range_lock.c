@@ -59,7 +59,8 @@ static void lock_open(struct range_lock *lock, struct lock_range r)
 	atomic_store_relaxed(&lock->lo, r.lo);
 	atomic_store_relaxed(&lock->hi, r.hi);
 	atomic_store_relaxed(&lock->cursor, r.lo);
-	atomic_store_relaxed(&lock->notes, 0);
+	atomic_store_relaxed(&lock->note_lo, UINT64_MAX);
+	atomic_store_relaxed(&lock->note_hi, 0);
 	range_queue_open(&lock->queue);
 }
 
@@ -163,18 +164,19 @@ static void give_grant(struct range_waiter *list)
 	}
 }
 
-unsigned range_give(struct range_locks *locks, struct range_take *t)
+struct lock_range range_give(struct range_locks *locks, struct range_take *t)
 {
 	struct range_lock *lock = t->lock;
 	struct lock_range r = { atomic_load_relaxed(&lock->lo), atomic_load_relaxed(&lock->cursor) };
 	struct lock_holder to = { BASE_MUTANT(release_old_version) && lock->last ? lock->last : t->number, NULL };
 	struct range_waiter *list = NULL;
-	unsigned notes;
+	struct lock_range notes;
 	uint32_t head;
 
 	BASE_POINT(release_before_close);
 	head = range_queue_close(&lock->queue);                                  /* R1 */
-	notes = atomic_load_seqcst(&lock->notes);                                /* N2 -> N1 */
+	notes.lo = atomic_load_seqcst(&lock->note_lo);                           /* N2 -> N1 */
+	notes.hi = atomic_load_seqcst(&lock->note_hi);                           /* N2 -> N1 */
 	if (unlikely(head)) {
 		list = range_waiter_claim(head, waiter_at, locks);
 		give_hand(locks, lock, t->number, list);                         /* R2 */
@@ -194,12 +196,21 @@ unsigned range_give(struct range_locks *locks, struct range_take *t)
 	return notes;
 }
 
+static void note_down(struct range_lock *lock, uint64_t border)
+{
+	uint64_t lo = atomic_load_relaxed(&lock->note_lo), hi = atomic_load_relaxed(&lock->note_hi);
+
+	while (border < lo && !atomic_cas_seqcst(&lock->note_lo, &lo, border))
+		;
+	while (border > hi && !atomic_cas_seqcst(&lock->note_hi, &hi, border))
+		;
+}
+
 bool range_leave_note(struct range_locks *locks, struct thread_slot *self, struct lock_slot *slot, uint64_t border)
 {
 	uint64_t lk = atomic_load_seqcst(&slot->lk), word;
 	struct range_lock *lock = lock_word_lock(lk);
 	struct range_thread *home = range_thread_mine(locks, self);
-	uint32_t note;
 
 	if (!lock)
 		return false;
@@ -207,9 +218,7 @@ bool range_leave_note(struct range_locks *locks, struct thread_slot *self, struc
 	if (!range_queue_open_now(word) || atomic_load_seqcst(&slot->lk) != lk)
 		return false;
 	BASE_POINT(note_before_store);
-	note = border == atomic_load_relaxed(&lock->lo) ? RANGE_NOTE_LO :
-	       border == atomic_load_relaxed(&lock->hi) ? RANGE_NOTE_HI : RANGE_NOTE_LO | RANGE_NOTE_HI;
-	atomic_or_seqcst(&lock->notes, note);                                    /* N1 -> N2 */
+	note_down(lock, border);                                                 /* N1 -> N2 */
 	if (home)
 		atomic_bump(&home->merge_notes, 1);
 	word ^= atomic_load_seqcst(&lock->queue.word);                           /* N1' -> N2 */

@@ -38,11 +38,9 @@
 
 struct range_thread;
 
-enum range_note { RANGE_NOTE_LO = 1, RANGE_NOTE_HI = 2 };
-
 struct range_lock {
 	struct range_queue queue;                /* others push                                                    */
-	atomic_u32 notes;                        /* others: merges that failed at our borders                      */
+	atomic_u64 note_lo, note_hi;             /* others: hull of the borders at which a merge with us failed    */
 
 	struct lock_holder mine PAIR_ALIGNED;    /* const after the first use                                      */
 	struct range_thread *home;
@@ -112,8 +110,8 @@ struct range_thread *range_thread_at(struct range_locks *locks, uint32_t slot);
 
 /* 0 -EAGAIN -ETIMEDOUT -ENOMEM -EDEADLK; on error nothing is held. Outside RCU. */
 int  range_take(struct range_locks *locks, struct range_take *t, uint64_t deadline_ns);
-/* Releases all of it; returns the notes (enum range_note) that others left. */
-unsigned range_give(struct range_locks *locks, struct range_take *t);
+/* Releases all of it; returns the hull of the borders that others noted (lo > hi: none). */
+struct lock_range range_give(struct range_locks *locks, struct range_take *t);
 /* A merge at `border` met this held word: its holder is to retry. False: no holder will; the caller must. */
 bool range_leave_note(struct range_locks *locks, struct thread_slot *self, struct lock_slot *slot, uint64_t border);
 

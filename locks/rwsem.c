@@ -11,6 +11,7 @@
 #include "base/point.h"
 
 #define SPIN_ROUNDS  96
+#define LOOK_NS      UINT64_C(1000000)
 #define BARGED_LIMIT 2
 
 enum node_state { NODE_WAITING, NODE_WOKEN, NODE_GRANTED };
@@ -63,6 +64,8 @@ static void queue_remove(struct rwsem *s, struct rwsem_node *node)
 
 static void node_barged(struct rwsem *s, struct rwsem_node *node)
 {
+	if (atomic_load_relaxed(&s->word) & RWSEM_HANDOFF)
+		return;                          /* who holds it came before that: nobody passes any more          */
 	if (++node->barged > s->max_overtakes)
 		s->max_overtakes = node->barged;
 	if (node->barged >= BARGED_LIMIT && !BASE_MUTANT(rwsem_no_handoff))
@@ -177,7 +180,7 @@ int rwsem_wait_shared(struct rwsem *s, uint64_t deadline_ns)
 	struct rwsem_node node = { .exclusive = false };
 
 	for (unsigned i = 0; i < SPIN_ROUNDS; i++) {
-		if (!(atomic_load_relaxed(&s->word) & (RWSEM_W | RWSEM_QUEUED | RWSEM_HANDOFF)) && rwsem_try_shared(s))
+		if (!(atomic_load_relaxed(&s->word) & (RWSEM_W | RWSEM_HANDOFF)) && rwsem_try_shared(s))
 			return 0;
 		atomic_pause();
 	}
@@ -218,6 +221,25 @@ static bool woken_try(struct rwsem *s, struct rwsem_node *node)
 	return mine;
 }
 
+/* Sleeps, and looks from time to time. -ETIMEDOUT: the caller's own deadline. */
+static int exclusive_sleep(struct rwsem *s, struct rwsem_node *node, uint64_t deadline_ns)
+{
+	uint64_t look = clock_ns() + LOOK_NS;
+	bool last = deadline_ns <= look;
+
+	if (park_wait(&node->state, NODE_WAITING, last ? deadline_ns : look) != -ETIMEDOUT)
+		return 0;
+	if (last)
+		return -ETIMEDOUT;
+	queue_enter(s);
+	if (s->first == node && !(atomic_load_relaxed(&s->word) & RWSEM_W)) {
+		node_barged(s, node);            /* an exclusive holder would have to wake us first                */
+		wake_first(s, false);
+	}
+	queue_leave(s);
+	return 0;
+}
+
 int rwsem_wait_exclusive(struct rwsem *s, uint64_t deadline_ns)
 {
 	struct rwsem_node node = { .exclusive = true };
@@ -235,7 +257,7 @@ int rwsem_wait_exclusive(struct rwsem *s, uint64_t deadline_ns)
 				return 0;
 			continue;
 		}
-		if (park_wait(&node.state, NODE_WAITING, deadline_ns) == -ETIMEDOUT)
+		if (exclusive_sleep(s, &node, deadline_ns) == -ETIMEDOUT)
 			return queue_quit(s, &node);
 	}
 	return 0;

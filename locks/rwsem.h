@@ -3,7 +3,7 @@
  * rwsem.h - the strongest global reader-writer lock we can write: one word, spin then park, hand-over, downgrade.
  *
  * WORD       bit 0 W       held exclusively
- *            bit 1 QUEUED  somebody waits in the queue: shared newcomers join it, releasers wake
+ *            bit 1 QUEUED  somebody waits in the queue: releasers wake
  *            bit 2 HANDOFF the first in the queue has been passed twice: nobody may barge
  *            bits 8..31    shared holders (and, for an instant, shared newcomers that will take themselves back)
  * QUEUE      nodes on the waiters' stacks, oldest first, under `queue_lock` (a spin lock held for a few stores).
@@ -14,10 +14,12 @@
  *            Not lost: a waiter sets QUEUED before it looks at the word for the last time; a releaser looks for
  *            QUEUED in the value that its own RMW returned. One of the two sees the other, since both are RMWs of
  *            one word. A shared newcomer that takes itself back and leaves the word free wakes like a releaser.
- * PROGRESS   Barging is what makes it fast: who runs takes the free lock while the woken one is still waking. Passed
- *            twice, the first in the queue sets HANDOFF and is granted the lock by the next releaser. Shared waiters
- *            are granted in runs. So at most two overtakes as first in the queue, and none before it but by older
- *            waiters' turns.
+ * PROGRESS   Barging is what makes it fast: who runs takes the free lock while the woken one is still waking. Who is
+ *            first in the queue looks when it is woken, and every LOOK_NS for shared holders (a stream of them may
+ *            never leave the word free); when it has found the lock taken twice, it sets HANDOFF: from then on
+ *            nobody comes in but by the queue, and the next releaser grants it the lock. Shared waiters are granted
+ *            in runs.
+ *            An overtake is counted at each such look.
  * NOT PROMISED  recursion. NUMA.
  * SOURCE     the roles of count, handoff bit and optimistic spinning are Linux's rwsem's (Documentation); code our own.
  */
@@ -49,7 +51,7 @@ void rwsem_take_back(struct rwsem *s);
 
 static ALWAYS_INLINE bool rwsem_try_shared(struct rwsem *s)
 {
-	if (likely(!(atomic_add_acqrel(&s->word, RWSEM_READER) & (RWSEM_W | RWSEM_QUEUED | RWSEM_HANDOFF)))) /* L1 */
+	if (likely(!(atomic_add_acqrel(&s->word, RWSEM_READER) & (RWSEM_W | RWSEM_HANDOFF)))) /* L1 */
 		return true;
 	rwsem_take_back(s);
 	return false;

@@ -123,6 +123,15 @@ uint64_t lock_audit_words(struct lock_space *space, const struct lock_view *view
 	return bad;
 }
 
+void lock_note_merges(struct lock_edit *e, struct lock_range hull)
+{
+	if (e->merge_in.hi && e->merge_in.lo < hull.lo)
+		hull.lo = e->merge_in.lo;
+	if (e->merge_in.hi > hull.hi)
+		hull.hi = e->merge_in.hi;
+	e->merge_in = hull;
+}
+
 void lock_note_merge(struct lock_edit *e, uint64_t border)
 {
 	for (unsigned i = 0; i < e->merges; i++)
@@ -130,4 +139,6 @@ void lock_note_merge(struct lock_edit *e, uint64_t border)
 			return;
 	if (e->merges < ARRAY_SIZE(e->merge_at))
 		e->merge_at[e->merges++] = border;
+	else
+		lock_note_merges(e, (struct lock_range){ border, border });
 }

@@ -43,6 +43,5 @@ void global_stats(const struct global *g, struct lock_stats *out);
 
 /* Quiescent: VMAs whose lock word or pins are not free, and dummies that were left. */
 uint64_t lock_audit_words(struct lock_space *space, const struct lock_view *view, bool far, FILE *out);
-void lock_note_merge(struct lock_edit *e, uint64_t border);
 
 #endif

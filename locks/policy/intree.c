@@ -105,7 +105,7 @@ bool intree_visit_valid(void *state, struct lock_visit *v)
 		return true;
 	if (v->own[1] & INTREE_PINNED) {
 		s->locks.view->find(s->locks.space, v->r.lo, &seen);
-		if (seen.slot == v->slot || BASE_MUTANT(pinned_no_refind))
+		if ((seen.slot == v->slot && seen.r.hi >= v->r.hi) || BASE_MUTANT(pinned_no_refind))
 			return true;
 	}
 	v->own[3]++;
@@ -171,12 +171,12 @@ void intree_edit_end(void *state, struct lock_edit *e)
 	struct intree *s = state;
 	struct range_take t = { .self = e->self, .r = e->r, .number = e->number,
 				.lock = (struct range_lock *)(uintptr_t)e->own[0] };
-	unsigned notes = range_give(&s->locks, &t);
+	struct lock_range notes = range_give(&s->locks, &t);
 
-	if (notes & RANGE_NOTE_LO)
-		lock_note_merge(e, e->r.lo);
-	if (notes & RANGE_NOTE_HI)
-		lock_note_merge(e, e->r.hi);
+	if (notes.lo == notes.hi)
+		lock_note_merge(e, notes.lo);
+	else if (notes.lo < notes.hi)
+		lock_note_merges(e, notes);
 }
 
 bool intree_edit_take(void *state, struct lock_edit *e, struct lock_slot *slot, uint64_t border)

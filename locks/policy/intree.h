@@ -6,9 +6,9 @@
  * VISIT    own[0]  version of the VMA's lk at begin      own[1]  INTREE_PINNED
  *          own[2]  ticket, 0 before the first sleep      own[3]  failures: grants lost, looks that were not valid
  *          valid   V1 after the entry's CAS a seq_cst load of lk: the same version, and nobody held the VMA since
- *                  begin. A pinned visit that sees another word finds again: its VMA still over the address will not
- *                  change before the pin is gone (whoever holds it drains first); a VMA that was cut away is another
- *                  one.
+ *                  begin. A pinned visit that sees another word finds again: its VMA still over all of its pages will
+ *                  not change before the pin is gone (whoever holds it drains first); what a cut gave away is in
+ *                  another one.
  *          A gap is observed whole by one find: the answer holds at that instant, nothing is left to check.
  * EDIT     own[0]  struct range_lock *, NULL in brief form       own[1]  some of it came by hand-over
  *          shut    S1 drains the pins; lk was taken before (D1 -> V1, and D1 -> P2 in vma_word.h)

@@ -57,6 +57,7 @@ struct lock_edit {
 	                                            policies: { 0, NULL }, held gaps are simply empty              */
 	unsigned merges;                         /* out, after edit_end, brief_end or a failed edit_begin: borders */
 	uint64_t merge_at[4];                    /* at which a merge is due; the caller tries it as a fresh edit   */
+	struct lock_range merge_in;              /* ... and at every border in here, the ends included; hi 0: none */
 	uint64_t own[6];
 };
 
@@ -136,6 +137,10 @@ struct lock_policy {
 
 const struct lock_policy *lock_policy_find(const char *name);        /* NULL: unknown                              */
 const struct lock_policy *lock_policy_at(unsigned i);                /* NULL: past the last                        */
+
+/* Notes in e that a merge is due at this border, at every border of hull (its ends included). */
+void lock_note_merge(struct lock_edit *e, uint64_t border);
+void lock_note_merges(struct lock_edit *e, struct lock_range hull);
 
 /* Ready-made members for policies that need nothing there */
 bool lock_visit_always(void *state, struct lock_visit *);

@@ -8,7 +8,8 @@
 
 static int border(struct engine *e, uint64_t addr, uint64_t offset)
 {
-	int64_t at = vmmap_mmap(e->map, addr, PAGE, PROT_NONE, MAP_SHARED | MAP_FIXED, e->object[OBJECT_BORDER], offset);
+	int64_t at = vmmap_mmap(e->map, addr, PAGE, PROT_NONE, MAP_SHARED | MAP_FIXED, e->object[OBJECT_BORDER],
+				offset);
 
 	return at < 0 ? (int)at : at == (int64_t)addr ? 0 : -EINVAL;
 }
@@ -88,7 +89,8 @@ static int64_t touch(struct engine *e, const struct op *op)
 	struct vmmap_fault_info info = { 0 };
 	bool write = op->call == OP_WRITE;
 	uint64_t value = op->value;
-	ssize_t n = write ? vmmap_write(e->map, op->addr, &value, sizeof(value)) : vmmap_read(e->map, op->addr, &value, sizeof(value));
+	ssize_t n = write ? vmmap_write(e->map, op->addr, &value, sizeof(value))
+			  : vmmap_read(e->map, op->addr, &value, sizeof(value));
 	int err;
 
 	if (n == (ssize_t)sizeof(value))
@@ -127,9 +129,14 @@ static int collect(const struct vmmap_vma *vma, void *arg)
 
 	if (s->n < s->room)
 		s->rows[s->n] = (struct row){
-			.start = vma->start, .end = vma->end, .offset = vma->object ? vma->offset : 0, .object = vma->object,
-			.prot = (uint8_t)vma->prot, .shared = !!(vma->flags & MAP_SHARED),
-			.noreserve = !!(vma->flags & MAP_NORESERVE), .advice = (uint16_t)vma->advice,
+			.start = vma->start,
+			.end = vma->end,
+			.offset = vma->object ? vma->offset : 0,
+			.object = vma->object,
+			.prot = (uint8_t)vma->prot,
+			.shared = !!(vma->flags & MAP_SHARED),
+			.noreserve = !!(vma->flags & MAP_NORESERVE),
+			.advice = (uint16_t)vma->advice,
 		};
 	s->n++;
 	return 0;

@@ -10,10 +10,24 @@
 #define BRK_PAGES 96u                            /* other calls seldom go there, so that the break can move         */
 
 static const uint8_t weight[KIND_COUNT] = {
-	[KIND_MMAP_ANY] = 9, [KIND_MMAP_HINT] = 5, [KIND_MMAP_FIXED] = 14, [KIND_MMAP_NOREPLACE] = 5, [KIND_MUNMAP] = 13,
-	[KIND_MPROTECT] = 16, [KIND_MREMAP_SHRINK] = 3, [KIND_MREMAP_GROW] = 5, [KIND_MREMAP_MOVE] = 5,
-	[KIND_MREMAP_DONTUNMAP] = 3, [KIND_MADVISE_FLAG] = 10, [KIND_MADVISE_DONTNEED] = 3, [KIND_MADVISE_FREE] = 3,
-	[KIND_MADVISE_WILLNEED] = 3, [KIND_MADVISE_POPULATE] = 3, [KIND_BRK] = 4, [KIND_READ] = 6, [KIND_WRITE] = 6,
+	[KIND_MMAP_ANY] = 9,
+	[KIND_MMAP_HINT] = 5,
+	[KIND_MMAP_FIXED] = 14,
+	[KIND_MMAP_NOREPLACE] = 5,
+	[KIND_MUNMAP] = 13,
+	[KIND_MPROTECT] = 16,
+	[KIND_MREMAP_SHRINK] = 3,
+	[KIND_MREMAP_GROW] = 5,
+	[KIND_MREMAP_MOVE] = 5,
+	[KIND_MREMAP_DONTUNMAP] = 3,
+	[KIND_MADVISE_FLAG] = 10,
+	[KIND_MADVISE_DONTNEED] = 3,
+	[KIND_MADVISE_FREE] = 3,
+	[KIND_MADVISE_WILLNEED] = 3,
+	[KIND_MADVISE_POPULATE] = 3,
+	[KIND_BRK] = 4,
+	[KIND_READ] = 6,
+	[KIND_WRITE] = 6,
 };
 
 static uint64_t below(struct gen *g, uint64_t n) { return prng_below(&g->rng, n); }
@@ -153,7 +167,8 @@ static void gen_mremap(struct gen *g, struct op *op)
 		struct range whole;
 
 		if (pick_whole(g, &whole))
-			r = (struct range){ whole.lo + below(g, whole.hi - whole.lo), whole.hi - (one_in(g, 8) ? 1 : 0) };
+			r = (struct range){whole.lo + below(g, whole.hi - whole.lo),
+					   whole.hi - (one_in(g, 8) ? 1 : 0)};
 		if (r.hi <= r.lo)
 			r.hi = r.lo + 1;
 	}
@@ -200,8 +215,10 @@ static void gen_madvise(struct gen *g, struct op *op)
 	if (op->kind == KIND_MADVISE_FLAG) {
 		do {
 			op->advice = flags[below(g, sizeof(flags))];
-		} while (((g->lack & LACK_HUGEPAGE) && (op->advice == MADV_HUGEPAGE || op->advice == MADV_NOHUGEPAGE)) ||
-			 ((g->lack & LACK_MERGEABLE) && (op->advice == MADV_MERGEABLE || op->advice == MADV_UNMERGEABLE)));
+		} while (((g->lack & LACK_HUGEPAGE) &&
+			  (op->advice == MADV_HUGEPAGE || op->advice == MADV_NOHUGEPAGE)) ||
+			 ((g->lack & LACK_MERGEABLE) &&
+			  (op->advice == MADV_MERGEABLE || op->advice == MADV_UNMERGEABLE)));
 	} else if (op->kind == KIND_MADVISE_POPULATE) {
 		op->advice = one_in(g, 2) ? MADV_POPULATE_READ : MADV_POPULATE_WRITE;
 	} else {
@@ -350,7 +367,8 @@ static void gen_call(struct gen *g, struct op *op)
 
 static bool lacking(const struct gen *g, unsigned kind)
 {
-	return (kind == KIND_BRK && (g->lack & LACK_BRK)) || (kind == KIND_MREMAP_DONTUNMAP && (g->lack & LACK_DONTUNMAP)) ||
+	return (kind == KIND_BRK && (g->lack & LACK_BRK)) ||
+	       (kind == KIND_MREMAP_DONTUNMAP && (g->lack & LACK_DONTUNMAP)) ||
 	       (kind == KIND_MADVISE_POPULATE && (g->lack & LACK_POPULATE));
 }
 

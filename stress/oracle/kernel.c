@@ -155,9 +155,11 @@ int kernel_run_one(struct kernel *k, const struct op *op, int64_t *result, const
 
 static void deep_flags(struct row *row, char *text)
 {
-	static const struct { char code[3]; uint16_t bit; } codes[] = {
-		{ "dd", VMMAP_DONTDUMP }, { "dc", VMMAP_DONTFORK }, { "wf", VMMAP_WIPEONFORK }, { "sr", VMMAP_SEQUENTIAL },
-		{ "rr", VMMAP_RANDOM }, { "hg", VMMAP_HUGEPAGE }, { "nh", VMMAP_NOHUGEPAGE }, { "mg", VMMAP_MERGEABLE },
+	static const struct { char code[3]; uint16_t bit;
+	} codes[] = {
+		{"dd", VMMAP_DONTDUMP},   {"dc", VMMAP_DONTFORK},  {"wf", VMMAP_WIPEONFORK},
+		{"sr", VMMAP_SEQUENTIAL}, {"rr", VMMAP_RANDOM},    {"hg", VMMAP_HUGEPAGE},
+		{"nh", VMMAP_NOHUGEPAGE}, {"mg", VMMAP_MERGEABLE},
 	};
 	char *rest;
 
@@ -181,7 +183,8 @@ int kernel_deep(struct kernel *k, struct row *rows, unsigned room)
 		return -errno;
 	while (fgets(line, sizeof(line), in)) {
 		memset(&row, 0, sizeof(row));
-		if (sscanf(line, "%lx-%lx %7s %lx %*x:%*x %lu", &row.start, &row.end, prot, &row.offset, &row.object) != 5 ||
+		if (sscanf(line, "%lx-%lx %7s %lx %*x:%*x %lu", &row.start, &row.end, prot, &row.offset,
+			   &row.object) != 5 ||
 		    row.end <= k->ring->lo || row.start >= k->ring->hi)
 			continue;
 		row.prot = (uint8_t)((prot[0] == 'r') | (prot[1] == 'w') << 1 | (prot[2] == 'x') << 2);
@@ -223,8 +226,12 @@ static unsigned probe_mremap(struct kernel *k)
 	uint64_t lo = k->ring->lo;
 	struct op keep = { .call = OP_MREMAP, .addr = lo, .len = PAGE, .new_len = PAGE, .new_addr = lo + 8 * PAGE,
 			   .flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP };
-	struct op many = { .call = OP_MREMAP, .addr = lo, .len = 4 * PAGE, .new_len = 4 * PAGE, .new_addr = lo + 16 * PAGE,
-			   .flags = MREMAP_MAYMOVE | MREMAP_FIXED };
+	struct op many = {.call = OP_MREMAP,
+			  .addr = lo,
+			  .len = 4 * PAGE,
+			  .new_len = 4 * PAGE,
+			  .new_addr = lo + 16 * PAGE,
+			  .flags = MREMAP_MAYMOVE | MREMAP_FIXED};
 	unsigned lack;
 
 	map_at(k, lo, 1, PROT_READ, MAP_FIXED);

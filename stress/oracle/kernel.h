@@ -31,8 +31,17 @@ int  kernel_run_one(struct kernel *k, const struct op *op, int64_t *result, cons
 
 /* What is left out, because this kernel does it otherwise than 6.18 or not at all. */
 enum {
-	LACK_BRK = 1, LACK_DONTUNMAP = 2, LACK_POPULATE = 4, LACK_HUGEPAGE = 8, LACK_MERGEABLE = 16, LACK_MANY_MOVE = 32,
-	LACK_NORESERVE = 64, LACK_HUGE_ALIGN = 128, LACK_SMAPS = 256, LACK_WILLNEED = 512, LACK_PROCMAP = 1024,
+	LACK_BRK = 1,
+	LACK_DONTUNMAP = 2,
+	LACK_POPULATE = 4,
+	LACK_HUGEPAGE = 8,
+	LACK_MERGEABLE = 16,
+	LACK_MANY_MOVE = 32,
+	LACK_NORESERVE = 64,
+	LACK_HUGE_ALIGN = 128,
+	LACK_SMAPS = 256,
+	LACK_WILLNEED = 512,
+	LACK_PROCMAP = 1024,
 	LACK_COUNT = 11
 };
 extern const char *const kernel_lack_name[LACK_COUNT];

@@ -41,7 +41,9 @@ static int64_t map_raw(uint64_t addr, uint64_t len, int prot, int flags, int fil
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
 	(void)context;
-	siglongjmp(touch_failed, sig == SIGBUS ? FAULT_BUS : info->si_code == SEGV_MAPERR ? FAULT_MAPERR : FAULT_ACCERR);
+	siglongjmp(touch_failed, sig == SIGBUS                  ? FAULT_BUS
+				 : info->si_code == SEGV_MAPERR ? FAULT_MAPERR
+								: FAULT_ACCERR);
 }
 
 __attribute__((no_sanitize("address", "thread", "undefined")))
@@ -62,7 +64,8 @@ static int64_t run(const struct op *op)
 {
 	switch (op->call) {
 	case OP_MMAP:
-		return map_raw(op->addr, op->len, op->prot, op->flags, op->object ? ring->file[op->object] : -1, op->offset);
+		return map_raw(op->addr, op->len, op->prot, op->flags, op->object ? ring->file[op->object] : -1,
+			       op->offset);
 	case OP_MUNMAP:
 		return raw(syscall(SYS_munmap, op->addr, op->len));
 	case OP_MPROTECT:
@@ -100,7 +103,8 @@ static const char *parse_line(const char *p, struct row *row)
 	*row = (struct row){ 0 };
 	p = hex(p, &row->start);
 	p = hex(p + 1, &row->end) + 1;
-	row->prot = (uint8_t)((p[0] == 'r' ? PROT_READ : 0) | (p[1] == 'w' ? PROT_WRITE : 0) | (p[2] == 'x' ? PROT_EXEC : 0));
+	row->prot = (uint8_t)((p[0] == 'r' ? PROT_READ : 0) | (p[1] == 'w' ? PROT_WRITE : 0) |
+			      (p[2] == 'x' ? PROT_EXEC : 0));
 	row->shared = p[3] == 's';
 	p = hex(p + 5, &row->offset);
 	p = hex(p + 1, &skip);
@@ -194,7 +198,8 @@ static int fill(uint64_t lo, uint64_t hi)
 
 static int border(uint64_t addr, uint64_t offset)
 {
-	int64_t at = map_raw(addr, PAGE, PROT_NONE, MAP_SHARED | MAP_FIXED_NOREPLACE, ring->file[OBJECT_BORDER], offset);
+	int64_t at = map_raw(addr, PAGE, PROT_NONE, MAP_SHARED | MAP_FIXED_NOREPLACE, ring->file[OBJECT_BORDER],
+			     offset);
 
 	return at == (int64_t)addr ? 0 : fail("the region is taken");
 }
@@ -240,9 +245,11 @@ static int field(char *text, int number, uint64_t *value)
 static int move_brk(void)
 {
 	struct prctl_mm_map m = { .exe_fd = (uint32_t)-1 };
-	const struct { int number; __u64 *to; } fields[] = {
-		{ 26, &m.start_code }, { 27, &m.end_code }, { 28, &m.start_stack }, { 45, &m.start_data }, { 46, &m.end_data },
-		{ 48, &m.arg_start }, { 49, &m.arg_end }, { 50, &m.env_start }, { 51, &m.env_end },
+	const struct { int number; __u64 *to;
+	} fields[] = {
+		{26, &m.start_code}, {27, &m.end_code},  {28, &m.start_stack},
+		{45, &m.start_data}, {46, &m.end_data},  {48, &m.arg_start},
+		{49, &m.arg_end},    {50, &m.env_start}, {51, &m.env_end},
 	};
 	int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
 	ssize_t n = file < 0 ? -1 : read(file, ring->text, KERNEL_TEXT - 1);
@@ -276,8 +283,8 @@ static int set_up(void)
 	err = border(ring->lo - PAGE, 0);
 	if (!err)
 		err = border(ring->hi, 2 * PAGE);
-	if (!err && map_raw(ring->lo, ring->hi - ring->lo, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) !=
-		    (int64_t)ring->lo)
+	if (!err && map_raw(ring->lo, ring->hi - ring->lo, PROT_NONE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (int64_t)ring->lo)
 		err = fail("the region is taken");
 	if (!err)
 		err = fill_all();

@@ -31,14 +31,14 @@ static const struct argp_option option_list[] = {
 };
 
 static const char doc[] =
-	"Runs random programs of memory calls on the running kernel, in a child process, and on the engine; compares every "
-	"result, the VMA lists, and contents.\v"
+	"Runs random programs of memory calls on the running kernel, in a child process, and on the engine; "
+	"compares every result, the VMA lists, and contents.\v"
 	"Examples:\n"
 	"  vmmap-oracle                                  1,000,000 calls over 20 seeds, policy vma\n"
 	"  vmmap-oracle --policy=rwlock --ops=10k        a quick look\n"
 	"  vmmap-oracle --seed=7 --seeds=1 --ops=50k --list-every=1   one seed again, every list compared\n\n"
-	"Exit status: 0 no divergence, 1 divergence (the shrunk program is printed), 2 usage or could not run, 77 this "
-	"machine or sandbox does not let us.";
+	"Exit status: 0 no divergence, 1 divergence (the shrunk program is printed), 2 usage or could not run, "
+	"77 this machine or sandbox does not let us.";
 
 static void list_policies(void)
 {
@@ -76,8 +76,9 @@ static void progress(const struct oracle *o)
 	if (now - last < 200000000 || !isatty(STDERR_FILENO))
 		return;
 	last = now;
-	fprintf(stderr, "\r%s: seed %" PRIu64 ", %" PRIu64 " of %" PRIu64 " calls, %" PRIu64 " divergences  ", o->policy, o->seed_now,
-		o->done, o->ops, o->divergences[SIDE_ENGINE] + o->divergences[SIDE_KERNEL]);
+	fprintf(stderr, "\r%s: seed %" PRIu64 ", %" PRIu64 " of %" PRIu64 " calls, %" PRIu64 " divergences  ",
+		o->policy, o->seed_now, o->done, o->ops,
+		o->divergences[SIDE_ENGINE] + o->divergences[SIDE_KERNEL]);
 }
 
 static double share(uint64_t part, uint64_t whole) { return whole ? (double)part / (double)whole : 0; }
@@ -93,12 +94,13 @@ static uint64_t all_succeeded(const struct oracle *o)
 
 static void summary(const struct oracle *o, double seconds)
 {
-	printf("policy %s, seeds %" PRIu64 "..%" PRIu64 ": %" PRIu64 " calls, %.0f per second, %.1f %% succeeded, %.1f %% aimed at a VMA\n",
+	printf("policy %s, seeds %" PRIu64 "..%" PRIu64 ": %" PRIu64
+	       " calls, %.0f per second, %.1f %% succeeded, %.1f %% aimed at a VMA\n",
 	       o->policy, o->seed, o->seed + o->seeds - 1, o->done, (double)o->done / seconds,
 	       100 * share(all_succeeded(o), o->done), 100 * share(o->aimed, o->done));
-	printf("%" PRIu64 " splits, %" PRIu64 " merges; %" PRIu64 " VMA lists and %" PRIu64 " with flags compared; %" PRIu64
-	       " loads, %" PRIu64 " stores\n", o->splits, o->merges, o->lists, o->deep_lists, o->calls[KIND_READ],
-	       o->calls[KIND_WRITE]);
+	printf("%" PRIu64 " splits, %" PRIu64 " merges; %" PRIu64 " VMA lists and %" PRIu64
+	       " with flags compared; %" PRIu64 " loads, %" PRIu64 " stores\n",
+	       o->splits, o->merges, o->lists, o->deep_lists, o->calls[KIND_READ], o->calls[KIND_WRITE]);
 	for (int i = 0; i < KIND_CALLS; i++)
 		printf("  %-18s %8" PRIu64 "  %5.1f %%  succeeded %5.1f %%\n", op_kind_name[i], o->calls[i],
 		       100 * share(o->calls[i], o->done), 100 * share(o->succeeded[i], o->calls[i]));
@@ -111,7 +113,17 @@ static void summary(const struct oracle *o, double seconds)
 	       o->divergences[SIDE_KERNEL]);
 }
 
-static int write_json(const struct oracle *o, const char *path, double seconds)
+/* With the JSON on stdout, everything else goes to stderr. Returns where stdout went, -1: nowhere. */
+static int summary_to(const char *json)
+{
+	int out = json && !strcmp(json, "-") ? dup(STDOUT_FILENO) : -1;
+
+	if (out >= 0)
+		dup2(STDERR_FILENO, STDOUT_FILENO);
+	return out;
+}
+
+static int write_json(const struct oracle *o, const char *path, double seconds, int out)
 {
 	struct json *root = json_object(), *calls, *ok, *list;
 	struct machine machine;
@@ -121,7 +133,7 @@ static int write_json(const struct oracle *o, const char *path, double seconds)
 	json_uint(root, "ops", o->done);
 	json_uint(root, "seed", o->seed);
 	json_uint(root, "seeds", o->seeds);
-	json_real(root, "ok", share(all_succeeded(o), o->done));
+	json_uint(root, "ok", all_succeeded(o));
 	json_uint(root, "splits", o->splits);
 	json_uint(root, "merges", o->merges);
 	calls = json_sub(root, "calls");
@@ -143,6 +155,9 @@ static int write_json(const struct oracle *o, const char *path, double seconds)
 	}
 	machine_read(&machine);
 	machine_json(&machine, root, "machine");
+	fflush(stdout);
+	if (out >= 0)
+		dup2(out, STDOUT_FILENO);
 	err = json_write(root, path);
 	json_free(root);
 	return err;
@@ -150,21 +165,29 @@ static int write_json(const struct oracle *o, const char *path, double seconds)
 
 int main(int argc, char **argv)
 {
-	struct options opt = { .policy = "vma", .ops = 1000000, .seed = 1, .pages = 2048, .list_every = 16, .noreserve = 30 };
+	struct options opt = {
+		.policy = "vma", .ops = 1000000, .seed = 1, .pages = 2048, .list_every = 16, .noreserve = 30};
 	struct argp argp = { option_list, parse, NULL, doc, NULL, NULL, NULL };
 	struct oracle *o = calloc(1, sizeof(*o));
 	char why[128] = "";
 	double seconds;
 	uint64_t start;
-	int err;
+	int err, out;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	cli_parse(&argp, argc, argv, &opt);
+	out = summary_to(opt.json);
 	if (!o)
 		cli_die(NULL, "out of memory");
-	*o = (struct oracle){ .policy = opt.policy, .lo = 0x10000000, .pages = opt.pages, .ops = opt.ops, .seed = opt.seed,
-			      .seeds = opt.seeds ? opt.seeds : (opt.ops + 49999) / 50000, .progress = progress,
-			      .list_every = (unsigned)opt.list_every, .noreserve = (unsigned)opt.noreserve };
+	*o = (struct oracle){.policy = opt.policy,
+			     .lo = 0x10000000,
+			     .pages = opt.pages,
+			     .ops = opt.ops,
+			     .seed = opt.seed,
+			     .seeds = opt.seeds ? opt.seeds : (opt.ops + 49999) / 50000,
+			     .progress = progress,
+			     .list_every = (unsigned)opt.list_every,
+			     .noreserve = (unsigned)opt.noreserve};
 	err = oracle_open(o, why);
 	if (err && o->kernel)
 		cli_die("--policy=help lists the policies", "%s", why);
@@ -180,7 +203,7 @@ int main(int argc, char **argv)
 	if (err)
 		cli_die(NULL, "%s", o->error);
 	summary(o, seconds);
-	if (opt.json && (err = write_json(o, opt.json, seconds)))
+	if (opt.json && (err = write_json(o, opt.json, seconds, out)))
 		cli_die(NULL, "%s: %s", opt.json, strerror(-err));
 	err = o->divergences[SIDE_ENGINE] + o->divergences[SIDE_KERNEL] ? CLI_VIOLATION : CLI_OK;
 	oracle_close(o);

@@ -19,7 +19,7 @@ struct model_page {
 	uint8_t touched;                         /* the VMA has seen a private write                               */
 	uint8_t copied, lazy;                    /* the page has contents of its own; MADV_FREE may drop them       */
 	uint16_t advice;
-	uint32_t object;                         /* OBJECT_*, shared anonymous from OBJECT_FILES on; 0 = private anonymous */
+	uint32_t object; /* OBJECT_*, shared anonymous from OBJECT_FILES on; 0 = private anonymous */
 	uint64_t off;                            /* in pages; private anonymous: the page number                   */
 	uint64_t value;                          /* first 8 bytes, where copied                                    */
 };

@@ -14,8 +14,8 @@ const char *const op_kind_name[KIND_COUNT] = {
 
 struct flag { int bit; const char *name; };
 
-static const struct flag prots[] = { { PROT_READ, "PROT_READ" }, { PROT_WRITE, "PROT_WRITE" }, { PROT_EXEC, "PROT_EXEC" },
-				     { 0, NULL } };
+static const struct flag prots[] = {
+	{PROT_READ, "PROT_READ"}, {PROT_WRITE, "PROT_WRITE"}, {PROT_EXEC, "PROT_EXEC"}, {0, NULL}};
 static const struct flag maps[] = {
 	{ MAP_SHARED, "MAP_SHARED" }, { MAP_PRIVATE, "MAP_PRIVATE" }, { MAP_ANONYMOUS, "MAP_ANONYMOUS" },
 	{ MAP_FIXED_NOREPLACE, "MAP_FIXED_NOREPLACE" }, { MAP_FIXED, "MAP_FIXED" },
@@ -84,7 +84,8 @@ void op_print(FILE *out, const struct op *op)
 		fputs(");", out);
 		break;
 	case OP_MREMAP:
-		fprintf(out, "mremap((void *)%#" PRIx64 ", %#" PRIx64 ", %#" PRIx64 ", ", op->addr, op->len, op->new_len);
+		fprintf(out, "mremap((void *)%#" PRIx64 ", %#" PRIx64 ", %#" PRIx64 ", ", op->addr, op->len,
+			op->new_len);
 		print_flags(out, remaps, op->flags);
 		fprintf(out, ", (void *)%#" PRIx64 ");", op->new_addr);
 		break;
@@ -120,7 +121,8 @@ const char *op_result(char *text, int64_t result)
 
 void row_print(FILE *out, const struct row *row)
 {
-	fprintf(out, "%" PRIx64 "-%" PRIx64 " %c%c%c%c off %#" PRIx64 " object %" PRIu64 " advice %#x%s\n", row->start, row->end,
-		row->prot & PROT_READ ? 'r' : '-', row->prot & PROT_WRITE ? 'w' : '-', row->prot & PROT_EXEC ? 'x' : '-',
-		row->shared ? 's' : 'p', row->offset, row->object, row->advice, row->noreserve ? " noreserve" : "");
+	fprintf(out, "%" PRIx64 "-%" PRIx64 " %c%c%c%c off %#" PRIx64 " object %" PRIu64 " advice %#x%s\n",
+		row->start, row->end, row->prot & PROT_READ ? 'r' : '-', row->prot & PROT_WRITE ? 'w' : '-',
+		row->prot & PROT_EXEC ? 'x' : '-', row->shared ? 's' : 'p', row->offset, row->object,
+		row->advice, row->noreserve ? " noreserve" : "");
 }

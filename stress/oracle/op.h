@@ -26,7 +26,13 @@ enum op_kind {
 	KIND_CALLS, KIND_READ = KIND_CALLS, KIND_WRITE, KIND_COUNT
 };
 
-enum { OBJECT_NONE, OBJECT_A, OBJECT_B, OBJECT_BORDER, OBJECT_FILES };   /* memfds; from OBJECT_FILES on: shared anonymous */
+enum {
+	OBJECT_NONE,
+	OBJECT_A,
+	OBJECT_B,
+	OBJECT_BORDER,
+	OBJECT_FILES
+};                                               /* memfds; from OBJECT_FILES on: shared anonymous */
 #define OBJECT_PAGES 1024u                       /* size of A and B; mappings may reach beyond: BUS              */
 
 struct op {

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define DEEP_EVERY 16384u                        /* calls between two comparisons with smaps                       */
-#define AUDIT_EVERY 2048u                        /* calls between two audits of the engine                         */
+#define AUDIT_EVERY 8192u                        /* calls between two audits of the engine (each waits: 10 ms)      */
 #define PRINTED 3u                               /* shrunk programs per run                                        */
 
 struct batch {
@@ -109,9 +109,9 @@ static void make_batch(struct oracle *o, struct batch *b, uint64_t left)
 static void compare_list(struct oracle *o, struct batch *b, int side, unsigned i, const struct row *have, unsigned n)
 {
 	/* the model has gone on since; without private writes its rows say all (model_loose is false for them) */
-	bool deep = side == SIDE_ENGINE;
+	struct compared c = { o->want + b->from[i], have, b->count[i], n, side == SIDE_ENGINE };
 
-	if (!trial_same(&o->model, o->want + b->from[i], b->count[i], have, n, deep, &o->pairing[side], b->why))
+	if (!trial_same(&o->model, &c, &o->pairing[side], b->why))
 		b->wrong[side] = true;
 }
 
@@ -122,7 +122,8 @@ static void run_engine(struct oracle *o, struct batch *b, const struct op *ops)
 		if (b->have[SIDE_ENGINE][i] != b->want[i])
 			b->wrong[SIDE_ENGINE] = true;
 		else if (b->list[i])
-			compare_list(o, b, SIDE_ENGINE, i, o->have, engine_list(&o->engine, o->have, (unsigned)o->pages + 2));
+			compare_list(o, b, SIDE_ENGINE, i, o->have,
+				     engine_list(&o->engine, o->have, (unsigned)o->pages + 2));
 	}
 }
 
@@ -156,12 +157,13 @@ static void check_audit(struct oracle *o, struct batch *b)
 static void check_deep(struct oracle *o, struct batch *b)
 {
 	int n = o->lack & LACK_SMAPS ? -1 : kernel_deep(o->kernel, o->have, (unsigned)o->pages + 2);
-	unsigned wants = model_list(&o->model, o->want, o->rows);
+	struct compared c = { o->want, o->have, model_list(&o->model, o->want, o->rows), 0, true };
 
 	if (n < 0)
 		return;
 	o->deep_lists++;
-	if (!trial_same(&o->model, o->want, wants, o->have, (unsigned)n, true, &o->pairing[SIDE_KERNEL], b->why))
+	c.haves = (unsigned)n;
+	if (!trial_same(&o->model, &c, &o->pairing[SIDE_KERNEL], b->why))
 		b->wrong[SIDE_KERNEL] = true;
 }
 
@@ -222,8 +224,8 @@ static void check_leak(struct oracle *o)
 {
 	if (!o->engine.leaked)
 		return;
-	printf("LEAK: %" PRIu64 " frames have an owner after the map of seed %" PRIu64 " was destroyed\n", o->engine.leaked,
-	       o->seed_now - 1);
+	printf("LEAK: %" PRIu64 " frames have an owner after the map of seed %" PRIu64 " was destroyed\n",
+	       o->engine.leaked, o->seed_now - 1);
 	o->divergences[SIDE_ENGINE]++;
 }
 

@@ -27,9 +27,14 @@ static uint64_t engine_party_audit(void *self, FILE *out)
 struct party party_engine(struct engine *e)
 {
 	return (struct party){
-		.name = "engine", .self = e, .reset = engine_party_reset, .run = engine_party_run, .list = engine_party_list,
+		.name = "engine",
+		.self = e,
+		.reset = engine_party_reset,
+		.run = engine_party_run,
+		.list = engine_party_list,
 		.audit = engine_party_audit,
-		.deep = true, .follow = e->config.placement == VMMAP_ARENAS,
+		.deep = true,
+		.follow = e->config.placement == VMMAP_ARENAS,
 	};
 }
 

@@ -58,24 +58,26 @@ static bool same_row(const struct row *w, const struct row *h, bool deep, struct
 	return true;
 }
 
-bool trial_same(const struct model *m, const struct row *want, unsigned wants, const struct row *have, unsigned haves,
-		bool deep, struct pairing *pairing, char *why)
+bool trial_same(const struct model *m, const struct compared *c, struct pairing *pairing, char *why)
 {
 	static const struct row none = { .start = UINT64_MAX, .end = UINT64_MAX };
 	unsigned i = 0, k = 0;
 	uint64_t at = 0;
 
-	while (i < wants || k < haves) {
-		const struct row *w = i < wants ? &want[i] : &none, *h = k < haves ? &have[k] : &none;
+	while (i < c->wants || k < c->haves) {
+		const struct row *w = i < c->wants ? &c->want[i] : &none, *h = k < c->haves ? &c->have[k] : &none;
 		uint64_t ws = w->start > at ? w->start : at, hs = h->start > at ? h->start : at;
 
 		if (ws != hs)
 			return differ(why, ws < hs ? "missing" : "not expected", w, h);
-		if (!same_row(w, h, deep, pairing, why))
+		if (!same_row(w, h, c->deep, pairing, why))
 			return false;
 		at = w->end < h->end ? w->end : h->end;
 		if (w->end != h->end && !model_loose(m, at))
-			return differ(why, w->end > h->end ? "split where it should be one VMA" : "merged where it should be two", w, h);
+			return differ(why,
+				      w->end > h->end ? "split where it should be one VMA"
+						      : "merged where it should be two",
+				      w, h);
 		i += w->end == at;
 		k += h->end == at;
 	}
@@ -145,7 +147,9 @@ bool trial_step(struct trial *t, const struct op *op, bool list)
 	if (count < 0)
 		snprintf(t->why, sizeof(t->why), "%s cannot list", t->party.name);
 	else
-		trial_same(&t->model, t->want, model_list(&t->model, t->want, t->room), t->have, (unsigned)count, t->party.deep,
+		trial_same(&t->model,
+			   &(struct compared){ t->want, t->have, model_list(&t->model, t->want, t->room),
+					       (unsigned)count, t->party.deep },
 			   &t->pairing, t->why);
 	if (!*t->why && t->audit && t->party.audit && t->party.audit(t->party.self, NULL))
 		snprintf(t->why, sizeof(t->why), "audit");
@@ -187,18 +191,28 @@ static unsigned rebuild(struct trial *t, struct op *ops, unsigned room)
 		const struct row *r = &t->want[i];
 		bool anon = !r->object || r->object >= OBJECT_FILES;
 
-		ops[n++] = (struct op){ .call = OP_MMAP, .kind = KIND_MMAP_FIXED, .addr = r->start, .len = r->end - r->start,
-					.prot = r->prot, .object = anon ? OBJECT_NONE : (uint8_t)r->object,
-					.offset = anon ? 0 : r->offset,
-					.flags = MAP_FIXED | (r->shared ? MAP_SHARED : MAP_PRIVATE) |
-						 (anon ? MAP_ANONYMOUS : 0) | (r->noreserve ? MAP_NORESERVE : 0) };
+		ops[n++] =
+			(struct op){.call = OP_MMAP,
+				    .kind = KIND_MMAP_FIXED,
+				    .addr = r->start,
+				    .len = r->end - r->start,
+				    .prot = r->prot,
+				    .object = anon ? OBJECT_NONE : (uint8_t)r->object,
+				    .offset = anon ? 0 : r->offset,
+				    .flags = MAP_FIXED | (r->shared ? MAP_SHARED : MAP_PRIVATE) |
+					     (anon ? MAP_ANONYMOUS : 0) | (r->noreserve ? MAP_NORESERVE : 0)};
 	}
 	for (uint64_t i = 0; i < t->model.pages && n < room; i++) {
 		const struct model_page *p = &t->model.page[i];
-		uint64_t value = p->copied ? p->value : p->shared ? model_object_value(&t->model, p->object, p->off) : 0;
+		uint64_t value = p->copied   ? p->value
+				 : p->shared ? model_object_value(&t->model, p->object, p->off)
+					     : 0;
 
 		if (p->mapped && (p->prot & PROT_WRITE) && value)
-			ops[n++] = (struct op){ .call = OP_WRITE, .kind = KIND_WRITE, .addr = t->model.lo + i * PAGE, .value = value };
+			ops[n++] = (struct op){.call = OP_WRITE,
+					       .kind = KIND_WRITE,
+					       .addr = t->model.lo + i * PAGE,
+					       .value = value};
 	}
 	return n;
 }
@@ -248,7 +262,8 @@ static void simplify(struct trial *t, struct op *ops, unsigned n)
 				ops[i].addr += PAGE, ops[i].len -= PAGE;
 			else if (what == 6 && old.call == OP_MPROTECT && old.len > 2 * PAGE)
 				ops[i].addr += old.len / 2 / PAGE * PAGE, ops[i].len -= old.len / 2 / PAGE * PAGE;
-			if (memcmp(&old, &ops[i], sizeof(old)) && (clock_ns() > t->until_ns || trial_run(t, ops, n) != n - 1))
+			if (memcmp(&old, &ops[i], sizeof(old)) &&
+			    (clock_ns() > t->until_ns || trial_run(t, ops, n) != n - 1))
 				ops[i] = old;
 		}
 	}

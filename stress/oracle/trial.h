@@ -24,9 +24,15 @@ struct party {
 /* Which party's object is which of the model's: a bijection that holds for the whole program. */
 struct pairing { uint64_t *number; uint32_t room; };
 
-/* True when rows are what the model expects; else why[160] says the first difference. */
-bool trial_same(const struct model *m, const struct row *want, unsigned wants, const struct row *have, unsigned haves,
-		bool deep, struct pairing *pairing, char *why);
+/* What is compared: the model's list and a party's. deep: also what only some parties can tell (advices, NORESERVE). */
+struct compared {
+	const struct row *want, *have;
+	unsigned wants, haves;
+	bool deep;
+};
+
+/* True when they are the same; else why[160] says the first difference. */
+bool trial_same(const struct model *m, const struct compared *c, struct pairing *pairing, char *why);
 void pairing_clear(struct pairing *pairing);
 
 struct trial {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arena.c - a malloc arena that grows: one reserved VMA, each thread opens the next 132 KiB of its 64 MiB and writes it.
+ * arena.c - a malloc arena that grows: one reserved VMA, each thread opens the next 132 KiB of its 64 MiB and
+ * writes it.
  */
 #include "stress/profile_ops.h"
 
@@ -63,7 +64,8 @@ static uint64_t step(struct profile_thread *t)
 }
 
 const struct profile profile_arena = {
-	.name = "arena", .idea = "mprotect RW the next 132 KiB of my reserved 64 MiB, write its 33 pages; full: NONE and DONTNEED",
+	.name = "arena",
+	.idea = "mprotect RW the next 132 KiB of my reserved 64 MiB, write its 33 pages; full: NONE and DONTNEED",
 	.source = "glibc malloc, sysmalloc and heap_trim",
 	.evidence = COUNT_MPROTECTS | COUNT_FAULTS, .evidence_per_unit = 1 + GROW_PAGES,
 	.frames = frames, .setup = setup, .thread_init = init, .step = step,

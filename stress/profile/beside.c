@@ -74,7 +74,8 @@ static uint64_t step(struct profile_thread *t)
 }
 
 const struct profile profile_churn_beside = {
-	.name = "churn-beside", .idea = "half of the threads fault; the others mmap 64 KiB, write a page, munmap, 1 TiB away",
+	.name = "churn-beside",
+	.idea = "half of the threads fault; the others mmap 64 KiB, write a page, munmap, 1 TiB away",
 	.source = "ebizzy (Linux 6.4 per-VMA locks): harmonic mean of the halves",
 	.min_threads = 2, .roles = true, .evidence = COUNT_FAULTS, .evidence_per_unit = 1,
 	.frames = frames, .setup = setup, .thread_init = init, .step = step,

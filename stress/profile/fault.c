@@ -49,8 +49,10 @@ static int one_init(struct profile_thread *t)
 
 static int own_init(struct profile_thread *t)
 {
+	uint64_t len = slice_pages(t->at) * PROFILE_PAGE;
+
 	t->round = slice_start(t, true);
-	return op_mmap(t, t->round, slice_pages(t->at) * PROFILE_PAGE, PROFILE_RW, PROFILE_ANON | MAP_FIXED) < 0 ? -ENOMEM : 0;
+	return op_mmap(t, t->round, len, PROFILE_RW, PROFILE_ANON | MAP_FIXED) < 0 ? -ENOMEM : 0;
 }
 
 static uint64_t slice_step(struct profile_thread *t)

@@ -69,7 +69,8 @@ static uint64_t step(struct profile_thread *t)
 }
 
 const struct profile profile_global = {
-	.name = "global", .idea = "map my 64 KiB of one region, meet, write random pages of all of it, meet; counts pages written",
+	.name = "global",
+	.idea = "map my 64 KiB of one region, meet, write random pages of all of it, meet; counts pages written",
 	.source = "RadixVM (EuroSys 2013) mapbench global",
 	.rounds = true, .evidence = COUNT_FAULTS, .evidence_per_unit = 1,
 	.frames = frames, .thread_init = init, .step = step,

@@ -37,11 +37,13 @@ static uint64_t far_step(struct profile_thread *t)
 const struct profile profile_local = {
 	.name = "local", .idea = "mmap FIXED one page, write it, munmap; threads 1 MiB apart",
 	.source = "RadixVM (EuroSys 2013) mapbench local",
-	.evidence = COUNT_MMAPS | COUNT_MUNMAPS | COUNT_FAULTS, .evidence_per_unit = 3, .frames = frames, .step = near_step,
+	.evidence = COUNT_MMAPS | COUNT_MUNMAPS | COUNT_FAULTS, .evidence_per_unit = 3,
+	.frames = frames, .step = near_step,
 };
 
 const struct profile profile_local_far = {
 	.name = "local-far", .idea = "the same, threads 1 GiB apart",
 	.source = "RadixVM (EuroSys 2013) mapbench local",
-	.evidence = COUNT_MMAPS | COUNT_MUNMAPS | COUNT_FAULTS, .evidence_per_unit = 3, .frames = frames, .step = far_step,
+	.evidence = COUNT_MMAPS | COUNT_MUNMAPS | COUNT_FAULTS, .evidence_per_unit = 3,
+	.frames = frames, .step = far_step,
 };

@@ -91,7 +91,8 @@ static uint64_t touched_step(struct profile_thread *t)
 const struct profile profile_mmap = {
 	.name = "mmap", .idea = "mmap 4 pages anywhere",
 	.source = "CortenMM (SOSP 2025) mmap, low contention; will-it-scale mmap1",
-	.evidence = COUNT_MMAPS, .evidence_per_unit = 1, .frames = no_frames, .thread_init = init, .step = anywhere_step,
+	.evidence = COUNT_MMAPS, .evidence_per_unit = 1,
+	.frames = no_frames, .thread_init = init, .step = anywhere_step,
 };
 
 const struct profile profile_mmap_fixed = {

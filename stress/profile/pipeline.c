@@ -3,8 +3,8 @@
  * pipeline.c - each page is mapped and written by one thread, written again and unmapped by its neighbour.
  *
  * Round r of thread c: map a page in c's ring of n places, write it, publish channel[c] = r + 1; wait for
- * channel[c + 1] > r; write the page that c + 1 mapped in that round, unmap it. Nobody gets more than n - 1 rounds ahead
- * of the thread that unmaps for him, so n places are enough.
+ * channel[c + 1] > r; write the page that c + 1 mapped in that round, unmap it. Nobody gets more than n - 1 rounds
+ * ahead of the thread that unmaps for him, so n places are enough.
  *
  * EDGE  P1, release store of channel[c] -> P2, acquire load by c - 1: the page is mapped.
  */
@@ -89,7 +89,8 @@ static uint64_t step(struct profile_thread *t)
 }
 
 const struct profile profile_pipeline = {
-	.name = "pipeline", .idea = "map and write a page; write and unmap the neighbour thread's; counts pages written",
+	.name = "pipeline",
+	.idea = "map and write a page; write and unmap the neighbour thread's; counts pages written",
 	.source = "RadixVM (EuroSys 2013) mapbench pipeline",
 	.rounds = true, .evidence = COUNT_MMAPS | COUNT_MUNMAPS | COUNT_FAULTS, .evidence_per_unit = 1,
 	.frames = frames, .setup = setup, .step = step,

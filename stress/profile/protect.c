@@ -75,7 +75,8 @@ static int gc_setup(struct profile_map *map)
 {
 	struct prng p = prng_seed(map->params->seed, 99);
 	uint64_t n = gc_pages(map);
-	int64_t got = vmmap_mmap(map->vm, PROFILE_BASE, n * PROFILE_PAGE, PROFILE_RW, PROFILE_ANON | MAP_FIXED, NULL, 0);
+	int64_t got = vmmap_mmap(map->vm, PROFILE_BASE, n * PROFILE_PAGE, PROFILE_RW, PROFILE_ANON | MAP_FIXED,
+				 NULL, 0);
 	atomic_u8 *read_only = calloc(n, sizeof(*read_only));
 
 	map->shared = (void *)read_only;
@@ -107,7 +108,9 @@ static uint64_t gc_step(struct profile_thread *t)
 }
 
 const struct profile profile_mprotect_gc = {
-	.name = "mprotect-gc", .idea = "flip a random page of one 64 MiB heap for all threads: RW to R, R to RW; half are R",
+	.name = "mprotect-gc",
+	.idea = "flip a random page of one 64 MiB heap for all threads: RW to R, R to RW; half are R",
 	.source = "write barriers of garbage collectors by page protection (Appel and Li, ASPLOS 1991)",
-	.evidence = COUNT_MPROTECTS, .evidence_per_unit = 1, .frames = no_frames, .setup = gc_setup, .step = gc_step,
+	.evidence = COUNT_MPROTECTS, .evidence_per_unit = 1,
+	.frames = no_frames, .setup = gc_setup, .step = gc_step,
 };

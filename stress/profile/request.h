@@ -42,8 +42,8 @@ static inline int request_anew(struct profile_map *map)
 {
 	const struct request_shared *shared = map->shared;
 
-	return map_anew(map, PROFILE_BASE, map->threads * request_count(map) * shared->stride * PROFILE_PAGE, PROFILE_RW,
-			PROFILE_ANON);
+	return map_anew(map, PROFILE_BASE, map->threads * request_count(map) * shared->stride * PROFILE_PAGE,
+			PROFILE_RW, PROFILE_ANON);
 }
 
 static inline uint64_t request_low(const struct profile_thread *t, uint64_t i, uint64_t stride)

@@ -109,7 +109,8 @@ static uint64_t full_high_step(struct profile_thread *t)
 }
 
 const struct profile profile_munmap_virt = {
-	.name = "munmap_virt", .idea = "munmap of one untouched page, stride 737, in my block of one VMA for all threads",
+	.name = "munmap_virt",
+	.idea = "munmap of one untouched page, stride 737, in my block of one VMA for all threads",
 	.source = "CortenMM (SOSP 2025) unmap-virt, low contention",
 	.rounds = true, .evidence = COUNT_MUNMAPS, .evidence_per_unit = 1,
 	.frames = request_frames, .setup = low_setup, .step = virt_low_step,
@@ -123,7 +124,8 @@ const struct profile profile_munmap_virt_high = {
 };
 
 const struct profile profile_munmap = {
-	.name = "munmap", .idea = "munmap of one page that is present, stride 737, in my block of one VMA for all threads",
+	.name = "munmap",
+	.idea = "munmap of one page that is present, stride 737, in my block of one VMA for all threads",
 	.source = "CortenMM (SOSP 2025) unmap, low contention",
 	.rounds = true, .evidence = COUNT_MUNMAPS, .evidence_per_unit = 1,
 	.frames = request_frames, .setup = low_setup, .step = full_low_step,

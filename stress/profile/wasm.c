@@ -60,7 +60,8 @@ static uint64_t step(struct profile_thread *t)
 }
 
 const struct profile profile_wasm = {
-	.name = "wasm", .idea = "a random slot of my 8 of 4 GiB: mprotect RW 16 pages, 8 write faults, DONTNEED, mprotect NONE",
+	.name = "wasm",
+	.idea = "a random slot of my 8 of 4 GiB: mprotect RW 16 pages, 8 write faults, DONTNEED, mprotect NONE",
 	.source = "Wasmtime's pooling allocator",
 	.evidence = COUNT_MPROTECTS | COUNT_MADVISES | COUNT_FAULTS, .evidence_per_unit = 3 + RUN_PAGES,
 	.frames = frames, .setup = setup, .thread_init = init, .step = step,

@@ -130,7 +130,9 @@ static bool file_argument(struct log *log, struct text t, struct record *r)
 	} else {
 		char name[32];
 
-		r->file = file_of(log, name, (size_t)snprintf(name, sizeof(name), "fd %.*s", (int)(t.n > 16 ? 16 : t.n), t.at));
+		r->file = file_of(
+			log, name,
+			(size_t)snprintf(name, sizeof(name), "fd %.*s", (int)(t.n > 16 ? 16 : t.n), t.at));
 	}
 	return r->file != 0;
 }
@@ -165,8 +167,10 @@ static bool result_of(const char *text, struct record *r)
 
 static bool parse_mmap(struct log *log, const struct text *a, unsigned n, struct record *r)
 {
-	return n == 6 && number(a[0], &r->addr) && number(a[1], &r->len) && flags(NAME_PROT, a[2], &r->prot, &r->odd_flags) &&
-	       flags(NAME_MAP, a[3], &r->flags, &r->odd_flags) && number(a[5], &r->offset) && file_argument(log, a[4], r);
+	return n == 6 && number(a[0], &r->addr) && number(a[1], &r->len) &&
+	       flags(NAME_PROT, a[2], &r->prot, &r->odd_flags) &&
+	       flags(NAME_MAP, a[3], &r->flags, &r->odd_flags) && number(a[5], &r->offset) &&
+	       file_argument(log, a[4], r);
 }
 
 static bool parse_arguments(struct log *log, const struct text *a, unsigned n, struct record *r)
@@ -177,7 +181,8 @@ static bool parse_arguments(struct log *log, const struct text *a, unsigned n, s
 	case CALL_MUNMAP:
 		return n == 2 && number(a[0], &r->addr) && number(a[1], &r->len);
 	case CALL_MPROTECT:
-		return n >= 3 && number(a[0], &r->addr) && number(a[1], &r->len) && flags(NAME_PROT, a[2], &r->prot, &r->odd_flags);
+		return n >= 3 && number(a[0], &r->addr) && number(a[1], &r->len) &&
+		       flags(NAME_PROT, a[2], &r->prot, &r->odd_flags);
 	case CALL_MREMAP:
 		return n >= 4 && number(a[0], &r->addr) && number(a[1], &r->len) && number(a[2], &r->new_len) &&
 		       flags(NAME_MREMAP, a[3], &r->flags, &r->odd_flags) && (n < 5 || number(a[4], &r->new_addr));
@@ -203,6 +208,7 @@ bool log_parse_call(struct log *log, const char *text, struct record *r)
 	struct text args[ARGUMENTS];
 	size_t n = strcspn(text, "(");
 	const char *close, *end;
+	uint64_t limit;
 	unsigned count;
 
 	if (!text[n] || !n || !(isalpha((unsigned char)*text) || *text == '_'))
@@ -225,8 +231,9 @@ bool log_parse_call(struct log *log, const char *text, struct record *r)
 	count = split(text + n + 1, args, &close);
 	if (!close || !parse_arguments(log, args, count, r) || !result_of(close + 1, r))
 		return false;
-	return r->addr < SANE && r->len < SANE && r->new_len < SANE && r->new_addr < SANE && r->offset < SANE * 256 &&
-	       (!r->finished || r->result < (int64_t)SANE);
+	limit = r->result < 0 ? SANE * 4096 : SANE;      /* what failed may have asked for anything                   */
+	return r->addr < limit && r->len < limit && r->new_len < limit && r->new_addr < limit &&
+	       r->offset < SANE * 256 && r->result < (int64_t)SANE;
 }
 
 /* ---- lines ---- */

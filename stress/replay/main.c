@@ -23,7 +23,7 @@ struct totals {
 };
 
 static const struct argp_option option_list[] = {
-	{ "maps", 'm', "SNAPSHOT", 0, "copy of /proc/PID/maps from the end of the log; compared with the final map", 0 },
+	{ "maps", 'm', "SNAPSHOT", 0, "copy of /proc/PID/maps from its end: compared with the final map", 0 },
 	{ "policy", 'p', "NAME", 0, "locking policy (default vma; all: each in turn; help: list them)", 0 },
 	{ "fast", 'f', NULL, 0, "as fast as the dependencies allow, instead of in the order observed", 0 },
 	{ "json", 'j', "FILE", 0, "write the result as JSON (-: to stdout)", 0 },
@@ -31,8 +31,9 @@ static const struct argp_option option_list[] = {
 };
 
 static const char doc[] =
-	"Replays the memory calls of a real program, one engine thread per traced thread. LOG is what strace wrote: "
-	"`strace -f -ttt -e trace=memory -o LOG PROGRAM`, with or without -y and process calls (scripts/record does it all).\v"
+	"Replays the memory calls of a real program, one engine thread per traced thread. LOG is what strace "
+	"wrote: `strace -f -ttt -e trace=memory -o LOG PROGRAM`, with or without -y and process calls "
+	"(scripts/record does it all).\v"
 	"Examples:\n"
 	"  scripts/record -o rec xz -T4 -k file                 make rec/strace.log and rec/maps\n"
 	"  vmmap-replay rec/strace.log --maps=rec/maps          in the order observed, compare the final map\n"
@@ -112,16 +113,18 @@ static void describe(const struct totals *t)
 	const struct log *l = &t->log;
 	const struct plan *p = &t->plan;
 
-	printf("%u lines, %u split calls, %u not understood, %u resumed without a beginning\n", l->lines, l->resumed, l->bad_lines,
-	       l->orphans);
+	printf("%u lines, %u split calls, %u not understood, %u resumed without a beginning\n", l->lines,
+	       l->resumed, l->bad_lines, l->orphans);
 	if (!l->process_calls)
 		printf("no process calls in the log: every pid is taken for a thread of one address space\n");
 	if (!l->paths)
 		printf("no file names in the log (strace -y): files are told apart by descriptor only\n");
-	printf("replaying %u calls of %u threads; not replayed: %" PRIu64 " on memory that exec mapped, %" PRIu64
-	       " that failed for reasons outside, %" PRIu64 " advices about contents, %" PRIu64 " without a result, %" PRIu64
-	       " of other processes, %" PRIu64 " that change no VMA (msync, mlock, mincore, ...)\n",
-	       p->steps, p->threads, p->foreign, p->incomparable, p->odd, p->unfinished, p->elsewhere, l->ignored);
+	printf("replaying %u calls of %u threads; not replayed: %" PRIu64
+	       " on memory that exec mapped, %" PRIu64 " that failed for reasons outside, %" PRIu64
+	       " advices about contents, %" PRIu64 " without a result, %" PRIu64 " of other processes, %" PRIu64
+	       " that change no VMA (msync, mlock, mincore, ...)\n",
+	       p->steps, p->threads, p->foreign, p->incomparable, p->odd, p->unfinished, p->elsewhere,
+	       l->ignored);
 }
 
 static void print_mismatches(const struct replay *r)
@@ -129,9 +132,10 @@ static void print_mismatches(const struct replay *r)
 	for (uint64_t i = 0; i < r->mismatches && i < 10; i++) {
 		const struct record *c = &r->plan->step[r->first[i].step].r;
 
-		printf("  line %u: %s(%#" PRIx64 ", %" PRIu64 "): recorded %" PRId64 " (%#" PRIx64 "), engine %" PRId64 " (%#" PRIx64 ")\n",
-		       c->line, call_name[c->call], c->addr, c->len, c->result, (uint64_t)c->result, r->first[i].got,
-		       (uint64_t)r->first[i].got);
+		printf("  line %u: %s(%#" PRIx64 ", %" PRIu64 "): recorded %" PRId64 " (%#" PRIx64
+		       "), engine %" PRId64 " (%#" PRIx64 ")\n",
+		       c->line, call_name[c->call], c->addr, c->len, c->result, (uint64_t)c->result,
+		       r->first[i].got, (uint64_t)r->first[i].got);
 	}
 }
 
@@ -190,7 +194,7 @@ static void fill_json(const struct totals *t, const struct options *o, struct js
 		json_real(root, "compared_share", t->compared_share);
 		json_bool(root, "final_maps_equal", t->all_equal);
 	} else {
-		json_null(root, "compared_share");
+		json_uint(root, "compared_share", 0);
 		json_null(root, "final_maps_equal");
 	}
 	json_bool(root, "fast", o->fast);
@@ -208,9 +212,13 @@ int main(int argc, char **argv)
 	struct argp argp = { option_list, parse, "LOG", doc, NULL, NULL, NULL };
 	struct totals t = { .all_equal = true };
 	struct json *root = json_object(), *rows = json_array(root, "runs");
-	int err = 0;
+	int err = 0, out = -1;
 
 	cli_parse(&argp, argc, argv, &o);
+	if (o.json && !strcmp(o.json, "-")) {    /* with the JSON on stdout, everything else goes to stderr        */
+		out = dup(STDOUT_FILENO);
+		dup2(STDERR_FILENO, STDOUT_FILENO);
+	}
 	load(&t, &o);
 	describe(&t);
 	if (t.has_snapshot)
@@ -223,6 +231,9 @@ int main(int argc, char **argv)
 			run(&t, &o, i, rows);
 	}
 	fill_json(&t, &o, root);
+	fflush(stdout);
+	if (out >= 0)
+		dup2(out, STDOUT_FILENO);
 	if (o.json)
 		err = json_write(root, o.json);
 	json_free(root);

@@ -72,12 +72,16 @@ int maps_read(struct maps *m, FILE *in, const struct log *log)
 		char prot[8];
 		int name = 0;
 
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %*x:%*x %" SCNu64 " %n", &lo, &hi, prot, &offset, &inode,
-			   &name) != 5 || hi <= lo || !name)
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %*x:%*x %" SCNu64 " %n", &lo, &hi,
+			   prot, &offset, &inode, &name) != 5 ||
+		    hi <= lo || !name)
 			err = -EBADMSG;
-		else if (hi < UINT64_C(1) << 47)         /* not the vsyscall page                                      */
-			err = push(m, (struct run){ lo, hi, inode ? offset : 0, (prot[0] == 'r') | (prot[1] == 'w') << 1 |
-						    (prot[2] == 'x') << 2, prot[3] == 's', back_of(log, line + name, inode) });
+		else if (hi < UINT64_C(1)
+				      << 47) /* not the vsyscall page                                      */
+			err = push(m, (struct run){lo, hi, inode ? offset : 0,
+						   (prot[0] == 'r') | (prot[1] == 'w') << 1 |
+							   (prot[2] == 'x') << 2,
+						   prot[3] == 's', back_of(log, line + name, inode)});
 	}
 	if (!err && ferror(in))
 		err = -EIO;
@@ -125,7 +129,8 @@ static int cut(struct maps *out, const struct maps *in, const struct spans *with
 
 	*out = (struct maps){ 0 };
 	for (uint32_t i = 0; i < in->n; i++) {
-		for (uint32_t k = spans_find(within, in->run[i].lo); k < within->n && within->span[k].lo < in->run[i].hi; k++) {
+		for (uint32_t k = spans_find(within, in->run[i].lo);
+		     k < within->n && within->span[k].lo < in->run[i].hi; k++) {
 			const struct span *s = &within->span[k];
 			struct run r = in->run[i];
 
@@ -159,9 +164,9 @@ static void print_run(FILE *out, const char *who, const struct run *r)
 {
 	static const char *const back[] = { "anonymous", "shared anonymous", "a file" };
 
-	fprintf(out, "  %s %" PRIx64 "-%" PRIx64 " %c%c%c%c offset %" PRIx64 " %s", who, r->lo, r->hi, r->prot & 1 ? 'r' : '-',
-		r->prot & 2 ? 'w' : '-', r->prot & 4 ? 'x' : '-', r->shared ? 's' : 'p', r->offset,
-		r->back < BACK_FILE_0 ? back[r->back] : "file");
+	fprintf(out, "  %s %" PRIx64 "-%" PRIx64 " %c%c%c%c offset %" PRIx64 " %s", who, r->lo, r->hi,
+		r->prot & 1 ? 'r' : '-', r->prot & 2 ? 'w' : '-', r->prot & 4 ? 'x' : '-',
+		r->shared ? 's' : 'p', r->offset, r->back < BACK_FILE_0 ? back[r->back] : "file");
 	if (r->back >= BACK_FILE_0)
 		fprintf(out, " %u", r->back - BACK_FILE_0);
 	fputc('\n', out);

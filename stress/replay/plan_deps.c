@@ -44,7 +44,8 @@ static uint64_t key_of(const struct plan *p, uint32_t i, uint32_t longest)
 	for (uint32_t k = i; k-- > 0 && p->step[k].r.line + longest >= x->r.line;) {
 		const struct step *y = &p->step[k];
 
-		if (open_together(x, y) && y->r.end_line < x->r.end_line && frees_for(x, y) && 2 * (uint64_t)y->r.end_line - 1 < at)
+		if (open_together(x, y) && y->r.end_line < x->r.end_line && frees_for(x, y) &&
+		    2 * (uint64_t)y->r.end_line - 1 < at)
 			at = 2 * (uint64_t)y->r.end_line - 1;
 	}
 	for (uint32_t k = i + 1; k < p->steps && p->step[k].r.line < x->r.end_line; k++) {
@@ -116,7 +117,10 @@ static void observed(struct plan *p, uint32_t i)
 struct link { uint32_t step, next; };            /* next: index + 1                                                */
 struct table { uint32_t head[1u << TABLE_BITS], wide; struct link *link; uint32_t links, room; };
 
-static uint32_t slot_of(uint64_t chunk) { return (uint32_t)((chunk * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - TABLE_BITS)); }
+static uint32_t slot_of(uint64_t chunk)
+{
+	return (uint32_t)((chunk * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - TABLE_BITS));
+}
 
 static int push(struct table *t, uint32_t *head, uint32_t step)
 {
@@ -233,7 +237,8 @@ int plan_deps(struct plan *p)
 
 		observed(p, i);
 		err = fast(p, t, i);
-		if (!err && y->r.call == CALL_BRK) {     /* the break itself is shared state                           */
+		if (!err &&
+		    y->r.call == CALL_BRK) { /* the break itself is shared state                           */
 			if (last_brk != UINT32_MAX && p->step[last_brk].thread != y->thread)
 				err = add_dep(p, y, last_brk);
 			last_brk = i;

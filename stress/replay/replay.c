@@ -76,7 +76,8 @@ static void mark_done(struct crew *c, uint32_t step)
 	} else {
 		pthread_mutex_lock(&c->lock);
 		atomic_store_seqcst(&c->done[step], 1);
-		for (at = atomic_load_relaxed(&c->frontier); at < c->r->plan->steps && atomic_load_relaxed(&c->done[at]); at++)
+		for (at = atomic_load_relaxed(&c->frontier);
+		     at < c->r->plan->steps && atomic_load_relaxed(&c->done[at]); at++)
 			;
 		atomic_store_release(&c->frontier, at);
 	}
@@ -88,7 +89,8 @@ static void mark_done(struct crew *c, uint32_t step)
 
 static int64_t run_mmap(struct crew *c, const struct record *r)
 {
-	int flags = r->flags & (MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_ANONYMOUS | MAP_NORESERVE);
+	int flags = r->flags & (MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_ANONYMOUS |
+				MAP_NORESERVE);
 	struct vmmap_object *object = r->file ? c->object[r->file - 1] : NULL;
 
 	if (r->result < 0)

@@ -30,7 +30,7 @@ static unsigned run(struct trial *t, struct gen *g, struct op *ops, unsigned n)
 	trial_reset(t);
 	for (unsigned i = 0; i < n; i++) {
 		gen_next(g, &ops[i]);
-		t->audit = i % 32 == 31;
+		t->audit = i % 512 == 511;        /* an audit waits for a grace period                              */
 		if (!trial_step(t, &ops[i], i % 4 == 3))
 			return i;
 	}
@@ -125,7 +125,12 @@ static int liar_list(void *self, struct row *rows, unsigned room)
 static void finds(enum planted what, unsigned longest)
 {
 	struct liar liar = { .what = what };
-	struct party party = { .name = "liar", .self = &liar, .reset = liar_reset, .run = liar_run, .list = liar_list, .deep = true };
+	struct party party = {.name = "liar",
+			      .self = &liar,
+			      .reset = liar_reset,
+			      .run = liar_run,
+			      .list = liar_list,
+			      .deep = true};
 	struct op *ops = calloc(4000, sizeof(*ops));
 	struct trial t;
 	struct gen g = { .rng = prng_seed(1, seed), .m = &t.model, .noreserve = 25, .private_writes = true };
@@ -161,7 +166,8 @@ int main(int argc, char **argv)
 	seed = argc > 2 ? strtoull(argv[2], NULL, 0) : seed;
 	for (unsigned i = 0; vmmap_policy_name(i) && n + 4 <= 64; i++) {
 		for (int k = 0; k < 4; k++, n++) {
-			cases[n] = (struct test_case){ vmmap_policy_name(i), k & 1 ? VMMAP_TOPDOWN : VMMAP_ARENAS, k & 2, "" };
+			cases[n] = (struct test_case){vmmap_policy_name(i),
+						      k & 1 ? VMMAP_TOPDOWN : VMMAP_ARENAS, k & 2, ""};
 			snprintf(cases[n].name, sizeof(cases[n].name), "%s, %s, %s", cases[n].policy,
 				 k & 1 ? "topdown" : "arenas", k & 2 ? "contents" : "exact");
 			tests[n + 3] = (struct CMUnitTest){ cases[n].name, programs, NULL, NULL, &cases[n] };

@@ -6,103 +6,7 @@
  * The rows run on the engine under every policy. `test_pitfalls kernel` runs the same rows on the running kernel, in a
  * child process: they were written down from what Linux 6.18 does, and that is how to check them again.
  */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <cmocka.h>
-
-#include "stress/oracle/party.h"
-
-#define LO    UINT64_C(0x10000000)
-#define PAGES 2048u
-#define NONE  PROT_NONE
-#define R     PROT_READ
-#define RW    (PROT_READ | PROT_WRITE)
-#define ANON  (MAP_PRIVATE | MAP_ANONYMOUS)
-#define MOVE  (MREMAP_MAYMOVE | MREMAP_FIXED)
-
-static struct party party;
-static struct engine engine;
-static struct kernel *kernel;
-static const char *policy;
-
-static int64_t run(struct op op)
-{
-	int64_t result;
-
-	assert_int_equal(party.run(party.self, &op, &result), 0);
-	return result;
-}
-
-static uint64_t at(uint64_t page) { return LO + page * PAGE; }
-
-/* An address in pages from the region's start, or -errno. */
-static int64_t page_of(int64_t result) { return result < 0 ? result : (result - (int64_t)LO) / (int64_t)PAGE; }
-
-static int64_t map_file(uint64_t page, uint64_t n, int prot, int flags, uint8_t object, uint64_t offset)
-{
-	return page_of(run((struct op){ .call = OP_MMAP, .addr = page == UINT64_MAX ? 0 : at(page), .len = n * PAGE, .prot = prot,
-					.flags = flags, .object = object, .offset = offset * PAGE }));
-}
-
-static int64_t map(uint64_t page, uint64_t n, int prot, int flags)
-{
-	return map_file(page, n, prot, flags | ANON, OBJECT_NONE, 0);
-}
-
-static int64_t fixed(uint64_t page, uint64_t n, int prot) { return map(page, n, prot, MAP_FIXED); }
-
-static int64_t unmap(uint64_t page, uint64_t n)
-{
-	return run((struct op){ .call = OP_MUNMAP, .addr = at(page), .len = n * PAGE });
-}
-
-static int64_t protect(uint64_t page, uint64_t n, int prot)
-{
-	return run((struct op){ .call = OP_MPROTECT, .addr = at(page), .len = n * PAGE, .prot = prot });
-}
-
-static int64_t advise(uint64_t page, uint64_t n, int advice)
-{
-	return run((struct op){ .call = OP_MADVISE, .addr = at(page), .len = n * PAGE, .advice = advice });
-}
-
-static int64_t remap(uint64_t page, uint64_t n, uint64_t new_n, int flags, uint64_t to)
-{
-	return page_of(run((struct op){ .call = OP_MREMAP, .addr = at(page), .len = n * PAGE, .new_len = new_n * PAGE,
-					.flags = flags, .new_addr = at(to) }));
-}
-
-static void write_pages(uint64_t page, uint64_t n)
-{
-	for (uint64_t i = 0; i < n; i++)
-		assert_int_equal(run((struct op){ .call = OP_WRITE, .addr = at(page + i), .value = 1000 + page + i }), 0);
-}
-
-static int64_t read_page(uint64_t page) { return run((struct op){ .call = OP_READ, .addr = at(page) }); }
-
-static int64_t brk_to(uint64_t bytes) { return run((struct op){ .call = OP_BRK, .addr = LO + bytes }) - (int64_t)LO; }
-
-/* The map must be this. */
-static void is(const char *want)
-{
-	static struct row rows[PAGES];
-	static char have[4096];
-	int n = party.list(party.self, rows, PAGES);
-	size_t used = 0;
-
-	have[0] = 0;
-	for (int i = 0; i < n && used < sizeof(have) - 64; i++)
-		used += (size_t)sprintf(have + used, "%s%d-%d %c%c%c%c", i ? ", " : "", (int)((rows[i].start - LO) / PAGE),
-					(int)((rows[i].end - LO) / PAGE), rows[i].prot & R ? 'r' : '-',
-					rows[i].prot & PROT_WRITE ? 'w' : '-', rows[i].prot & PROT_EXEC ? 'x' : '-',
-					rows[i].shared ? 's' : 'p');
-	assert_string_equal(have, want);
-}
+#include "tests/oracle/stage.h"
 
 /* ---- anonymous groups and VM_ACCOUNT: what a write leaves behind ---- */
 
@@ -260,7 +164,8 @@ static void move_takes_several(void **state)
 {
 	(void)state;
 	fixed(0, 2, RW), fixed(2, 2, R), fixed(6, 2, RW), fixed(12, 4, RW | PROT_EXEC);
-	assert_int_equal(remap(0, 8, 8, MOVE, 10), 10);  /* holes go along, but spare what is mapped at their place     */
+	assert_int_equal(remap(0, 8, 8, MOVE, 10),
+			 10); /* holes go along, but spare what is mapped at their place     */
 	is("10-12 rw-p, 12-14 r--p, 14-16 rwxp, 16-18 rw-p");
 }
 
@@ -287,7 +192,8 @@ static void grow_joins_next(void **state)
 	fixed(0, 2, RW), fixed(4, 2, RW);
 	assert_int_equal(remap(0, 2, 4, 0, 0), 0);
 	is("0-6 rw-p");
-	assert_int_equal(remap(0, 2, 3, 0, 0), -ENOMEM); /* not up to the VMA's end                                    */
+	assert_int_equal(remap(0, 2, 3, 0, 0),
+			 -ENOMEM); /* not up to the VMA's end                                    */
 }
 
 static void dontunmap_takes_a_hint(void **state)
@@ -319,7 +225,9 @@ static void duplicate_shared(void **state)
 static void hint_is_rounded_down(void **state)
 {
 	(void)state;
-	assert_int_equal(run((struct op){ .call = OP_MMAP, .addr = at(5) + 4095, .len = PAGE, .prot = R, .flags = ANON }), at(5));
+	assert_int_equal(
+		run((struct op){.call = OP_MMAP, .addr = at(5) + 4095, .len = PAGE, .prot = R, .flags = ANON}),
+		at(5));
 }
 
 static void busy_hint_goes_to_the_top(void **state)
@@ -334,31 +242,33 @@ static void highest_gap_that_fits(void **state)
 {
 	(void)state;
 	fixed(PAGES - 1, 1, RW), fixed(PAGES - 4, 1, RW), fixed(100, 1, RW);
-	assert_int_equal(map(UINT64_MAX, 3, R, 0), PAGES - 7);
-	assert_int_equal(map(UINT64_MAX, 2, R, 0), PAGES - 3);
+	assert_int_equal(map(ANYWHERE, 3, R, 0), PAGES - 7);
+	assert_int_equal(map(ANYWHERE, 2, R, 0), PAGES - 3);
 }
 
 static void huge_lengths_are_aligned(void **state)
 {
 	(void)state;
 	fixed(PAGES - 1, 1, RW);
-	assert_int_equal(map(UINT64_MAX, 512, R, 0), PAGES - 1024);
-	assert_int_equal(map(UINT64_MAX, 511, R, 0), PAGES - 512);       /* not a multiple: the plain top              */
-	assert_int_equal(map_file(UINT64_MAX, 512, R, MAP_SHARED | MAP_ANONYMOUS, OBJECT_NONE, 0), PAGES - 1536);
+	assert_int_equal(map(ANYWHERE, 512, R, 0), PAGES - 1024);
+	assert_int_equal(map(ANYWHERE, 511, R, 0),
+			 PAGES - 512); /* not a multiple: the plain top              */
+	assert_int_equal(map_file(ANYWHERE, 512, R, MAP_SHARED | MAP_ANONYMOUS, OBJECT_NONE, 0), PAGES - 1536);
 }
 
 static void no_room(void **state)
 {
 	(void)state;
 	fixed(PAGES / 2, 1, RW);
-	assert_int_equal(map(UINT64_MAX, PAGES / 2 + 1, R, 0), -ENOMEM);
+	assert_int_equal(map(ANYWHERE, PAGES / 2 + 1, R, 0), -ENOMEM);
 }
 
 /* ---- arguments ---- */
 
 static void argument_errors(void **state)
 {
-	const struct op mmap_op = { .call = OP_MMAP, .addr = at(0), .len = PAGE, .prot = R, .flags = ANON | MAP_FIXED_NOREPLACE };
+	const struct op mmap_op = {
+		.call = OP_MMAP, .addr = at(0), .len = PAGE, .prot = R, .flags = ANON | MAP_FIXED_NOREPLACE};
 	struct op op = mmap_op;
 
 	(void)state;
@@ -382,7 +292,9 @@ static void argument_errors(void **state)
 	assert_int_equal(run((struct op){ .call = OP_MPROTECT, .addr = at(0), .len = PAGE, .prot = 0x100 }), -EINVAL);
 	assert_int_equal(run((struct op){ .call = OP_MPROTECT, .addr = at(0), .len = UINT64_MAX, .prot = R }), -ENOMEM);
 	assert_int_equal(run((struct op){ .call = OP_MADVISE, .addr = at(0), .len = 0, .advice = 77 }), -EINVAL);
-	assert_int_equal(run((struct op){ .call = OP_MADVISE, .addr = at(0), .len = UINT64_MAX, .advice = MADV_NORMAL }), -EINVAL);
+	assert_int_equal(
+		run((struct op){.call = OP_MADVISE, .addr = at(0), .len = UINT64_MAX, .advice = MADV_NORMAL}),
+		-EINVAL);
 	assert_int_equal(remap(0, 1, 0, MREMAP_MAYMOVE, 0), -EINVAL);
 	assert_int_equal(remap(0, 1, 1, MREMAP_FIXED, 10), -EINVAL);
 	assert_int_equal(remap(50, 1, 2, MREMAP_MAYMOVE, 0), -EFAULT);
@@ -421,8 +333,9 @@ static void brk_over_a_hole(void **state)
 static void flag_advices_split_and_merge(void **state)
 {
 	static const int pair[][2] = {
-		{ MADV_HUGEPAGE, MADV_NOHUGEPAGE }, { MADV_DONTDUMP, MADV_DODUMP }, { MADV_SEQUENTIAL, MADV_NORMAL },
-		{ MADV_DONTFORK, MADV_DOFORK }, { MADV_WIPEONFORK, MADV_KEEPONFORK }, { MADV_MERGEABLE, MADV_UNMERGEABLE },
+		{MADV_HUGEPAGE, MADV_NOHUGEPAGE},   {MADV_DONTDUMP, MADV_DODUMP},
+		{MADV_SEQUENTIAL, MADV_NORMAL},     {MADV_DONTFORK, MADV_DOFORK},
+		{MADV_WIPEONFORK, MADV_KEEPONFORK}, {MADV_MERGEABLE, MADV_UNMERGEABLE},
 	};
 
 	(void)state;
@@ -446,7 +359,7 @@ static void mergeable_is_for_private(void **state)
 static void faults_have_codes(void **state)
 {
 	(void)state;
-	fixed(0, 1, NONE), fixed(1, 1, R);
+	fixed(0, 1, PROT_NONE), fixed(1, 1, R);
 	map_file(2, 2, RW, MAP_SHARED | MAP_FIXED, OBJECT_A, OBJECT_PAGES - 1);
 	assert_int_equal(read_page(0), OP_FAULT(FAULT_ACCERR));
 	assert_int_equal(run((struct op){ .call = OP_WRITE, .addr = at(1), .value = 1 }), OP_FAULT(FAULT_ACCERR));
@@ -471,68 +384,46 @@ static void private_copies(void **state)
 
 /* ---- */
 
-static int reset(void **state)
-{
-	(void)state;
-	return party.reset(party.self);
-}
-
-static int open_engine(void **state)
-{
-	int err = engine_open(&engine, policy, VMMAP_TOPDOWN, LO, LO + PAGES * PAGE);
-
-	(void)state;
-	party = party_engine(&engine);
-	return err;
-}
-
-static int close_engine(void **state)
-{
-	(void)state;
-	engine_close(&engine);
-	return engine.leaked != 0;
-}
-
-#define ROW(f) cmocka_unit_test_setup(f, reset)
+#define ROW(f) cmocka_unit_test_setup(f, stage_reset)
 
 static const struct CMUnitTest rows[] = {
-	ROW(between_two_written), ROW(unwritten_joins_written), ROW(formerly_writable), ROW(formerly_writable_noreserve),
-	ROW(formerly_writable_unwritten), ROW(formerly_writable_file), ROW(noreserve_beside_normal), ROW(written_piece_moved),
-	ROW(unwritten_piece_moved), ROW(written_pieces_rejoin), ROW(mprotect_over_hole), ROW(madvise_over_hole),
-	ROW(madvise_stops_at_error), ROW(munmap_over_holes), ROW(populate_stops_at_hole), ROW(move_takes_several),
-	ROW(move_starts_with_hole), ROW(grow_over_several), ROW(grow_joins_next), ROW(dontunmap_takes_a_hint),
-	ROW(duplicate_shared), ROW(hint_is_rounded_down), ROW(busy_hint_goes_to_the_top), ROW(highest_gap_that_fits),
-	ROW(huge_lengths_are_aligned), ROW(no_room), ROW(argument_errors), ROW(file_offset_overflow),
-	ROW(brk_needs_a_page_beyond), ROW(brk_over_a_hole), ROW(flag_advices_split_and_merge), ROW(mergeable_is_for_private),
-	ROW(faults_have_codes), ROW(private_copies),
+	ROW(between_two_written),
+	ROW(unwritten_joins_written),
+	ROW(formerly_writable),
+	ROW(formerly_writable_noreserve),
+	ROW(formerly_writable_unwritten),
+	ROW(formerly_writable_file),
+	ROW(noreserve_beside_normal),
+	ROW(written_piece_moved),
+	ROW(unwritten_piece_moved),
+	ROW(written_pieces_rejoin),
+	ROW(mprotect_over_hole),
+	ROW(madvise_over_hole),
+	ROW(madvise_stops_at_error),
+	ROW(munmap_over_holes),
+	ROW(populate_stops_at_hole),
+	ROW(move_takes_several),
+	ROW(move_starts_with_hole),
+	ROW(grow_over_several),
+	ROW(grow_joins_next),
+	ROW(dontunmap_takes_a_hint),
+	ROW(duplicate_shared),
+	ROW(hint_is_rounded_down),
+	ROW(busy_hint_goes_to_the_top),
+	ROW(highest_gap_that_fits),
+	ROW(huge_lengths_are_aligned),
+	ROW(no_room),
+	ROW(argument_errors),
+	ROW(file_offset_overflow),
+	ROW(brk_needs_a_page_beyond),
+	ROW(brk_over_a_hole),
+	ROW(flag_advices_split_and_merge),
+	ROW(mergeable_is_for_private),
+	ROW(faults_have_codes),
+	ROW(private_copies),
 };
-
-static int on_the_kernel(void)
-{
-	char why[128] = "";
-	int failed;
-
-	if (kernel_start(&kernel, LO, LO + PAGES * PAGE, why)) {
-		printf("SKIP: %s\n", why);
-		return 77;
-	}
-	party = party_kernel(kernel);
-	failed = cmocka_run_group_tests_name("pitfalls: the running kernel", rows, NULL, NULL);
-	kernel_stop(kernel);
-	return failed;
-}
 
 int main(int argc, char **argv)
 {
-	int failed = 0;
-
-	if (argc > 1 && !strcmp(argv[1], "kernel"))
-		return on_the_kernel();
-	for (unsigned i = 0; (policy = vmmap_policy_name(i)); i++) {
-		char name[64];
-
-		snprintf(name, sizeof(name), "pitfalls: %s", policy);
-		failed += cmocka_run_group_tests_name(name, rows, open_engine, close_engine);
-	}
-	return failed;
+	return stage_main(argc, argv, rows, sizeof(rows) / sizeof(*rows));
 }

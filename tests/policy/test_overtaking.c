@@ -5,6 +5,7 @@
  * mutant: handover_no_redrain
  * mutant: descending_acquire
  * mutant: never_insists
+ * mutant: handover_with_holes
  * mutant: rwsem_no_handoff
  *
  * The lines above are read by the build: each becomes a test that must see this program fail.
@@ -18,6 +19,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/point.h"
 #include "base/rcu.h"
 #include "locks/policy/intree.h"
 #include "tests/policy/script.h"
@@ -46,17 +48,23 @@ static void test_ascending(void **state)
 
 static struct gate asleep, woken;                /* static: a thread may still look at a gate after it was opened */
 
-/* `a` (role edit) waits for what e holds; e is given up and taken again before it comes to look, so many times. */
-static void overtake(struct fake_map *map, struct lock_edit *e, unsigned page, unsigned times)
+static struct lock_edit begin(struct fake_map *map, struct lock_range r)
 {
 	int err;
+	struct lock_edit e = fake_begin(map, (unsigned)(r.lo >> PAGE_SHIFT), (unsigned)(r.hi >> PAGE_SHIFT), LOCK_FOREVER, &err);
 
+	assert_int_equal(err, 0);
+	return e;
+}
+
+/* The waiter (role edit) waits for what e holds; e is given up and taken again before it comes to look, so many times. */
+static void overtake(struct fake_map *map, struct lock_edit *e, unsigned times)
+{
 	for (unsigned i = 0; i < times; i++) {
 		gate_at(&woken, "edit", "waiter_woken");
 		fake_end(map, e);
 		assert_true(gate_wait(&woken, SOON_MS));
-		*e = fake_begin(map, page, page + 1, LOCK_FOREVER, &err);
-		assert_int_equal(err, 0);
+		*e = begin(map, e->r);
 		gate_at(&asleep, "edit", "waiter_before_sleep");
 		gate_open(&woken);
 		assert_true(gate_wait(&asleep, SOON_MS));
@@ -64,17 +72,13 @@ static void overtake(struct fake_map *map, struct lock_edit *e, unsigned page, u
 	}
 }
 
-static struct lock_edit start_waiter(struct fake_map *map, struct actor *a, void (*fn)(struct actor *), unsigned page)
+/* Starts `a`, which wants [lo, hi) and finds it held; returns when it is asleep. */
+static void start_waiter(struct fake_map *map, struct actor *a, void (*fn)(struct actor *), unsigned lo, unsigned hi)
 {
-	int err;
-	struct lock_edit e = fake_begin(map, page, page + 1, LOCK_FOREVER, &err);
-
-	assert_int_equal(err, 0);
 	gate_at(&asleep, "edit", "waiter_before_sleep");
-	actor_start(a, map, fn, page, page + 1, LOCK_FOREVER);
+	actor_start(a, map, fn, lo, hi, LOCK_FOREVER);
 	assert_true(gate_wait(&asleep, SOON_MS));
 	gate_open(&asleep);
-	return e;
 }
 
 /* Overtaken twice, a waiter insists: the third release hands the range over, in a gap and in a VMA. */
@@ -91,8 +95,9 @@ static void test_insisting_edit(void **state)
 		if (mapped)
 			fake_place(map, 6, 7);
 		gate_init(&hold);
-		e = start_waiter(map, &a, hold_edit, 6);
-		overtake(map, &e, 6, 2);
+		e = begin(map, fake_range(6, 7));
+		start_waiter(map, &a, hold_edit, 6, 7);
+		overtake(map, &e, 2);
 		fake_end(map, &e);
 		f = fake_begin(map, 6, 7, LOCK_TRY, &err);
 		if (!err)
@@ -122,14 +127,73 @@ static void test_redrain_after_handover(void **state)
 	assert_int_equal(map->policy->visit_begin(map->state, &v, LOCK_FOREVER), 0);
 	assert_true(v.own[1] == INTREE_PINNED);
 	rcu_leave(v.self);                               /* the script below sleeps: the pin stays                 */
-	e = start_waiter(map, &a, shut_edit, 6);
-	overtake(map, &e, 6, 2);
+	e = begin(map, fake_range(6, 7));
+	start_waiter(map, &a, shut_edit, 6, 7);
+	overtake(map, &e, 2);
 	fake_end(map, &e);
 	past = actor_done(&a, NEVER_MS);
 	rcu_enter(v.self);
 	map->policy->visit_end(map->state, &v);
 	must_end(&a);
 	assert_false(past);
+	assert_int_equal(map->policy->audit(map->state, stderr), 0);
+	fake_free(map);
+}
+
+static struct actor barger;
+
+/* In the releaser, when it has let go of the VMA in order to cut it: another edit comes first. */
+static void barge(void *arg)
+{
+	actor_start(&barger, arg, actor_edit, 6, 9, in_ms(2000));
+	actor_done(&barger, NEVER_MS);                   /* it has the VMA, and wants the gap above               */
+}
+
+/*
+ * The insisting edit wants half of a VMA and the gap above it. The VMA goes free to be cut, and another edit takes it
+ * before it is claimed, then wants the gap too: it must not find that held by the one who now waits below.
+ */
+static void test_unbroken_handover(void **state)
+{
+	struct fake_map *map = script_start("vma");
+	struct actor waiter;
+	struct lock_edit e;
+
+	(void)state;
+	fake_place(map, 4, 8);
+	e = begin(map, fake_range(4, 9));
+	start_waiter(map, &waiter, as_edit, 6, 9);
+	overtake(map, &e, 2);
+	assert_int_equal(point_call(NULL, "handover_before_claim", barge, map), 0);
+	fake_end(map, &e);
+	must_end(&barger);
+	must_end(&waiter);
+	assert_int_equal(barger.err, 0);
+	assert_int_equal(waiter.err, 0);
+	assert_int_equal(map->policy->audit(map->state, stderr), 0);
+	fake_free(map);
+}
+
+/* A part of a VMA at the low end, a whole one, a part at the high end: handed over in one run. */
+static void test_handover_of_parts(void **state)
+{
+	struct fake_map *map = script_start("vma");
+	struct lock_stats stats;
+	struct actor waiter;
+	struct lock_edit e;
+
+	(void)state;
+	fake_place(map, 4, 10);
+	fake_place(map, 10, 12);
+	fake_place(map, 13, 20);
+	e = begin(map, fake_range(4, 20));
+	start_waiter(map, &waiter, as_edit, 6, 18);
+	overtake(map, &e, 2);
+	fake_end(map, &e);
+	must_end(&waiter);
+	map->policy->stats(map->state, &stats);
+	assert_int_equal(waiter.err, 0);
+	assert_int_equal(stats.hand_overs, 1);
 	assert_int_equal(map->policy->audit(map->state, stderr), 0);
 	fake_free(map);
 }
@@ -214,6 +278,8 @@ int main(void)
 		cmocka_unit_test(test_ascending),
 		cmocka_unit_test(test_insisting_edit),
 		cmocka_unit_test(test_redrain_after_handover),
+		cmocka_unit_test(test_unbroken_handover),
+		cmocka_unit_test(test_handover_of_parts),
 		cmocka_unit_test(test_insisting_visit),
 		cmocka_unit_test(test_rwsem_handoff),
 	};

@@ -215,21 +215,28 @@ static bool work_join(struct work *w, struct piece *p, struct piece *q)
 
 static void work_merge(struct work *w)
 {
-	struct piece out[ARRAY_SIZE(w->piece)], nb;
-	unsigned n = 0;
+	struct piece nb;
+	unsigned n = 0, from = 0;
 	bool left = w->pieces && w->piece[0].r.lo == w->r.lo && work_neighbour(w, true, &nb);
 
-	if (left)
-		out[n++] = nb;
-	for (unsigned i = 0; i < w->pieces; i++)
-		if (!n || !work_join(w, &out[n - 1], &w->piece[i]))
-			out[n++] = w->piece[i];
-	if (w->pieces && w->piece[w->pieces - 1].r.hi == w->r.hi && work_neighbour(w, false, &nb))
-		work_join(w, &out[n - 1], &nb);
-	space_count(w->map, w->e->self, SPACE_MERGE, w->pieces + left - n);
-	for (unsigned i = 0; i < n; i++)
-		w->piece[i] = out[i];
-	w->pieces = n;
+	bool right = w->pieces && w->piece[w->pieces - 1].r.hi == w->r.hi;
+	unsigned joined = 0;
+
+	if (left && work_join(w, &nb, &w->piece[0])) {
+		w->piece[0] = nb;
+		joined++;
+	}
+	for (n = 1, from = 1; from < w->pieces; from++) {
+		if (work_join(w, &w->piece[n - 1], &w->piece[from]))
+			joined++;
+		else if (n++ != from)
+			w->piece[n - 1] = w->piece[from];
+	}
+	w->pieces = w->pieces ? n : 0;
+	if (right && work_neighbour(w, false, &nb))
+		joined += work_join(w, &w->piece[n - 1], &nb);
+	if (joined)
+		space_count(w->map, w->e->self, SPACE_MERGE, joined);
 }
 
 static void work_entries(struct work *w)
@@ -363,8 +370,16 @@ static bool work_changes(const struct work *w)
 
 int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 {
-	struct work w = { .map = map, .e = e, .c = c, .r = c->r };
+	struct work w;                           /* not zeroed as a whole: most of it is room that few edits need  */
 	int err;
+
+	w.map = map;
+	w.e = e;
+	w.c = c;
+	w.r = c->r;
+	w.result = 0;
+	w.n = w.pieces = w.deads = 0;
+	w.heal[0] = w.heal[1] = 0;
 
 	if (vma_reserve(&map->vmas, e->self, 2))
 		return -ENOMEM;
@@ -393,7 +408,7 @@ int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 		frame_tidy(map->physmem, e->self);
 	space_count(map, e->self, SPACE_BRIEF, 1);
 	for (unsigned i = 0; i < 2; i++)
-		if (w.heal[i] && e->merges < ARRAY_SIZE(e->merge_at))
-			e->merge_at[e->merges++] = w.heal[i];
+		if (w.heal[i])
+			lock_note_merge(e, w.heal[i]);
 	return w.result;
 }

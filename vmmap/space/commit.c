@@ -11,10 +11,20 @@
  */
 #include "vmmap/space/space.h"
 
-static void edit_heal(struct vmmap *map, const struct lock_edit *e)
+void space_heal_notes(struct vmmap *map, const struct lock_edit *e)
 {
+	struct vtree_seen seen;
+	bool found = true;
+
 	for (unsigned i = 0; i < e->merges; i++)
 		space_heal(map, e->self, e->merge_at[i]);
+	for (uint64_t at = e->merge_in.lo; found && at <= e->merge_in.hi && e->merge_in.hi;) {
+		space_heal(map, e->self, at);
+		rcu_enter(e->self);
+		found = vtree_next(&map->tree, at, &seen);
+		rcu_leave(e->self);
+		at = found && seen.r.lo > at ? seen.r.lo : found ? seen.r.hi : at;
+	}
 }
 
 int space_edit_begin(struct vmmap *map, struct lock_edit *e, struct thread_slot *self, struct lock_range r)
@@ -24,7 +34,7 @@ int space_edit_begin(struct vmmap *map, struct lock_edit *e, struct thread_slot 
 	*e = (struct lock_edit){ .self = self, .r = r };
 	err = map->policy->edit_begin(map->lock_state, e, LOCK_FOREVER);
 	if (err)
-		edit_heal(map, e);
+		space_heal_notes(map, e);
 	else
 		space_count(map, self, SPACE_GENERAL, 1);
 	return err;
@@ -33,7 +43,7 @@ int space_edit_begin(struct vmmap *map, struct lock_edit *e, struct thread_slot 
 void space_edit_end(struct vmmap *map, struct lock_edit *e)
 {
 	map->policy->edit_end(map->lock_state, e);
-	edit_heal(map, e);
+	space_heal_notes(map, e);
 }
 
 int space_brief_begin(struct vmmap *map, struct lock_edit *e, struct thread_slot *self, struct lock_range r)
@@ -45,7 +55,7 @@ int space_brief_begin(struct vmmap *map, struct lock_edit *e, struct thread_slot
 void space_brief_end(struct vmmap *map, struct lock_edit *e)
 {
 	map->policy->brief_end(map->lock_state, e);
-	edit_heal(map, e);
+	space_heal_notes(map, e);
 }
 
 /* The next VMA or dummy at or after *at, below hi; its bounds in one leaf. */

@@ -177,13 +177,13 @@ static bool fault_refill(struct fault *f)
 int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t access, struct vmmap_fault_info *info)
 {
 	struct fault f = { .map = map, .self = self, .page = addr & ~(PAGE_BYTES - 1), .access = access, .frame = PHYSMEM_NONE };
+	struct lock_visit v = { .self = self };          /* v.own lives on: a visit that begins again grows old    */
 	struct park_spin spin = PARK_SPIN;
 	enum fault_step step;
 	int err;
 
 	for (;;) {
-		struct lock_visit v = { .self = self, .r = { f.page, f.page + PAGE_BYTES } };
-
+		v.r = (struct lock_range){ f.page, f.page + PAGE_BYTES };
 		err = map->policy->visit_begin(map->lock_state, &v, LOCK_FOREVER);
 		if (unlikely(err))
 			break;

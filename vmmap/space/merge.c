@@ -104,6 +104,8 @@ static void merge_border(struct vmmap *map, struct lock_edit *e, uint64_t at)
 		merge_let(map, e, left.vma, left_taken);
 		return;
 	}
+	if (!right_taken)
+		map->policy->edit_shut(map->lock_state, e, &right.vma->slot);    /* it dies: visits of before must be out */
 	BASE_POINT(merge_before_slots);
 	merge_slots(map, e->self, left.vma, right.vma, at);
 	object = right.vma->object;
@@ -168,6 +170,10 @@ void space_heal(struct vmmap *map, struct thread_slot *self, uint64_t addr)
 	while (n) {
 		if (!heal_border(map, self, queue[--n], &e))
 			continue;
+		if (e.merge_in.hi) {
+			space_heal_notes(map, &e);
+			continue;
+		}
 		for (unsigned i = 0; i < e.merges; i++)
 			if (n < HEAL_QUEUE)
 				queue[n++] = e.merge_at[i];

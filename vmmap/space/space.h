@@ -143,6 +143,8 @@ void space_zap(struct vmmap *map, struct thread_slot *self, struct lock_range r,
 /* ---- merging (merge.c) ---- */
 /* Joins mergeable neighbours at every border in [r.lo, r.hi], those of r with outside VMAs included (try only). */
 void space_merge(struct vmmap *map, struct lock_edit *e, struct lock_range r);
+/* After the release of e: retries the merges that others noted with us. */
+void space_heal_notes(struct vmmap *map, const struct lock_edit *e);
 /* As a fresh acquisition: joins what meets at addr, if mergeable. */
 void space_heal(struct vmmap *map, struct thread_slot *self, uint64_t addr);
 /* ---- the tree with VMAs that span leaves (span.c) ---- */

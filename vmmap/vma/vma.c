@@ -194,9 +194,8 @@ void vma_give(struct vma_pool *pool, struct thread_slot *self, struct vma *vma)
 {
 	struct vma_list *list = thread_local_at(&pool->lists, self->number);
 
-	ASSERT((atomic_load_relaxed(&vma->slot.pins) & ~LOCK_WRITER) == 0);
+	/* pins stays as it is: a late visitor may have counted itself in and is about to take that back. */
 	atomic_store_seqcst(&vma->slot.lk, LOCK_DEAD);                           /* G1 */
-	atomic_store_relaxed(&vma->slot.pins, 0);
 	if (unlikely(list == NULL)) {
 		give_stray(pool, vma);
 		return;

@@ -58,14 +58,13 @@ static void one_start(struct one *o, bool exclusive, uint64_t deadline_ns)
 		o->rc = -1;
 }
 
-static void until_queued(void)
+static void until(uint32_t bit)
 {
-	while (!(atomic_load_acquire(&sem.word) & RWSEM_QUEUED))
+	while (!(atomic_load_acquire(&sem.word) & bit))
 		usleep(100);
-	usleep(2000);
 }
 
-/* A writer that gives up lets the readers behind it go in beside the reader before it. */
+/* A writer that a reader keeps waiting shuts the door; when it gives up, those behind it go in. */
 static void test_deadline_frees_the_way(void **state)
 {
 	struct one writer, reader;
@@ -73,8 +72,8 @@ static void test_deadline_frees_the_way(void **state)
 
 	(void)state;
 	assert_true(rwsem_try_shared(&sem));
-	one_start(&writer, true, clock_ns() + 60000000);
-	until_queued();
+	one_start(&writer, true, clock_ns() + 150000000);
+	until(RWSEM_HANDOFF);
 	one_start(&reader, false, UINT64_MAX);
 	usleep(10000);
 	early = atomic_load_acquire(&reader.in);         /* not past the writer                                    */
@@ -97,7 +96,7 @@ static void test_downgrade_lets_readers_in(void **state)
 	assert_true(rwsem_try_exclusive(&sem));
 	one_start(&reader[0], false, UINT64_MAX);
 	one_start(&reader[1], false, UINT64_MAX);
-	until_queued();
+	until(RWSEM_QUEUED);
 	usleep(10000);
 	one_start(&writer, true, UINT64_MAX);
 	usleep(10000);

@@ -225,10 +225,12 @@ static void a_shuffle_hits_each_number_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(all_threads_hold_the_same_meetings), cmocka_unit_test(nothing_moves_while_somebody_looks),
+		cmocka_unit_test(all_threads_hold_the_same_meetings),
+		cmocka_unit_test(nothing_moves_while_somebody_looks),
 		cmocka_unit_test(every_profile_runs_and_proves_it), cmocka_unit_test(units_are_a_goal_too),
 		cmocka_unit_test(private_maps_serve_the_policy_for_one_thread),
-		cmocka_unit_test(a_call_that_fails_ends_the_run), cmocka_unit_test(wrong_parameters_are_refused_with_a_reason),
+		cmocka_unit_test(a_call_that_fails_ends_the_run),
+		cmocka_unit_test(wrong_parameters_are_refused_with_a_reason),
 		cmocka_unit_test(a_shuffle_hits_each_number_once),
 	};
 

@@ -197,7 +197,8 @@ int main(void)
 		CASE(untold_pages_are_not_certain), CASE(map_protect_unmap),
 		CASE(two_changes_at_a_time_leave_nothing_certain), CASE(equal_words_mean_no_change),
 		CASE(drop_keeps_what_is_shared), CASE(a_page_of_unknown_kind_proves_nothing_when_dropped),
-		CASE(a_claim_of_what_was_mapped_is_an_overlap), CASE(a_claim_that_something_ended_during_is_not_certain),
+		CASE(a_claim_of_what_was_mapped_is_an_overlap),
+		CASE(a_claim_that_something_ended_during_is_not_certain),
 		CASE(an_unmap_that_began_before_a_claim_and_ended_in_it_is_not_certain),
 		CASE(forgetting_covers_its_range_only), CASE(lanes_belong_to_a_page_and_a_thread),
 	};

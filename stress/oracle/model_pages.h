@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* model_pages.h - what the model's calls (model_calls.c) are made of (model.c). Indexes are pages of the region. */
+#ifndef STRESS_ORACLE_MODEL_PAGES_H
+#define STRESS_ORACLE_MODEL_PAGES_H
+
+#include "stress/oracle/model.h"
+
+/* After a change of [lo, hi): which neighbours are one VMA now. fresh: what is inside is new, not merged. */
+void pages_rejoin(struct model *m, uint64_t lo, uint64_t hi, bool fresh);
+void pages_put(struct model *m, uint64_t i, const struct model_page *value);     /* NULL: nothing is mapped there   */
+void pages_unmap(struct model *m, uint64_t lo, uint64_t hi);
+bool pages_free(const struct model *m, uint64_t i, uint64_t n);                  /* false also outside the region   */
+/* Where n pages go when nobody says; -1: nowhere. anon: placed for huge pages, in step with the page offset off. */
+int64_t pages_place(const struct model *m, uint64_t n, bool anon, uint64_t off);
+uint32_t pages_object(struct model *m, uint64_t pages);                          /* new shared anonymous memory     */
+int64_t pages_content(const struct model *m, const struct model_page *p);        /* what a load sees, or BUS        */
+int64_t pages_touch(struct model *m, uint64_t addr, bool write, uint64_t value); /* a load or a store               */
+
+#endif
