@@ -32,10 +32,15 @@ def line(what):
         return (f"{what['ops'] / what['seconds'] / 1e6:8.2f} M ops/s, {what['violations']} violations, "
                 f"{what['max_overtakes']} overtakes at most")
     if "stopped" in what:
-        return f"{what['blocked']:,} of {what['ops']:,} disjoint operations blocked, slowest {ns(what['max_ns'])}"
+        text = f"{what['blocked']:,} of {what['ops']:,} disjoint operations blocked, p99 {ns(what['p99_ns'])}"
+        if what["stopped"]:
+            rows = what["stopped"]
+            text += (f"; writer stopped inside an edit ({len(rows)} places): "
+                     f"{sum(row['blocked'] for row in rows):,} of {sum(row['ops'] for row in rows):,}")
+        return text
     if "a_ops" in what:
         return (f"{what['a']} / {what['b']} = {what['median']:.2f}  [{what['lo']:.2f}, {what['hi']:.2f}], "
-                f"{what['pairs']} pairs, {what['dropped']} dropped")
+                f"{what['pairs']} pairs, {what['dropped']} more dropped as disturbed")
     return f"{len(what.get('rows', []))} rows"
 
 

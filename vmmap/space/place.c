@@ -68,15 +68,48 @@ static bool place_thp(struct vmmap *map, struct thread_slot *self, const struct 
 	return true;
 }
 
+/* Below what this slot took last, or where it unmapped last: one look at one leaf, and no bound of the tree, which is
+ * on a line that other arenas' searches and unmaps write. */
+static bool place_beside(struct vmmap *map, struct thread_slot *self, const struct vtree_want *want, struct lock_range arena, struct lock_range *fit)
+{
+	struct space_local *local = thread_local_mine(&map->locals, self);
+	struct vtree_seen seen;
+
+	if (!local || want->align != PAGE_BYTES || local->arena_top < arena.lo + want->len || local->arena_top > arena.hi)
+		return false;
+	*fit = (struct lock_range){ local->arena_top - want->len, local->arena_top };
+	rcu_enter(self);
+	vtree_find(&map->tree, fit->lo, &seen);
+	rcu_leave(self);
+	return !seen.vma && seen.r.hi >= fit->hi;
+}
+
+void space_place_again(struct vmmap *map, struct thread_slot *self, struct lock_range r)
+{
+	struct space_local *local = thread_local_mine(&map->locals, self);
+
+	if (local && local->arena_ready)
+		local->arena_top = r.hi;
+}
+
+static bool place_in_arena(struct vmmap *map, struct thread_slot *self, const struct space_want *w, bool dummies_free, struct lock_range *fit)
+{
+	struct vtree_want mine = w->want;
+	struct space_local *local = thread_local_mine(&map->locals, self);
+
+	mine.within = place_arena(map, self);
+	if (!place_beside(map, self, &mine, mine.within, fit) &&
+	    vtree_gap(&map->tree, self, &mine, mine.within.hi, dummies_free, fit))
+		return false;
+	if (local)
+		local->arena_top = fit->lo;
+	return true;
+}
+
 static bool place_try(struct vmmap *map, struct thread_slot *self, const struct space_want *w, bool dummies_free, struct lock_range *fit)
 {
-	if (w->arena) {
-		struct vtree_want mine = w->want;
-
-		mine.within = place_arena(map, self);
-		if (!vtree_gap(&map->tree, self, &mine, mine.within.hi, dummies_free, fit))
-			return true;
-	}
+	if (w->arena && place_in_arena(map, self, w, dummies_free, fit))
+		return true;
 	if (w->topdown_thp && place_thp(map, self, &w->want, dummies_free, fit))
 		return true;
 	return !vtree_gap(&map->tree, self, &w->want, w->want.within.hi, dummies_free, fit);

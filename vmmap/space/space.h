@@ -30,6 +30,7 @@ enum space_event {
 struct space_local {
 	atomic_u64 event[SPACE_EVENTS];
 	bool arena_ready;                        /* this slot's arena has its own leaves                           */
+	uint64_t arena_top;                      /* where this slot's next place ends, if it is free; 0: no idea   */
 };
 
 struct vmmap {                                   /* = struct lock_space of the policies                            */
@@ -164,6 +165,8 @@ void space_vma_copy(struct vma *right, const struct vma *vma);
 struct space_want { struct vtree_want want; bool topdown_thp; bool arena; };
 /* Proposes a place: 0 and *fit; -ENOMEM; -EAGAIN with *locked = an address in a locked gap that would fit. */
 int space_place(struct vmmap *map, struct thread_slot *self, const struct space_want *w, struct lock_range *fit, uint64_t *locked);
+/* r was unmapped by this thread: its next unaddressed mmap may go there, where tables and lines are warm. */
+void space_place_again(struct vmmap *map, struct thread_slot *self, struct lock_range r);
 void space_want_anywhere(struct vmmap *map, struct thread_slot *self, uint64_t len, bool anonymous, struct space_want *w);
 
 /* ---- memory objects (object.c) ---- */

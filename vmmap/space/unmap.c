@@ -59,7 +59,9 @@ int space_munmap(struct vmmap *map, struct thread_slot *self, struct lock_range 
 			space_replace(map, &e, r, NULL);
 		space_edit_end(map, &e);
 	}
-	if (!err)
+	if (!err) {
 		space_count(map, self, SPACE_MUNMAP, 1);
+		space_place_again(map, self, r);
+	}
 	return err;
 }

@@ -155,7 +155,7 @@ static NOINLINE bool lock_contended(struct vtree *t, struct thread_slot *self, s
 static NOINLINE bool note_contention(struct vtree_section *s, uint32_t page, bool waited, uint32_t *rival)
 {
 	uint64_t c = atomic_load_relaxed(&s->leaf->contended), met = c >> 32;
-	bool often = waited && met >= COLLISIONS;
+	bool often = met >= COLLISIONS && (uint32_t)c != page;
 
 	*rival = (uint32_t)c;
 	s->leaf->calm = waited ? 0 : s->leaf->calm + 1;

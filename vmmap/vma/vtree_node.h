@@ -166,6 +166,14 @@ static NOINLINE UNUSED void vtree_gap_around(const struct vtree_leaf *leaf, uint
 	*r = vtree_span(vtree_block(addr), lo, hi);
 }
 
+/* A reader has to look again because of a writer elsewhere in the leaf: that is a collision, too, and parts them. */
+static NOINLINE UNUSED void vtree_met_writer(struct vtree_leaf *leaf, uint32_t page)
+{
+	uint64_t met = (atomic_load_relaxed(&leaf->contended) >> 32) + 1;
+
+	atomic_store_relaxed(&leaf->contended, met << 32 | page);
+}
+
 /* The slot of leaf that covers addr, in *seen. false: the leaf is DEAD. with_lk: load lk inside the validation. */
 static ALWAYS_INLINE bool vtree_leaf_find(const struct vtree_leaf *leaf, uint64_t addr, struct vtree_seen *seen,
 					  bool with_lk)
@@ -195,6 +203,7 @@ static ALWAYS_INLINE bool vtree_leaf_find(const struct vtree_leaf *leaf, uint64_
 		now = atomic_load_acquire(&leaf->word);                                  /* W2 */
 		if (likely(vtree_same(word, now)) || BASE_MUTANT(vtree_reader_no_recheck))
 			break;
+		vtree_met_writer((struct vtree_leaf *)(uintptr_t)leaf, page);
 	}
 	BASE_POINT(vtree_find_validated);
 	if (BASE_MUTANT(vtree_lk_after_validation) && with_lk && seen->vma != NULL)

@@ -19,7 +19,7 @@
 
 #define VTREE_NEAR          16                   /* pages: borders inside a slot are multiples of it               */
 #define APPEND_LEAVES       4                    /* slots that go along when insertions work at one end            */
-#define PATIENCE_CONTENDED  64
+#define PATIENCE_CONTENDED  65536
 #define PATIENCE_REFUSED    16
 
 /* ---- slots in order ---- */
@@ -129,6 +129,13 @@ uint32_t vtree_split_border(const struct vtree_section *s, uint32_t page)
 	return best_aligned(left->last + 1, right->first);
 }
 
+/* Of the borders from..to of a gap the best one that no VMA stands at, if there is one: at a border that touches a VMA
+ * each edit of it would have to look for a neighbour to merge with in the other leaf. */
+static uint32_t inside(uint32_t from, uint32_t to)
+{
+	return to - from >= 2 ? best_aligned(from + 1, to - 1) : best_aligned(from, to);
+}
+
 bool vtree_split_between(const struct vtree_section *s, uint32_t a, uint32_t b, uint32_t *border)
 {
 	uint32_t lo = a < b ? a : b, hi = a < b ? b : a, best = 0;
@@ -144,7 +151,7 @@ bool vtree_split_between(const struct vtree_section *s, uint32_t a, uint32_t b, 
 
 		if (item->last < lo)
 			continue;
-		page = from <= to ? best_aligned(from, to) : 0;
+		page = from <= to ? inside(from, to) : 0;
 		if (page != 0 && (best == 0 || __builtin_ctz(page) > __builtin_ctz(best)))
 			best = page;
 		from = item->last == UINT32_MAX ? UINT32_MAX : item->last + 1;
@@ -152,7 +159,7 @@ bool vtree_split_between(const struct vtree_section *s, uint32_t a, uint32_t b, 
 			from = lo + 1;
 	}
 	if (from <= hi && (items.n == 0 || items.at[items.n - 1].last < hi)) {
-		uint32_t page = best_aligned(from, hi);
+		uint32_t page = inside(from, hi);
 
 		if (best == 0 || __builtin_ctz(page) > __builtin_ctz(best))
 			best = page;
