@@ -24,6 +24,14 @@
 
 static ALWAYS_INLINE uint32_t simd_bias(uint32_t page) { return page ^ UINT32_C(0x80000000); }
 
+/* Keys in a mask. Baseline x86-64 has no such instruction, and the compiler's own answer is a call into its library. */
+static ALWAYS_INLINE unsigned simd_count(uint32_t mask)
+{
+	mask -= mask >> 1 & UINT32_C(0x55555555);
+	mask = (mask & UINT32_C(0x33333333)) + (mask >> 2 & UINT32_C(0x33333333));
+	return ((mask + (mask >> 4)) & UINT32_C(0x0f0f0f0f)) * UINT32_C(0x01010101) >> 24;
+}
+
 /* Keys (biased) that are below `page` (plain). */
 static inline uint32_t simd_below_scalar(const atomic_u32 *key, uint32_t page)
 {
@@ -32,6 +40,16 @@ static inline uint32_t simd_below_scalar(const atomic_u32 *key, uint32_t page)
 
 	for (unsigned i = 0; i < SIMD_KEYS; i++)
 		mask |= (uint32_t)((int32_t)atomic_load_acquire(&key[i]) < p) << i;      /* S1 */
+	return mask;
+}
+
+/* Keys that are `page`. */
+static inline uint32_t simd_equal_scalar(const atomic_u32 *key, uint32_t page)
+{
+	uint32_t p = simd_bias(page), mask = 0;
+
+	for (unsigned i = 0; i < SIMD_KEYS; i++)
+		mask |= (uint32_t)(atomic_load_acquire(&key[i]) == p) << i;              /* S1 */
 	return mask;
 }
 
@@ -87,6 +105,16 @@ static ALWAYS_INLINE uint32_t simd_below_vector(const atomic_u32 *key, uint32_t 
 	return simd_mask(v);
 }
 
+static ALWAYS_INLINE uint32_t simd_equal_vector(const atomic_u32 *key, uint32_t page)
+{
+	__m128i p = _mm_set1_epi32((int)simd_bias(page)), v[7];
+
+	SIMD_UNROLL
+	for (unsigned i = 0; i < 7; i++)
+		v[i] = _mm_cmpeq_epi32(p, simd_at(key, i));
+	return simd_mask(v);
+}
+
 static ALWAYS_INLINE uint32_t simd_meets_vector(const atomic_u32 *first, const atomic_u32 *last, uint32_t lo,
 						uint32_t hi)
 {
@@ -103,9 +131,11 @@ static ALWAYS_INLINE uint32_t simd_meets_vector(const atomic_u32 *first, const a
 
 #if SIMD_HAVE_VECTOR && !defined(VMMAP_POINTS) && !defined(VMMAP_COUNT_WRITES)
 #define simd_below simd_below_vector
+#define simd_equal simd_equal_vector
 #define simd_meets simd_meets_vector
 #else
 #define simd_below simd_below_scalar
+#define simd_equal simd_equal_scalar
 #define simd_meets simd_meets_scalar
 #endif
 

@@ -16,12 +16,13 @@
  *            claimed for it at once. An insisting visit gets a pin on its VMA, which whoever takes the VMA next must
  *            drain.
  * EDGES      R3's release of lk -> A1's acquire: what the holder did. D1 A1's RMW of lk -> P2 a visit's seq_cst re-load
- *            (the Dekker pair with the page-table entry). N1 a note's RMW and N1' the re-load of the queue -> N2 R1's
- *            swap, then the load of the notes: the note is read, or its writer sees the queue closed.
+ *            (the Dekker pair with the page-table entry). N1 a note's RMWs and N1' the re-load of the queue -> N2 R1's
+ *            swap, then the loads of the notes: the note is read, or its writer sees the queue closed.
  * ORDER      rank.h: waits only above what the thread holds. Nothing is waited for inside RCU.
  * PROGRESS   Chains of waiting rise in address, so they end. A waiter is overtaken twice before it insists, then
  *            only by older tickets: at most threads + 2 times at one address. An overtake is counted where a waiter
- *            that was granted a retry finds the address held again.
+ *            that was granted a retry finds the address held again. (A VMA wanted only in part is free for the
+ *            moment between pass and claim; who takes it there overtakes once more.)
  * INVARIANTS (audit) quiescent: queues closed, no record in use, nothing held, every lk a version, no dummy, no pin.
  * SOURCE     docs/protocol.md; the one last store of a hand-over as in glibc's rwlock and Lespinasse's fine-grained
  *            mmap lock (ideas, no code).

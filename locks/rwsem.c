@@ -66,8 +66,8 @@ static void node_barged(struct rwsem *s, struct rwsem_node *node)
 {
 	if (atomic_load_relaxed(&s->word) & RWSEM_HANDOFF)
 		return;                          /* who holds it came before that: nobody passes any more          */
-	if (++node->barged > s->max_overtakes)
-		s->max_overtakes = node->barged;
+	if (++node->barged > atomic_load_relaxed(&s->max_overtakes))
+		atomic_store_relaxed(&s->max_overtakes, node->barged);
 	if (node->barged >= BARGED_LIMIT && !BASE_MUTANT(rwsem_no_handoff))
 		atomic_or_acqrel(&s->word, RWSEM_HANDOFF);
 }
@@ -91,7 +91,7 @@ static bool wake_exclusive(struct rwsem *s, struct rwsem_node *node, uint32_t wo
 	if (!atomic_cas_acqrel(&s->word, &word, word | RWSEM_W))
 		return false;
 	queue_remove(s, node);
-	s->hand_overs++;
+	atomic_bump(&s->hand_overs, 1);
 	node_grant(node);
 	return true;
 }
@@ -154,6 +154,7 @@ static void queue_join(struct rwsem *s, struct rwsem_node *node)
 	else
 		s->first = node;
 	s->last = node;
+	atomic_bump(node->exclusive ? &s->waits_exclusive : &s->waits_shared, 1);
 	atomic_or_acqrel(&s->word, RWSEM_QUEUED);
 	if (!(atomic_load_acquire(&s->word) & RWSEM_W))
 		wake_first(s, false); /* it came free, or shared, before QUEUED was there */
@@ -202,10 +203,16 @@ static bool barge(struct rwsem *s)
 /* First in the queue and woken to try. True: it has the lock, or was granted it. */
 static bool woken_try(struct rwsem *s, struct rwsem_node *node)
 {
+	uint32_t state = NODE_WOKEN;
 	bool mine;
 
 	BASE_POINT(rwsem_woken);
-	atomic_store_release(&node->state, NODE_WAITING); /* before the look: whoever releases after it wakes us */
+	if (BASE_MUTANT(rwsem_forgets_grant))
+		atomic_store_release(&node->state, NODE_WAITING);
+	/* Waiting again before the look, so that whoever releases after it wakes us. If HANDOFF came between, the lock
+	 * may be ours already. */
+	else if (!atomic_cas_acqrel(&node->state, &state, NODE_WAITING))
+		return true;
 	mine = barge(s);
 	queue_enter(s);
 	if (atomic_load_relaxed(&node->state) == NODE_GRANTED) {
@@ -214,7 +221,7 @@ static bool woken_try(struct rwsem *s, struct rwsem_node *node)
 		queue_remove(s, node);
 	} else {
 		node_barged(s, node);
-		wake_first(s, false); /* HANDOFF may have come too late for the one who barged */
+		wake_first(s, false);            /* HANDOFF may have come too late for the one who barged          */
 	}
 	mine = mine || atomic_load_relaxed(&node->state) == NODE_GRANTED;
 	queue_leave(s);
@@ -231,12 +238,14 @@ static int exclusive_sleep(struct rwsem *s, struct rwsem_node *node, uint64_t de
 		return 0;
 	if (last)
 		return -ETIMEDOUT;
+	BASE_POINT(rwsem_look);
 	queue_enter(s);
 	if (s->first == node && !(atomic_load_relaxed(&s->word) & RWSEM_W)) {
 		node_barged(s, node);            /* an exclusive holder would have to wake us first                */
 		wake_first(s, false);
 	}
 	queue_leave(s);
+	BASE_POINT(rwsem_looked);
 	return 0;
 }
 

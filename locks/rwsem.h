@@ -8,8 +8,8 @@
  *            bits 8..31    shared holders (and, for an instant, shared newcomers that will take themselves back)
  * QUEUE      nodes on the waiters' stacks, oldest first, under `queue_lock` (a spin lock held for a few stores).
  *            QUEUED is set and cleared under it.
- * NODE       WAITING -> WOKEN (an exclusive waiter, to try itself) -> WAITING ...; WAITING -> GRANTED, the granter's
- *            last access: the node may be gone right after.
+ * NODE       WAITING -> WOKEN (an exclusive waiter, to try itself) -> WAITING (by a CAS) ...; either -> GRANTED, the
+ *            granter's last access: the node may be gone right after.
  * EDGES      L1 every lock is an acquiring RMW of the word; U1 every unlock a releasing one. G1 GRANTED release -> G2.
  *            Not lost: a waiter sets QUEUED before it looks at the word for the last time; a releaser looks for
  *            QUEUED in the value that its own RMW returned. One of the two sees the other, since both are RMWs of
@@ -38,7 +38,8 @@ struct rwsem {
 	atomic_u32 word;
 	atomic_u32 queue_lock PAIR_ALIGNED;      /* touched only when somebody waits, or has waited                */
 	struct rwsem_node *first, *last;
-	uint64_t hand_overs, max_overtakes;      /* under queue_lock                                               */
+	/* written under queue_lock; statistics are read at any time */
+	atomic_u64 hand_overs, max_overtakes, waits_shared, waits_exclusive;
 } PAIR_ALIGNED;
 
 enum { RWSEM_W = 1, RWSEM_QUEUED = 2, RWSEM_HANDOFF = 4, RWSEM_READER = 256 };

@@ -72,14 +72,21 @@ static int face_mmap_check(const struct vmmap *map, const struct space_mmap *m, 
 	return m->len > map->hi - map->lo ? -ENOMEM : 0;
 }
 
+/* The flags that MAP_SHARED_VALIDATE lets pass: all that were there before it (bits 26 to 30: a huge page's size). */
+#define FACE_OLD_FLAGS (MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_GROWSDOWN | MAP_LOCKED | \
+			MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | 31 << 26)
+
 /* What Linux finds wrong only after it has chosen the address. */
 static int face_mmap_late(const struct space_mmap *m)
 {
+	uint64_t end = (m->offset >> PAGE_SHIFT) + (m->len >> PAGE_SHIFT);
 	int type = m->flags & MAP_TYPE;
 
-	if (m->object && (m->offset >> PAGE_SHIFT) + (m->len >> PAGE_SHIFT) > ((UINT64_C(1) << 63) - 1) >> PAGE_SHIFT)
+	if (m->object && end > ((UINT64_C(1) << 63) - 1) >> PAGE_SHIFT)
 		return -EOVERFLOW;
-	return type == MAP_PRIVATE || type == MAP_SHARED || type == MAP_SHARED_VALIDATE ? 0 : -EINVAL;
+	if (m->object && type == MAP_SHARED_VALIDATE)
+		return m->flags & ~FACE_OLD_FLAGS ? -EOPNOTSUPP : 0;
+	return type == MAP_PRIVATE || type == MAP_SHARED ? 0 : -EINVAL;
 }
 
 /* Shared anonymous memory is an object of its own. */
@@ -132,7 +139,8 @@ static bool face_hint(struct vmmap *map, struct thread_slot *self, struct space_
 	return *got != -EEXIST;
 }
 
-int64_t vmmap_mmap(struct vmmap *map, uint64_t addr, uint64_t len, int prot, int flags, struct vmmap_object *object, uint64_t offset)
+int64_t vmmap_mmap(struct vmmap *map, uint64_t addr, uint64_t len, int prot, int flags, struct vmmap_object *object,
+		   uint64_t offset)
 {
 	struct thread_slot *self = thread_self();
 	struct space_mmap m = { .addr = addr, .len = space_up(len), .prot = prot, .flags = flags,
@@ -166,8 +174,11 @@ int64_t vmmap_mmap_within(struct vmmap *map, uint64_t lo, uint64_t hi, uint64_t 
 			  int prot, int flags, struct vmmap_object *object, uint64_t offset)
 {
 	struct space_mmap m = { .len = space_up(len), .prot = prot, .flags = flags,
-				.object = object ? &object->object : NULL, .offset = object ? offset : 0 };
-	struct space_want want = { .want = { .within = { space_up(lo), hi & ~(PAGE_BYTES - 1) }, .len = m.len, .align = align, .phase = phase } };
+				.object = object ? &object->object : NULL, .offset = offset };
+	struct space_want want = { .want = { .within = { space_up(lo), hi & ~(PAGE_BYTES - 1) },
+					     .len = m.len,
+					     .align = align,
+					     .phase = phase } };
 	int err;
 
 	if (len && !m.len)
@@ -175,9 +186,12 @@ int64_t vmmap_mmap_within(struct vmmap *map, uint64_t lo, uint64_t hi, uint64_t 
 	err = face_mmap_check(map, &m, object);
 	if (err)
 		return err;
+	m.offset = object ? offset : 0;
 	if (align < PAGE_BYTES || align & (align - 1) || phase >= align || !space_aligned(phase) || lo > hi ||
 	    flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))
 		return -EINVAL;
+	if (want.want.within.lo < lo)                    /* the round-up went past 64 bits */
+		return -ENOMEM;
 	want.want.within.lo = want.want.within.lo < map->lo ? map->lo : want.want.within.lo;
 	want.want.within.hi = want.want.within.hi > map->hi ? map->hi : want.want.within.hi;
 	if (want.want.within.lo >= want.want.within.hi || m.len > want.want.within.hi - want.want.within.lo)
@@ -219,7 +233,16 @@ int vmmap_mprotect(struct vmmap *map, uint64_t addr, uint64_t len, int prot)
 	return space_mprotect(map, thread_self(), (struct lock_range){ addr, addr + bytes }, (uint64_t)prot);
 }
 
-int64_t vmmap_mremap(struct vmmap *map, uint64_t old_addr, uint64_t old_len, uint64_t new_len, int flags, uint64_t new_addr)
+/* The source goes beyond the space: nothing is mapped there, and what begins below cannot shrink to new_len. */
+static int face_mremap_beyond(struct vmmap *map, uint64_t addr, bool shrinks)
+{
+	struct vmmap_vma vma;
+
+	return shrinks && !vmmap_query(map, addr, &vma) && vma.start <= addr ? -EINVAL : -EFAULT;
+}
+
+int64_t vmmap_mremap(struct vmmap *map, uint64_t old_addr, uint64_t old_len, uint64_t new_len, int flags,
+		     uint64_t new_addr)
 {
 	uint64_t from = space_up(old_len), to = space_up(new_len);
 
@@ -229,7 +252,7 @@ int64_t vmmap_mremap(struct vmmap *map, uint64_t old_addr, uint64_t old_len, uin
 		return -EINVAL;
 	if (flags & MREMAP_DONTUNMAP && from != to)
 		return -EINVAL;
-	if (!face_range(old_addr, from) || to > ADDRESS_END)
+	if (to > ADDRESS_END)
 		return -EINVAL;
 	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) { /* DONTUNMAP takes new_addr as a hint */
 		if (!space_aligned(new_addr) || !face_range(new_addr, to) || new_addr + to > map->hi)
@@ -239,14 +262,31 @@ int64_t vmmap_mremap(struct vmmap *map, uint64_t old_addr, uint64_t old_len, uin
 		if (flags & MREMAP_FIXED && new_addr < map->lo)
 			return -EPERM;
 	}
-	return space_mremap(map, thread_self(), old_addr, from, to, flags, new_addr);
+	if (!face_range(old_addr, from))
+		return face_mremap_beyond(map, old_addr, to < from);
+	return space_mremap(map, thread_self(), &(struct space_mremap){ old_addr, from, to, new_addr, flags });
 }
 
 static bool face_advice_known(int advice)
 {
-	static const int known[] = { MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE,
-				     MADV_DONTFORK, MADV_DOFORK, MADV_DONTDUMP, MADV_DODUMP, MADV_WIPEONFORK, MADV_KEEPONFORK,
-				     MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_MERGEABLE, MADV_UNMERGEABLE, 22, 23 };
+	static const int known[] = { MADV_NORMAL,
+				     MADV_RANDOM,
+				     MADV_SEQUENTIAL,
+				     MADV_WILLNEED,
+				     MADV_DONTNEED,
+				     MADV_FREE,
+				     MADV_DONTFORK,
+				     MADV_DOFORK,
+				     MADV_DONTDUMP,
+				     MADV_DODUMP,
+				     MADV_WIPEONFORK,
+				     MADV_KEEPONFORK,
+				     MADV_HUGEPAGE,
+				     MADV_NOHUGEPAGE,
+				     MADV_MERGEABLE,
+				     MADV_UNMERGEABLE,
+				     22,
+				     23 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (known[i] == advice)

@@ -116,7 +116,8 @@ struct vmmap_vma {
 /* The VMA that covers addr, else the next above. -ENOENT: none. Never waits; each VMA is as it was at one instant. */
 int vmmap_query(struct vmmap *map, uint64_t addr, struct vmmap_vma *out);
 /* Calls fn for each VMA that meets [lo, hi), ascending, until it returns non-zero; returns that. fn holds nothing. */
-int vmmap_walk(struct vmmap *map, uint64_t lo, uint64_t hi, int (*fn)(const struct vmmap_vma *vma, void *arg), void *arg);
+int vmmap_walk(struct vmmap *map, uint64_t lo, uint64_t hi, int (*fn)(const struct vmmap_vma *vma, void *arg),
+	       void *arg);
 int vmmap_print_maps(struct vmmap *map, FILE *out);                  /* the text of /proc/PID/maps                 */
 
 struct vmmap_usage { uint64_t vmas, mapped_bytes, resident_pages, table_pages, metadata_bytes; };

@@ -75,7 +75,6 @@ static int checked_shared(struct checked_state *s, struct lock_visit *v, uint64_
 	if (deadline_ns == LOCK_TRY)
 		return -EAGAIN;
 	ASSERT(!rcu_inside(v->self));
-	atomic_add_relaxed(&s->global.visits_waited, 1);
 	return rwsem_wait_shared(&s->sem, deadline_ns);
 }
 
@@ -132,7 +131,6 @@ static int checked_exclusive(struct checked_state *s, struct lock_edit *e, uint6
 	if (deadline_ns == LOCK_TRY)
 		return -EAGAIN;
 	ASSERT(!rcu_inside(e->self));
-	atomic_add_relaxed(&s->global.edits_waited, 1);
 	return rwsem_wait_exclusive(&s->sem, deadline_ns);
 }
 
@@ -219,13 +217,10 @@ static void checked_touch(void *state, struct thread_slot *self, struct lock_ran
 
 static void checked_stats(const void *state, struct lock_stats *out)
 {
-	const struct checked_state *s = state;
+	struct checked_state *s = (struct checked_state *)state;
 
 	intree_stats(&s->in, out);
-	global_stats(&s->global, out);
-	out->hand_overs += s->sem.hand_overs;
-	if (s->sem.max_overtakes > out->max_overtakes)
-		out->max_overtakes = s->sem.max_overtakes;
+	global_stats(&s->sem, out);
 }
 
 static void checked_dump(const void *state, FILE *out)

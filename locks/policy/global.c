@@ -33,6 +33,7 @@ void global_enter(struct global *g, struct lock_edit *e)
 	e->number = thread_next_number(e->self);
 	e->mine = (struct lock_holder){ 0, NULL };
 	e->merges = 0;
+	e->merge_in = (struct lock_range){ 0, 0 };
 }
 
 bool global_leave(struct global *g, struct lock_edit *e)
@@ -89,12 +90,15 @@ void global_dump(const struct global *g, FILE *out)
 		fprintf(out, "  not held exclusively\n");
 }
 
-void global_stats(const struct global *g, struct lock_stats *out)
+void global_stats(struct rwsem *sem, struct lock_stats *out)
 {
-	struct global *read = (struct global *)g;
+	uint64_t overtakes = atomic_load_relaxed(&sem->max_overtakes);
 
-	out->visits_waited += atomic_load_relaxed(&read->visits_waited);
-	out->edits_waited += atomic_load_relaxed(&read->edits_waited);
+	out->visits_waited += atomic_load_relaxed(&sem->waits_shared);
+	out->edits_waited += atomic_load_relaxed(&sem->waits_exclusive);
+	out->hand_overs += atomic_load_relaxed(&sem->hand_overs);
+	if (overtakes > out->max_overtakes)
+		out->max_overtakes = overtakes;
 }
 
 uint64_t lock_audit_words(struct lock_space *space, const struct lock_view *view, bool far, FILE *out)

@@ -13,13 +13,13 @@
 
 #include "locks/policy/policy.h"
 #include "locks/rank.h"
+#include "locks/rwsem.h"
 
 struct global {
 	struct lock_space *space;
 	const struct lock_view *view;
 	atomic_u32 owner;                        /* slot number + 1                                                */
 	struct lock_held held;
-	atomic_u64 visits_waited, edits_waited;  /* bumped by who has waited anyway                                */
 };
 
 int  global_init(struct global *g, struct lock_space *space, const struct lock_view *view);
@@ -39,7 +39,8 @@ void global_find(const struct global *g, struct lock_visit *v);
 void global_born(void *state, struct lock_edit *e, struct lock_slot *slot);
 void global_dead(void *state, struct lock_edit *e, struct lock_slot *slot);
 void global_dump(const struct global *g, FILE *out);
-void global_stats(const struct global *g, struct lock_stats *out);
+/* Adds what a rwsem counted. */
+void global_stats(struct rwsem *sem, struct lock_stats *out);
 
 /* Quiescent: VMAs whose lock word or pins are not free, and dummies that were left. */
 uint64_t lock_audit_words(struct lock_space *space, const struct lock_view *view, bool far, FILE *out);

@@ -134,6 +134,7 @@ int intree_edit_begin(void *state, struct lock_edit *e, uint64_t deadline_ns)
 
 	e->number = t.number;
 	e->merges = 0;
+	e->merge_in = (struct lock_range){ 0, 0 };
 	if (err) {
 		if (t.touched) {
 			lock_note_merge(e, e->r.lo);
@@ -208,6 +209,7 @@ int intree_brief_begin(void *state, struct lock_edit *e, uint64_t deadline_ns)
 	e->number = thread_next_number(e->self);
 	e->mine = (struct lock_holder){ 0, NULL };
 	e->merges = 0;
+	e->merge_in = (struct lock_range){ 0, 0 };
 	e->own[0] = e->own[1] = 0;
 	return 0;
 }

@@ -83,7 +83,6 @@ static int pervma_shared(struct pervma_state *s, struct lock_visit *v, uint64_t 
 	if (deadline_ns == LOCK_TRY)
 		return -EAGAIN;
 	ASSERT(!rcu_inside(v->self));
-	atomic_add_relaxed(&s->global.visits_waited, 1);
 	err = rwsem_wait_shared(&s->sem, deadline_ns);
 	return err;
 }
@@ -145,7 +144,6 @@ static int pervma_lock(struct pervma_state *s, struct lock_edit *e, uint64_t dea
 	if (deadline_ns == LOCK_TRY)
 		return -EAGAIN;
 	ASSERT(!rcu_inside(e->self));
-	atomic_add_relaxed(&s->global.edits_waited, 1);
 	return rwsem_wait_exclusive(&s->sem, deadline_ns);
 }
 
@@ -238,10 +236,8 @@ static bool pervma_edit_take(void *state, struct lock_edit *e, struct lock_slot 
 
 static void pervma_stats(const void *state, struct lock_stats *out)
 {
-	const struct pervma_state *s = state;
-
-	*out = (struct lock_stats){ .hand_overs = s->sem.hand_overs, .max_overtakes = s->sem.max_overtakes };
-	global_stats(&s->global, out);
+	*out = (struct lock_stats){ 0 };
+	global_stats(&((struct pervma_state *)state)->sem, out);
 }
 
 static void pervma_dump(const void *state, FILE *out)

@@ -22,6 +22,7 @@
 struct rwlock_state {
 	pthread_rwlock_t lock;
 	struct global global PAIR_ALIGNED;
+	atomic_u64 visits_waited, edits_waited;          /* bumped by who has to wait anyway                      */
 };
 
 enum { RWLOCK_BORROWED = 1 };                    /* own[0] of a visit: the lock is this thread's already            */
@@ -68,7 +69,7 @@ static int rwlock_wait(struct rwlock_state *s, struct thread_slot *self, bool ex
 		return -EAGAIN;
 	ASSERT(!rcu_inside(self));
 	atomic_bump(&self->park_blocked, 1);
-	atomic_add_relaxed(exclusive ? &s->global.edits_waited : &s->global.visits_waited, 1);
+	atomic_add_relaxed(exclusive ? &s->edits_waited : &s->visits_waited, 1);
 	if (deadline_ns != LOCK_FOREVER)
 		return rwlock_timed(&s->lock, exclusive, deadline_ns);
 	err = exclusive ? pthread_rwlock_wrlock(&s->lock) : pthread_rwlock_rdlock(&s->lock);
@@ -143,8 +144,10 @@ static int rwlock_edit_begin(void *state, struct lock_edit *e, uint64_t deadline
 
 static void rwlock_stats(const void *state, struct lock_stats *out)
 {
-	*out = (struct lock_stats){ 0 };
-	global_stats(&((const struct rwlock_state *)state)->global, out);
+	struct rwlock_state *s = (struct rwlock_state *)state;
+
+	*out = (struct lock_stats){ .visits_waited = atomic_load_relaxed(&s->visits_waited),
+				    .edits_waited = atomic_load_relaxed(&s->edits_waited) };
 }
 
 static void rwlock_dump(const void *state, FILE *out)

@@ -39,7 +39,6 @@ static int rwsem_visit_wait(struct rwsem_state *s, struct lock_visit *v, uint64_
 	if (deadline_ns == LOCK_TRY)
 		return -EAGAIN;
 	ASSERT(!rcu_inside(v->self));
-	atomic_add_relaxed(&s->global.visits_waited, 1);
 	return rwsem_wait_shared(&s->sem, deadline_ns);
 }
 
@@ -72,7 +71,6 @@ static int rwsem_edit_wait(struct rwsem_state *s, struct lock_edit *e, uint64_t 
 	if (deadline_ns == LOCK_TRY)
 		return -EAGAIN;
 	ASSERT(!rcu_inside(e->self));
-	atomic_add_relaxed(&s->global.edits_waited, 1);
 	return rwsem_wait_exclusive(&s->sem, deadline_ns);
 }
 
@@ -126,10 +124,8 @@ static void rwsem_edit_downgrade(void *state, struct lock_edit *e)
 
 static void rwsem_stats(const void *state, struct lock_stats *out)
 {
-	const struct rwsem_state *s = state;
-
-	*out = (struct lock_stats){ .hand_overs = s->sem.hand_overs, .max_overtakes = s->sem.max_overtakes };
-	global_stats(&s->global, out);
+	*out = (struct lock_stats){ 0 };
+	global_stats(&((struct rwsem_state *)state)->sem, out);
 }
 
 static void rwsem_dump(const void *state, FILE *out)

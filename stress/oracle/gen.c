@@ -84,6 +84,20 @@ static struct range pick_vma(struct gen *g)
 	}
 }
 
+/* The gap above some VMA, all of it or its start; anything where there is none. */
+static struct range pick_gap(struct gen *g)
+{
+	struct range r;
+	uint64_t hi;
+
+	if (!pick_whole(g, &r) || r.hi == g->m->pages || g->m->page[r.hi].mapped)
+		return pick_any(g, 32);
+	g->aimed++;
+	for (hi = r.hi; hi < g->m->pages && hi < r.hi + 32 && !g->m->page[hi].mapped; hi++)
+		;
+	return (struct range){ r.hi, one_in(g, 2) ? hi : r.hi + 1 + below(g, hi - r.hi) };
+}
+
 static struct range pick(struct gen *g)
 {
 	if (below(g, 10) < 9) {
@@ -105,16 +119,32 @@ static int pick_prot(struct gen *g)
 {
 	static const uint8_t prots[] = {
 		PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE, PROT_READ, PROT_READ, PROT_NONE,
-		PROT_READ | PROT_EXEC, PROT_READ | PROT_WRITE | PROT_EXEC,
+		PROT_READ | PROT_EXEC, PROT_READ | PROT_WRITE | PROT_EXEC, PROT_WRITE,
 	};
 
-	return prots[below(g, one_in(g, 4) ? 8 : 6)];
+	return prots[below(g, one_in(g, 4) ? 9 : 6)];
+}
+
+/* As what lies just below, so that it merges with it where nothing else keeps them apart. */
+static void as_below(const struct gen *g, struct op *op)
+{
+	uint64_t i = (op->addr - g->m->lo) / PAGE;
+	const struct model_page *p = &g->m->page[i ? i - 1 : 0];
+
+	if (!i || !p->mapped || p->object >= OBJECT_FILES)
+		return;
+	op->prot = p->prot;
+	op->object = (uint8_t)p->object;
+	op->offset = p->object ? (p->off + 1) * PAGE : 0;
+	op->flags = (p->shared ? MAP_SHARED : MAP_PRIVATE) | (p->object ? 0 : MAP_ANONYMOUS) |
+		    (p->noreserve ? MAP_NORESERVE : 0);
 }
 
 static void gen_mmap(struct gen *g, struct op *op)
 {
 	unsigned kind = (unsigned)below(g, 10);
-	struct range r = one_in(g, 2) ? pick_any(g, 40) : pick(g);
+	bool beside = op->kind != KIND_MMAP_ANY && !one_in(g, 3);
+	struct range r = beside ? pick_gap(g) : one_in(g, 2) ? pick_any(g, 40) : pick(g);
 
 	set_range(g, op, r);
 	if (op->kind == KIND_MMAP_ANY && one_in(g, 40))
@@ -133,6 +163,8 @@ static void gen_mmap(struct gen *g, struct op *op)
 	}
 	if (below(g, 100) < g->noreserve)
 		op->flags |= MAP_NORESERVE;
+	if (beside)
+		as_below(g, op);
 	if ((op->flags & MAP_SHARED || g->private_writes) && one_in(g, 6))
 		op->flags |= MAP_POPULATE;
 	if (op->kind == KIND_MMAP_ANY)
@@ -209,6 +241,8 @@ static void gen_madvise(struct gen *g, struct op *op)
 	static const uint8_t flags[] = {
 		MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_DONTFORK, MADV_DOFORK, MADV_DONTDUMP, MADV_DODUMP,
 		MADV_NOHUGEPAGE, MADV_HUGEPAGE, MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_MERGEABLE, MADV_UNMERGEABLE,
+		MADV_NORMAL, MADV_DOFORK, MADV_DODUMP, MADV_KEEPONFORK, MADV_UNMERGEABLE, MADV_NORMAL, MADV_DOFORK,
+		MADV_DODUMP, MADV_UNMERGEABLE,   /* twice: flags go away, too                                      */
 	};
 
 	set_range(g, op, pick(g));
@@ -329,6 +363,8 @@ static bool allowed(const struct gen *g, const struct op *op)
 
 static void gen_call(struct gen *g, struct op *op)
 {
+	struct range r;
+
 	switch (op->kind) {
 	case KIND_MMAP_ANY: case KIND_MMAP_HINT: case KIND_MMAP_FIXED: case KIND_MMAP_NOREPLACE:
 		op->call = OP_MMAP;
@@ -342,8 +378,10 @@ static void gen_call(struct gen *g, struct op *op)
 		op->call = OP_MPROTECT;
 		op->prot = pick_prot(g);
 		set_range(g, op, pick(g));
-		if (op->addr > g->m->lo && one_in(g, 3))         /* as the page before: so it often merges         */
-			op->prot = g->m->page[(op->addr - g->m->lo) / PAGE - 1].prot;
+		if (!one_in(g, 3) && pick_whole(g, &r) && r.lo) {/* as what lies below: so it often merges         */
+			set_range(g, op, r);
+			op->prot = g->m->page[r.lo - 1].prot;
+		}
 		break;
 	case KIND_MREMAP_SHRINK: case KIND_MREMAP_GROW: case KIND_MREMAP_MOVE: case KIND_MREMAP_DONTUNMAP:
 		op->call = OP_MREMAP;

@@ -3,7 +3,7 @@
  * gen.h - random programs. The generator looks at the model to aim: two thirds of the calls touch an existing VMA.
  *
  * What it produces stays inside the deterministic subset: no write touches private memory unless private_writes, no
- * call names an address outside the region, prots are none, r, rw, rx, rwx.
+ * call names an address outside the region, prots are none, r, rw, w, rx, rwx.
  */
 #ifndef STRESS_ORACLE_GEN_H
 #define STRESS_ORACLE_GEN_H

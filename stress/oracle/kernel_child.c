@@ -50,7 +50,7 @@ __attribute__((no_sanitize("address", "thread", "undefined")))
 static int64_t touch(const struct op *op)
 {
 	volatile uint64_t *word = (volatile uint64_t *)(uintptr_t)op->addr;
-	int code = sigsetjmp(touch_failed, 0);
+	int code = sigsetjmp(touch_failed, 1);
 
 	if (code)
 		return OP_FAULT(code);
@@ -277,6 +277,8 @@ static int set_up(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigaction(SIGSEGV, &action, NULL);
 	sigaction(SIGBUS, &action, NULL);
+	/* one signal before the address space is full: a sanitizer's runtime allocates on the first */
+	touch(&(struct op){ .call = OP_READ, .addr = ring->lo });
 	probe_listing();
 	if (maps_file < 0)
 		return fail("/proc/self/maps cannot be read");

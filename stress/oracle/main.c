@@ -2,6 +2,7 @@
 /* main.c - vmmap-oracle: the running kernel against the engine. Options, summary, JSON. */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,7 +24,7 @@ static const struct argp_option option_list[] = {
 	{ "ops", 'n', "N", 0, "calls in all (default 1M)", 0 },
 	{ "seed", 's', "S", 0, "first seed (default 1)", 0 },
 	{ "seeds", 'k', "K", 0, "how many seeds share the calls (default: one per 50,000 calls)", 0 },
-	{ "noreserve", 'r', "PERCENT", 0, "mappings with MAP_NORESERVE (default 30)", 0 },
+	{ "noreserve", 'r', "PERCENT", 0, "mappings with MAP_NORESERVE (default 20)", 0 },
 	{ "pages", 'g', "N", 0, "size of the region (default 2048)", 0 },
 	{ "list-every", 'l', "N", 0, "calls between two comparisons of the whole VMA list (default 16)", 0 },
 	{ "json", 'j', "FILE", 0, "write the result as JSON (-: to stdout)", 0 },
@@ -45,6 +46,15 @@ static void list_policies(void)
 	for (unsigned i = 0; vmmap_policy_name(i); i++)
 		printf("%-10s %s\n", vmmap_policy_name(i), vmmap_policy_idea(i));
 	exit(CLI_OK);
+}
+
+static bool known_policy(const char *name)
+{
+	unsigned i = 0;
+
+	while (vmmap_policy_name(i) && strcmp(vmmap_policy_name(i), name))
+		i++;
+	return vmmap_policy_name(i) != NULL;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -79,6 +89,20 @@ static void progress(const struct oracle *o)
 	fprintf(stderr, "\r%s: seed %" PRIu64 ", %" PRIu64 " of %" PRIu64 " calls, %" PRIu64 " divergences  ",
 		o->policy, o->seed_now, o->done, o->ops,
 		o->divergences[SIDE_ENGINE] + o->divergences[SIDE_KERNEL]);
+}
+
+static const struct oracle *running;             /* for on_abort                                                   */
+
+/* An assertion of the engine failed: say where. */
+static void on_abort(int sig)
+{
+	char text[160];
+	int n = snprintf(text, sizeof(text), "vmmap-oracle: the engine aborted, policy %s, within %" PRIu64 " calls: "
+			 "--seed=%" PRIu64 " --seeds=1 --ops=50k\n", running->policy, running->done, running->seed_now);
+
+	if (write(STDERR_FILENO, text, (size_t)n) < 0)
+		_exit(CLI_VIOLATION);
+	signal(sig, SIG_DFL);
 }
 
 static double share(uint64_t part, uint64_t whole) { return whole ? (double)part / (double)whole : 0; }
@@ -166,7 +190,7 @@ static int write_json(const struct oracle *o, const char *path, double seconds, 
 int main(int argc, char **argv)
 {
 	struct options opt = {
-		.policy = "vma", .ops = 1000000, .seed = 1, .pages = 2048, .list_every = 16, .noreserve = 30};
+		.policy = "vma", .ops = 1000000, .seed = 1, .pages = 2048, .list_every = 16, .noreserve = 20};
 	struct argp argp = { option_list, parse, NULL, doc, NULL, NULL, NULL };
 	struct oracle *o = calloc(1, sizeof(*o));
 	char why[128] = "";
@@ -176,6 +200,8 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	cli_parse(&argp, argc, argv, &opt);
+	if (!known_policy(opt.policy))
+		cli_die("--policy=help lists them", "no such policy: %s", opt.policy);
 	out = summary_to(opt.json);
 	if (!o)
 		cli_die(NULL, "out of memory");
@@ -195,6 +221,8 @@ int main(int argc, char **argv)
 		printf("SKIP: the kernel cannot be an oracle here: %s (%s)\n", why, strerror(-err));
 		return EXIT_SKIP;
 	}
+	running = o;
+	signal(SIGABRT, on_abort);
 	start = clock_ns();
 	err = oracle_run(o);
 	seconds = (double)(clock_ns() - start) / 1e9;

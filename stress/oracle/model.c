@@ -146,7 +146,7 @@ int64_t pages_touch(struct model *m, uint64_t addr, bool write, uint64_t value)
 
 	if (!p->mapped)
 		return OP_FAULT(FAULT_MAPERR);
-	if (!(p->prot & (write ? PROT_WRITE : PROT_READ)))
+	if (write ? !(p->prot & PROT_WRITE) : !p->prot)  /* x86: what may be accessed at all may be read              */
 		return OP_FAULT(FAULT_ACCERR);
 	if (!write || now == OP_FAULT(FAULT_BUS))
 		return now;

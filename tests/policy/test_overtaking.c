@@ -7,6 +7,7 @@
  * mutant: never_insists
  * mutant: handover_with_holes
  * mutant: rwsem_no_handoff
+ * mutant: rwsem_forgets_grant
  *
  * The lines above are read by the build: each becomes a test that must see this program fail.
  */
@@ -50,14 +51,15 @@ static struct gate asleep, woken;                /* static: a thread may still l
 
 static struct lock_edit begin(struct fake_map *map, struct lock_range r)
 {
+	unsigned lo = (unsigned)(r.lo >> PAGE_SHIFT), hi = (unsigned)(r.hi >> PAGE_SHIFT);
 	int err;
-	struct lock_edit e = fake_begin(map, (unsigned)(r.lo >> PAGE_SHIFT), (unsigned)(r.hi >> PAGE_SHIFT), LOCK_FOREVER, &err);
+	struct lock_edit e = fake_begin(map, lo, hi, LOCK_FOREVER, &err);
 
 	assert_int_equal(err, 0);
 	return e;
 }
 
-/* The waiter (role edit) waits for what e holds; e is given up and taken again before it comes to look, so many times. */
+/* A waiter (role edit) waits for what e holds: e is given up, and taken again before it looks, so many times. */
 static void overtake(struct fake_map *map, struct lock_edit *e, unsigned times)
 {
 	for (unsigned i = 0; i < times; i++) {
@@ -272,6 +274,42 @@ static void test_rwsem_handoff(void **state)
 	fake_free(map);
 }
 
+static struct lock_visit visit(struct fake_map *map)
+{
+	struct lock_visit v = { .self = thread_self(), .r = fake_range(20, 21) };
+
+	assert_int_equal(map->policy->visit_begin(map->state, &v, LOCK_FOREVER), 0);
+	return v;
+}
+
+/* A waiter that was woken is granted the lock before it comes to try: it must see that. */
+static void test_rwsem_grant_while_woken(void **state)
+{
+	struct fake_map *map = script_start("rwsem");
+	static struct gate look, looked;
+	struct lock_visit v;
+	struct actor a;
+
+	(void)state;
+	v = visit(map);
+	gate_at(&looked, "edit", "rwsem_looked");
+	actor_start(&a, map, as_edit, 6, 7, LOCK_FOREVER);
+	assert_true(gate_wait(&looked, SOON_MS));                /* passed once                                    */
+	gate_at(&look, "edit", "rwsem_look");
+	gate_open(&looked);
+	assert_true(gate_wait(&look, SOON_MS));
+	map->policy->visit_end(map->state, &v);                  /* woken                                          */
+	v = visit(map);
+	gate_at(&woken, "edit", "rwsem_woken");
+	gate_open(&look);                                        /* passed twice: HANDOFF                          */
+	assert_true(gate_wait(&woken, SOON_MS));
+	map->policy->visit_end(map->state, &v);                  /* granted                                        */
+	gate_open(&woken);
+	must_end(&a);
+	assert_int_equal(a.err, 0);
+	fake_free(map);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +320,7 @@ int main(void)
 		cmocka_unit_test(test_handover_of_parts),
 		cmocka_unit_test(test_insisting_visit),
 		cmocka_unit_test(test_rwsem_handoff),
+		cmocka_unit_test(test_rwsem_grant_while_woken),
 	};
 
 	if (gate_mutant())

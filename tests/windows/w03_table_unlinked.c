@@ -11,7 +11,9 @@ static void script(const char *policy)
 {
 	struct vmmap *map = window_map(policy);
 	struct window_thread fault = { .role = "fault", .fn = window_fault, .map = map, .addr = BASE + 2 * MIB + PAGE };
-	struct window_thread unmap = { .role = "unmap", .fn = window_munmap, .map = map, .addr = BASE + 2 * MIB, .len = 2 * MIB };
+	struct window_thread unmap = {
+		.role = "unmap", .fn = window_munmap, .map = map, .addr = BASE + 2 * MIB, .len = 2 * MIB
+	};
 
 	expect(vmmap_mmap(map, BASE, 6 * MIB, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	expect(vmmap_fault(map, BASE + 2 * MIB, PROT_WRITE, NULL) == 0);         /* the table is there */

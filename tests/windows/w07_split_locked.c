@@ -11,7 +11,9 @@ static void script(const char *policy)
 	struct vmmap *map = window_map(policy);
 	struct window_thread fault = { .role = "fault", .fn = window_fault, .map = map, .addr = BASE + 2 * MIB + PAGE };
 	struct window_thread beside = { .role = "beside", .fn = window_fault, .map = map, .addr = BASE };
-	struct window_thread unmap = { .role = "unmap", .fn = window_munmap, .map = map, .addr = BASE + 2 * MIB, .len = 2 * MIB };
+	struct window_thread unmap = {
+		.role = "unmap", .fn = window_munmap, .map = map, .addr = BASE + 2 * MIB, .len = 2 * MIB
+	};
 
 	expect(vmmap_mmap(map, BASE, 6 * MIB, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	expect(point_stop("unmap", "unmap_after_begin", NULL, NULL) == 0);

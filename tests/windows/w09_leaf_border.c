@@ -11,7 +11,9 @@ static void script(const char *policy)
 {
 	struct vmmap *map = window_map(policy);
 	struct window_thread fault = { .role = "fault", .fn = window_fault, .map = map, .addr = BASE + 7 * MIB };
-	struct window_thread unmap = { .role = "unmap", .fn = window_munmap, .map = map, .addr = BASE + MIB, .len = MIB };
+	struct window_thread unmap = {
+		.role = "unmap", .fn = window_munmap, .map = map, .addr = BASE + MIB, .len = MIB
+	};
 	struct vmmap_vma v;
 
 	for (unsigned i = 1; i < 4; i++)
@@ -39,5 +41,7 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run((const char *const[]){ "none", "rwlock", "rwsem", "pervma", "vma-count", "vma", "checked", NULL }, script);
+	return window_run(
+		(const char *const[]){ "none", "rwlock", "rwsem", "pervma", "vma-count", "vma", "checked", NULL },
+		script);
 }

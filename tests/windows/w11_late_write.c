@@ -9,8 +9,12 @@
 static void script(const char *policy)
 {
 	struct vmmap *map = window_map(policy);
-	struct window_thread store = { .role = "store", .fn = window_write, .map = map, .addr = BASE + PAGE, .bytes = 42 };
-	struct window_thread unmap = { .role = "unmap", .fn = window_munmap, .map = map, .addr = BASE, .len = 4 * PAGE };
+	struct window_thread store = {
+		.role = "store", .fn = window_write, .map = map, .addr = BASE + PAGE, .bytes = 42
+	};
+	struct window_thread unmap = {
+		.role = "unmap", .fn = window_munmap, .map = map, .addr = BASE, .len = 4 * PAGE
+	};
 
 	expect(vmmap_mmap(map, BASE, 4 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	expect(vmmap_fault(map, BASE + PAGE, PROT_WRITE, NULL) == 0);
@@ -28,5 +32,6 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run((const char *const[]){ "rwlock", "rwsem", "pervma", "vma-count", "vma", "checked", NULL }, script);
+	return window_run((const char *const[]){ "rwlock", "rwsem", "pervma", "vma-count", "vma", "checked", NULL },
+			  script);
 }

@@ -18,7 +18,9 @@ static void hold_beside(struct window_thread *t)
 static void script(const char *policy)
 {
 	struct vmmap *map = window_map(policy);
-	struct window_thread holder = { .role = "holder", .fn = hold_beside, .map = map, .addr = BASE, .len = 4 * PAGE };
+	struct window_thread holder = {
+		.role = "holder", .fn = hold_beside, .map = map, .addr = BASE, .len = 4 * PAGE
+	};
 	struct window_thread fault = { .role = "fault", .fn = window_fault, .map = map, .addr = BASE + 4 * PAGE };
 	struct vmmap_vma v;
 

@@ -20,7 +20,9 @@ static void look(void *arg)
 static void script(const char *policy)
 {
 	struct vmmap *map = watched = window_map(policy);
-	struct window_thread replace = { .role = "replace", .fn = window_mmap_fixed, .map = map, .addr = BASE, .len = 8 * MIB };
+	struct window_thread replace = {
+		.role = "replace", .fn = window_mmap_fixed, .map = map, .addr = BASE, .len = 8 * MIB
+	};
 
 	expect(vmmap_mmap(map, BASE, 8 * MIB, PROT_READ, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	expect(point_call("replace", "replace_after_leave", look, NULL) == 0);

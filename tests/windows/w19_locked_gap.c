@@ -23,9 +23,13 @@ static void map_within(struct window_thread *t)
 static void script(const char *policy)
 {
 	struct vmmap *map = window_map(policy);
-	struct window_thread holder = { .role = "holder", .fn = hold_gap, .map = map, .addr = BASE + 16 * PAGE, .len = 16 * PAGE };
+	struct window_thread holder = {
+		.role = "holder", .fn = hold_gap, .map = map, .addr = BASE + 16 * PAGE, .len = 16 * PAGE
+	};
 	struct window_thread wider = { .role = "wider", .fn = map_within, .map = map, .addr = BASE, .len = 32 * PAGE };
-	struct window_thread inside = { .role = "inside", .fn = map_within, .map = map, .addr = BASE + 16 * PAGE, .len = 16 * PAGE };
+	struct window_thread inside = {
+		.role = "inside", .fn = map_within, .map = map, .addr = BASE + 16 * PAGE, .len = 16 * PAGE
+	};
 
 	expect(point_stop("holder", "window_gap_held", NULL, NULL) == 0);
 	window_start(&holder);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Window: a VMA spans two leaves; one thread takes its lock word through the first, another maps beside its end, in the
- * second. Rule: only a neighbour that stands in one leaf may grow without being taken. Broken (and seen, docs/races.md):
+ * Window: a VMA spans two leaves; one thread takes its lock word through the first, another maps beside its end, in
+ * the second. Rule: only a neighbour that stands in one leaf may grow without being taken. Broken (and seen, docs/races.md):
  * the holder holds, and unmaps, more than it asked for.
  * mutant: extend_spanning
  */
@@ -12,7 +12,9 @@ static void script(const char *policy)
 {
 	struct vmmap *map = window_map(policy);
 	struct window_thread unmap = { .role = "unmap", .fn = window_munmap, .map = map, .addr = BASE, .len = 4 * MIB };
-	struct window_thread extend = { .role = "extend", .fn = window_mmap_fixed, .map = map, .addr = BASE + 4 * MIB, .len = MIB };
+	struct window_thread extend = {
+		.role = "extend", .fn = window_mmap_fixed, .map = map, .addr = BASE + 4 * MIB, .len = MIB
+	};
 	struct vmmap_vma v;
 
 	expect(vtree_separate(&map->tree, thread_self(), BASE + 2 * MIB) == 0);

@@ -2,7 +2,8 @@
 /*
  * Window: a brief edit is inside a leaf and looks at a VMA there that another holds; the holder joins it with its
  * neighbour in the next leaf and lets go; then the brief edit takes it.
- * Rule: whether a VMA spans leaves is asked after it was taken. Broken (and seen, docs/races.md): one object at two places.
+ * Rule: whether a VMA spans leaves is asked after it was taken. Broken (and seen, docs/races.md): one object at two
+ * places.
  * mutant: carve_spans_early
  */
 #include "tests/windows/window.h"
@@ -16,13 +17,18 @@ static void protect_all(struct window_thread *t)
 static void script(const char *policy)
 {
 	struct vmmap *map = window_map(policy);
-	struct window_thread protect = { .role = "protect", .fn = protect_all, .map = map, .addr = BASE, .len = 4 * MIB };
-	struct window_thread carve = { .role = "carve", .fn = window_munmap, .map = map, .addr = BASE + MIB, .len = PAGE };
+	struct window_thread protect = {
+		.role = "protect", .fn = protect_all, .map = map, .addr = BASE, .len = 4 * MIB
+	};
+	struct window_thread carve = {
+		.role = "carve", .fn = window_munmap, .map = map, .addr = BASE + MIB, .len = PAGE
+	};
 	struct vmmap_vma v;
 
 	expect(vtree_separate(&map->tree, thread_self(), BASE + 2 * MIB) == 0);
 	expect(vmmap_mmap(map, BASE, 2 * MIB, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
-	expect(vmmap_mmap(map, BASE + 2 * MIB, 2 * MIB, PROT_READ, ANON | MAP_FIXED, NULL, 0) == (int64_t)(BASE + 2 * MIB));
+	expect(vmmap_mmap(map, BASE + 2 * MIB, 2 * MIB, PROT_READ, ANON | MAP_FIXED, NULL, 0) ==
+	       (int64_t)(BASE + 2 * MIB));
 	expect(point_stop("protect", "edit_after_lk", NULL, NULL) == 0);
 	expect(point_stop("carve", "carve_before_take", NULL, NULL) == 0);
 	window_start(&protect);

@@ -119,7 +119,7 @@ API void physmem_destroy(struct physmem *pm)
 	if (!pm)
 		return;
 	thread_exit_hook_remove(&pm->hook);
-	rcu_drain();                             /* objects put last, after vmmap_destroy, give their frames back late */
+	rcu_drain(); /* objects put last, after vmmap_destroy, give their frames back late */
 	frame_settle(pm);
 	physmem_get_usage(pm, &usage);
 	ASSERT(usage.owned == 0);

@@ -52,7 +52,7 @@ static struct pt_table *make_below(struct pt *pt, struct thread_slot *self, atom
 	return (struct pt_table *)(uintptr_t)seen;
 }
 
-atomic_u64 *pt_make(struct pt *pt, struct thread_slot *self, uint64_t addr)
+NOINLINE atomic_u64 *pt_make_tables(struct pt *pt, struct thread_slot *self, uint64_t addr)
 {
 	struct pt_table *table = pt->root;
 
@@ -85,7 +85,7 @@ static struct pt_table *next_below(struct pt_table *table, unsigned level, uint6
 	return NULL;
 }
 
-atomic_u64 *pt_next(struct pt *pt, uint64_t *addr, uint64_t hi)
+static NOINLINE atomic_u64 *next_over_absent(struct pt *pt, uint64_t *addr, uint64_t hi)
 {
 	while (*addr < hi && *addr < ADDRESS_END) {
 		struct pt_table *table = pt->root;
@@ -97,6 +97,13 @@ atomic_u64 *pt_next(struct pt *pt, uint64_t *addr, uint64_t hi)
 			return &table->word[pt_index(*addr, 0)];
 	}
 	return NULL;
+}
+
+atomic_u64 *pt_next(struct pt *pt, uint64_t *addr, uint64_t hi)
+{
+	atomic_u64 *entry = *addr < hi && *addr < ADDRESS_END ? pt_find(pt, *addr) : NULL;
+
+	return likely(entry != NULL) ? entry : next_over_absent(pt, addr, hi);
 }
 
 /* How many entries from addr on lie in the same table, below hi. */
@@ -170,18 +177,17 @@ void pt_zap(struct pt *pt, struct lock_range r, struct pt_batch *out)
 
 /* ---- protect ---- */
 
-static uint64_t with_access(uint64_t entry, uint64_t allow, bool object_write)
-{
-	uint64_t access = allow & (PT_READ | PT_EXEC);
+/* What entries get: `most`, or no more than `least` if one of the bits `shared` says that the frame is not theirs. */
+struct access { uint64_t most, least, shared; };
 
-	if (!(entry & PT_PRESENT))
-		return entry;
-	if ((allow & PT_WRITE) && !(entry & PT_ZERO) && (!(entry & PT_OBJECT) || object_write))
-		access |= PT_WRITE;
-	return (entry & ~(uint64_t)PT_ACCESS) | access;
+static ALWAYS_INLINE uint64_t with_access(uint64_t entry, const struct access *a)
+{
+	uint64_t access = entry & a->shared ? a->least : a->most;
+
+	return entry & PT_PRESENT ? (entry & ~(uint64_t)PT_ACCESS) | access : entry;
 }
 
-static bool protect_one(atomic_u64 *entry, uint64_t allow, bool object_write)
+static ALWAYS_INLINE bool protect_one(atomic_u64 *entry, const struct access *a)
 {
 	uint64_t seen = atomic_load_seqcst(entry), want;                         /* W2 */
 
@@ -192,7 +198,7 @@ static bool protect_one(atomic_u64 *entry, uint64_t allow, bool object_write)
 			seen = pt_settled(entry);
 			continue;
 		}
-		want = with_access(seen, allow, object_write);
+		want = with_access(seen, a);
 		if (want == seen)
 			return false;
 		BASE_POINT(pt_protect_before_cas);
@@ -204,6 +210,8 @@ static bool protect_one(atomic_u64 *entry, uint64_t allow, bool object_write)
 
 uint64_t pt_protect(struct pt *pt, struct lock_range r, uint64_t allow, bool object_write)
 {
+	const struct access a = { .most = allow & PT_ACCESS, .least = allow & (PT_READ | PT_EXEC),
+				  .shared = PT_ZERO | (object_write ? 0 : PT_OBJECT) };
 	uint64_t addr = r.lo, changed = 0;
 	atomic_u64 *entry;
 
@@ -211,7 +219,7 @@ uint64_t pt_protect(struct pt *pt, struct lock_range r, uint64_t allow, bool obj
 		unsigned n = run_length(addr, r.hi);
 
 		for (unsigned i = 0; i < n; i++)
-			changed += protect_one(&entry[i], allow, object_write);
+			changed += protect_one(&entry[i], &a);
 		addr += (uint64_t)n << PAGE_SHIFT;
 	}
 	return changed;

@@ -44,8 +44,8 @@ void pt_fini(struct pt *pt);
 
 /* The entry of addr; NULL: some table is absent (decided by a seq_cst load). Inside RCU. Inline in pt_node.h. */
 static inline atomic_u64 *pt_find(struct pt *pt, uint64_t addr);
-/* The same, making the tables it needs. NULL: no memory. Inside RCU. */
-atomic_u64 *pt_make(struct pt *pt, struct thread_slot *self, uint64_t addr);
+/* The same, making the tables it needs. NULL: no memory. Inside RCU. Inline in pt_node.h. */
+static inline atomic_u64 *pt_make(struct pt *pt, struct thread_slot *self, uint64_t addr);
 /* The first entry at or after addr, below hi, whose tables are there; *addr moves to it. NULL: none. Inside RCU. */
 atomic_u64 *pt_next(struct pt *pt, uint64_t *addr, uint64_t hi);
 

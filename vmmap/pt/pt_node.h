@@ -56,16 +56,31 @@ static ALWAYS_INLINE struct pt_table *pt_below(atomic_u64 *word)
 	return (struct pt_table *)(uintptr_t)atomic_load_seqcst(word);
 }
 
-static inline atomic_u64 *pt_find(struct pt *pt, uint64_t addr)
+static ALWAYS_INLINE atomic_u64 *pt_find(struct pt *pt, uint64_t addr)
 {
-	struct pt_table *table = pt->root;
+	struct pt_table *table = pt_below(&pt->root->word[pt_index(addr, 3)]);
 
-	for (unsigned level = PT_ROOT_LEVEL; level > 0; level--) {
-		table = pt_below(&table->word[pt_index(addr, level)]);
-		if (unlikely(!table))
-			return NULL;
-	}
+	/* Written out: the compiler would keep the loop, and shift by a variable at each level. */
+	_Static_assert(PT_ROOT_LEVEL == 3, "as many steps as levels");
+	if (unlikely(!table))
+		return NULL;
+	table = pt_below(&table->word[pt_index(addr, 2)]);
+	if (unlikely(!table))
+		return NULL;
+	table = pt_below(&table->word[pt_index(addr, 1)]);
+	if (unlikely(!table))
+		return NULL;
 	return &table->word[pt_index(addr, 0)];
+}
+
+/* The slow half of pt_make (pt.c): some table was absent. */
+atomic_u64 *pt_make_tables(struct pt *pt, struct thread_slot *self, uint64_t addr);
+
+static inline atomic_u64 *pt_make(struct pt *pt, struct thread_slot *self, uint64_t addr)
+{
+	atomic_u64 *entry = pt_find(pt, addr);
+
+	return likely(entry != NULL) ? entry : pt_make_tables(pt, self, addr);
 }
 
 #endif

@@ -27,7 +27,8 @@ static bool access_touch(struct thread_slot *self, atomic_u64 *entry, uint64_t *
 	return true;
 }
 
-static bool access_load(struct vmmap *map, struct thread_slot *self, atomic_u64 *entry, uint64_t addr, void *bytes, size_t len)
+static bool access_load(struct vmmap *map, struct thread_slot *self, atomic_u64 *entry, uint64_t addr, void *bytes,
+			size_t len)
 {
 	uint64_t seen = entry ? atomic_load_acquire(entry) : 0;
 
@@ -41,7 +42,8 @@ static bool access_load(struct vmmap *map, struct thread_slot *self, atomic_u64 
 	return true;
 }
 
-static bool access_store(struct vmmap *map, struct thread_slot *self, atomic_u64 *entry, uint64_t addr, const void *bytes, size_t len)
+static bool access_store(struct vmmap *map, struct thread_slot *self, atomic_u64 *entry, uint64_t addr,
+			 const void *bytes, size_t len)
 {
 	uint64_t seen = entry ? atomic_load_acquire(entry) : 0;
 	uint32_t toucher = pt_toucher(seen) == self->number + 1 ? self->number + 1 : 0;
@@ -66,7 +68,8 @@ static int access_page(struct vmmap *map, struct thread_slot *self, uint64_t add
 
 		rcu_enter(self);
 		entry = pt_find(&map->pt, addr);
-		done = write ? access_store(map, self, entry, addr, bytes, len) : access_load(map, self, entry, addr, bytes, len);
+		done = write ? access_store(map, self, entry, addr, bytes, len)
+			     : access_load(map, self, entry, addr, bytes, len);
 		rcu_leave(self);
 		if (done)
 			return 0;

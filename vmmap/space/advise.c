@@ -96,6 +96,25 @@ static int advise_willneed(struct vmmap *map, struct thread_slot *self, struct l
 	return at < r.hi ? -ENOMEM : 0;
 }
 
+/* POPULATE_READ wants the right to read; a plain load is content with any (x86). -EINVAL at the first VMA without. */
+static int advise_populate_read(struct vmmap *map, struct thread_slot *self, struct lock_range r)
+{
+	struct lock_range readable = r;
+	struct vtree_seen seen;
+	int err;
+
+	rcu_enter(self);
+	for (uint64_t at = r.lo; at < readable.hi; at = seen.r.hi) {
+		if (!vtree_next(&map->tree, at, &seen) || seen.r.lo >= r.hi)
+			break;
+		if (!(atomic_load_acquire(&seen.vma->bits) & (VMA_GAP | VMA_READ)))
+			readable.hi = seen.r.lo > r.lo ? seen.r.lo : r.lo;
+	}
+	rcu_leave(self);
+	err = space_populate(map, self, readable, VMA_READ);
+	return err || readable.hi == r.hi ? err : -EINVAL;
+}
+
 static uint64_t advise_bits(const struct vma *vma, uint64_t bits, uint64_t advice)
 {
 	(void)vma;
@@ -151,7 +170,7 @@ int space_madvise(struct vmmap *map, struct thread_slot *self, struct lock_range
 	case MADV_DONTNEED:       err = advise_dontneed(map, self, r, false); break;
 	case MADV_FREE:           err = advise_dontneed(map, self, r, true); break;
 	case MADV_WILLNEED:       err = advise_willneed(map, self, r); break;
-	case MADV_POPULATE_READ:  err = space_populate(map, self, r, VMA_READ); break;
+	case MADV_POPULATE_READ:  err = advise_populate_read(map, self, r); break;
 	case MADV_POPULATE_WRITE: err = space_populate(map, self, r, VMA_WRITE); break;
 	default:                  err = advise_flags(map, self, r, advice); break;
 	}

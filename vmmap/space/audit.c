@@ -45,8 +45,11 @@ static void audit_vmas(struct audit *a)
 		if (lock_word_held(seen.lk))
 			audit_say(a, "the lock word of the VMA at %#" PRIx64 " is held: %#" PRIx64, seen.r.lo, seen.lk);
 		if (last && last != v && end == seen.r.lo && vma_mergeable(last, v))
-			audit_say(a, "mergeable VMAs meet at %#" PRIx64 " (bits %#" PRIx64 ", groups %#" PRIx64 " %#" PRIx64 ")", end,
-				  atomic_load_relaxed(&v->bits), atomic_load_relaxed(&last->anon), atomic_load_relaxed(&v->anon));
+			audit_say(a,
+				  "mergeable VMAs meet at %#" PRIx64 " (bits %#" PRIx64 ", groups %#" PRIx64
+				  " %#" PRIx64 ")",
+				  end, atomic_load_relaxed(&v->bits), atomic_load_relaxed(&last->anon),
+				  atomic_load_relaxed(&v->anon));
 		if (last == v && end != seen.r.lo)
 			audit_say(a, "one VMA object stands at two places: %#" PRIx64 ", %#" PRIx64, end, seen.r.lo);
 		last = v;
@@ -68,7 +71,8 @@ static void audit_entry(uint64_t addr, uint64_t entry, void *arg)
 	}
 	bits = atomic_load_acquire(&seen.vma->bits);
 	if (entry & PT_ACCESS & ~space_pt_access(bits))
-		audit_say(a, "the entry at %#" PRIx64 " allows more (%#" PRIx64 ") than its VMA", addr, entry & PT_ACCESS);
+		audit_say(a, "the entry at %#" PRIx64 " allows more (%#" PRIx64 ") than its VMA", addr,
+			  entry & PT_ACCESS);
 	if (entry & PT_WRITE && (entry & PT_ZERO || (entry & PT_OBJECT && !(bits & VMA_SHARED))))
 		audit_say(a, "a shared frame is writable at private %#" PRIx64, addr);
 	a->frames += pt_has_frame(entry) && !(entry & PT_OBJECT);

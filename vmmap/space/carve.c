@@ -2,15 +2,15 @@
 /*
  * carve.c - the brief form: a change inside one leaf, in one leaf section.
  *
- * STEPS       enter the leaf; look at the slots that meet r; take each VMA that changes (policy: LOCK_BRIEF or nothing);
+ * STEPS       enter the leaf; look at the slots that meet r; take each VMA that changes (LOCK_BRIEF, or nothing);
  *             entries; the new set of slots, neighbours merged in; leave (one store publishes everything); give the
  *             lock words back with a new version. Whatever does not fit this shape takes the general form instead:
  *             a held VMA or gap, a VMA that goes on in another leaf, many entries, many VMAs.
  * EDGES       Towards faults: take is a seq_cst RMW on lk before the first load of an entry (D1 -> D2, visit_valid).
  *             Publication before the release of lk: a fault that finds lk free again finds the new slots too.
  * NEIGHBOURS  A VMA beside r that only grows is not taken: its lock word is free and lock words are taken only inside
- *             sections of a leaf that shows it, so nobody edits it before we leave, and its old pages do not change. That
- *             holds only if it stands in this leaf alone; one that spans leaves is merged by space_heal.
+ *             sections of a leaf that shows it, so nobody edits it before we leave, and its old pages do not change.
+ *             That holds only if it stands in this leaf alone; one that spans leaves is merged by space_heal.
  *             One that is swallowed must be taken: optimistic faults on it have to notice.
  * PLACES      All pieces that one section publishes appear at one instant: a region that is only replaced never shows
  *             a hole.
@@ -137,8 +137,8 @@ static void work_pieces(struct work *w)
 
 static bool piece_mergeable(const struct piece *p, const struct piece *q)
 {
-	return p->r.hi == q->r.lo && p->is.bits == q->is.bits && p->is.delta == q->is.delta && p->is.object == q->is.object &&
-	       (p->is.anon == q->is.anon || !p->is.anon || !q->is.anon);
+	return p->r.hi == q->r.lo && p->is.bits == q->is.bits && p->is.delta == q->is.delta &&
+	       p->is.object == q->is.object && (p->is.anon == q->is.anon || !p->is.anon || !q->is.anon);
 }
 
 /* The neighbour beside the pieces at addr, if it is in this leaf and may merge; else notes where to heal later. */
@@ -153,10 +153,12 @@ static bool work_neighbour(struct work *w, bool left, struct piece *out)
 		w->heal[left ? 0 : 1] = at;
 		return false;
 	}
-	i = left ? vtree_slot_ending(&w->s, at) : vtree_slot_over(&w->s, at);
+	i = left ? vtree_slot_ending(&w->s, at) : vtree_slot_starting(&w->s, at);
 	if (i < 0)
 		return false;
 	slot = vtree_slot_at(&w->s, (unsigned)i);
+	if (atomic_load_acquire(&slot.vma->bits) != edge->is.bits)
+		return false;                            /* the most frequent answer, before anything is copied    */
 	*out = piece_of(&slot, i);
 	if (!(left ? piece_mergeable(out, edge) : piece_mergeable(edge, out)))
 		return false;
@@ -250,7 +252,8 @@ static void work_entries(struct work *w)
 			r.lo = r.lo < w->r.lo ? w->r.lo : r.lo;
 			r.hi = r.hi > w->r.hi ? w->r.hi : r.hi;
 			if (r.lo < r.hi)
-				pt_protect(&w->map->pt, r, space_pt_access(w->piece[i].is.bits), w->piece[i].is.bits & VMA_SHARED);
+				pt_protect(&w->map->pt, r, space_pt_access(w->piece[i].is.bits),
+					   w->piece[i].is.bits & VMA_SHARED);
 		}
 		return;
 	}
@@ -341,8 +344,9 @@ static bool work_take(struct work *w)
 	bool early[CARVE_VMAS] = { false }, ok = true;
 	unsigned n;
 
-	for (n = 0; n < w->n; n++)
-		early[n] = BASE_MUTANT(carve_spans_early) && !space_spans(w->map, &w->s, &w->old[n]);
+	if (BASE_MUTANT(carve_spans_early))
+		for (n = 0; n < w->n; n++)
+			early[n] = !space_spans(w->map, &w->s, &w->old[n]);
 	BASE_POINT(carve_before_take);
 	for (n = 0; n < w->n && ok; n++)
 		ok = pol->edit_take(w->map->lock_state, w->e, &w->old[n].vma->slot, 0);

@@ -84,7 +84,8 @@ bool space_empty(struct vmmap *map, struct thread_slot *self, struct lock_range 
 	return true;
 }
 
-int space_prepare(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_new *fresh, struct vma **vma)
+int space_prepare(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_new *fresh,
+		  struct vma **vma)
 {
 	struct vma *v;
 
@@ -137,7 +138,8 @@ void space_zap(struct vmmap *map, struct thread_slot *self, struct lock_range r,
 }
 
 /* One leaf of space_replace. VMAs of which no slot is left are chained to *dead. Returns where the leaf ends. */
-static uint64_t replace_leaf(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma, struct vma **dead)
+static uint64_t replace_leaf(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma,
+			     struct vma **dead)
 {
 	struct vma *put = vma ? vma : e->mine.dummy ? space_vma(e->mine.dummy) : NULL;
 	struct vtree_section s;
@@ -204,7 +206,8 @@ void space_replace(struct vmmap *map, struct lock_edit *e, struct lock_range r, 
 	vtree_join(&map->tree, e->self, r);
 }
 
-bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_rebits *rebits, bool every)
+bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_rebits *rebits,
+		  bool every)
 {
 	struct vtree_seen seen;
 	uint64_t at = r.lo;

@@ -11,8 +11,9 @@
  * DEKKER  The writer sets lk (RMW), then loads every entry (pt_zap, pt_protect wait for LOCKED). All four are seq_cst:
  *         either the fault sees the new lk and undoes, or the writer sees LOCKED or the value. Tables obey the same
  *         order: pt_make installs by seq_cst CAS before 5, a writer skips an absent table on a seq_cst load after lk.
- * FIELDS  of the VMA are loaded once, inside the visit. Any object so found was referenced by a VMA at some instant of this
- *         read section, and the last put of an object waits for it: its memory is there even if the VMA is long another.
+ * FIELDS  of the VMA are loaded once, inside the visit. Any object so found was referenced by a VMA at some instant of
+ *         this read section, and the last put of an object waits for it: its memory is there even if the VMA is long
+ *         another.
  * WAITING between 4 and 6 nothing is allocated, slept on, or called: a LOCKED entry is held for a few instructions.
  */
 #include "vmmap/space/space.h"
@@ -28,7 +29,7 @@ struct fault {
 
 enum fault_step { FAULT_DONE, FAULT_AGAIN, FAULT_FAIL, FAULT_NOMEM };
 
-static bool fault_prepare_frame(struct fault *f)
+static ALWAYS_INLINE bool fault_prepare_frame(struct fault *f)
 {
 	if (f->frame == PHYSMEM_NONE)
 		f->frame = frame_alloc(f->map->physmem, f->self);
@@ -64,10 +65,29 @@ static uint32_t fault_toucher(const struct fault *f, uint64_t seen)
 	return pt_toucher(seen) == f->self->number + 1 ? f->self->number + 1 : 0;
 }
 
-/* The new value of an entry that was `seen`, for this access. */
-static enum fault_step fault_value(struct fault *f, struct vma *vma, const struct space_new *is, uint64_t seen, uint64_t *value)
+/* A private page of its own: zeroed, or a copy of pfn. */
+static ALWAYS_INLINE enum fault_step fault_own_page(struct fault *f, struct vma *vma, uint64_t bits, uint64_t pfn,
+						    uint64_t *value)
 {
-	uint64_t allow = space_pt_access(is->bits), me = f->self->number + 1, pfn;
+	struct physmem *pm = f->map->physmem;
+
+	if (unlikely(!fault_prepare_frame(f)))
+		return FAULT_NOMEM;
+	if (unlikely(pfn != PHYSMEM_NONE))
+		frame_copy(pm, f->frame, pfn);
+	else if (frame_has_bytes(pm))
+		frame_zero(pm, f->frame);
+	f->info.pfn = f->frame;
+	*value = pt_entry(f->frame, PT_PRESENT | PT_YOUNG | PT_DIRTY | space_pt_access(bits), f->self->number + 1);
+	fault_group(f, vma);
+	return FAULT_DONE;
+}
+
+/* The new value of an entry that was `seen`, for this access. Off the way of a first write to anonymous memory. */
+static NOINLINE enum fault_step fault_value(struct fault *f, struct vma *vma, const struct space_new *is, uint64_t seen,
+				   uint64_t *value)
+{
+	uint64_t allow = space_pt_access(is->bits), pfn;
 	bool write = f->access == VMA_WRITE, shared = is->bits & VMA_SHARED;
 	enum fault_step step;
 
@@ -96,7 +116,6 @@ static enum fault_step fault_value(struct fault *f, struct vma *vma, const struc
 		*value = PT_PRESENT | PT_ZERO | PT_YOUNG | (allow & (PT_READ | PT_EXEC));
 		return FAULT_DONE;
 	}
-	/* A private page of its own: zeroed, or a copy of the object's. */
 	if (is->object && !(seen & PT_PRESENT)) {
 		step = fault_object(f, is, &pfn);
 		if (step != FAULT_DONE)
@@ -104,30 +123,21 @@ static enum fault_step fault_value(struct fault *f, struct vma *vma, const struc
 	} else {
 		pfn = seen & PT_OBJECT ? pt_pfn(seen) : PHYSMEM_NONE;
 	}
-	if (!fault_prepare_frame(f))
-		return FAULT_NOMEM;
-	if (pfn == PHYSMEM_NONE)
-		frame_zero(f->map->physmem, f->frame);
-	else
-		frame_copy(f->map->physmem, f->frame, pfn);
 	f->info.how = seen & PT_PRESENT || is->object ? VMMAP_COW : VMMAP_ANON;
-	f->info.pfn = f->frame;
-	*value = pt_entry(f->frame, PT_PRESENT | PT_YOUNG | PT_DIRTY | allow, (uint32_t)me);
-	fault_group(f, vma);
-	return FAULT_DONE;
+	return fault_own_page(f, vma, is->bits, pfn, value);
 }
 
 /* Steps 2 to 6 of one visit. */
-static enum fault_step fault_visit(struct fault *f, struct lock_visit *v)
+static ALWAYS_INLINE enum fault_step fault_visit(struct fault *f, struct lock_visit *v)
 {
 	const struct lock_policy *pol = f->map->policy;
 	enum fault_step step;
 	struct vma *vma = v->slot ? space_vma(v->slot) : NULL;
-	struct space_new is = vma ? space_vma_attr(vma) : (struct space_new){ 0 };
-	uint64_t seen, value;
+	uint64_t bits = likely(vma != NULL) ? atomic_load_acquire(&vma->bits) : 0, seen, value;
+	struct object *object;
 	atomic_u64 *entry;
 
-	if (unlikely(!vma || !space_allows(is.bits, f->access))) {
+	if (unlikely(!space_allows(bits, f->access))) {
 		f->info.code = vma ? VMMAP_ACCERR : VMMAP_MAPERR;
 		return pol->visit_valid(f->map->lock_state, v) ? FAULT_FAIL : FAULT_AGAIN;
 	}
@@ -139,7 +149,15 @@ static enum fault_step fault_visit(struct fault *f, struct lock_visit *v)
 	seen = atomic_load_acquire(entry);
 	if (unlikely(seen & PT_LOCKED))
 		return FAULT_AGAIN;
-	step = fault_value(f, vma, &is, seen, &value);
+	object = atomic_load_acquire(&vma->object);
+	if (likely(!seen && !object && f->access == VMA_WRITE)) {
+		f->info.how = VMMAP_ANON;
+		step = fault_own_page(f, vma, bits, PHYSMEM_NONE, &value);
+	} else {
+		struct space_new is = { .bits = bits, .object = object, .delta = atomic_load_acquire(&vma->delta) };
+
+		step = fault_value(f, vma, &is, seen, &value);
+	}
 	if (unlikely(step != FAULT_DONE))
 		return step == FAULT_NOMEM || pol->visit_valid(f->map->lock_state, v) ? step : FAULT_AGAIN;
 	if (value == seen)
@@ -160,7 +178,7 @@ static enum fault_step fault_visit(struct fault *f, struct lock_visit *v)
 }
 
 /* Outside of the read section an allocation may wait for frames that are only deferred. Once per fault. */
-static bool fault_refill(struct fault *f)
+static NOINLINE bool fault_refill(struct fault *f)
 {
 	uint64_t frame;
 
@@ -174,9 +192,12 @@ static bool fault_refill(struct fault *f)
 	return true;
 }
 
-int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t access, struct vmmap_fault_info *info)
+int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t access,
+		struct vmmap_fault_info *info)
 {
-	struct fault f = { .map = map, .self = self, .page = addr & ~(PAGE_BYTES - 1), .access = access, .frame = PHYSMEM_NONE };
+	struct fault f = {
+		.map = map, .self = self, .page = addr & ~(PAGE_BYTES - 1), .access = access, .frame = PHYSMEM_NONE
+	};
 	struct lock_visit v = { .self = self };          /* v.own lives on: a visit that begins again grows old    */
 	struct park_spin spin = PARK_SPIN;
 	enum fault_step step;

@@ -10,10 +10,12 @@
 
 static unsigned list_advice(uint64_t bits)
 {
-	static const struct { uint64_t bit; unsigned advice; } pair[] = {
-		{ VMA_DONTDUMP, VMMAP_DONTDUMP }, { VMA_DONTFORK, VMMAP_DONTFORK }, { VMA_WIPEONFORK, VMMAP_WIPEONFORK },
-		{ VMA_SEQUENTIAL, VMMAP_SEQUENTIAL }, { VMA_RANDOM, VMMAP_RANDOM }, { VMA_HUGE, VMMAP_HUGEPAGE },
-		{ VMA_NOHUGE, VMMAP_NOHUGEPAGE }, { VMA_MERGEABLE, VMMAP_MERGEABLE },
+	static const struct { uint64_t bit; unsigned advice;
+	} pair[] = {
+		{ VMA_DONTDUMP, VMMAP_DONTDUMP },     { VMA_DONTFORK, VMMAP_DONTFORK },
+		{ VMA_WIPEONFORK, VMMAP_WIPEONFORK }, { VMA_SEQUENTIAL, VMMAP_SEQUENTIAL },
+		{ VMA_RANDOM, VMMAP_RANDOM },	      { VMA_HUGE, VMMAP_HUGEPAGE },
+		{ VMA_NOHUGE, VMMAP_NOHUGEPAGE },     { VMA_MERGEABLE, VMMAP_MERGEABLE },
 	};
 	unsigned advice = 0;
 
@@ -58,7 +60,8 @@ int vmmap_query(struct vmmap *map, uint64_t addr, struct vmmap_vma *out)
 	return list_next(map, thread_self(), addr, out) ? 0 : -ENOENT;
 }
 
-int vmmap_walk(struct vmmap *map, uint64_t lo, uint64_t hi, int (*fn)(const struct vmmap_vma *vma, void *arg), void *arg)
+int vmmap_walk(struct vmmap *map, uint64_t lo, uint64_t hi, int (*fn)(const struct vmmap_vma *vma, void *arg),
+	       void *arg)
 {
 	struct thread_slot *self = thread_self();
 	struct vmmap_vma vma;
@@ -76,8 +79,8 @@ static int list_line(const struct vmmap_vma *v, void *arg)
 	char line[160];
 	int n = snprintf(line, sizeof line, "%08llx-%08llx %c%c%c%c %08llx 00:00 %llu ", (unsigned long long)v->start,
 			 (unsigned long long)v->end, v->prot & PROT_READ ? 'r' : '-', v->prot & PROT_WRITE ? 'w' : '-',
-			 v->prot & PROT_EXEC ? 'x' : '-', v->flags & MAP_SHARED ? 's' : 'p', (unsigned long long)v->offset,
-			 (unsigned long long)v->object);
+			 v->prot & PROT_EXEC ? 'x' : '-', v->flags & MAP_SHARED ? 's' : 'p',
+			 (unsigned long long)v->offset, (unsigned long long)v->object);
 
 	if (v->name[0])
 		n = fprintf(arg, "%-72s %s\n", line, v->name);

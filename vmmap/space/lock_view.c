@@ -68,7 +68,8 @@ static void view_piece_undo(struct vmmap *map, struct thread_slot *self, struct 
 }
 
 /* The VMA is held by us and spans leaves. Cuts it to c->r; outer pieces are freed. *hi: where what we hold ends. */
-static int claim_spanning(struct vmmap *map, struct thread_slot *self, struct lock_claim *c, struct vma *vma, uint64_t *hi)
+static int claim_spanning(struct vmmap *map, struct thread_slot *self, struct lock_claim *c, struct vma *vma,
+			  uint64_t *hi)
 {
 	struct lock_range has;
 	struct vma *piece;
@@ -101,7 +102,8 @@ static int claim_spanning(struct vmmap *map, struct thread_slot *self, struct lo
 }
 
 /* In the section: the VMA in slot i lies in this leaf only and is free; takes it, cut to r. */
-static void claim_cut(struct vmmap *map, struct vtree_section *s, struct lock_claim *c, struct vtree_slot slot, unsigned i)
+static void claim_cut(struct vmmap *map, struct vtree_section *s, struct lock_claim *c, struct vtree_slot slot,
+		      unsigned i)
 {
 	struct lock_range r = { slot.r.lo < c->r.lo ? c->r.lo : slot.r.lo, slot.r.hi > c->r.hi ? c->r.hi : slot.r.hi };
 	struct vma *middle = slot.vma;
@@ -121,7 +123,8 @@ enum claim_step { CLAIM_ON, CLAIM_LEAVE, CLAIM_BUSY, CLAIM_SPANS };
 struct claim_left { struct vma *vma; uint64_t old; };    /* the left piece of a cut, its word before; or what spans */
 
 /* What stands at c->r.lo, in this section. *left is to be freed (lk = version) after the section. */
-static enum claim_step claim_step(struct vmmap *map, struct vtree_section *s, struct lock_claim *c, struct claim_left *left, uint64_t *next)
+static enum claim_step claim_step(struct vmmap *map, struct vtree_section *s, struct lock_claim *c,
+				  struct claim_left *left, uint64_t *next)
 {
 	uint64_t end = c->r.hi < s->r.hi ? c->r.hi : s->r.hi, lk;
 	int i = vtree_slot_over(s, c->r.lo);
@@ -139,14 +142,15 @@ static enum claim_step claim_step(struct vmmap *map, struct vtree_section *s, st
 	slot = vtree_slot_at(s, (unsigned)i);
 	lk = atomic_load_seqcst(&slot.vma->slot.lk);
 	if (lock_word_held(lk)) {
-		c->held = (struct lock_seen){ &slot.vma->slot, lk, slot.r, atomic_load_acquire(&slot.vma->bits) & VMA_GAP };
+		c->held = (struct lock_seen){ &slot.vma->slot, lk, slot.r,
+					      atomic_load_acquire(&slot.vma->bits) & VMA_GAP };
 		return CLAIM_BUSY;
 	}
 	bool spans = space_spans(map, s, &slot), crosses = slot.r.lo < c->r.lo || slot.r.hi > c->r.hi;
 
 	if (crosses && !spans && vtree_room(s) < 3)
 		return CLAIM_LEAVE;
-	if (!atomic_cas_seqcst(&slot.vma->slot.lk, &lk, c->mine.lk))     /* D1 -> D2: before any change under this VMA */
+	if (!atomic_cas_seqcst(&slot.vma->slot.lk, &lk, c->mine.lk)) /* D1 -> D2: before any change under this VMA */
 		return CLAIM_LEAVE;
 	BASE_POINT(claim_after_lk);
 	*next = slot.r.hi < end ? slot.r.hi : end;
@@ -220,7 +224,8 @@ static int view_cut(struct lock_space *space, uint64_t addr)
 }
 
 /* Dummies of one leaf. false: no room to leave pieces standing; the slot was not touched. */
-static bool pass_dummy(struct vmmap *map, struct thread_slot *self, struct lock_range r, struct lock_slot *from, struct lock_slot *to, uint64_t *next)
+static bool pass_dummy(struct vmmap *map, struct thread_slot *self, struct lock_range r, struct lock_slot *from,
+		       struct lock_slot *to, uint64_t *next)
 {
 	struct vtree_section s;
 	struct vtree_slot slot;
@@ -254,7 +259,8 @@ static bool pass_dummy(struct vmmap *map, struct thread_slot *self, struct lock_
 
 /* What `from` holds in r goes to `to`. A VMA that r covers only in part goes free: a waiter takes no more than it asked
  * for. Where a leaf has no room for the pieces of a dummy, that gap goes free as well: the waiter claims it itself. */
-static void view_pass(struct lock_space *space, struct lock_range r, const struct lock_holder *from, const struct lock_holder *to)
+static void view_pass(struct lock_space *space, struct lock_range r, const struct lock_holder *from,
+		      const struct lock_holder *to)
 {
 	struct vmmap *map = space_of(space);
 	struct thread_slot *self = thread_self();

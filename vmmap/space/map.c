@@ -17,12 +17,16 @@ static struct space_new map_fresh(const struct space_mmap *m, uint64_t addr)
 		bits |= VMA_NORESERVE;
 	else if (!shared && bits & VMA_WRITE)
 		bits |= VMA_ACCOUNT;
-	return (struct space_new){ .bits = bits, .object = m->object,
-				   .delta = m->object ? (int64_t)(m->offset >> PAGE_SHIFT) - (int64_t)(addr >> PAGE_SHIFT) : 0 };
+	return (struct space_new){ .bits = bits,
+				   .object = m->object,
+				   .delta = m->object
+						    ? (int64_t)(m->offset >> PAGE_SHIFT) - (int64_t)(addr >> PAGE_SHIFT)
+						    : 0 };
 }
 
 /* The general form over r. -EEXIST: wanted free, is not. */
-static int map_general(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_new *fresh, bool only_free, bool *taken)
+static int map_general(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_new *fresh,
+		       bool only_free, bool *taken)
 {
 	struct lock_edit e;
 	struct vma *vma;
@@ -43,7 +47,8 @@ static int map_general(struct vmmap *map, struct thread_slot *self, struct lock_
 	return err;
 }
 
-static int map_at(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m, struct lock_range r, bool *taken)
+static int map_at(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m, struct lock_range r,
+		  bool *taken)
 {
 	struct space_new fresh = map_fresh(m, r.lo);
 	struct carve c = { .kind = CARVE_MAP, .r = r, .fresh = &fresh, .only_free = m->noreplace };
@@ -62,7 +67,8 @@ static int map_at(struct vmmap *map, struct thread_slot *self, const struct spac
 }
 
 /* One try of an unaddressed mmap. -EAGAIN: the place was lost or is locked, look again. */
-static int map_somewhere(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m, struct lock_range *fit, bool *taken)
+static int map_somewhere(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m,
+			 struct lock_range *fit, bool *taken)
 {
 	bool brief = map->policy->brief_begin != NULL;
 	struct lock_edit e;
@@ -116,6 +122,7 @@ int64_t space_mmap(struct vmmap *map, struct thread_slot *self, const struct spa
 		return err;
 	space_count(map, self, SPACE_MMAP, 1);
 	if (m->flags & MAP_POPULATE && !(m->flags & MAP_NONBLOCK))
-		space_populate(map, self, r, m->prot & PROT_WRITE && (m->flags & MAP_TYPE) == MAP_PRIVATE ? VMA_WRITE : VMA_READ);
+		space_populate(map, self, r,
+			       m->prot & PROT_WRITE && (m->flags & MAP_TYPE) == MAP_PRIVATE ? VMA_WRITE : VMA_READ);
 	return (int64_t)r.lo;
 }

@@ -72,15 +72,16 @@ static void merge_slots(struct vmmap *map, struct thread_slot *self, struct vma 
 	}
 }
 
-static bool merge_pair(struct vmmap *map, struct thread_slot *self, uint64_t at, struct vtree_seen *left, struct vtree_seen *right)
+static bool merge_pair(struct vmmap *map, struct thread_slot *self, uint64_t at, struct vtree_seen *left,
+		       struct vtree_seen *right)
 {
 	bool pair;
 
 	rcu_enter(self);
 	vtree_find(&map->tree, at - PAGE_BYTES, left);
 	vtree_find(&map->tree, at, right);
-	pair = left->vma && right->vma && left->vma != right->vma && !(atomic_load_acquire(&left->vma->bits) & VMA_GAP) &&
-	       vma_mergeable(left->vma, right->vma);
+	pair = left->vma && right->vma && left->vma != right->vma &&
+	       !(atomic_load_acquire(&left->vma->bits) & VMA_GAP) && vma_mergeable(left->vma, right->vma);
 	rcu_leave(self);
 	return pair;
 }
@@ -105,7 +106,8 @@ static void merge_border(struct vmmap *map, struct lock_edit *e, uint64_t at)
 		return;
 	}
 	if (!right_taken)
-		map->policy->edit_shut(map->lock_state, e, &right.vma->slot);    /* it dies: visits of before must be out */
+		map->policy->edit_shut(map->lock_state, e,
+				       &right.vma->slot); /* it dies: visits of before must be out */
 	BASE_POINT(merge_before_slots);
 	merge_slots(map, e->self, left.vma, right.vma, at);
 	object = right.vma->object;

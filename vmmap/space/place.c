@@ -39,7 +39,8 @@ static void place_separate(struct vmmap *map, struct thread_slot *self, struct l
 		local->arena_ready = false;
 }
 
-void space_want_anywhere(struct vmmap *map, struct thread_slot *self, uint64_t len, bool anonymous, struct space_want *w)
+void space_want_anywhere(struct vmmap *map, struct thread_slot *self, uint64_t len, bool anonymous,
+			 struct space_want *w)
 {
 	*w = (struct space_want){ .want = { .within = { map->lo, map->hi }, .len = len, .align = PAGE_BYTES } };
 	if (map->placement == VMMAP_TOPDOWN) {
@@ -53,7 +54,8 @@ void space_want_anywhere(struct vmmap *map, struct thread_slot *self, uint64_t l
 }
 
 /* Linux asks for 2 MiB more than it needs and aligns inside what it got. */
-static bool place_thp(struct vmmap *map, struct thread_slot *self, const struct vtree_want *want, bool dummies_free, struct lock_range *fit)
+static bool place_thp(struct vmmap *map, struct thread_slot *self, const struct vtree_want *want, bool dummies_free,
+		      struct lock_range *fit)
 {
 	struct vtree_want padded = *want;
 	uint64_t lo;
@@ -70,12 +72,14 @@ static bool place_thp(struct vmmap *map, struct thread_slot *self, const struct 
 
 /* Below what this slot took last, or where it unmapped last: one look at one leaf, and no bound of the tree, which is
  * on a line that other arenas' searches and unmaps write. */
-static bool place_beside(struct vmmap *map, struct thread_slot *self, const struct vtree_want *want, struct lock_range arena, struct lock_range *fit)
+static bool place_beside(struct vmmap *map, struct thread_slot *self, const struct vtree_want *want,
+			 struct lock_range arena, struct lock_range *fit)
 {
 	struct space_local *local = thread_local_mine(&map->locals, self);
 	struct vtree_seen seen;
 
-	if (!local || want->align != PAGE_BYTES || local->arena_top < arena.lo + want->len || local->arena_top > arena.hi)
+	if (!local || want->align != PAGE_BYTES || local->arena_top < arena.lo + want->len ||
+	    local->arena_top > arena.hi)
 		return false;
 	*fit = (struct lock_range){ local->arena_top - want->len, local->arena_top };
 	rcu_enter(self);
@@ -92,7 +96,8 @@ void space_place_again(struct vmmap *map, struct thread_slot *self, struct lock_
 		local->arena_top = r.hi;
 }
 
-static bool place_in_arena(struct vmmap *map, struct thread_slot *self, const struct space_want *w, bool dummies_free, struct lock_range *fit)
+static bool place_in_arena(struct vmmap *map, struct thread_slot *self, const struct space_want *w, bool dummies_free,
+			   struct lock_range *fit)
 {
 	struct vtree_want mine = w->want;
 	struct space_local *local = thread_local_mine(&map->locals, self);
@@ -106,7 +111,8 @@ static bool place_in_arena(struct vmmap *map, struct thread_slot *self, const st
 	return true;
 }
 
-static bool place_try(struct vmmap *map, struct thread_slot *self, const struct space_want *w, bool dummies_free, struct lock_range *fit)
+static bool place_try(struct vmmap *map, struct thread_slot *self, const struct space_want *w, bool dummies_free,
+		      struct lock_range *fit)
 {
 	if (w->arena && place_in_arena(map, self, w, dummies_free, fit))
 		return true;
@@ -128,7 +134,8 @@ static bool place_dummy(struct vmmap *map, struct thread_slot *self, struct lock
 	return found;
 }
 
-int space_place(struct vmmap *map, struct thread_slot *self, const struct space_want *w, struct lock_range *fit, uint64_t *locked)
+int space_place(struct vmmap *map, struct thread_slot *self, const struct space_want *w, struct lock_range *fit,
+		uint64_t *locked)
 {
 	if (place_try(map, self, w, BASE_MUTANT(place_ignores_dummies), fit))
 		return 0;

@@ -8,7 +8,8 @@
 #include "vmmap/space/space.h"
 
 /* A change that changes nothing holds nothing. True: every VMA of r has its bits already; *whole: r has no hole. */
-static bool bits_settled(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_rebits *rb, bool every, bool *whole)
+static bool bits_settled(struct vmmap *map, struct thread_slot *self, struct lock_range r,
+			 const struct space_rebits *rb, bool every, bool *whole)
 {
 	struct vtree_seen seen;
 	bool settled = true;
@@ -32,7 +33,8 @@ static bool bits_settled(struct vmmap *map, struct thread_slot *self, struct loc
 	return settled;
 }
 
-int space_edit_bits(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_rebits *rb, bool every)
+int space_edit_bits(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_rebits *rb,
+		    bool every)
 {
 	struct carve c = { .kind = CARVE_BITS, .r = r, .rebits = rb, .every = every };
 	int err = CARVE_GENERAL;

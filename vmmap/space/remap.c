@@ -22,7 +22,8 @@ struct remap {
 };
 
 /* The VMA over addr: attributes as a space_new, and where it ends. false: none. */
-static bool remap_look(struct vmmap *map, struct thread_slot *self, uint64_t addr, struct space_new *attr, struct lock_range *r)
+static bool remap_look(struct vmmap *map, struct thread_slot *self, uint64_t addr, struct space_new *attr,
+		       struct lock_range *r)
 {
 	struct vtree_listed v;
 	bool found;
@@ -96,7 +97,8 @@ static void remap_give_up(struct remap *m, struct lock_edit *e)
 static int remap_lock_fixed(struct remap *m)
 {
 	bool source_first = m->from.lo < m->to.lo;
-	struct lock_edit *first = source_first ? &m->source : &m->target, *second = source_first ? &m->target : &m->source;
+	struct lock_edit *first = source_first ? &m->source : &m->target,
+			 *second = source_first ? &m->target : &m->source;
 	int err = space_edit_begin(m->map, first, m->self, source_first ? m->from : m->to);
 
 	if (err)
@@ -181,9 +183,12 @@ static int remap_attr(struct remap *m, struct space_new *attr)
 		anon = atomic_load_acquire(&vma->anon);
 		if (!first) {
 			first = vma;
-			*attr = (struct space_new){ .bits = atomic_load_acquire(&vma->bits), .delta = vma->delta, .object = vma->object, .anon = anon };
-		} else if (attr->bits != atomic_load_acquire(&vma->bits) || attr->delta != vma->delta || attr->object != vma->object ||
-			   (attr->anon && anon && attr->anon != anon)) {
+			*attr = (struct space_new){ .bits = atomic_load_acquire(&vma->bits),
+						    .delta = vma->delta,
+						    .object = vma->object,
+						    .anon = anon };
+		} else if (attr->bits != atomic_load_acquire(&vma->bits) || attr->delta != vma->delta ||
+			   attr->object != vma->object || (attr->anon && anon && attr->anon != anon)) {
 			return -EAGAIN;
 		} else if (!attr->anon) {
 			attr->anon = anon;
@@ -204,7 +209,8 @@ static int remap_tables(struct remap *m)
 
 	rcu_enter(m->self);
 	while (!err && pt_next(&m->map->pt, &at, m->from.hi)) {
-		uint64_t span_end = (at | ((UINT64_C(1) << 21) - 1)) + 1, last = span_end < m->from.hi ? span_end : m->from.hi;
+		uint64_t span_end = (at | ((UINT64_C(1) << 21) - 1)) + 1,
+			 last = span_end < m->from.hi ? span_end : m->from.hi;
 
 		/* One span of the source may meet two of the destination. */
 		if (!pt_make(&m->map->pt, m->self, m->to.lo + (at - m->from.lo)) ||
@@ -282,8 +288,8 @@ static int64_t remap_fixed(struct remap *m)
 	return err ? err : (int64_t)m->to.lo;
 }
 
-/* A pure move to a fixed place may take several VMAs and the holes between them along: one move each, as in Linux, which
- * leaves alone what is mapped at the destination of a hole. */
+/* A pure move to a fixed place may take several VMAs and the holes between them along: one move each, as in Linux,
+ * which leaves alone what is mapped at the destination of a hole. */
 static int64_t remap_many(struct remap *m, struct lock_range from, uint64_t to)
 {
 	for (uint64_t at = from.lo; at < from.hi;) {
@@ -330,8 +336,10 @@ static bool remap_hint(struct remap *m, int64_t *got)
 }
 
 /* old_len 0: another mapping of the same shared pages. */
-static int64_t remap_duplicate(struct vmmap *map, struct thread_slot *self, uint64_t old, uint64_t new_len, int flags, uint64_t to)
+static int64_t remap_duplicate(struct vmmap *map, struct thread_slot *self, const struct space_mremap *call)
 {
+	const uint64_t old = call->old, new_len = call->new_len, to = call->to;
+	const int flags = call->flags;
 	struct vtree_listed v;
 	struct space_want want;
 	struct space_mmap mm;
@@ -358,8 +366,10 @@ static int64_t remap_duplicate(struct vmmap *map, struct thread_slot *self, uint
 	return err;
 }
 
-static int64_t remap_run(struct vmmap *map, struct thread_slot *self, uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t to)
+static int64_t remap_run(struct vmmap *map, struct thread_slot *self, const struct space_mremap *call)
 {
+	const uint64_t old = call->old, old_len = call->old_len, new_len = call->new_len, to = call->to;
+	const int flags = call->flags;
 	struct remap m = { .map = map, .self = self, .from = { old, old + old_len }, .keep = flags & MREMAP_DONTUNMAP };
 	struct space_new attr;
 	struct space_want want;
@@ -370,8 +380,10 @@ static int64_t remap_run(struct vmmap *map, struct thread_slot *self, uint64_t o
 	if (!remap_look(map, self, old, &attr, &r))
 		return -EFAULT;
 	if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && new_len <= old_len)
-		return new_len < old_len && (err = space_munmap(map, self, (struct lock_range){ old + new_len, old + old_len }))
-			? err : (int64_t)old;
+		return new_len < old_len && (err = space_munmap(map, self,
+								(struct lock_range){ old + new_len, old + old_len }))
+			       ? err
+			       : (int64_t)old;
 	/* Only a pure move to a fixed place may take several VMAs along. */
 	if (old_len > r.hi - old && (new_len > old_len || (new_len == old_len && !(flags & MREMAP_FIXED))))
 		return -EFAULT;
@@ -397,13 +409,12 @@ static int64_t remap_run(struct vmmap *map, struct thread_slot *self, uint64_t o
 	return remap_free(&m, &want);
 }
 
-int64_t space_mremap(struct vmmap *map, struct thread_slot *self, uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t to)
+int64_t space_mremap(struct vmmap *map, struct thread_slot *self, const struct space_mremap *r)
 {
 	int64_t got;
 
 	do                                       /* -EAGAIN: the source changed between look and lock              */
-		got = old_len ? remap_run(map, self, old, old_len, new_len, flags, to)
-			      : remap_duplicate(map, self, old, new_len, flags, to);
+		got = r->old_len ? remap_run(map, self, r) : remap_duplicate(map, self, r);
 	while (got == -EAGAIN);
 	if (got >= 0)
 		space_count(map, self, SPACE_MREMAP, 1);

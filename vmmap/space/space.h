@@ -100,8 +100,10 @@ static inline void space_vma_fill(struct vma *vma, const struct space_new *attr)
 /* What a VMA is like, each field loaded once. Optimistic callers believe it only after lk has been looked at again. */
 static inline struct space_new space_vma_attr(const struct vma *vma)
 {
-	return (struct space_new){ .bits = atomic_load_acquire(&vma->bits), .delta = atomic_load_acquire(&vma->delta),
-				   .object = atomic_load_acquire(&vma->object), .anon = atomic_load_acquire(&vma->anon) };
+	return (struct space_new){ .bits = atomic_load_acquire(&vma->bits),
+				   .delta = atomic_load_acquire(&vma->delta),
+				   .object = atomic_load_acquire(&vma->object),
+				   .anon = atomic_load_acquire(&vma->anon) };
 }
 
 /* ---- the brief form (carve.c): one change in one leaf section ---- */
@@ -128,14 +130,16 @@ int  space_brief_begin(struct vmmap *map, struct lock_edit *e, struct thread_slo
 void space_brief_end(struct vmmap *map, struct lock_edit *e);
 /* Prepares space_replace(r, vma): a VMA object of these attributes, born in e, and room in every leaf. It takes over
  * fresh->object's reference. -ENOMEM: nothing changed. */
-int  space_prepare(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_new *fresh, struct vma **vma) MUST_CHECK;
+int space_prepare(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_new *fresh,
+		  struct vma **vma) MUST_CHECK;
 void space_prepare_undo(struct vmmap *map, struct lock_edit *e, struct vma *vma);
 /* Shuts every VMA in r, zaps r, frees tables, and puts `vma` (NULL: nothing, the gap stays held) in its place. */
 void space_replace(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma);
 /* The same for the tree alone: the caller has shut and zapped r. */
 void space_replace_slots(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma);
 /* Applies rebits to each VMA from r.lo to the first hole (`every`: past holes too); true: r had no hole. */
-bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_rebits *rebits, bool every);
+bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_rebits *rebits,
+		  bool every);
 /* No VMA in r (dummies do not count). */
 bool space_empty(struct vmmap *map, struct thread_slot *self, struct lock_range r);
 void space_shut(struct vmmap *map, struct lock_edit *e, struct lock_range r);
@@ -153,7 +157,7 @@ void space_heal(struct vmmap *map, struct thread_slot *self, uint64_t addr);
 struct lock_range space_extent(struct vmmap *map, const struct vma *vma, uint64_t addr);
 /* Inside a section: does the VMA of this slot go on in a neighbour leaf? */
 bool space_spans(struct vmmap *map, const struct vtree_section *s, const struct vtree_slot *slot);
-/* Adds a slot; one of the same VMA beside it in this leaf (a join may have brought both into one) becomes part of it. */
+/* Adds a slot; one of the same VMA beside it in this leaf (a join may have brought both here) becomes part of it. */
 void space_put(struct vtree_section *s, uint64_t lo, uint64_t hi, struct vma *vma);
 /* The slots of `vma` from addr upwards get `right` instead. vma is held by the caller (or nobody else edits). -ENOMEM:
  * nothing changed. */
@@ -164,10 +168,12 @@ void space_vma_copy(struct vma *right, const struct vma *vma);
 /* ---- placement (place.c) ---- */
 struct space_want { struct vtree_want want; bool topdown_thp; bool arena; };
 /* Proposes a place: 0 and *fit; -ENOMEM; -EAGAIN with *locked = an address in a locked gap that would fit. */
-int space_place(struct vmmap *map, struct thread_slot *self, const struct space_want *w, struct lock_range *fit, uint64_t *locked);
+int space_place(struct vmmap *map, struct thread_slot *self, const struct space_want *w, struct lock_range *fit,
+		uint64_t *locked);
 /* r was unmapped by this thread: its next unaddressed mmap may go there, where tables and lines are warm. */
 void space_place_again(struct vmmap *map, struct thread_slot *self, struct lock_range r);
-void space_want_anywhere(struct vmmap *map, struct thread_slot *self, uint64_t len, bool anonymous, struct space_want *w);
+void space_want_anywhere(struct vmmap *map, struct thread_slot *self, uint64_t len, bool anonymous,
+			 struct space_want *w);
 
 /* ---- memory objects (object.c) ---- */
 struct object {
@@ -199,9 +205,12 @@ struct space_mmap {
 int64_t space_mmap(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m);
 int     space_munmap(struct vmmap *map, struct thread_slot *self, struct lock_range r);
 int     space_mprotect(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t prot);
-int     space_edit_bits(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_rebits *rb, bool every);
-int     space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t access, struct vmmap_fault_info *info);
-int64_t space_mremap(struct vmmap *map, struct thread_slot *self, uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t to);
+int space_edit_bits(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_rebits *rb,
+		    bool every);
+int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t access,
+		struct vmmap_fault_info *info);
+struct space_mremap { uint64_t old, old_len, new_len, to; int flags; };
+int64_t space_mremap(struct vmmap *map, struct thread_slot *self, const struct space_mremap *r);
 int     space_madvise(struct vmmap *map, struct thread_slot *self, struct lock_range r, int advice);
 int64_t space_brk(struct vmmap *map, struct thread_slot *self, uint64_t addr);
 int     space_populate(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t access);
@@ -214,11 +223,13 @@ static inline bool space_allows(uint64_t bits, uint64_t access)
 /* Entry permission bits of VMA bits. */
 static inline uint64_t space_pt_access(uint64_t bits)
 {
-	return ((bits & VMA_PROT) ? PT_READ : 0) | ((bits & VMA_WRITE) ? PT_WRITE : 0) | ((bits & VMA_EXEC) ? PT_EXEC : 0);
+	_Static_assert(PT_READ == VMA_READ << 2 && PT_WRITE == VMA_WRITE << 2 && PT_EXEC == VMA_EXEC << 2, "a shift");
+	return (bits & VMA_PROT) << 2 | ((bits & VMA_PROT) ? PT_READ : 0);
 }
 
 /* `checked` wants to know what is touched. */
-static inline void space_touch(struct vmmap *map, struct thread_slot *self, struct lock_range r, enum lock_touch what, bool exclusive)
+static inline void space_touch(struct vmmap *map, struct thread_slot *self, struct lock_range r, enum lock_touch what,
+			       bool exclusive)
 {
 	if (unlikely(map->policy->touch != NULL))
 		map->policy->touch(map->lock_state, self, r, what, exclusive);

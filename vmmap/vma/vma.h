@@ -84,7 +84,8 @@ void vma_pool_fini(struct vma_pool *pool);
 /* After it returned 0 the next n vma_take of this thread cannot fail, whatever it gives in between. n <= 4096. A later
  * reserve replaces the promise. -ENOMEM. May allocate; takes the depot's lock only when it must fetch. */
 int  vma_reserve(struct vma_pool *pool, struct thread_slot *self, unsigned n) MUST_CHECK;
-/* Take an object with lk == LOCK_DEAD, no pins but of late visitors, unspecified attributes. Never NULL after vma_reserve. A few ns. */
+/* Take an object with lk == LOCK_DEAD, no pins but of late visitors, unspecified attributes. Never NULL after
+ * vma_reserve. A few ns. */
 struct vma *vma_take(struct vma_pool *pool, struct thread_slot *self);
 /* Give back a VMA that is out of the tree (after the vtree_leave that dropped it); its lk becomes LOCK_DEAD. Reused at
  * once. Cannot fail. */

@@ -256,7 +256,7 @@ void vtree_leave(struct vtree_section *s)
 	struct vtree_leaf *leaf = s->leaf;
 	struct vtree_free free = { 0, 0, 0 };
 
-	ASSERT(__builtin_popcount(s->kept) <= (int)VTREE_ROOM);
+	ASSERT(simd_count(s->kept) <= VTREE_ROOM);
 	if (s->kept == s->live) {
 		atomic_store_release(&leaf->word, s->word);                      /* L1 */
 		rcu_leave(s->self);

@@ -79,11 +79,12 @@ int  vtree_enter_room(struct vtree *t, struct thread_slot *self, uint64_t addr, 
 		      struct vtree_section *s) MUST_CHECK;
 /* Which of the kept slots (published and not dropped, or added) meet [lo, hi); what sticks out of s->r is ignored. */
 uint32_t vtree_meets(const struct vtree_section *s, uint64_t lo, uint64_t hi);
-/* Slot i of such a mask. */
-struct vtree_slot vtree_slot_at(const struct vtree_section *s, unsigned i);
-/* Index of the kept slot that covers addr; of the one that ends exactly there. -1: none in this leaf. */
+/* Slot i of such a mask. In vtree_node.h. */
+static inline struct vtree_slot vtree_slot_at(const struct vtree_section *s, unsigned i);
+/* Index of the kept slot that covers addr; of the one that ends, that starts exactly there. -1: none in this leaf. */
 int  vtree_slot_over(const struct vtree_section *s, uint64_t addr);
 int  vtree_slot_ending(const struct vtree_section *s, uint64_t addr);
+int  vtree_slot_starting(const struct vtree_section *s, uint64_t addr);
 /* Of the slots in mask (not 0), the one with the lowest start. */
 unsigned vtree_lowest(const struct vtree_section *s, uint32_t mask);
 /* How many slots can be added now. At least 1 once a published slot was dropped, however full the leaf is; but dropping
@@ -106,8 +107,8 @@ int  vtree_separate(struct vtree *t, struct thread_slot *self, uint64_t addr) MU
  * memory, or where colliders were parted not long ago. Cheap (one descent per leaf) where there is nothing to do.
  * Needed now and then after slots were dropped: vtree_next and vtree_gap walk over empty leaves one by one. */
 void vtree_join(struct vtree *t, struct thread_slot *self, struct lock_range r);
-/* Is vtree_join of s->r worth a call, after the section that dropped something was left? Says so for one in 8 publications
- * of a sparse leaf: a leaf that is emptied slot by slot is always met, steady churn in a small one rarely. */
+/* Is vtree_join of s->r worth a call, after the section that dropped something was left? Says so for one in 8
+ * publications of a sparse leaf: a leaf that is emptied slot by slot is always met, steady churn in a small one rarely. */
 static inline bool vtree_sparse(const struct vtree_section *s);
 
 /* ---- gaps ---- */

@@ -123,7 +123,7 @@ static void count_node(uintptr_t node, struct vtree_stats *out)
 		uint64_t word = atomic_load_acquire(&vtree_as_leaf(node)->word);
 
 		out->leaves++;
-		out->slots += (uint64_t)__builtin_popcount((uint32_t)(word & VTREE_MASK));
+		out->slots += simd_count((uint32_t)(word & VTREE_MASK));
 		return;
 	}
 	out->inners++;

@@ -25,18 +25,6 @@ uint32_t vtree_meets(const struct vtree_section *s, uint64_t lo, uint64_t hi)
 	return simd_meets(s->leaf->first, s->leaf->last, vtree_page(from), vtree_page(to - 1)) & s->kept;
 }
 
-struct vtree_slot vtree_slot_at(const struct vtree_section *s, unsigned i)
-{
-	const struct vtree_leaf *leaf = s->leaf;
-
-	ASSERT(i < VTREE_SLOTS);
-	return (struct vtree_slot){
-		.vma = vtree_as_vma(atomic_load_relaxed(&leaf->vma[i])),
-		.r = vtree_span(vtree_block(s->r.lo), simd_bias(atomic_load_relaxed(&leaf->first[i])),
-				simd_bias(atomic_load_relaxed(&leaf->last[i]))),
-	};
-}
-
 int vtree_slot_over(const struct vtree_section *s, uint64_t addr)
 {
 	uint32_t hit = vtree_meets(s, addr, addr + PAGE_BYTES);
@@ -46,9 +34,22 @@ int vtree_slot_over(const struct vtree_section *s, uint64_t addr)
 
 int vtree_slot_ending(const struct vtree_section *s, uint64_t addr)
 {
-	int i = addr > s->r.lo ? vtree_slot_over(s, addr - PAGE_BYTES) : -1;
+	uint32_t hit;
 
-	return i >= 0 && simd_bias(atomic_load_relaxed(&s->leaf->last[i])) == vtree_page(addr - PAGE_BYTES) ? i : -1;
+	if (addr <= s->r.lo || addr > s->r.hi)
+		return -1;
+	hit = simd_equal(s->leaf->last, vtree_page(addr - PAGE_BYTES)) & s->kept;
+	return hit ? __builtin_ctz(hit) : -1;
+}
+
+int vtree_slot_starting(const struct vtree_section *s, uint64_t addr)
+{
+	uint32_t hit;
+
+	if (addr < s->r.lo || addr >= s->r.hi)
+		return -1;
+	hit = simd_equal(s->leaf->first, vtree_page(addr)) & s->kept;
+	return hit ? __builtin_ctz(hit) : -1;
 }
 
 unsigned vtree_lowest(const struct vtree_section *s, uint32_t mask)
@@ -71,10 +72,12 @@ unsigned vtree_lowest(const struct vtree_section *s, uint32_t mask)
 
 unsigned vtree_room(const struct vtree_section *s)
 {
-	int untouched = __builtin_popcount(fillable(s));
-	int below_limit = (int)VTREE_ROOM - __builtin_popcount(s->kept);
+	unsigned below_limit = VTREE_ROOM - simd_count(s->kept), untouched;
 
-	return (unsigned)(untouched < below_limit ? untouched : below_limit);
+	if (likely(s->kept == s->live))
+		return below_limit;              /* VTREE_SLOTS - count are untouched: one more                      */
+	untouched = simd_count(fillable(s));
+	return untouched < below_limit ? untouched : below_limit;
 }
 
 void vtree_drop(struct vtree_section *s, unsigned i)

@@ -197,8 +197,11 @@ static ALWAYS_INLINE bool vtree_leaf_find(const struct vtree_leaf *leaf, uint64_
 			if (with_lk && !BASE_MUTANT(vtree_lk_after_validation))
 				seen->lk = atomic_load_acquire(&seen->vma->slot.lk);
 		} else {
+			struct lock_range gap;           /* so that *seen can live in registers                  */
+
 			seen->vma = NULL;
-			vtree_gap_around(leaf, word, addr, &seen->r);
+			vtree_gap_around(leaf, word, addr, &gap);
+			seen->r = gap;
 		}
 		now = atomic_load_acquire(&leaf->word);                                  /* W2 */
 		if (likely(vtree_same(word, now)) || BASE_MUTANT(vtree_reader_no_recheck))
@@ -211,7 +214,7 @@ static ALWAYS_INLINE bool vtree_leaf_find(const struct vtree_leaf *leaf, uint64_
 	return true;
 }
 
-static inline void vtree_find(const struct vtree *t, uint64_t addr, struct vtree_seen *seen)
+static ALWAYS_INLINE void vtree_find(const struct vtree *t, uint64_t addr, struct vtree_seen *seen)
 {
 	ASSERT(addr < ADDRESS_END);
 	while (unlikely(!vtree_leaf_find(vtree_leaf_of(t, addr), addr, seen, true)))
@@ -228,9 +231,21 @@ static inline struct vma *vtree_lookup(const struct vtree *t, uint64_t addr)
 	return seen.vma;
 }
 
+static inline struct vtree_slot vtree_slot_at(const struct vtree_section *s, unsigned i)
+{
+	const struct vtree_leaf *leaf = s->leaf;
+
+	ASSERT(i < VTREE_SLOTS);
+	return (struct vtree_slot){
+		.vma = vtree_as_vma(atomic_load_relaxed(&leaf->vma[i])),
+		.r = vtree_span(vtree_block(s->r.lo), simd_bias(atomic_load_relaxed(&leaf->first[i])),
+				simd_bias(atomic_load_relaxed(&leaf->last[i]))),
+	};
+}
+
 static inline bool vtree_sparse(const struct vtree_section *s)
 {
-	return s->word / VTREE_COUNT_ONE % VTREE_SPARSE == 0 && __builtin_popcount(s->kept) <= VTREE_SPARSE;
+	return s->word / VTREE_COUNT_ONE % VTREE_SPARSE == 0 && simd_count(s->kept) <= VTREE_SPARSE;
 }
 
 #endif

@@ -315,7 +315,7 @@ int vtree_separate(struct vtree *t, struct thread_slot *self, uint64_t addr)
 
 static unsigned live_of(const struct vtree_leaf *leaf)
 {
-	return (unsigned)__builtin_popcount((uint32_t)(atomic_load_acquire(&leaf->word) & VTREE_MASK));
+	return simd_count((uint32_t)(atomic_load_acquire(&leaf->word) & VTREE_MASK));
 }
 
 /* The slots of two neighbours as those of one leaf. */

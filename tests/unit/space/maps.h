@@ -30,9 +30,11 @@ static inline int maps_line(const struct vmmap_vma *v, void *arg)
 	char *out = arg;
 	size_t n = strlen(out);
 
-	n += (size_t)sprintf(out + n, "%s%llu-%llu%s%s%s%s%s", n ? " " : "", (unsigned long long)((v->start - BASE) / PAGE),
-			     (unsigned long long)((v->end - BASE) / PAGE), v->prot & PROT_READ ? "r" : "", v->prot & PROT_WRITE ? "w" : "",
-			     v->prot & PROT_EXEC ? "x" : "", v->prot ? "" : "n", v->flags & MAP_SHARED ? "s" : "");
+	n += (size_t)sprintf(out + n, "%s%llu-%llu%s%s%s%s%s", n ? " " : "",
+			     (unsigned long long)((v->start - BASE) / PAGE),
+			     (unsigned long long)((v->end - BASE) / PAGE), v->prot & PROT_READ ? "r" : "",
+			     v->prot & PROT_WRITE ? "w" : "", v->prot & PROT_EXEC ? "x" : "", v->prot ? "" : "n",
+			     v->flags & MAP_SHARED ? "s" : "");
 	if (v->object)
 		sprintf(out + n, "o%llu", (unsigned long long)(v->offset / PAGE));
 	return 0;

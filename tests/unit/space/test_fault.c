@@ -72,7 +72,8 @@ static void test_objects(void **state)
 
 	assert_int_equal(vmmap_object_create(&file, maps_memory, "file", 8 * PAGE), 0);
 	assert_int_equal(vmmap_mmap(map, BASE, 4 * PAGE, RW, MAP_SHARED | MAP_FIXED, file, 2 * PAGE), BASE);
-	assert_int_equal(vmmap_mmap(map, BASE + 8 * PAGE, 10 * PAGE, RW, MAP_PRIVATE | MAP_FIXED, file, 0), BASE + 8 * PAGE);
+	assert_int_equal(vmmap_mmap(map, BASE + 8 * PAGE, 10 * PAGE, RW, MAP_PRIVATE | MAP_FIXED, file, 0),
+			 BASE + 8 * PAGE);
 	vmmap_object_put(file);                          /* the VMAs hold it */
 	maps_are(map, "0-4rwso2 8-18rwo0");
 	put(map, BASE, 11);                              /* page 2 of the file */
@@ -94,7 +95,9 @@ static void test_shared_anonymous(void **state)
 	struct vmmap *map = maps_new(*state);
 
 	assert_int_equal(vmmap_mmap(map, BASE, 2 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, NULL, 0), BASE);
-	assert_int_equal(vmmap_mmap(map, BASE + 2 * PAGE, 2 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, NULL, 0), BASE + 2 * PAGE);
+	assert_int_equal(
+		vmmap_mmap(map, BASE + 2 * PAGE, 2 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, NULL, 0),
+		BASE + 2 * PAGE);
 	maps_are(map, "0-2rwso0 2-4rwso0");              /* objects of their own never merge */
 	put(map, BASE + PAGE, 5);
 	assert_int_equal(vmmap_madvise(map, BASE, 2 * PAGE, MADV_DONTNEED), 0);
@@ -120,10 +123,14 @@ static void test_remap(void **state)
 	assert_true(at > 0 && at != (int64_t)BASE);
 	assert_int_equal(word_at(map, (uint64_t)at + PAGE), 21);
 	maps_are(map, "6-7r");
-	assert_int_equal(vmmap_mremap(map, (uint64_t)at, 8 * PAGE, 8 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, BASE + 4 * PAGE), BASE + 4 * PAGE);
+	assert_int_equal(
+		vmmap_mremap(map, (uint64_t)at, 8 * PAGE, 8 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, BASE + 4 * PAGE),
+		BASE + 4 * PAGE);
 	maps_are(map, "4-12rw");
 	assert_int_equal(word_at(map, BASE + 5 * PAGE), 21);
-	assert_int_equal(vmmap_mremap(map, BASE + 4 * PAGE, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, BASE), BASE);
+	assert_int_equal(vmmap_mremap(map, BASE + 4 * PAGE, 2 * PAGE, 2 * PAGE,
+				      MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, BASE),
+			 BASE);
 	assert_int_equal(word_at(map, BASE + PAGE), 21);
 	assert_int_equal(word_at(map, BASE + 5 * PAGE), 0);
 	assert_int_equal(vmmap_mremap(map, BASE + 100 * PAGE, PAGE, 2 * PAGE, MREMAP_MAYMOVE, 0), -EFAULT);

@@ -73,9 +73,11 @@ static void test_noreplace_and_hint(void **state)
 	maps_fixed(map, 4, 2, RW, NORES);
 	assert_int_equal(vmmap_mmap(map, BASE + 5 * PAGE, PAGE, RW, NORES | MAP_FIXED_NOREPLACE, NULL, 0), -EEXIST);
 	assert_int_equal(vmmap_mmap(map, BASE + 3 * PAGE, 2 * PAGE, RW, NORES | MAP_FIXED_NOREPLACE, NULL, 0), -EEXIST);
-	assert_int_equal(vmmap_mmap(map, BASE + 6 * PAGE, PAGE, RW, NORES | MAP_FIXED_NOREPLACE, NULL, 0), BASE + 6 * PAGE);
+	assert_int_equal(vmmap_mmap(map, BASE + 6 * PAGE, PAGE, RW, NORES | MAP_FIXED_NOREPLACE, NULL, 0),
+			 BASE + 6 * PAGE);
 	maps_are(map, "4-7rw");
-	assert_int_equal(vmmap_mmap(map, BASE + 8 * PAGE, PAGE, PROT_READ, NORES, NULL, 0), BASE + 8 * PAGE);   /* free hint */
+	assert_int_equal(vmmap_mmap(map, BASE + 8 * PAGE, PAGE, PROT_READ, NORES, NULL, 0),
+			 BASE + 8 * PAGE); /* free hint */
 	assert_true(vmmap_mmap(map, BASE + 5 * PAGE, PAGE, PROT_READ, NORES, NULL, 0) > (int64_t)(BASE + (PAGE << 20)));
 	maps_free(map);
 }
@@ -84,13 +86,15 @@ static void test_topdown(void **state)
 {
 	struct vmmap *map = maps_new(*state);
 	uint64_t top = (UINT64_C(1) << 47) - PAGE;
-	int64_t a = vmmap_mmap(map, 0, 3 * PAGE, RW, NORES, NULL, 0), b = vmmap_mmap(map, 0, PAGE, PROT_READ, NORES, NULL, 0);
+	int64_t a = vmmap_mmap(map, 0, 3 * PAGE, RW, NORES, NULL, 0),
+		b = vmmap_mmap(map, 0, PAGE, PROT_READ, NORES, NULL, 0);
 
 	assert_int_equal(a, top - 3 * PAGE);
 	assert_int_equal(b, top - 4 * PAGE);
 	assert_int_equal(vmmap_munmap(map, (uint64_t)a + PAGE, PAGE), 0);
 	assert_int_equal(vmmap_mmap(map, 0, PAGE, PROT_NONE, NORES, NULL, 0), a + (int64_t)PAGE);
-	assert_int_equal(vmmap_mmap_within(map, BASE, BASE + (UINT64_C(1) << 24), UINT64_C(1) << 21, PAGE, 5 * PAGE, RW, NORES, NULL, 0),
+	assert_int_equal(vmmap_mmap_within(map, BASE, BASE + (UINT64_C(1) << 24), UINT64_C(1) << 21, PAGE, 5 * PAGE, RW,
+					   NORES, NULL, 0),
 			 BASE + (UINT64_C(7) << 21) + PAGE);
 	assert_int_equal(vmmap_mmap_within(map, BASE, BASE + 4 * PAGE, PAGE, 0, 5 * PAGE, RW, NORES, NULL, 0), -ENOMEM);
 	maps_free(map);

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_nomem.c - every allocation of every call fails once: the call says -ENOMEM and has changed nothing, or it did
+ * without and succeeded; in both cases the map is sound, and the same call succeeds afterwards.
+ *
+ * Each case is tried at several places of a crowded map, so that leaves are met in all states of fullness.
+ */
+#include "base/mem.h"
+#include "tests/badargs/unchanged.h"
+
+#define CROWD  160                               /* VMAs of two pages, read-only and writable in turns              */
+#define FAILS  64                                /* no call makes that many allocations                             */
+#define PLACES 9                                 /* two VMAs apart: more than a leaf has slots                      */
+
+struct want { const char *what; int64_t (*call)(struct vmmap *map, uint64_t page); unsigned places; };
+
+static struct vmmap_object *file;
+
+/* pages 0 .. 2 * CROWD: the crowd; 1000 .. 3000: one large VMA with some pages; 4000 .. 4008: a shared object. */
+static struct vmmap *crowded(const char *policy)
+{
+	struct vmmap *map = maps_new(policy);
+
+	for (unsigned i = 0; i < CROWD; i++)
+		assert_true(maps_fixed(map, 2 * i, 2, i % 2 ? RW : PROT_READ, NORES) > 0);
+	for (unsigned i = 2; i < 2 * CROWD; i += 4)
+		assert_int_equal(maps_touch(map, i), 0);
+	maps_fixed(map, 1000, 2000, RW, NORES);
+	for (unsigned i = 1000; i < 3000; i += 512)
+		assert_int_equal(maps_touch(map, i), 0);
+	assert_int_equal(vmmap_object_create(&file, maps_memory, "file", 8 * PAGE), 0);
+	assert_true(vmmap_mmap(map, BASE + 4000 * PAGE, 8 * PAGE, RW, MAP_SHARED | MAP_FIXED, file, 0) > 0);
+	return map;
+}
+
+static int64_t fixed_free(struct vmmap *map, uint64_t page)
+{
+	return maps_fixed(map, 500 + 3 * page, 1, RW, NORES);
+}
+
+static int64_t fixed_over(struct vmmap *map, uint64_t page)
+{
+	return maps_fixed(map, 2 * page + 1, 2, PROT_EXEC, NORES);
+}
+
+static int64_t fixed_over_many(struct vmmap *map, uint64_t page)
+{
+	return maps_fixed(map, 2 * page + 1, 60, PROT_EXEC, NORES);
+}
+
+static int64_t fixed_over_large(struct vmmap *map, uint64_t page)
+{
+	return maps_fixed(map, 1100 + page, 700, PROT_READ, NORES);
+}
+
+static int64_t fixed_object(struct vmmap *map, uint64_t page)
+{
+	return vmmap_mmap(map, BASE + (2 * page + 1) * PAGE, 2 * PAGE, RW, MAP_PRIVATE | MAP_FIXED, file, 0);
+}
+
+static int64_t shared_anonymous(struct vmmap *map, uint64_t page)
+{
+	return maps_fixed(map, 2 * page, 1, RW, MAP_SHARED | MAP_ANONYMOUS);
+}
+
+static int64_t anywhere(struct vmmap *map, uint64_t page)
+{
+	return vmmap_mmap(map, 0, (page + 1) * PAGE, RW, NORES, NULL, 0);
+}
+
+static int64_t within(struct vmmap *map, uint64_t page)
+{
+	(void)page;
+	return vmmap_mmap_within(map, BASE, BASE + 400 * PAGE, 2 * PAGE, PAGE, PAGE, RW, NORES, NULL, 0);
+}
+
+static int64_t unmap_one(struct vmmap *map, uint64_t page)
+{
+	return maps_unmap(map, page, 1);
+}
+
+static int64_t unmap_many(struct vmmap *map, uint64_t page)
+{
+	return maps_unmap(map, 2 * page + 1, 100);
+}
+
+static int64_t unmap_middle(struct vmmap *map, uint64_t page)
+{
+	return maps_unmap(map, 1500 + page, 1000);
+}
+
+static int64_t protect_one(struct vmmap *map, uint64_t page)
+{
+	return maps_protect(map, 2 * page + 1, 1, PROT_NONE);
+}
+
+static int64_t protect_middle(struct vmmap *map, uint64_t page)
+{
+	return maps_protect(map, 1200 + 3 * page, 1, PROT_READ);
+}
+
+static int64_t protect_many(struct vmmap *map, uint64_t page)
+{
+	return maps_protect(map, 2 * page + 1, 60, PROT_NONE);
+}
+
+static int64_t advise_one(struct vmmap *map, uint64_t page)
+{
+	return vmmap_madvise(map, BASE + (2 * page + 1) * PAGE, PAGE, MADV_DONTDUMP);
+}
+
+static int64_t advise_many(struct vmmap *map, uint64_t page)
+{
+	return vmmap_madvise(map, BASE + (2 * page + 1) * PAGE, 60 * PAGE, MADV_RANDOM);
+}
+
+static int64_t advise_drop(struct vmmap *map, uint64_t page)
+{
+	return vmmap_madvise(map, BASE + page * PAGE, 100 * PAGE, MADV_DONTNEED);
+}
+
+static int64_t populate(struct vmmap *map, uint64_t page)
+{
+	return vmmap_madvise(map, BASE + (1000 + 600 * page) * PAGE, 600 * PAGE, MADV_POPULATE_WRITE);
+}
+
+static int64_t populate_object(struct vmmap *map, uint64_t page)
+{
+	return vmmap_madvise(map, BASE + (4000 + page) * PAGE, PAGE, MADV_POPULATE_READ);
+}
+
+static int64_t remap_shrink(struct vmmap *map, uint64_t page)
+{
+	return vmmap_mremap(map, BASE + (1100 + page) * PAGE, 500 * PAGE, 100 * PAGE, 0, 0);
+}
+
+static int64_t remap_grow(struct vmmap *map, uint64_t page)
+{
+	(void)page;
+	return vmmap_mremap(map, BASE + 2999 * PAGE, PAGE, 2 * PAGE, 0, 0);
+}
+
+static int64_t remap_move(struct vmmap *map, uint64_t page)
+{
+	return vmmap_mremap(map, BASE + (1023 + page) * PAGE, 600 * PAGE, 601 * PAGE, MREMAP_MAYMOVE, 0);
+}
+
+static int64_t remap_fixed(struct vmmap *map, uint64_t page)
+{
+	return vmmap_mremap(map, BASE + (1023 + page) * PAGE, 2 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+			    BASE + (2 * page + 1) * PAGE);
+}
+
+static int64_t remap_same_length(struct vmmap *map, uint64_t page)
+{
+	return vmmap_mremap(map, BASE + (1023 + page) * PAGE, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+			    BASE + (page + 1) * PAGE);
+}
+
+static int64_t remap_keep(struct vmmap *map, uint64_t page)
+{
+	return vmmap_mremap(map, BASE + (1023 + page) * PAGE, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0);
+}
+
+static int64_t remap_duplicate(struct vmmap *map, uint64_t page)
+{
+	return vmmap_mremap(map, BASE + 4000 * PAGE, 0, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, BASE + (page + 1) * PAGE);
+}
+
+static const struct want wants[] = {
+	{ "mmap, fixed in a gap", fixed_free, PLACES }, { "mmap over two VMAs", fixed_over, PLACES },
+	{ "mmap over many VMAs", fixed_over_many, PLACES }, { "mmap over a part of a large VMA", fixed_over_large, 2 },
+	{ "mmap of an object", fixed_object, PLACES }, { "mmap, shared anonymous", shared_anonymous, PLACES },
+	{ "mmap anywhere", anywhere, 4 }, { "mmap within", within, 1 },
+	{ "munmap of a page", unmap_one, PLACES }, { "munmap of many VMAs", unmap_many, PLACES },
+	{ "munmap in a large VMA", unmap_middle, 2 },
+	{ "mprotect of a page", protect_one, PLACES }, { "mprotect in a large VMA", protect_middle, 2 },
+	{ "mprotect of many VMAs", protect_many, PLACES },
+	{ "madvise of a page", advise_one, PLACES }, { "madvise of many VMAs", advise_many, PLACES },
+	{ "madvise, dontneed", advise_drop, 2 }, { "madvise, populate", populate, 3 },
+	{ "madvise, populate an object", populate_object, 2 },
+	{ "mremap, shrink", remap_shrink, 2 }, { "mremap, grow in place", remap_grow, 1 },
+	{ "mremap, move", remap_move, 2 }, { "mremap, fixed", remap_fixed, PLACES },
+	{ "mremap, fixed, same length", remap_same_length, PLACES }, { "mremap, dontunmap", remap_keep, 2 },
+	{ "mremap, duplicate", remap_duplicate, PLACES },
+};
+
+/* The listing alone: populating is a partial effect that Linux has too. */
+static unsigned differs(struct vmmap *map, char *before, const char *what, uint64_t n)
+{
+	char *after = listing(map), *a = strstr(after, " VMAs"), *b = strstr(before, " VMAs");
+	unsigned wrong = 0;
+
+	*a = *b = 0;
+	if (strcmp(before, after)) {
+		print_error("%s, allocation %llu failed: changed the map from\n%sto\n%s", what, (unsigned long long)n, before, after);
+		wrong++;
+	}
+	free(before);
+	free(after);
+	return wrong;
+}
+
+/* Allocation n of one call fails. The number of sins; *fired: the call got that far. */
+static unsigned fail_once(const char *policy, const struct want *w, uint64_t page, uint64_t n, bool *fired)
+{
+	struct vmmap *map = crowded(policy);
+	char *before = listing(map);
+	unsigned wrong = 0;
+	int64_t got;
+
+	mem_fail_nth(n);
+	got = w->call(map, page);
+	*fired = mem_fail_fired();
+	mem_fail_nth(0);
+	if (got == -ENOMEM && *fired) {
+		wrong += differs(map, before, w->what, n) + (vmmap_audit(map, stderr) != 0);
+		got = w->call(map, page);
+	} else {
+		free(before);
+	}
+	if (got < 0) {
+		print_error("%s at %llu, allocation %llu of it failed: %lld afterwards\n", w->what, (unsigned long long)page,
+			    (unsigned long long)n, (long long)got);
+		wrong++;
+	}
+	if (vmmap_audit(map, stderr)) {
+		print_error("%s at %llu, allocation %llu of it failed: the map is not sound\n", w->what,
+			    (unsigned long long)page, (unsigned long long)n);
+		wrong++;
+	}
+	vmmap_object_put(file);
+	vmmap_destroy(map);
+	physmem_destroy(maps_memory);            /* aborts if a frame is missing */
+	return wrong;
+}
+
+static void test_each_allocation(void **state)
+{
+	unsigned wrong = 0, failures = 0;
+	bool fired;
+
+	for (const struct want *w = wants; w < wants + sizeof wants / sizeof wants[0]; w++)
+		for (uint64_t page = 0; page < w->places; page += strcmp(*state, "vma") ? 3 : 1) {
+			uint64_t n = 0;
+
+			do
+				wrong += fail_once(*state, w, page, ++n, &fired);
+			while (fired && n < FAILS);
+			assert_true(n < FAILS);
+			failures += (unsigned)n - 1;
+		}
+	print_message("%s: %u failed allocations\n", (const char *)*state, failures);
+	assert_true(failures > 0);
+	assert_int_equal(wrong, 0);
+}
+
+int main(void)
+{
+	static const char *const policies[] = { "none", "rwlock", "vma" };
+	struct CMUnitTest test[] = { cmocka_unit_test(test_each_allocation) };
+	int bad = 0;
+
+	for (unsigned p = 0; p < sizeof policies / sizeof policies[0]; p++) {
+		test[0].initial_state = (void *)(uintptr_t)policies[p];
+		bad += cmocka_run_group_tests_name(policies[p], test, NULL, NULL);
+	}
+	return bad;
+}
