@@ -48,7 +48,7 @@ static bool hand_same(struct range_locks *locks, uint64_t addr, const struct loc
 	return true;
 }
 
-/* The bounds of what stands over addr, in all leaves. The releaser holds it, so they stay. */
+/* The bounds of what stands over addr, in all leaves; they stay only if the releaser holds it. */
 static struct lock_range hand_extent(struct range_locks *locks, struct thread_slot *self, uint64_t addr)
 {
 	struct lock_seen seen;
@@ -86,7 +86,8 @@ static uint64_t hand_claim(struct range_locks *locks, struct thread_slot *self, 
 	return c.r.lo;
 }
 
-/* Something of which the waiter wants only a part: it goes free, and the part is claimed at once. Returns how far. */
+/* One VMA, dummy or gap. What pass cannot give (the waiter wants only a part) goes free and is claimed at once. Returns
+ * how far the waiter has it now. */
 static uint64_t hand_part(struct range_locks *locks, struct range_lock *from, struct lock_range part,
 			  const struct lock_holder *to)
 {
@@ -95,27 +96,24 @@ static uint64_t hand_part(struct range_locks *locks, struct range_lock *from, st
 	return hand_claim(locks, thread_at(from->owner), part, to);
 }
 
-/* H2: first what the waiter wants only a part of at the low end, then all that it wants whole, then the high end. */
+/* H2: piece by piece, low to high. A piece may be ours, or free already: a neighbour in the queue got a part of it. */
 static uint64_t hand_up(struct range_locks *locks, struct range_lock *from, struct lock_range run,
 			const struct lock_holder *to)
 {
-	struct lock_range low = hand_extent(locks, thread_at(from->owner), run.lo);
-	struct lock_range high = hand_extent(locks, thread_at(from->owner), run.hi - 1);
-	uint64_t end = run.lo, whole = high.hi > run.hi ? high.lo : run.hi;
+	uint64_t at = run.lo, end;
 
 	if (BASE_MUTANT(handover_with_holes))
 		locks->view->pass(locks->space, run, &from->mine, to);
-	if (low.lo < run.lo || low.hi > run.hi) {
-		struct lock_range part = { run.lo, low.hi < run.hi ? low.hi : run.hi };
+	for (; at < run.hi; at = end) {
+		struct lock_range piece = hand_extent(locks, thread_at(from->owner), at);
 
-		end = hand_part(locks, from, part, to);
-		if (end < part.hi)
+		piece.lo = at;
+		piece.hi = piece.hi < run.hi ? piece.hi : run.hi;
+		end = hand_part(locks, from, piece, to);
+		if (end < piece.hi)
 			return end;
 	}
-	if (end < whole)
-		locks->view->pass(locks->space, (struct lock_range){ end, whole }, &from->mine, to);
-	end = end < whole ? whole : end;
-	return end < run.hi ? hand_part(locks, from, (struct lock_range){ end, run.hi }, to) : end;
+	return at;
 }
 
 static enum waiter_given hand_edit(struct range_locks *locks, struct range_lock *from, struct range_waiter *w,

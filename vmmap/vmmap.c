@@ -73,8 +73,8 @@ static int face_mmap_check(const struct vmmap *map, const struct space_mmap *m, 
 }
 
 /* The flags that MAP_SHARED_VALIDATE lets pass: all that were there before it (bits 26 to 30: a huge page's size). */
-#define FACE_OLD_FLAGS (MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_GROWSDOWN | MAP_LOCKED | \
-			MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | 31 << 26)
+#define FACE_OLD_FLAGS (MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_GROWSDOWN | \
+			MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | 31 << 26)
 
 /* What Linux finds wrong only after it has chosen the address. */
 static int face_mmap_late(const struct space_mmap *m)

@@ -3,13 +3,26 @@
  * vmmap.h - an address space: VMAs, page table, frames. Calls on disjoint ranges run in parallel.
  *
  * Conventions, once for every call
- *   addresses   uint64_t, simulated; page size 4096; ranges half open [addr, addr + len)
+ *   addresses   uint64_t, simulated, below 2^47; page size 4096; ranges half open [addr, addr + len); len in bytes,
+ *               rounded up to pages
  *   constants   PROT_*, MAP_*, MREMAP_*, MADV_* of <sys/mman.h>, same values (needs _GNU_SOURCE there)
- *   returns     0 or an address/byte count >= 0; else -errno, Linux's errno for the same call
- *   threads     every call from any thread, no registration; vmmap_destroy when no other call runs
- *   [waits]     may wait for another thread's operation on pages of the same range; never for one elsewhere
+ *   pointers    map and what is written through are not NULL, unless a call says so
+ *   returns     0 or an address/byte count >= 0; else -errno, Linux's errno for the same call, in Linux's order
+ *   threads     every call from any thread, no registration (with 1,024 threads alive, the first call of one more
+ *               sleeps until one has ended); vmmap_destroy when no other call runs. Not from signal handlers
+ *   edits       mmap, munmap, mprotect, mremap, brk, flag advices: hold their range, gaps included, against edits and
+ *               faults on the same pages until they return, and nothing afterwards
+ *   visits      faults, accesses, DONTNEED, FREE, POPULATE: run beside each other; for one page each comes before or
+ *               after an edit, a negative answer included; nobody sees a hole where an edit only replaces
+ *   [waits]     may sleep for another thread's operation on pages of the same range; never for one elsewhere (policies
+ *               `vma`, `vma_count`; the others have one lock for all edits), and never for a grace period, unless all
+ *               free frames are deferred and the call would fail. Calls without the mark sleep only if they say so
  *   failure     want of memory, a bad argument: map unchanged. Linux's partial effects
  *               (mprotect, madvise over a hole: -ENOMEM, the mapped part before it done) are kept
+ *   -EDEADLK    the caller holds such a range itself (vmmap_hold): a mistake, told where it is noticed
+ *   cost        an edit: O(log n) in VMAs, plus O(VMAs met + tables and entries present in the range); one that stays
+ *               inside a leaf of the tree and meets few entries is one publication. A visit: O(log n) a page
+ *   source      Linux 6.18 and its man pages; differences: docs/semantics.md; locks: docs/protocol.md
  */
 #ifndef VMMAP_VMMAP_H
 #define VMMAP_VMMAP_H
@@ -48,33 +61,95 @@ struct vmmap_config {                    /* start from VMMAP_CONFIG; 0 / NULL = 
 };
 #define VMMAP_CONFIG { sizeof(struct vmmap_config), NULL, VMMAP_ARENAS, 0, 0, 0, 0, NULL }
 
-int  vmmap_create(struct vmmap **out, const struct vmmap_config *config);      /* -EINVAL -ENOENT (policy) -ENOMEM */
-void vmmap_destroy(struct vmmap *map);                                         /* waits for a grace period         */
+/* Makes an empty address space. config: NULL = all defaults; it and its strings may go after the call, physmem must
+ * outlive the map. 0 and *out; -EINVAL: out NULL, a size that is no version's, lo, hi, mmap_base or brk_start unaligned
+ * or not lo < hi <= 2^47 - 4 KiB, lo <= mmap_base <= hi, lo <= brk_start < hi, an unknown placement; -ENOENT: no such
+ * policy; -ENOMEM. *out is set with 0 only. Never sleeps. Cost: some 10 KiB; a physmem of its own only reserves. */
+int  vmmap_create(struct vmmap **out, const struct vmmap_config *config);
+/* Destroys the map with all mappings; gives frames and references on objects back. NULL: nothing. No other call may run
+ * or come, no range be held. Sleeps for a grace period, for no other map. Cost: O(VMAs + tables + entries). */
+void vmmap_destroy(struct vmmap *map);
 
-const char *vmmap_policy_name(unsigned i);       /* NULL past the last: what --policy=help prints                  */
-const char *vmmap_policy_idea(unsigned i);       /* one line, with the source                                     */
-int         vmmap_policy_threads(unsigned i);    /* 0: one thread only (`none`)                                    */
+/* Names policy i = 0, 1, ...; NULL past the last. Constant strings: what --policy=help prints. O(1). */
+const char *vmmap_policy_name(unsigned i);
+/* Says in a line what policy i does and where it comes from; NULL past the last. */
+const char *vmmap_policy_idea(unsigned i);
+/* Tells whether a map of policy i may be used by several threads: 1; 0: by one at a time (`none`), or past the last. */
+int         vmmap_policy_threads(unsigned i);
 
 /* ---- memory objects: simulated files, with a page cache --------------------------------------------------------- */
 
+/* Makes an object of zeros whose pages come from pm as they are touched, and stay until it dies. name: for listings, cut
+ * to 39 bytes; NULL = "". size: 1 .. 2^46 bytes, for good; accesses beyond its last page: BUS.
+ * The caller gets one reference. 0; -EINVAL: out or pm NULL, size; -ENOMEM. pm outlives it. Never sleeps. O(1). */
 int  vmmap_object_create(struct vmmap_object **out, struct physmem *pm, const char *name, uint64_t size);
-void vmmap_object_put(struct vmmap_object *object);                            /* VMAs hold references of their own */
-uint64_t vmmap_object_number(const struct vmmap_object *object);               /* as listings show it              */
+/* Drops the caller's reference (NULL: nothing); VMAs hold their own. After the last one the object and its frames are
+ * freed behind a grace period, which nobody waits for. Cost: O(1) here, O(pages cached) later. */
+void vmmap_object_put(struct vmmap_object *object);
+/* Returns the number that listings show: unique in the process, from 1 (shared anonymous mmaps take numbers, too). */
+uint64_t vmmap_object_number(const struct vmmap_object *object);
 
-/* ---- the map: Linux's calls. All [waits] ------------------------------------------------------------------------ */
+/* ---- the map: Linux's calls. All [waits], all edits ------------------------------------------------------------- */
 
-/* Maps len bytes of object (NULL = anonymous) from offset. Returns the address. */
+/*
+ * Maps len > 0 bytes of object (NULL = anonymous) from offset, a multiple of the page (otherwise unused if anonymous).
+ * addr: exact with MAP_FIXED (replaces what is there) and MAP_FIXED_NOREPLACE; else a hint, taken if it is free, or 0.
+ * Returns the address, or
+ *   -EINVAL      len 0; prot beyond r, w, x; offset unaligned; neither MAP_SHARED nor MAP_PRIVATE; fixed addr
+ *                unaligned; object of another physmem than the map's
+ *   -EBADF       neither object nor MAP_ANONYMOUS          -EOVERFLOW   offset + len beyond 2^63 - 1
+ *   -EOPNOTSUPP  MAP_SHARED_VALIDATE, unknown flags        -EEXIST      NOREPLACE, and something is mapped there
+ *   -ENOMEM      no gap fits; the range goes above hi; no memory        -EPERM   fixed addr below lo
+ * MAP_POPULATE faults pages in afterwards; its failures are not told. MAP_LOCKED, HUGETLB, STACK, GROWSDOWN: no effect.
+ * Concurrently: an address is handed to one caller; if only locked gaps fit, it sleeps for one holder, holding nothing.
+ * Cost: as an edit; the search O(log n); before -ENOMEM every leaf is read. Source: mmap(2), docs/semantics.md.
+ */
 int64_t vmmap_mmap(struct vmmap *map, uint64_t addr, uint64_t len, int prot, int flags,
 		   struct vmmap_object *object, uint64_t offset);
-/* The same anywhere in [lo, hi) with address % align == phase, found and taken in one step. -ENOMEM: no such gap. */
+/* Maps as vmmap_mmap does, anywhere in [lo, hi) with address % align == phase, found and taken in one step. lo is
+ * rounded up, hi down, both cut to the map's; align: a power of two >= 4096; phase: a multiple of 4096 below align.
+ * Errors of vmmap_mmap but -EEXIST and -EPERM; -EINVAL also: lo > hi, align, phase, MAP_FIXED or NOREPLACE;
+ * -ENOMEM: no such gap. Takes the highest fit in [lo, hi). Cost: O(log n), more where align rules out many gaps that are large enough. */
 int64_t vmmap_mmap_within(struct vmmap *map, uint64_t lo, uint64_t hi, uint64_t align, uint64_t phase, uint64_t len,
 			  int prot, int flags, struct vmmap_object *object, uint64_t offset);
+/* Unmaps all in the range; holes are no error. 0; -EINVAL: addr unaligned, len 0, beyond 2^47; -ENOMEM: to split a VMA.
+ * When it returns, no store to an old page is in flight; a load that began before may still copy the old bytes: frames
+ * that other threads touched are reused only after a grace period (nobody waits for it). Source: munmap(2). */
 int     vmmap_munmap(struct vmmap *map, uint64_t addr, uint64_t len);
+/* Sets prot, bits of r, w, x, on every page. 0, also with len 0; -EINVAL: addr unaligned, prot; -ENOMEM: a hole or the
+ * end of the space (the mapped part before it is done), no memory (unchanged). A store that lost its right is over when
+ * it returns; a right that is new comes with the next fault. Where nothing changes, nothing is held. Source: mprotect(2). */
 int     vmmap_mprotect(struct vmmap *map, uint64_t addr, uint64_t len, int prot);
+/*
+ * Resizes or moves [old_addr, old_addr + old_len) to new_len > 0 bytes. flags: MREMAP_MAYMOVE, with it MREMAP_FIXED
+ * (to new_addr, replacing what is there), MREMAP_DONTUNMAP (old_len == new_len; new_addr is a hint unless FIXED).
+ * old_len 0, with MAYMOVE: maps the same shared pages once more. Returns the new address, or
+ *   -EINVAL   other flags or combinations; old_addr or new_addr unaligned; new_len 0 or too large; old and new overlap;
+ *             new range above hi; old_len 0 of a private VMA; to shrink a range that leaves 2^47
+ *   -EFAULT   old_addr unmapped; the range leaves 2^47, or its VMA (but to shrink, or a FIXED move of equal length,
+ *             which takes several VMAs along, one by one)  -EPERM   FIXED below lo
+ *   -ENOMEM   cannot grow in place and may not move; no gap; no memory
+ * On failure unchanged, but for what a FIXED call did before: the tail that it cut off, the VMAs that it had moved.
+ * Locks: both ranges, lower first; a gap of the engine's choice is only tried while the source is held. Each page is
+ * seen at the old or the new place, faults on both wait. Cost: as two edits, one step per entry moved. Source: mremap(2).
+ */
 int64_t vmmap_mremap(struct vmmap *map, uint64_t old_addr, uint64_t old_len, uint64_t new_len, int flags,
 		     uint64_t new_addr);
+/*
+ * Gives advice on the range. 0, also with len 0, or
+ *   -EINVAL   addr unaligned; the range wraps; advice unknown here; FREE, WIPEONFORK on other than private anonymous
+ *             memory, POPULATE_* without the right: ends there, what lies before is done
+ *   -ENOMEM   a hole: told at the end, the mapped rest is done (POPULATE_*: ends there); the range leaves 2^47 (nothing
+ *             done); no memory                             -EFAULT   POPULATE_* beyond the object's end
+ * DONTNEED and FREE drop entries, POPULATE_* faults them in: visits, page by page, no VMA changes. WILLNEED only tells
+ * holes and never waits. NORMAL, RANDOM, SEQUENTIAL, [DONT|DO]FORK, [DONT|DO]DUMP, [WIPE|KEEP]ONFORK, [NO]HUGEPAGE,
+ * [UN]MERGEABLE are flags of the VMA: edits, split and merged as by mprotect. Source: madvise(2).
+ */
 int     vmmap_madvise(struct vmmap *map, uint64_t addr, uint64_t len, int advice);
-int64_t vmmap_brk(struct vmmap *map, uint64_t addr);                 /* returns the break, as the system call does */
+/* Moves the break to addr, any byte in [brk_start, hi], and returns the break as it is then: unchanged if it cannot move
+ * (0 asks). -ENOMEM: the map has no brk area. Calls of brk exclude each other by a lock of their own, taken before the
+ * range. Cost: as an edit of what is added or removed. Source: brk(2), the system call. */
+int64_t vmmap_brk(struct vmmap *map, uint64_t addr);
 
 /* ---- faults and accesses. [waits] ------------------------------------------------------------------------------ */
 
@@ -91,13 +166,27 @@ struct vmmap_fault_info {
 	uint64_t pfn;                            /* set with 0; PHYSMEM_NONE: the shared zero page                */
 };
 
-/* Resolves a fault at addr. access: one of PROT_READ, PROT_WRITE, PROT_EXEC. info may be NULL.
- * 0; -EFAULT (info->code); -ENOMEM: no frame or no table; -EINVAL. */
+/*
+ * Resolves a fault at addr, any byte. access: one of PROT_READ (content with any of r, w, x, as on x86), PROT_WRITE,
+ * PROT_EXEC. info may be NULL. 0: the entry permitted the access at that instant; -EFAULT: info->code, validated as
+ * success is; -ENOMEM: no frame or no table; -EINVAL: access (info untouched). Faults on one page run beside each other;
+ * waits only while an edit holds the page. Holds an entry locked for a few instructions, sleeps holding nothing.
+ * Cost: O(log n) and four tables; one frame at most. Writes no shared line but the entry's for anonymous memory
+ * (policy vma; a private VMA's first write aside). Source: Linux mm/memory.c, per-VMA locks (Documentation/mm).
+ */
 int vmmap_fault(struct vmmap *map, uint64_t addr, int access, struct vmmap_fault_info *info);
 
-/* Copy bytes out of / into the map, faulting as needed. Returns bytes done before the first fault that fails, or
- * -EFAULT if that is 0. Atomic per page against every other call, not beyond a page. */
+/*
+ * Copies len bytes from addr on out of the map, faulting as needed. Returns the bytes done before the first page that
+ * fails, or, if that is 0, its error: -EFAULT, -ENOMEM (as vmmap_fault). len 0: 0. Cut at 2^47 and at SSIZE_MAX.
+ * A page whose entry permits the access asks no lock, as on a TLB hit: it neither waits nor delays anybody. Per page
+ * it sees the map before or after each edit; a racing vmmap_write may show word by word. No order between pages.
+ * If the physmem is metadata only, faults are as usual, and *bytes is written for zero pages only.
+ * Cost: O(len) and a walk of four tables a page, O(log n) more where it faults. Source: docs/adr/0005.
+ */
 ssize_t vmmap_read(struct vmmap *map, uint64_t addr, void *bytes, size_t len);
+/* Copies len bytes into the map at addr; else as vmmap_read. Within a page a store is before or after every edit, other
+ * store and copy-on-write: it locks the entry while it copies. Metadata only: sets dirty bits, moves nothing. */
 ssize_t vmmap_write(struct vmmap *map, uint64_t addr, const void *bytes, size_t len);
 
 /* ---- looking ---------------------------------------------------------------------------------------------------- */
@@ -113,41 +202,68 @@ struct vmmap_vma {
 	char name[48];                           /* the object's; "" for anonymous private                        */
 };
 
-/* The VMA that covers addr, else the next above. -ENOENT: none. Never waits; each VMA is as it was at one instant. */
+/* Reports the VMA that covers addr, any value, else the next above, in *out. 0; -ENOENT: none (*out untouched). It is as
+ * it was at one instant, whole: mergeable pieces of an edit under way show as one. Takes no lock, never sleeps, delays
+ * no one; looks again if overtaken. Cost: O(log n). Source: PROCMAP_QUERY (Linux 6.11). */
 int vmmap_query(struct vmmap *map, uint64_t addr, struct vmmap_vma *out);
-/* Calls fn for each VMA that meets [lo, hi), ascending, until it returns non-zero; returns that. fn holds nothing. */
+/* Calls fn for each VMA that meets [lo, hi), ascending, until it returns non-zero; returns that, else 0. VMAs are not
+ * cut to [lo, hi). Each is as vmmap_query says, all of them not of one instant; what is mapped throughout is not missed.
+ * fn runs with nothing held: it may call anything, edits of this map included. Cost: O(log n) a VMA. */
 int vmmap_walk(struct vmmap *map, uint64_t lo, uint64_t hi, int (*fn)(const struct vmmap_vma *vma, void *arg),
 	       void *arg);
-int vmmap_print_maps(struct vmmap *map, FILE *out);                  /* the text of /proc/PID/maps                 */
+/* Prints the map as /proc/PID/maps does, device 00:00, the object's number as inode. 0; -EIO: out does not take it.
+ * As vmmap_walk; sleeps only in stdio. Source: proc_pid_maps(5). */
+int vmmap_print_maps(struct vmmap *map, FILE *out);
 
+/* mapped_bytes: sum over VMAs. resident_pages: entries with a frame, the object's included, the zero page not.
+ * metadata_bytes: tree nodes and VMAs, unused ones in their slabs included, and the map itself; tables are apart. */
 struct vmmap_usage { uint64_t vmas, mapped_bytes, resident_pages, table_pages, metadata_bytes; };
-void vmmap_get_usage(struct vmmap *map, struct vmmap_usage *out);   /* exact when quiescent                         */
+/* Measures the map. Exact when quiescent, else each part at its own time. Takes no lock, never sleeps; frames freed
+ * meanwhile wait for it. Cost: O(VMAs + tables + entries). */
+void vmmap_get_usage(struct vmmap *map, struct vmmap_usage *out);
 
 struct vmmap_counters {                          /* since creation, summed over threads                            */
-	uint64_t mmaps, munmaps, mprotects, mremaps, madvises, brks;         /* calls that succeeded               */
+	uint64_t mmaps, munmaps, mprotects, mremaps, madvises, brks;         /* calls that succeeded; brks: all    */
 	uint64_t faults, fault_hits, fault_retries, accesses;
 	uint64_t brief_edits, general_edits, merges, splits;
 	uint64_t waits, hand_overs, max_overtakes;       /* operations that queued; longest overtaking of a waiter */
 	uint64_t frames_direct, frames_deferred;         /* freed at once / after a grace period                   */
 };
+/* Sums the counters over all threads' slots: exact when quiescent, each counter monotonic otherwise. A thread that got
+ * no memory for its counters goes uncounted. Takes no lock, never sleeps. Cost: O(threads ever alive at a time). */
 void vmmap_get_counters(struct vmmap *map, struct vmmap_counters *out);
 
-/* Process-wide: grace periods that an operation waited for (0: promise P-7), waits that blocked a thread (entered the
- * kernel to sleep, or spun more than 1,000 times): in all, and by the calling thread. */
+/* Returns how often a call waited for a grace period, process-wide. Map calls add 0 but where frames would run out;
+ * vmmap_destroy, physmem_destroy and vmmap_audit count as well. O(1). */
 uint64_t vmmap_grace_period_waits(void);
+/* Returns how often a thread was blocked (entered the kernel to sleep, or spun more than 1,000 rounds), process-wide.
+ * Cost: O(threads ever alive at a time). */
 uint64_t vmmap_blocked_total(void);
+/* The same of the calling thread. O(1): the difference over a call says whether it blocked. */
 uint64_t vmmap_blocked_self(void);
 
 /* ---- ranges held by the caller, checks, diagnosis ---------------------------------------------------------------- */
 
+/* A range that is held: lo, hi page-rounded; the rest is the engine's. Valid from hold to release, where it lies. */
 struct vmmap_held { uint64_t lo, hi; void *opaque[24]; };
-/* Holds [addr, addr + len) as an operation would, gaps included: others wait there, nobody elsewhere. [waits]
- * Until vmmap_release this thread calls nothing else on this map. -EINVAL -ENOMEM */
+/* Holds [addr, addr + len), len > 0, as an edit would, gaps included. [waits] When it returns, no visit of before is
+ * inside; edits and faults wait there, nobody elsewhere; accesses to present entries and listings go on. Until
+ * vmmap_release, by this thread, it calls nothing else on this map. 0; -EINVAL: addr unaligned, len 0, beyond 2^47,
+ * held NULL; -ENOMEM: to cut a VMA at a border; -EDEADLK: it holds a range already (where noticed). Then it holds none
+ * of this one.
+ * Cost: O(log n + VMAs and leaves met). Source: range locks, Dufour and Glisse, LPC 2019. */
 int  vmmap_hold(struct vmmap *map, uint64_t addr, uint64_t len, struct vmmap_held *held);
+/* Releases what vmmap_hold took, once, on the same thread; joins again what the borders had cut, grants to waiters in
+ * turn. Cannot fail; may sleep, holding nothing, for who holds a neighbour that is to be merged. Cost: as hold. */
 void vmmap_release(struct vmmap *map, struct vmmap_held *held);
 
-uint64_t vmmap_audit(struct vmmap *map, FILE *report);               /* quiescent only; number of violations        */
-void     vmmap_dump(struct vmmap *map, FILE *out);                   /* holders, queues, wait-for chain; any time   */
+/* Checks tree, page table, locks, and what they owe each other: canonical merging, no entry without a VMA, no lock
+ * left, all frames accounted for (a physmem of its own). A line per violation to report (NULL: none). Returns their number.
+ * Quiescent only: no call runs, no range is held. Sleeps for grace periods. Cost: O(VMAs + tables + entries). */
+uint64_t vmmap_audit(struct vmmap *map, FILE *report);
+/* Writes the policy, holders, queues and wait-for chains, then the map as vmmap_print_maps. Any time, also while others
+ * are stuck: takes no lock; a picture, not a snapshot. Cost: O(threads + VMAs). */
+void     vmmap_dump(struct vmmap *map, FILE *out);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -9,26 +9,32 @@ static inline int listing_line(const struct vmmap_vma *v, void *arg)
 {
 	FILE *out = arg;
 
-	return fprintf(out, "%llx-%llx prot %x flags %x advice %x object %llu offset %llx\n", (unsigned long long)v->start,
-		       (unsigned long long)v->end, (unsigned)v->prot, (unsigned)v->flags, v->advice, (unsigned long long)v->object,
-		       (unsigned long long)v->offset) < 0;
+	return fprintf(out, "%llx-%llx prot %x flags %x advice %x object %llu offset %llx\n",
+		       (unsigned long long)v->start, (unsigned long long)v->end, (unsigned)v->prot, (unsigned)v->flags,
+		       v->advice, (unsigned long long)v->object, (unsigned long long)v->offset) < 0;
 }
 
-/* All VMAs with all that is known of them; to be freed. */
-static inline char *listing(struct vmmap *map)
+/* All VMAs with all that is known of them; with_usage: and how much of them is resident. To be freed. */
+static inline char *listing_text(struct vmmap *map, int with_usage)
 {
 	struct vmmap_usage usage;
 	size_t bytes;
-	char *text;
+	char *text = NULL;
 	FILE *out = open_memstream(&text, &bytes);
 
 	assert_non_null(out);
 	assert_int_equal(vmmap_walk(map, 0, UINT64_MAX, listing_line, out), 0);
 	vmmap_get_usage(map, &usage);
-	fprintf(out, "%llu VMAs, %llu bytes, %llu resident\n", (unsigned long long)usage.vmas,
-		(unsigned long long)usage.mapped_bytes, (unsigned long long)usage.resident_pages);
+	if (with_usage)
+		fprintf(out, "%llu VMAs, %llu bytes, %llu resident\n", (unsigned long long)usage.vmas,
+			(unsigned long long)usage.mapped_bytes, (unsigned long long)usage.resident_pages);
 	fclose(out);
 	return text;
+}
+
+static inline char *listing(struct vmmap *map)
+{
+	return listing_text(map, 1);
 }
 
 /* Frees `before`; 0 if the map is still like that and sound, else says what is wrong. */

@@ -21,7 +21,8 @@
 enum kind { FIRST_WRITE, PRESENT_WRITE, FIRST_READ, PRESENT_READ, AFTER_READ, FOREIGN, KINDS };
 
 static const char *const kind_name[KINDS] = {
-	"first write", "write, present", "first read", "read, present", "write to the zero page", "another thread's page",
+	"first write", "write, present", "first read", "read, present", "write to the zero page",
+	"another thread's page",
 };
 
 /* What one fault wrote beside the thread's own lines. */
@@ -104,12 +105,14 @@ static struct wrote sort(const struct log *l)
 	struct vmmap *map = l->map;
 	struct wrote w = { 0 };
 	struct vtree_seen seen;
-	uintptr_t entry;
+	uintptr_t entry, frame = 0;
 
 	rcu_enter(l->self);
 	entry = (uintptr_t)pt_find(&map->pt, l->addr);
 	vtree_find(&map->tree, l->addr, &seen);
 	rcu_leave(l->self);
+	if (l->info.pfn != PHYSMEM_NONE)
+		frame = (uintptr_t)&map->physmem->word[l->info.pfn - map->physmem->base];
 	for (unsigned i = 0; i < l->n && i < WRITES; i++) {
 		uintptr_t at = (uintptr_t)l->where[i];
 
@@ -117,7 +120,7 @@ static struct wrote sort(const struct log *l)
 			continue;
 		if (at == entry)
 			w.entry++;
-		else if (l->info.pfn != PHYSMEM_NONE && at == (uintptr_t)&map->physmem->word[l->info.pfn - map->physmem->base])
+		else if (at == frame)
 			w.frame++;
 		else if (in_block(at, map->lock_state, map->policy->state_bytes))
 			w.lock++;
@@ -167,7 +170,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* One worker on a map whose VMA, group and tables another thread made. Metadata-only frames: contents are the page's. */
+/* One worker on a map whose VMA, group and tables another thread made. Frames are metadata only. */
 static struct worker measure(const char *policy)
 {
 	struct vmmap_config config = VMMAP_CONFIG;
@@ -213,7 +216,7 @@ static void test_vma(void **state)
 	writes_only_the_entry(&k.wrote[FIRST_READ], true, false);
 	writes_only_the_entry(&k.wrote[PRESENT_READ], false, false);
 	writes_only_the_entry(&k.wrote[AFTER_READ], true, true);
-	writes_only_the_entry(&k.wrote[FOREIGN], true, false);           /* the entry now says that two have touched it */
+	writes_only_the_entry(&k.wrote[FOREIGN], true, false);   /* which says that two have touched it */
 }
 
 /* What the others write for being sure of their VMA: the lock, or the VMA's counter, twice per fault. */

@@ -88,7 +88,7 @@ static void table_recycle(struct pt_table *table, struct pt_slot *home)
 }
 
 /* For asserts. A table of entries was zapped before it was unlinked, and a late fault that locked one of them has put
- * EMPTY back inside its read section: there is nothing to clear, and nobody else's lines need to come here to see so. */
+ * EMPTY back inside its read section: there is nothing to clear, and no line of it needs to come here to see so. */
 static UNUSED bool table_empty(struct pt_table *table)
 {
 	for (unsigned i = 0; i < PT_WORDS; i++)

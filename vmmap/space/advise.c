@@ -17,7 +17,7 @@
 enum advise_step { ADVISE_ON, ADVISE_AGAIN };
 
 /* Drops the page of one entry, as a fault would install one. */
-static enum advise_step advise_drop(struct vmmap *map, struct lock_visit *v, atomic_u64 *entry)
+static enum advise_step advise_drop(struct vmmap *map, struct lock_visit *v, uint64_t addr, atomic_u64 *entry)
 {
 	uint64_t seen = atomic_load_seqcst(entry);
 
@@ -29,6 +29,7 @@ static enum advise_step advise_drop(struct vmmap *map, struct lock_visit *v, ato
 		pt_store(entry, seen);
 		return ADVISE_AGAIN;
 	}
+	space_touch(map, v->self, (struct lock_range){ addr, addr + PAGE_BYTES }, LOCK_TOUCH_ENTRY, false);
 	pt_store(entry, 0);
 	space_retire_entry(map, v->self, seen);
 	return ADVISE_ON;
@@ -52,7 +53,7 @@ static int advise_visit(struct vmmap *map, struct thread_slot *self, uint64_t *a
 		return err;
 	}
 	for (unsigned n = 0; n < ADVISE_ENTRIES && (entry = pt_next(&map->pt, &entry_at, v.r.hi)); n++) {
-		if (advise_drop(map, &v, entry) == ADVISE_AGAIN) {
+		if (advise_drop(map, &v, entry_at, entry) == ADVISE_AGAIN) {
 			*at = entry_at;
 			map->policy->visit_end(map->lock_state, &v);
 			return -EAGAIN;

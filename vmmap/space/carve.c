@@ -12,6 +12,9 @@
  *             sections of a leaf that shows it, so nobody edits it before we leave, and its old pages do not change.
  *             That holds only if it stands in this leaf alone; one that spans leaves is merged by space_heal.
  *             One that is swallowed must be taken: optimistic faults on it have to notice.
+ * SPANS       A VMA that goes on in one neighbour leaf may be unmapped in part here if a piece stays on that side:
+ *             this piece keeps the object, so no other leaf has to change. It is taken like any other: a section of
+ *             the other leaf finds it held, and takes the general form, which waits.
  * PLACES      All pieces that one section publishes appear at one instant: a region that is only replaced never shows
  *             a hole.
  */
@@ -36,6 +39,7 @@ struct work {
 	struct vtree_section s;
 	struct lock_range r;                     /* what is done of c->r                                           */
 	int result;
+	bool right_keeps;                        /* the piece above r keeps the object, not the one below          */
 	unsigned n, pieces, deads;
 	struct vtree_slot old[CARVE_VMAS];       /* VMAs that meet r, low to high                                  */
 	int old_slot[CARVE_VMAS];
@@ -100,7 +104,7 @@ static void work_add(struct work *w, struct piece p, uint64_t lo, uint64_t hi)
 	w->piece[w->pieces++] = p;
 }
 
-/* What stands over the VMAs that meet r when we are done. The unaffected side keeps the object (the left one first). */
+/* What stands over the VMAs that meet r when we are done. An outer piece keeps the object (the left one first). */
 static void work_pieces(struct work *w)
 {
 	bool mapped = w->c->kind != CARVE_MAP;
@@ -111,8 +115,10 @@ static void work_pieces(struct work *w)
 
 		p.ours = q.ours = true;
 		if (lo < w->r.lo) {
+			struct piece *new = w->right_keeps ? &p : &q;
+
+			new->vma = NULL, new->slot = -1, new->ours = false;
 			work_add(w, p, lo, w->r.lo);
-			q.vma = NULL, q.slot = -1, q.ours = false;
 			lo = w->r.lo;
 		}
 		if (!mapped) {
@@ -337,6 +343,17 @@ static void work_release(struct work *w)
 	}
 }
 
+/* `old` goes on in another leaf: can the piece on that side keep the object? */
+static bool work_side_keeps(struct work *w, const struct vtree_slot *old)
+{
+	bool low = old->r.lo == w->s.r.lo, high = old->r.hi == w->s.r.hi;
+
+	if (w->c->kind != CARVE_UNMAP || w->n != 1 || low == high)
+		return false;
+	w->right_keeps = high && w->r.hi < old->r.hi;
+	return w->right_keeps || (low && old->r.lo < w->r.lo);
+}
+
 static bool work_take(struct work *w)
 {
 	const struct lock_policy *pol = w->map->policy;
@@ -353,7 +370,7 @@ static bool work_take(struct work *w)
 	n -= !ok;
 	/* Only now: its last holder may have let it grow into another leaf before it let go. */
 	for (unsigned i = 0; i < n && ok; i++)
-		ok = early[i] || !space_spans(w->map, &w->s, &w->old[i]);
+		ok = early[i] || !space_spans(w->map, &w->s, &w->old[i]) || work_side_keeps(w, &w->old[i]);
 	while (!ok && n--)
 		pol->edit_drop(w->map->lock_state, w->e, &w->old[n].vma->slot);
 	return ok;
@@ -382,6 +399,7 @@ int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 	w.c = c;
 	w.r = c->r;
 	w.result = 0;
+	w.right_keeps = false;
 	w.n = w.pieces = w.deads = 0;
 	w.heal[0] = w.heal[1] = 0;
 

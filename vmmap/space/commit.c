@@ -199,6 +199,8 @@ static void replace_leave_hole(struct vmmap *map, struct lock_edit *e, struct lo
 void space_replace(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma)
 {
 	space_shut(map, e, r);
+	space_touch(map, e->self, r, LOCK_TOUCH_TABLE, true);
+	space_touch(map, e->self, r, LOCK_TOUCH_ENTRY, true);
 	space_zap(map, e->self, r, true);
 	if (BASE_MUTANT(replace_unpublishes_first))
 		replace_leave_hole(map, e, r);

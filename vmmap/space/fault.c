@@ -162,6 +162,7 @@ static ALWAYS_INLINE enum fault_step fault_visit(struct fault *f, struct lock_vi
 		return step == FAULT_NOMEM || pol->visit_valid(f->map->lock_state, v) ? step : FAULT_AGAIN;
 	if (value == seen)
 		return pol->visit_valid(f->map->lock_state, v) ? FAULT_DONE : FAULT_AGAIN;
+	space_touch(f->map, f->self, (struct lock_range){ f->page, f->page + PAGE_BYTES }, LOCK_TOUCH_ENTRY, false);
 	BASE_POINT(fault_before_cas);
 	if (unlikely(!pt_lock(entry, seen)))                     /* D1 */
 		return FAULT_AGAIN;

@@ -104,8 +104,10 @@ static int remap_lock_fixed(struct remap *m)
 	if (err)
 		return err;
 	err = remap_second(m, second, source_first ? m->to : m->from, LOCK_FOREVER);
-	if (err)
+	if (err) {
 		remap_give_up(m, first);
+		space_heal_notes(m->map, second);        /* where the begin that failed had cut */
+	}
 	return err;
 }
 
@@ -129,6 +131,7 @@ static int remap_lock_free(struct remap *m, const struct space_want *want)
 		}
 	}
 	remap_give_up(m, &m->source);
+	space_heal_notes(m->map, &m->target);            /* where a begin that failed had cut */
 	if (err == -EAGAIN && locked && m->map->policy->gap_wait)
 		m->map->policy->gap_wait(m->map->lock_state, m->self, locked, LOCK_FOREVER);
 	return err;
@@ -249,6 +252,8 @@ static int remap_move(struct remap *m)
 		object_get(attr.object);
 	space_shut(m->map, &m->source, m->from);
 	space_shut(m->map, &m->target, m->to);
+	space_touch(m->map, m->self, m->to, LOCK_TOUCH_ENTRY, true);
+	space_touch(m->map, m->self, m->from, LOCK_TOUCH_ENTRY, true);
 	space_zap(m->map, m->self, m->to, false);
 	rcu_enter(m->self);
 	if (pt_move(&m->map->pt, m->self, m->from, m->to.lo))

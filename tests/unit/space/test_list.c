@@ -3,11 +3,14 @@
  * test_list.c - listings beside edits. What is mapped all the time, though it is split, merged and replaced without
  * end, is never missing from a walk; each VMA's protection is one that was set; the ends only rise; a query's answer
  * covers its address.
+ * mutant: replace_unpublishes_first
+ * mutant: vtree_slot_refilled_early
  */
 #include <pthread.h>
 
 #include "base/atomic.h"
 #include "base/clock.h"
+#include "base/point.h"
 #include "base/prng.h"
 #include "tests/unit/space/maps.h"
 
@@ -78,7 +81,8 @@ static void churn_once(struct vmmap *map, struct prng *random)
 		break;
 	case 3:
 		vmmap_fault(map, BASE + page * PAGE, PROT_WRITE, NULL);
-		assert_int_equal(vmmap_madvise(map, BASE + page * PAGE, pages * PAGE, prot == RW ? MADV_DONTDUMP : MADV_DODUMP), 0);
+		assert_int_equal(vmmap_madvise(map, BASE + page * PAGE, pages * PAGE,
+					       prot == RW ? MADV_DONTDUMP : MADV_DODUMP), 0);
 		break;
 	case 4:
 		page = PAGES + prng_below(random, BESIDE - 2);
@@ -106,8 +110,8 @@ static void test_walk_beside_churn(void **state)
 	}
 	atomic_store_release(&s.stop, 1);
 	assert_int_equal(pthread_join(thread, NULL), 0);
-	print_message("%s: %llu calls beside %llu walks of %llu VMAs\n", (const char *)*state, (unsigned long long)calls,
-		      (unsigned long long)s.walks, (unsigned long long)s.vmas);
+	print_message("%s: %llu calls beside %llu walks of %llu VMAs\n", (const char *)*state,
+		      (unsigned long long)calls, (unsigned long long)s.walks, (unsigned long long)s.vmas);
 	assert_int_equal(s.missing, 0);
 	assert_int_equal(s.back, 0);
 	assert_int_equal(s.alien, 0);
@@ -120,7 +124,11 @@ int main(void)
 {
 	static const char *const policies[] = { "rwlock", "vma" };
 	struct CMUnitTest test[] = { cmocka_unit_test(test_walk_beside_churn) };
+	const char *mutant = getenv("VMMAP_MUTANT");
 	int bad = 0;
+
+	if (mutant && *mutant && point_mutant_select(mutant))
+		return 99;
 
 	for (unsigned p = 0; p < sizeof policies / sizeof policies[0]; p++) {
 		test[0].initial_state = (void *)(uintptr_t)policies[p];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_nomem.c - every allocation of every call fails once: the call says -ENOMEM and has changed nothing, or it did
- * without and succeeded; in both cases the map is sound, and the same call succeeds afterwards.
+ * without and succeeded; in both cases the map is sound, the same call succeeds afterwards, and no memory is lost.
  *
  * Each case is tried at several places of a crowded map, so that leaves are met in all states of fullness.
  */
@@ -151,6 +151,13 @@ static int64_t remap_fixed(struct vmmap *map, uint64_t page)
 			    BASE + (2 * page + 1) * PAGE);
 }
 
+/* Sources that do not overlap. */
+static int64_t remap_fixed_apart(struct vmmap *map, uint64_t page)
+{
+	return vmmap_mremap(map, BASE + (1023 + 3 * page) * PAGE, 2 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+			    BASE + (2 * page + 1) * PAGE);
+}
+
 static int64_t remap_same_length(struct vmmap *map, uint64_t page)
 {
 	return vmmap_mremap(map, BASE + (1023 + page) * PAGE, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
@@ -186,26 +193,35 @@ static const struct want wants[] = {
 };
 
 /* The listing alone: populating is a partial effect that Linux has too. */
-static unsigned differs(struct vmmap *map, char *before, const char *what, uint64_t n)
+static unsigned differs(struct vmmap *map, const char *before, const char *what, uint64_t n)
 {
-	char *after = listing(map), *a = strstr(after, " VMAs"), *b = strstr(before, " VMAs");
-	unsigned wrong = 0;
+	char *after = listing_text(map, 0);
+	unsigned wrong = strcmp(before, after) != 0;
 
-	*a = *b = 0;
-	if (strcmp(before, after)) {
-		print_error("%s, allocation %llu failed: changed the map from\n%sto\n%s", what, (unsigned long long)n, before, after);
-		wrong++;
-	}
-	free(before);
+	if (wrong)
+		print_error("%s, allocation %llu failed: changed the map from\n%sto\n%s", what, (unsigned long long)n,
+			    before, after);
 	free(after);
 	return wrong;
+}
+
+/* What maps and their parts hold; nothing but this program's maps is alive. */
+static uint64_t memory_of_maps(void)
+{
+	static const enum mem_purpose parts[] = { MEM_MAP, MEM_VMA, MEM_NODE, MEM_TABLE, MEM_FRAME, MEM_OBJECT };
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++)
+		sum += mem_bytes(parts[i]);
+	return sum;
 }
 
 /* Allocation n of one call fails. The number of sins; *fired: the call got that far. */
 static unsigned fail_once(const char *policy, const struct want *w, uint64_t page, uint64_t n, bool *fired)
 {
+	uint64_t memory = memory_of_maps();
 	struct vmmap *map = crowded(policy);
-	char *before = listing(map);
+	char *before = listing_text(map, 0);
 	unsigned wrong = 0;
 	int64_t got;
 
@@ -216,12 +232,11 @@ static unsigned fail_once(const char *policy, const struct want *w, uint64_t pag
 	if (got == -ENOMEM && *fired) {
 		wrong += differs(map, before, w->what, n) + (vmmap_audit(map, stderr) != 0);
 		got = w->call(map, page);
-	} else {
-		free(before);
 	}
+	free(before);
 	if (got < 0) {
-		print_error("%s at %llu, allocation %llu of it failed: %lld afterwards\n", w->what, (unsigned long long)page,
-			    (unsigned long long)n, (long long)got);
+		print_error("%s at %llu, allocation %llu of it failed: %lld afterwards\n", w->what,
+			    (unsigned long long)page, (unsigned long long)n, (long long)got);
 		wrong++;
 	}
 	if (vmmap_audit(map, stderr)) {
@@ -232,6 +247,11 @@ static unsigned fail_once(const char *policy, const struct want *w, uint64_t pag
 	vmmap_object_put(file);
 	vmmap_destroy(map);
 	physmem_destroy(maps_memory);            /* aborts if a frame is missing */
+	if (memory_of_maps() != memory) {
+		print_error("%s at %llu, allocation %llu of it failed: %lld bytes are lost\n", w->what,
+			    (unsigned long long)page, (unsigned long long)n, (long long)(memory_of_maps() - memory));
+		wrong++;
+	}
 	return wrong;
 }
 
@@ -240,7 +260,7 @@ static void test_each_allocation(void **state)
 	unsigned wrong = 0, failures = 0;
 	bool fired;
 
-	for (const struct want *w = wants; w < wants + sizeof wants / sizeof wants[0]; w++)
+	for (const struct want *w = wants; w < wants + ARRAY_SIZE(wants); w++)
 		for (uint64_t page = 0; page < w->places; page += strcmp(*state, "vma") ? 3 : 1) {
 			uint64_t n = 0;
 
@@ -255,14 +275,74 @@ static void test_each_allocation(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+/* One call after the other, upwards, until the n-th allocation of them all fails: small edits live on what the pools
+ * keep ready, and only now and then ask for more. True: it has failed. */
+static bool fail_along(const char *policy, const struct want *w, uint64_t n, unsigned *wrong)
+{
+	struct vmmap *map = crowded(policy);
+	bool fired = false;
+
+	mem_fail_nth(n);
+	for (uint64_t page = 0; page < w->places && !fired; page++) {
+		char *before = listing_text(map, 0);
+		int64_t got = w->call(map, page);
+
+		fired = mem_fail_fired();
+		if (got == -ENOMEM && fired) {
+			*wrong += differs(map, before, w->what, n) + (vmmap_audit(map, stderr) != 0);
+			got = w->call(map, page);
+		}
+		free(before);
+		if (got < 0) {
+			print_error("%s at %llu, along: %lld\n", w->what, (unsigned long long)page, (long long)got);
+			++*wrong;
+		}
+	}
+	mem_fail_nth(0);
+	*wrong += vmmap_audit(map, stderr) != 0;
+	vmmap_object_put(file);
+	vmmap_destroy(map);
+	physmem_destroy(maps_memory);
+	return fired;
+}
+
+static void test_along(void **state)
+{
+	static const struct want along[] = {
+		{ "mmap, fixed in a gap", fixed_free, 160 }, { "mmap over two VMAs", fixed_over, 150 },
+		{ "mmap of an object", fixed_object, 150 }, { "munmap of a page", unmap_one, 300 },
+		{ "mprotect of a page", protect_one, 150 }, { "mprotect in a large VMA", protect_middle, 200 },
+		{ "madvise of a page", advise_one, 150 }, { "mmap anywhere", anywhere, 150 },
+		{ "mremap, fixed", remap_fixed_apart, 150 }, { "mremap, duplicate", remap_duplicate, 150 },
+	};
+	unsigned wrong = 0, failures = 0;
+	uint64_t memory = memory_of_maps();
+
+	for (const struct want *w = along; w < along + ARRAY_SIZE(along); w++) {
+		unsigned before = failures;
+
+		for (uint64_t n = 1; n <= 6 && fail_along(*state, w, n, &wrong); n++)
+			failures++;
+		if (memory_of_maps() != memory) {
+			print_error("%s, along: %lld bytes are lost\n", w->what,
+				    (long long)(memory_of_maps() - memory));
+			memory = memory_of_maps();
+			wrong++;
+		}
+		print_message("%s: %u failed allocations\n", w->what, failures - before);
+	}
+	assert_true(failures > 0);
+	assert_int_equal(wrong, 0);
+}
+
 int main(void)
 {
 	static const char *const policies[] = { "none", "rwlock", "vma" };
-	struct CMUnitTest test[] = { cmocka_unit_test(test_each_allocation) };
+	struct CMUnitTest test[] = { cmocka_unit_test(test_each_allocation), cmocka_unit_test(test_along) };
 	int bad = 0;
 
-	for (unsigned p = 0; p < sizeof policies / sizeof policies[0]; p++) {
-		test[0].initial_state = (void *)(uintptr_t)policies[p];
+	for (unsigned p = 0; p < ARRAY_SIZE(policies); p++) {
+		test[0].initial_state = test[1].initial_state = (void *)(uintptr_t)policies[p];
 		bad += cmocka_run_group_tests_name(policies[p], test, NULL, NULL);
 	}
 	return bad;
