@@ -31,9 +31,9 @@ struct physmem_config {                          /* start from PHYSMEM_CONFIG; 0
 #define PHYSMEM_CONFIG { sizeof(struct physmem_config), NULL, 0, 0, 0 }
 
 /* Makes an instance with all frames free. config: NULL = all defaults; it and its segments may go after the call. 0
- * and *out; -EINVAL: out NULL, size wrong, segments empty, not ascending or disjoint, at or above pfn 2^40, or spanning 2^32
- * frames or more, holes included; -ENOMEM. Never sleeps. Cost: O(segments); per frame only address space is reserved,
- * memory is used as frames are. Source: boot segments and vmemmap of Linux. */
+ * and *out; -EINVAL: out NULL, size wrong, segments empty, not ascending or disjoint, at or above pfn 2^40, or
+ * spanning 2^32 frames or more, holes included; -ENOMEM. Never sleeps. Cost: O(segments); per frame only address space
+ * is reserved, memory is used as frames are. Source: boot segments and vmemmap of Linux. */
 int  physmem_create(struct physmem **out, const struct physmem_config *config);
 /* Destroys the instance (NULL: nothing). No other call on it may run or come, its maps and objects are gone, and every
  * frame is free: aborts in builds with assertions otherwise. Sleeps for grace periods. */
@@ -41,12 +41,12 @@ void physmem_destroy(struct physmem *pm);
 
 #define PHYSMEM_NONE UINT64_MAX
 /* Takes a frame; contents undefined. Returns its pfn, or PHYSMEM_NONE: nothing is left that this thread can reach
- * (others' caches hold back a batch or two each, usually of 64 frames). Sleeps for a grace period only if all that
- * is left is deferred. Cost: O(1) from the caller's own cache, which no other thread writes; a refill takes a batch.
+ * (others' caches hold back a batch or two each, usually of 64 frames). Sleeps for a grace period only if all that is
+ * left is deferred. Cost: O(1) from the caller's own cache, which no other thread writes; a refill takes a batch.
  * Source: magazines, Bonwick and Adams 2001. */
 uint64_t physmem_frame_alloc(struct physmem *pm);
-/* Frees a frame that physmem_frame_alloc gave, at once: nobody may still be reading it. 0; -EINVAL: not of this instance
- * or not owned; of two racing frees one gets it. It cannot tell a frame that a map owns. Never sleeps. O(1). */
+/* Frees a frame that physmem_frame_alloc gave, at once: nobody may still be reading it. 0; -EINVAL: not of this
+ * instance or not owned; of two racing frees one gets it. Does not know a map's frame. Never sleeps. O(1). */
 int      physmem_frame_free(struct physmem *pm, uint64_t pfn);
 /* Returns where the frame's 4096 bytes lie, fixed for the life of the instance; NULL: metadata only, or outside of its
  * span (a hole between segments is inside). Concurrent access is the caller's to order. Never sleeps. O(1). */

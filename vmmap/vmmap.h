@@ -15,7 +15,7 @@
  *   visits      faults, accesses, DONTNEED, FREE, POPULATE: run beside each other; for one page each comes before or
  *               after an edit, a negative answer included; nobody sees a hole where an edit only replaces
  *   [waits]     may sleep for another thread's operation on pages of the same range; never for one elsewhere (policies
- *               `vma`, `vma_count`; the others have one lock for all edits), and never for a grace period, unless all
+ *               `vma`, `vma-count`; the others have one lock for all edits), and never for a grace period, unless all
  *               free frames are deferred and the call would fail. Calls without the mark sleep only if they say so
  *   failure     want of memory, a bad argument: map unchanged. Linux's partial effects
  *               (mprotect, madvise over a hole: -ENOMEM, the mapped part before it done) are kept
@@ -62,12 +62,13 @@ struct vmmap_config {                    /* start from VMMAP_CONFIG; 0 / NULL = 
 #define VMMAP_CONFIG { sizeof(struct vmmap_config), NULL, VMMAP_ARENAS, 0, 0, 0, 0, NULL }
 
 /* Makes an empty address space. config: NULL = all defaults; it and its strings may go after the call, physmem must
- * outlive the map. 0 and *out; -EINVAL: out NULL, a size that is no version's, lo, hi, mmap_base or brk_start unaligned
- * or not lo < hi <= 2^47 - 4 KiB, lo <= mmap_base <= hi, lo <= brk_start < hi, an unknown placement; -ENOENT: no such
- * policy; -ENOMEM. *out is set with 0 only. Never sleeps. Cost: some 10 KiB; a physmem of its own only reserves. */
+ * outlive the map. 0 and *out; -EINVAL: out NULL, a size that is no version's, lo, hi, mmap_base or brk_start
+ * unaligned or not lo < hi <= 2^47 - 4 KiB, lo <= mmap_base <= hi, lo <= brk_start < hi, an unknown placement;
+ * -ENOENT: no such policy; -ENOMEM. *out is set with 0 only. Never sleeps. Cost: some 10 KiB; a physmem of its own
+ * only reserves. */
 int  vmmap_create(struct vmmap **out, const struct vmmap_config *config);
-/* Destroys the map with all mappings; gives frames and references on objects back. NULL: nothing. No other call may run
- * or come, no range be held. Sleeps for a grace period, for no other map. Cost: O(VMAs + tables + entries). */
+/* Destroys the map with all mappings; gives frames and references on objects back. NULL: nothing. No other call may
+ * run or come, no range be held. Sleeps for a grace period, for no other map. Cost: O(VMAs + tables + entries). */
 void vmmap_destroy(struct vmmap *map);
 
 /* Names policy i = 0, 1, ...; NULL past the last. Constant strings: what --policy=help prints. O(1). */
@@ -79,9 +80,9 @@ int         vmmap_policy_threads(unsigned i);
 
 /* ---- memory objects: simulated files, with a page cache --------------------------------------------------------- */
 
-/* Makes an object of zeros whose pages come from pm as they are touched, and stay until it dies. name: for listings, cut
- * to 39 bytes; NULL = "". size: 1 .. 2^46 bytes, for good; accesses beyond its last page: BUS.
- * The caller gets one reference. 0; -EINVAL: out or pm NULL, size; -ENOMEM. pm outlives it. Never sleeps. O(1). */
+/* Makes an object of zeros whose pages come from pm as they are touched, and stay until it dies. name: for listings,
+ * cut to 39 bytes; NULL = "". size: 1 .. 2^46 bytes, for good; accesses beyond its last page: BUS. The caller gets one
+ * reference. 0; -EINVAL: out or pm NULL, size; -ENOMEM. pm outlives it. Never sleeps. O(1). */
 int  vmmap_object_create(struct vmmap_object **out, struct physmem *pm, const char *name, uint64_t size);
 /* Drops the caller's reference (NULL: nothing); VMAs hold their own. After the last one the object and its frames are
  * freed behind a grace period, which nobody waits for. Cost: O(1) here, O(pages cached) later. */
@@ -97,9 +98,9 @@ uint64_t vmmap_object_number(const struct vmmap_object *object);
  * Returns the address, or
  *   -EINVAL      len 0; prot beyond r, w, x; offset unaligned; neither MAP_SHARED nor MAP_PRIVATE; fixed addr
  *                unaligned; object of another physmem than the map's
- *   -EBADF       neither object nor MAP_ANONYMOUS          -EOVERFLOW   offset + len beyond 2^63 - 1
- *   -EOPNOTSUPP  MAP_SHARED_VALIDATE, unknown flags        -EEXIST      NOREPLACE, and something is mapped there
- *   -ENOMEM      no gap fits; the range goes above hi; no memory        -EPERM   fixed addr below lo
+ *   -EBADF       neither object nor MAP_ANONYMOUS         -EOVERFLOW  object, offset + len beyond 2^63 - 1
+ *   -EOPNOTSUPP  MAP_SHARED_VALIDATE, unknown flags       -EEXIST     NOREPLACE, and something is mapped there
+ *   -ENOMEM      no gap fits; the range goes above hi; no memory  -EPERM  fixed addr below lo
  * MAP_POPULATE faults pages in afterwards; its failures are not told. MAP_LOCKED, HUGETLB, STACK, GROWSDOWN: no effect.
  * Concurrently: an address is handed to one caller; if only locked gaps fit, it sleeps for one holder, holding nothing.
  * Cost: as an edit; the search O(log n); before -ENOMEM every leaf is read. Source: mmap(2), docs/semantics.md.
@@ -108,17 +109,19 @@ int64_t vmmap_mmap(struct vmmap *map, uint64_t addr, uint64_t len, int prot, int
 		   struct vmmap_object *object, uint64_t offset);
 /* Maps as vmmap_mmap does, anywhere in [lo, hi) with address % align == phase, found and taken in one step. lo is
  * rounded up, hi down, both cut to the map's; align: a power of two >= 4096; phase: a multiple of 4096 below align.
- * Errors of vmmap_mmap but -EEXIST and -EPERM; -EINVAL also: lo > hi, align, phase, MAP_FIXED or NOREPLACE;
- * -ENOMEM: no such gap. Takes the highest fit in [lo, hi). Cost: O(log n), more where align rules out many gaps that are large enough. */
+ * Errors of vmmap_mmap but -EEXIST and -EPERM; -EINVAL also: lo > hi, align, phase, MAP_FIXED or NOREPLACE; -ENOMEM:
+ * no such gap. Takes the highest fit in [lo, hi). Cost: O(log n), more where align rules out many gaps that are large
+ * enough. */
 int64_t vmmap_mmap_within(struct vmmap *map, uint64_t lo, uint64_t hi, uint64_t align, uint64_t phase, uint64_t len,
 			  int prot, int flags, struct vmmap_object *object, uint64_t offset);
-/* Unmaps all in the range; holes are no error. 0; -EINVAL: addr unaligned, len 0, beyond 2^47; -ENOMEM: to split a VMA.
- * When it returns, no store to an old page is in flight; a load that began before may still copy the old bytes: frames
- * that other threads touched are reused only after a grace period (nobody waits for it). Source: munmap(2). */
+/* Unmaps all in the range; holes are no error. 0; -EINVAL: addr unaligned, len 0, beyond 2^47; -ENOMEM: to split a
+ * VMA. When it returns, no store to an old page is in flight; a load that began before may still copy the old bytes:
+ * frames that other threads touched are reused only after a grace period (nobody waits for it). Source: munmap(2). */
 int     vmmap_munmap(struct vmmap *map, uint64_t addr, uint64_t len);
 /* Sets prot, bits of r, w, x, on every page. 0, also with len 0; -EINVAL: addr unaligned, prot; -ENOMEM: a hole or the
- * end of the space (the mapped part before it is done), no memory (unchanged). A store that lost its right is over when
- * it returns; a right that is new comes with the next fault. Where nothing changes, nothing is held. Source: mprotect(2). */
+ * end of the space (the mapped part before it is done), no memory (unchanged). A store that lost its right is over
+ * when it returns; present entries get new rights at once, where no copy is due first. Where nothing changes, nothing
+ * is held. Source: mprotect(2). */
 int     vmmap_mprotect(struct vmmap *map, uint64_t addr, uint64_t len, int prot);
 /*
  * Resizes or moves [old_addr, old_addr + old_len) to new_len > 0 bytes. flags: MREMAP_MAYMOVE, with it MREMAP_FIXED
@@ -131,7 +134,7 @@ int     vmmap_mprotect(struct vmmap *map, uint64_t addr, uint64_t len, int prot)
  *   -ENOMEM   cannot grow in place and may not move; no gap; no memory
  * On failure unchanged, but for what a FIXED call did before: the tail that it cut off, the VMAs that it had moved.
  * Locks: both ranges, lower first; a gap of the engine's choice is only tried while the source is held. Each page is
- * seen at the old or the new place, faults on both wait. Cost: as two edits, one step per entry moved. Source: mremap(2).
+ * seen at the old or the new place, faults on both wait. Cost: as two edits, a step an entry. Source: mremap(2).
  */
 int64_t vmmap_mremap(struct vmmap *map, uint64_t old_addr, uint64_t old_len, uint64_t new_len, int flags,
 		     uint64_t new_addr);
@@ -146,9 +149,9 @@ int64_t vmmap_mremap(struct vmmap *map, uint64_t old_addr, uint64_t old_len, uin
  * [UN]MERGEABLE are flags of the VMA: edits, split and merged as by mprotect. Source: madvise(2).
  */
 int     vmmap_madvise(struct vmmap *map, uint64_t addr, uint64_t len, int advice);
-/* Moves the break to addr, any byte in [brk_start, hi], and returns the break as it is then: unchanged if it cannot move
- * (0 asks). -ENOMEM: the map has no brk area. Calls of brk exclude each other by a lock of their own, taken before the
- * range. Cost: as an edit of what is added or removed. Source: brk(2), the system call. */
+/* Moves the break to addr, any byte in [brk_start, hi], and returns the break as it is then: unchanged if it cannot
+ * move (0 asks). -ENOMEM: the map has no brk area. Calls of brk exclude each other by a lock of their own, taken
+ * before the range. Cost: as an edit of what is added or removed. Source: brk(2), the system call. */
 int64_t vmmap_brk(struct vmmap *map, uint64_t addr);
 
 /* ---- faults and accesses. [waits] ------------------------------------------------------------------------------ */
@@ -169,7 +172,7 @@ struct vmmap_fault_info {
 /*
  * Resolves a fault at addr, any byte. access: one of PROT_READ (content with any of r, w, x, as on x86), PROT_WRITE,
  * PROT_EXEC. info may be NULL. 0: the entry permitted the access at that instant; -EFAULT: info->code, validated as
- * success is; -ENOMEM: no frame or no table; -EINVAL: access (info untouched). Faults on one page run beside each other;
+ * success is; -ENOMEM: no frame or no table; -EINVAL: access (info untouched). Faults on one page run in parallel;
  * waits only while an edit holds the page. Holds an entry locked for a few instructions, sleeps holding nothing.
  * Cost: O(log n) and four tables; one frame at most. Writes no shared line but the entry's for anonymous memory
  * (policy vma; a private VMA's first write aside). Source: Linux mm/memory.c, per-VMA locks (Documentation/mm).
@@ -185,8 +188,8 @@ int vmmap_fault(struct vmmap *map, uint64_t addr, int access, struct vmmap_fault
  * Cost: O(len) and a walk of four tables a page, O(log n) more where it faults. Source: docs/adr/0005.
  */
 ssize_t vmmap_read(struct vmmap *map, uint64_t addr, void *bytes, size_t len);
-/* Copies len bytes into the map at addr; else as vmmap_read. Within a page a store is before or after every edit, other
- * store and copy-on-write: it locks the entry while it copies. Metadata only: sets dirty bits, moves nothing. */
+/* Copies len bytes into the map at addr; else as vmmap_read. Within a page a store is before or after every edit,
+ * other store and copy-on-write: it locks the entry while it copies. Metadata only: sets dirty bits, moves nothing. */
 ssize_t vmmap_write(struct vmmap *map, uint64_t addr, const void *bytes, size_t len);
 
 /* ---- looking ---------------------------------------------------------------------------------------------------- */
@@ -202,17 +205,17 @@ struct vmmap_vma {
 	char name[48];                           /* the object's; "" for anonymous private                        */
 };
 
-/* Reports the VMA that covers addr, any value, else the next above, in *out. 0; -ENOENT: none (*out untouched). It is as
- * it was at one instant, whole: mergeable pieces of an edit under way show as one. Takes no lock, never sleeps, delays
- * no one; looks again if overtaken. Cost: O(log n). Source: PROCMAP_QUERY (Linux 6.11). */
+/* Reports the VMA that covers addr, any value, else the next above, in *out. 0; -ENOENT: none (*out untouched). It is
+ * as it was at one instant, whole: mergeable pieces of an edit under way show as one. Takes no lock, never sleeps,
+ * delays no one; looks again if overtaken. Cost: O(log n). Source: PROCMAP_QUERY (Linux 6.11). */
 int vmmap_query(struct vmmap *map, uint64_t addr, struct vmmap_vma *out);
 /* Calls fn for each VMA that meets [lo, hi), ascending, until it returns non-zero; returns that, else 0. VMAs are not
- * cut to [lo, hi). Each is as vmmap_query says, all of them not of one instant; what is mapped throughout is not missed.
- * fn runs with nothing held: it may call anything, edits of this map included. Cost: O(log n) a VMA. */
+ * cut to [lo, hi). Each is as vmmap_query says, all of them not of one instant; what is mapped throughout is not
+ * missed. fn runs with nothing held: it may call anything, edits of this map included. Cost: O(log n) a VMA. */
 int vmmap_walk(struct vmmap *map, uint64_t lo, uint64_t hi, int (*fn)(const struct vmmap_vma *vma, void *arg),
 	       void *arg);
-/* Prints the map as /proc/PID/maps does, device 00:00, the object's number as inode. 0; -EIO: out does not take it.
- * As vmmap_walk; sleeps only in stdio. Source: proc_pid_maps(5). */
+/* Prints the map as /proc/PID/maps does, device 00:00, the object's number as inode. 0; -EIO: out does not take it. As
+ * vmmap_walk; sleeps only in stdio. Source: proc_pid_maps(5). */
 int vmmap_print_maps(struct vmmap *map, FILE *out);
 
 /* mapped_bytes: sum over VMAs. resident_pages: entries with a frame, the object's included, the zero page not.
@@ -250,19 +253,18 @@ struct vmmap_held { uint64_t lo, hi; void *opaque[24]; };
  * inside; edits and faults wait there, nobody elsewhere; accesses to present entries and listings go on. Until
  * vmmap_release, by this thread, it calls nothing else on this map. 0; -EINVAL: addr unaligned, len 0, beyond 2^47,
  * held NULL; -ENOMEM: to cut a VMA at a border; -EDEADLK: it holds a range already (where noticed). Then it holds none
- * of this one.
- * Cost: O(log n + VMAs and leaves met). Source: range locks, Dufour and Glisse, LPC 2019. */
+ * of this one. Cost: O(log n + VMAs and leaves met). Source: range locks, Dufour and Glisse, LPC 2019. */
 int  vmmap_hold(struct vmmap *map, uint64_t addr, uint64_t len, struct vmmap_held *held);
 /* Releases what vmmap_hold took, once, on the same thread; joins again what the borders had cut, grants to waiters in
  * turn. Cannot fail; may sleep, holding nothing, for who holds a neighbour that is to be merged. Cost: as hold. */
 void vmmap_release(struct vmmap *map, struct vmmap_held *held);
 
 /* Checks tree, page table, locks, and what they owe each other: canonical merging, no entry without a VMA, no lock
- * left, all frames accounted for (a physmem of its own). A line per violation to report (NULL: none). Returns their number.
- * Quiescent only: no call runs, no range is held. Sleeps for grace periods. Cost: O(VMAs + tables + entries). */
+ * left, all frames accounted for (a physmem of its own). A line per violation to report (NULL: none). Returns their
+ * number. Quiescent only: no call, no range held. Sleeps for grace periods. Cost: O(VMAs + tables + entries). */
 uint64_t vmmap_audit(struct vmmap *map, FILE *report);
-/* Writes the policy, holders, queues and wait-for chains, then the map as vmmap_print_maps. Any time, also while others
- * are stuck: takes no lock; a picture, not a snapshot. Cost: O(threads + VMAs). */
+/* Writes the policy, holders, queues and wait-for chains, then the map as vmmap_print_maps. Any time, also while
+ * others are stuck: takes no lock; a picture, not a snapshot. Cost: O(threads + VMAs). */
 void     vmmap_dump(struct vmmap *map, FILE *out);
 
 #pragma GCC visibility pop

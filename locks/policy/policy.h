@@ -19,7 +19,7 @@
  *   begin and that store, or the edit sees the stored value when it reads the entry after edit_shut (edit_take).
  *   EDIT against EDIT: ranges that meet exclude each other; others never wait for each other (if DISJOINT_EDITS).
  *
- * LIFETIME  VMAs are type-stable and reused at once. A split keeps the object for the left piece, and a VMA object dies
+ * LIFETIME  VMAs are type-stable and reused at once. A split keeps the object for an outer piece, and a VMA object dies
  *           only under an edit that covers all of it: a policy that holds only pages may read its fields from begin to
  *           end; an optimistic one reads them between two equal looks at lk.
  *

@@ -6,6 +6,7 @@
  * mutant: descending_acquire
  * mutant: never_insists
  * mutant: handover_with_holes
+ * mutant: handover_assumes_held
  * mutant: rwsem_no_handoff
  * mutant: rwsem_forgets_grant
  *
@@ -200,6 +201,69 @@ static void test_handover_of_parts(void **state)
 	fake_free(map);
 }
 
+static struct gate second_hold, second_asleep, second_woken;
+
+static void second_edit(struct actor *a)
+{
+	point_role("second");
+	a->e = fake_begin(a->map, a->lo, a->hi, LOCK_FOREVER, &a->err);
+	gate_pass(&second_hold);
+	if (!a->err)
+		fake_end(a->map, &a->e);
+}
+
+static void both_asleep(void)
+{
+	assert_true(gate_wait(&asleep, SOON_MS));
+	assert_true(gate_wait(&second_asleep, SOON_MS));
+	gate_open(&asleep);
+	gate_open(&second_asleep);
+}
+
+/* Two insisting edits want parts of one VMA: the cut for the first frees what the second is given. It must hold it. */
+static void test_handover_to_two(void **state)
+{
+	struct fake_map *map = script_start("vma");
+	struct actor first, second;
+	struct lock_edit e, f;
+	int err;
+
+	(void)state;
+	fake_place(map, 4, 10);
+	gate_init(&hold);
+	gate_init(&second_hold);
+	e = begin(map, fake_range(4, 10));
+	start_waiter(map, &first, hold_edit, 5, 6);
+	gate_at(&second_asleep, "second", "waiter_before_sleep");
+	actor_start(&second, map, second_edit, 7, 9, LOCK_FOREVER);
+	assert_true(gate_wait(&second_asleep, SOON_MS));
+	gate_open(&second_asleep);
+	for (unsigned i = 0; i < 2; i++) {
+		gate_at(&woken, "edit", "waiter_woken");
+		gate_at(&second_woken, "second", "waiter_woken");
+		fake_end(map, &e);
+		assert_true(gate_wait(&woken, SOON_MS) && gate_wait(&second_woken, SOON_MS));
+		e = begin(map, e.r);
+		gate_at(&asleep, "edit", "waiter_before_sleep");
+		gate_at(&second_asleep, "second", "waiter_before_sleep");
+		gate_open(&woken);
+		gate_open(&second_woken);
+		both_asleep();
+	}
+	fake_end(map, &e);
+	assert_true(gate_wait(&hold, SOON_MS) && gate_wait(&second_hold, SOON_MS));
+	f = fake_begin(map, 8, 9, LOCK_TRY, &err);
+	if (!err)
+		fake_end(map, &f);
+	gate_open(&hold);
+	gate_open(&second_hold);
+	must_end(&first);
+	must_end(&second);
+	assert_int_equal(err, -EAGAIN);
+	assert_int_equal(map->policy->audit(map->state, stderr), 0);
+	fake_free(map);
+}
+
 /* An insisting visit: a stream of edits cannot keep it out. */
 static void test_insisting_visit(void **state)
 {
@@ -318,6 +382,7 @@ int main(void)
 		cmocka_unit_test(test_redrain_after_handover),
 		cmocka_unit_test(test_unbroken_handover),
 		cmocka_unit_test(test_handover_of_parts),
+		cmocka_unit_test(test_handover_to_two),
 		cmocka_unit_test(test_insisting_visit),
 		cmocka_unit_test(test_rwsem_handoff),
 		cmocka_unit_test(test_rwsem_grant_while_woken),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Window: a VMA spans two leaves; one thread takes its lock word through the first, another maps beside its end, in
- * the second. Rule: only a neighbour that stands in one leaf may grow without being taken. Broken (and seen, docs/races.md):
- * the holder holds, and unmaps, more than it asked for.
+ * the second. Rule: only a neighbour that stands in one leaf may grow without being taken. Broken (and seen,
+ * docs/races.md): the holder holds, and unmaps, more than it asked for.
  * mutant: extend_spanning
  */
 #include "tests/windows/window.h"

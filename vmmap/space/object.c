@@ -40,6 +40,15 @@ void object_get(struct object *object)
 	atomic_add_relaxed(&object->refs, 1);
 }
 
+bool object_get_live(struct object *object)
+{
+	uint64_t refs = atomic_load_relaxed(&object->refs);
+
+	while (refs && !atomic_cas_relaxed(&object->refs, &refs, refs + 1))
+		;
+	return refs != 0;
+}
+
 static void object_free_page(uint64_t addr, uint64_t entry, void *arg)
 {
 	struct object *object = arg;

@@ -353,12 +353,16 @@ static int64_t remap_duplicate(struct vmmap *map, struct thread_slot *self, cons
 	rcu_enter(self);
 	if (vtree_list(&map->tree, old, &v) && v.r.lo <= old) {
 		err = v.bits & VMA_SHARED ? 0 : -EINVAL;
-		if (!err)
-			object_get(v.object);            /* safe inside RCU: the last put waits for us */
+		if (!err && !object_get_live(v.object))
+			err = -EFAULT;                   /* unmapped meanwhile, for good */
 	}
 	rcu_leave(self);
 	if (err)
 		return err;
+	if (!(flags & MREMAP_MAYMOVE)) {
+		object_put(v.object);
+		return -ENOMEM;
+	}
 	mm = (struct space_mmap){ .addr = to, .len = new_len, .prot = (int)(v.bits & VMA_PROT), .object = v.object,
 				  .flags = MAP_SHARED | (v.bits & VMA_NORESERVE ? MAP_NORESERVE : 0),
 				  .offset = (uint64_t)((int64_t)(old >> PAGE_SHIFT) + v.delta) << PAGE_SHIFT };

@@ -188,7 +188,8 @@ struct object {
 };
 struct vmmap_object { struct object object; };
 int  object_make(struct object **out, struct physmem *pm, const char *name, uint64_t size, bool shared_anon);
-void object_get(struct object *object);
+void object_get(struct object *object);          /* the caller knows that somebody holds a reference         */
+bool object_get_live(struct object *object);     /* inside RCU; false: the last reference was dropped         */
 void object_put(struct object *object);
 /* The frame of a page, made zeroed if absent. PHYSMEM_NONE: no memory. Inside RCU. */
 uint64_t object_page(struct object *object, struct thread_slot *self, uint64_t page);

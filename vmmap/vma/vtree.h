@@ -108,7 +108,7 @@ int  vtree_separate(struct vtree *t, struct thread_slot *self, uint64_t addr) MU
  * Needed now and then after slots were dropped: vtree_next and vtree_gap walk over empty leaves one by one. */
 void vtree_join(struct vtree *t, struct thread_slot *self, struct lock_range r);
 /* Is vtree_join of s->r worth a call, after the section that dropped something was left? Says so for one in 8
- * publications of a sparse leaf: a leaf that is emptied slot by slot is always met, steady churn in a small one rarely. */
+ * publications of a sparse leaf: one that is emptied slot by slot is always met, steady churn in a small one rarely. */
 static inline bool vtree_sparse(const struct vtree_section *s);
 
 /* ---- gaps ---- */
