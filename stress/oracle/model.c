@@ -123,7 +123,9 @@ uint32_t pages_object(struct model *m, uint64_t pages)
 
 uint64_t model_object_value(const struct model *m, uint32_t object, uint64_t page)
 {
-	return m->object[object].value ? m->object[object].value[page] : 0;
+	const struct model_object *o = &m->object[object];
+
+	return o->value && page < o->pages ? o->value[page] : 0;        /* beyond its end: never stored to */
 }
 
 /* What a load sees, or a fault's code as a negative number. */
