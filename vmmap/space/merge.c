@@ -72,16 +72,25 @@ static void merge_slots(struct vmmap *map, struct thread_slot *self, struct vma 
 	}
 }
 
+/* Do two mergeable VMAs meet at `at`? Both are found again after their attributes were read: in between one may have
+ * become another VMA elsewhere, and a wrong "no" would leave the border to nobody. */
 static bool merge_pair(struct vmmap *map, struct thread_slot *self, uint64_t at, struct vtree_seen *left,
 		       struct vtree_seen *right)
 {
-	bool pair;
+	struct vtree_seen left_again, right_again;
+	bool pair, same;
 
 	rcu_enter(self);
-	vtree_find(&map->tree, at - PAGE_BYTES, left);
-	vtree_find(&map->tree, at, right);
-	pair = left->vma && right->vma && left->vma != right->vma &&
-	       !(atomic_load_acquire(&left->vma->bits) & VMA_GAP) && vma_mergeable(left->vma, right->vma);
+	do {
+		vtree_find(&map->tree, at - PAGE_BYTES, left);
+		vtree_find(&map->tree, at, right);
+		pair = left->vma && right->vma && left->vma != right->vma &&
+		       !(atomic_load_acquire(&left->vma->bits) & VMA_GAP) && vma_mergeable(left->vma, right->vma);
+		vtree_find(&map->tree, at - PAGE_BYTES, &left_again);
+		vtree_find(&map->tree, at, &right_again);
+		same = left->vma == left_again.vma && right->vma == right_again.vma && left->lk == left_again.lk &&
+		       right->lk == right_again.lk;
+	} while (!pair && !same);
 	rcu_leave(self);
 	return pair;
 }
