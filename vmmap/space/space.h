@@ -93,7 +93,7 @@ static inline void space_vma_fill(struct vma *vma, const struct space_new *attr)
 {
 	atomic_store_relaxed(&vma->bits, attr->bits);
 	atomic_store_relaxed(&vma->delta, attr->delta);
-	atomic_store_release(&vma->object, attr->object);       /* an optimistic fault may follow it before we publish */
+	atomic_store_release(&vma->object, attr->object);       /* an optimistic fault may follow it already */
 	atomic_store_relaxed(&vma->anon, attr->anon);
 }
 
