@@ -234,6 +234,7 @@ static int exclusive_sleep(struct rwsem *s, struct rwsem_node *node, uint64_t de
 	uint64_t look = clock_ns() + LOOK_NS;
 	bool last = deadline_ns <= look;
 
+	BASE_POINT(rwsem_before_sleep);
 	if (park_wait(&node->state, NODE_WAITING, last ? deadline_ns : look) != -ETIMEDOUT)
 		return 0;
 	if (last)

@@ -26,6 +26,8 @@
 #include "locks/policy/intree.h"
 #include "tests/policy/script.h"
 
+static struct gate asleep, woken;                /* static: a thread may still look at a gate after it was opened */
+
 /* An edit that waits holds nothing above the place where it waits. */
 static void test_ascending(void **state)
 {
@@ -37,8 +39,10 @@ static void test_ascending(void **state)
 	(void)state;
 	e = fake_begin(map, 0, 1, LOCK_FOREVER, &err);
 	assert_int_equal(err, 0);
+	gate_at(&asleep, "edit", "waiter_before_sleep");
 	actor_start(&a, map, as_edit, 0, 4, LOCK_FOREVER);
-	actor_done(&a, NEVER_MS);
+	assert_true(gate_wait(&asleep, SOON_MS));
+	gate_open(&asleep);
 	f = fake_begin(map, 2, 3, in_ms(500), &above);
 	if (!above)
 		fake_end(map, &f);
@@ -47,8 +51,6 @@ static void test_ascending(void **state)
 	assert_int_equal(above, 0);
 	fake_free(map);
 }
-
-static struct gate asleep, woken;                /* static: a thread may still look at a gate after it was opened */
 
 static struct lock_edit begin(struct fake_map *map, struct lock_range r)
 {
@@ -313,18 +315,22 @@ static void test_rwsem_handoff(void **state)
 
 	(void)state;
 	gate_init(&hold);
+	gate_at(&asleep, "edit", "rwsem_before_sleep");
 	e = fake_begin(map, 6, 7, LOCK_FOREVER, &err);
 	actor_start(&a, map, hold_edit, 6, 7, LOCK_FOREVER);
 	for (unsigned i = 0; i < 2; i++) {
-		actor_done(&a, NEVER_MS);                        /* it is in the queue now, asleep               */
+		assert_true(gate_wait(&asleep, SOON_MS));        /* it is in the queue now                       */
+		gate_open(&asleep);
 		gate_at(&woken, "edit", "rwsem_woken");
 		fake_end(map, &e);
 		assert_true(gate_wait(&woken, SOON_MS));
 		e = fake_begin(map, 6, 7, LOCK_FOREVER, &err);
 		assert_int_equal(err, 0);
+		gate_at(&asleep, "edit", "rwsem_before_sleep");
 		gate_open(&woken);
 	}
-	actor_done(&a, NEVER_MS);
+	assert_true(gate_wait(&asleep, SOON_MS));
+	gate_open(&asleep);
 	gate_at(&woken, "edit", "rwsem_woken");                  /* only a mutant comes here                     */
 	fake_end(map, &e);
 	gate_wait(&woken, NEVER_MS);
