@@ -164,19 +164,18 @@ static void give_grant(struct range_waiter *list)
 	}
 }
 
-struct lock_range range_give(struct range_locks *locks, struct range_take *t)
+void range_give(struct range_locks *locks, struct range_take *t)
 {
 	struct range_lock *lock = t->lock;
 	struct lock_range r = { atomic_load_relaxed(&lock->lo), atomic_load_relaxed(&lock->cursor) };
 	struct lock_holder to = { BASE_MUTANT(release_old_version) && lock->last ? lock->last : t->number, NULL };
 	struct range_waiter *list = NULL;
-	struct lock_range notes;
 	uint32_t head;
 
 	BASE_POINT(release_before_close);
 	head = range_queue_close(&lock->queue);                                  /* R1 */
-	notes.lo = atomic_load_seqcst(&lock->note_lo);                           /* N2 -> N1 */
-	notes.hi = atomic_load_seqcst(&lock->note_hi);                           /* N2 -> N1 */
+	t->notes.lo = atomic_load_seqcst(&lock->note_lo);                           /* N2 -> N1 */
+	t->notes.hi = atomic_load_seqcst(&lock->note_hi);                           /* N2 -> N1 */
 	if (unlikely(head)) {
 		list = range_waiter_claim(head, waiter_at, locks);
 		give_hand(locks, lock, t->number, list);                         /* R2 */
@@ -193,7 +192,6 @@ struct lock_range range_give(struct range_locks *locks, struct range_take *t)
 	lock_held_drop(&lock->home->held, t->r);
 	give_grant(list);                                                        /* R4 */
 	atomic_store_release(&lock->busy, 0);
-	return notes;
 }
 
 static void note_down(struct range_lock *lock, uint64_t border)

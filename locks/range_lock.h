@@ -100,6 +100,7 @@ struct range_take {
 	struct range_lock *lock;                 /* out                                                            */
 	bool touched;                            /* out: something was taken before an error: borders may be cut   */
 	bool handed;                             /* out: some of it came by hand-over                              */
+	struct lock_range notes;                 /* out, by its release: hull of the borders noted (lo > hi: none) */
 };
 
 int  range_locks_init(struct range_locks *locks, struct lock_space *space, const struct lock_view *view,
@@ -111,8 +112,8 @@ struct range_thread *range_thread_at(struct range_locks *locks, uint32_t slot);
 
 /* 0 -EAGAIN -ETIMEDOUT -ENOMEM -EDEADLK; on error nothing is held. Outside RCU. */
 int  range_take(struct range_locks *locks, struct range_take *t, uint64_t deadline_ns);
-/* Releases all of it; returns the hull of the borders that others noted (lo > hi: none). */
-struct lock_range range_give(struct range_locks *locks, struct range_take *t);
+/* Releases all of it. */
+void range_give(struct range_locks *locks, struct range_take *t);
 /* A merge at `border` met this held word: its holder is to retry. False: no holder will; the caller must. */
 bool range_leave_note(struct range_locks *locks, struct thread_slot *self, struct lock_slot *slot, uint64_t border);
 

@@ -43,6 +43,7 @@ bool intree_visit_fill(struct intree *s, struct lock_visit *v, const struct lock
 		v->r.hi = seen->r.hi;
 	if (!count || !seen->slot)
 		return true;
+	BASE_POINT(visit_before_pin);
 	if (!lock_pin(range_pins(&s->locks, seen->slot)))
 		return false;
 	BASE_POINT(visit_after_pin);
@@ -105,7 +106,8 @@ bool intree_visit_valid(void *state, struct lock_visit *v)
 		return true;
 	if (v->own[1] & INTREE_PINNED) {
 		s->locks.view->find(s->locks.space, v->r.lo, &seen);
-		if ((seen.slot == v->slot && seen.r.hi >= v->r.hi) || BASE_MUTANT(pinned_no_refind))
+		if ((seen.slot == v->slot && (seen.r.hi >= v->r.hi || BASE_MUTANT(pinned_no_length))) ||
+		    BASE_MUTANT(pinned_no_refind))
 			return true;
 	}
 	v->own[3]++;
@@ -126,6 +128,15 @@ void intree_visit_end(void *state, struct lock_visit *v)
 
 /* ---- edits ---- */
 
+/* What others noted while t was held is retried by its former holder. */
+static void edit_noted(struct lock_edit *e, const struct range_take *t)
+{
+	if (t->notes.lo == t->notes.hi)
+		lock_note_merge(e, t->notes.lo);
+	else if (t->notes.lo < t->notes.hi)
+		lock_note_merges(e, t->notes);
+}
+
 int intree_edit_begin(void *state, struct lock_edit *e, uint64_t deadline_ns)
 {
 	struct intree *s = state;
@@ -139,6 +150,7 @@ int intree_edit_begin(void *state, struct lock_edit *e, uint64_t deadline_ns)
 		if (t.touched) {
 			lock_note_merge(e, e->r.lo);
 			lock_note_merge(e, e->r.hi);
+			edit_noted(e, &t);
 		}
 		return err;
 	}
@@ -172,12 +184,9 @@ void intree_edit_end(void *state, struct lock_edit *e)
 	struct intree *s = state;
 	struct range_take t = { .self = e->self, .r = e->r, .number = e->number,
 				.lock = (struct range_lock *)(uintptr_t)e->own[0] };
-	struct lock_range notes = range_give(&s->locks, &t);
 
-	if (notes.lo == notes.hi)
-		lock_note_merge(e, notes.lo);
-	else if (notes.lo < notes.hi)
-		lock_note_merges(e, notes);
+	range_give(&s->locks, &t);
+	edit_noted(e, &t);
 }
 
 bool intree_edit_take(void *state, struct lock_edit *e, struct lock_slot *slot, uint64_t border)

@@ -419,6 +419,7 @@ int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 	work_pieces(&w);
 	work_entries(&w);
 	work_merge(&w);
+	BASE_POINT(carve_before_slots);
 	work_drop_unmapped(&w);
 	work_slots(&w);
 	BASE_POINT(carve_before_leave);

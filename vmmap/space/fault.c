@@ -46,16 +46,24 @@ static void fault_group(struct fault *f, struct vma *vma)
 	atomic_cas_seqcst(&vma->anon, &none, thread_next_number(f->self));
 }
 
+/* What was loaded at the check, not what the VMA shows now: by here it may live another life. */
+static struct object *fault_checked(const struct vma *vma, const struct space_new *is)
+{
+	BASE_POINT(fault_before_object);
+	return BASE_MUTANT(fault_object_twice) ? atomic_load_acquire(&vma->object) : is->object;
+}
+
 /* The page of the object under this address; FAULT_FAIL beyond its end. */
-static enum fault_step fault_object(struct fault *f, const struct space_new *is, uint64_t *pfn)
+static enum fault_step fault_object(struct fault *f, const struct vma *vma, const struct space_new *is, uint64_t *pfn)
 {
 	uint64_t page = (uint64_t)((int64_t)(f->page >> PAGE_SHIFT) + is->delta);
+	struct object *object = fault_checked(vma, is);
 
-	if (page >= space_up(is->object->size) >> PAGE_SHIFT) {
+	if (page >= space_up(object->size) >> PAGE_SHIFT) {
 		f->info.code = VMMAP_BUS;
 		return FAULT_FAIL;
 	}
-	*pfn = object_page(is->object, f->self, page);
+	*pfn = object_page(object, f->self, page);
 	return *pfn == PHYSMEM_NONE ? FAULT_NOMEM : FAULT_DONE;
 }
 
@@ -101,7 +109,7 @@ static NOINLINE enum fault_step fault_value(struct fault *f, struct vma *vma, co
 		return FAULT_DONE;
 	}
 	if (is->object && (shared || !write)) {
-		step = fault_object(f, is, &pfn);
+		step = fault_object(f, vma, is, &pfn);
 		if (step != FAULT_DONE)
 			return step;
 		f->info.how = VMMAP_OBJECT;
@@ -117,7 +125,7 @@ static NOINLINE enum fault_step fault_value(struct fault *f, struct vma *vma, co
 		return FAULT_DONE;
 	}
 	if (is->object && !(seen & PT_PRESENT)) {
-		step = fault_object(f, is, &pfn);
+		step = fault_object(f, vma, is, &pfn);
 		if (step != FAULT_DONE)
 			return step;
 	} else {

@@ -6,6 +6,9 @@
  *             The one outside is tried, never waited for (it may be below: ascending order). A failed try leaves a note
  *             with the holder, who retries the border as a fresh acquisition after its own release. Between the two, a
  *             listing puts mergeable neighbours together (vtree_list), so nobody sees the difference.
+ * LOOK        Whoever changes what stands at a border looks at it afterwards, in a section of the leaf that shows the
+ *             page above the border. Sections of one leaf follow each other, so of two neighbours that change at the
+ *             same time the later look sees both changes (a brief edit's look is the section that changes).
  * JOIN        The left object stays. The slots of the right one get its pointer, leaf by leaf; the slot of the left
  *             one changes only where both stand in one leaf. Both are held meanwhile: faults wait.
  * PROGRESS    space_heal never waits while it holds anything; two healers of one border exclude each other by range.
@@ -28,6 +31,8 @@ static bool merge_take(struct vmmap *map, struct lock_edit *e, struct vma *vma, 
 	i = vtree_slot_over(&s, addr);
 	if (i >= 0 && vtree_slot_at(&s, (unsigned)i).vma == vma)
 		taken = map->policy->edit_take(map->lock_state, e, &vma->slot, border);
+	else
+		lock_note_merge(e, border);              /* another merge put its VMA there: look again later      */
 	vtree_leave(&s);
 	return taken;
 }
@@ -72,57 +77,89 @@ static void merge_slots(struct vmmap *map, struct thread_slot *self, struct vma 
 	}
 }
 
-/* Do two mergeable VMAs meet at `at`? Both are found again after their attributes were read: in between one may have
- * become another VMA elsewhere, and a wrong "no" would leave the border to nobody. */
-static bool merge_pair(struct vmmap *map, struct thread_slot *self, uint64_t at, struct vtree_seen *left,
-		       struct vtree_seen *right)
+/* The VMA that ends at `at` in another leaf, believed once it was found again after its attributes were read. */
+static bool merge_below(struct vmmap *map, uint64_t at, const struct vma *right, struct vma **left)
 {
-	struct vtree_seen left_again, right_again;
-	bool pair, same;
+	struct vtree_seen seen, again;
+	bool pair;
+
+	do {
+		vtree_find(&map->tree, at - PAGE_BYTES, &seen);
+		BASE_POINT(merge_below_found);
+		pair = seen.vma && seen.vma != right && !(atomic_load_acquire(&seen.vma->bits) & VMA_GAP) &&
+		       vma_mergeable(seen.vma, right);
+		vtree_find(&map->tree, at - PAGE_BYTES, &again);
+	} while ((seen.vma != again.vma || seen.lk != again.lk) && !BASE_MUTANT(merge_one_look));
+	*left = seen.vma;
+	return pair;
+}
+
+/* For the mutant: a look without a section. */
+static bool merge_glance(struct vmmap *map, struct thread_slot *self, uint64_t at)
+{
+	struct vtree_seen above;
+	struct vma *left;
+	bool pair;
 
 	rcu_enter(self);
-	do {
-		vtree_find(&map->tree, at - PAGE_BYTES, left);
-		vtree_find(&map->tree, at, right);
-		pair = left->vma && right->vma && left->vma != right->vma &&
-		       !(atomic_load_acquire(&left->vma->bits) & VMA_GAP) && vma_mergeable(left->vma, right->vma);
-		vtree_find(&map->tree, at - PAGE_BYTES, &left_again);
-		vtree_find(&map->tree, at, &right_again);
-		same = left->vma == left_again.vma && right->vma == right_again.vma && left->lk == left_again.lk &&
-		       right->lk == right_again.lk;
-	} while (!pair && !same);
+	vtree_find(&map->tree, at, &above);
+	pair = above.vma && merge_below(map, at, above.vma, &left);
 	rcu_leave(self);
+	return pair;
+}
+
+/* Do two mergeable VMAs meet at `at`? */
+static bool merge_pair(struct vmmap *map, struct thread_slot *self, uint64_t at, struct vma **left, struct vma **right)
+{
+	struct vtree_section s;
+	bool pair = false;
+	int above, below;
+
+	if (BASE_MUTANT(merge_looks_outside) && !merge_glance(map, self, at))
+		return false;
+	vtree_enter(&map->tree, self, at, &s);                                   /* LOOK */
+	above = vtree_slot_starting(&s, at);
+	*right = above < 0 ? NULL : vtree_slot_at(&s, (unsigned)above).vma;
+	if (*right && !(atomic_load_acquire(&(*right)->bits) & VMA_GAP)) {
+		if (at == s.r.lo) {
+			pair = merge_below(map, at, *right, left);
+		} else if ((below = vtree_slot_ending(&s, at)) >= 0) {
+			*left = vtree_slot_at(&s, (unsigned)below).vma;
+			pair = !(atomic_load_acquire(&(*left)->bits) & VMA_GAP) && vma_mergeable(*left, *right);
+		}
+	}
+	vtree_leave(&s);
 	return pair;
 }
 
 static void merge_border(struct vmmap *map, struct lock_edit *e, uint64_t at)
 {
 	bool left_taken = false, right_taken = false;
-	struct vtree_seen left, right;
+	struct vma *left, *right;
 	struct object *object;
 
 	if (at == 0 || at >= ADDRESS_END || !merge_pair(map, e->self, at, &left, &right))
 		return;
-	if (!merge_held(e, left.vma) && !(left_taken = merge_take(map, e, left.vma, at - PAGE_BYTES, at)))
+	if (!merge_held(e, left) && !(left_taken = merge_take(map, e, left, at - PAGE_BYTES, at)))
 		return;
-	if (!merge_held(e, right.vma) && !(right_taken = merge_take(map, e, right.vma, at, at))) {
-		merge_let(map, e, left.vma, left_taken);
-		return;
-	}
-	if (!vma_mergeable(left.vma, right.vma) || !merge_groups(left.vma, right.vma)) {
-		merge_let(map, e, right.vma, right_taken);
-		merge_let(map, e, left.vma, left_taken);
+	if (!merge_held(e, right) && !(right_taken = merge_take(map, e, right, at, at))) {
+		merge_let(map, e, left, left_taken);
 		return;
 	}
-	if (!right_taken)
+	if (!vma_mergeable(left, right) || !merge_groups(left, right)) {
+		merge_let(map, e, right, right_taken);
+		merge_let(map, e, left, left_taken);
+		return;
+	}
+	if (!right_taken && !BASE_MUTANT(merge_no_drain))
 		map->policy->edit_shut(map->lock_state, e,
-				       &right.vma->slot); /* it dies: visits of before must be out */
+				       &right->slot); /* it dies: visits of before must be out */
 	BASE_POINT(merge_before_slots);
-	merge_slots(map, e->self, left.vma, right.vma, at);
-	object = right.vma->object;
-	map->policy->edit_dead(map->lock_state, e, &right.vma->slot);
-	vma_give(&map->vmas, e->self, right.vma);
-	merge_let(map, e, left.vma, left_taken);
+	merge_slots(map, e->self, left, right, at);
+	object = right->object;
+	map->policy->edit_dead(map->lock_state, e, &right->slot);
+	vma_give(&map->vmas, e->self, right);
+	merge_let(map, e, left, left_taken);
 	if (object)
 		object_put(object);
 	space_count(map, e->self, SPACE_MERGE, 1);
@@ -153,14 +190,14 @@ void space_merge(struct vmmap *map, struct lock_edit *e, struct lock_range r)
 /* One border, as an edit of the two VMAs that meet there. false: nothing to do, or no memory for it. */
 static bool heal_border(struct vmmap *map, struct thread_slot *self, uint64_t addr, struct lock_edit *e)
 {
-	struct vtree_seen left, right;
+	struct vma *left, *right;
 	struct lock_range hull;
 
 	if (addr == 0 || addr >= ADDRESS_END || !merge_pair(map, self, addr, &left, &right))
 		return false;
 	rcu_enter(self);
-	hull.lo = space_extent(map, left.vma, addr - PAGE_BYTES).lo;
-	hull.hi = space_extent(map, right.vma, addr).hi;
+	hull.lo = space_extent(map, left, addr - PAGE_BYTES).lo;
+	hull.hi = space_extent(map, right, addr).hi;
 	rcu_leave(self);
 	*e = (struct lock_edit){ .self = self, .r = hull };
 	if (map->policy->edit_begin(map->lock_state, e, LOCK_FOREVER))

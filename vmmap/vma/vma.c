@@ -19,6 +19,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/park.h"
+#include "base/point.h"
 #include "vmmap/vma/vma.h"
 
 #define VMA_BATCH 64
@@ -195,6 +196,8 @@ void vma_give(struct vma_pool *pool, struct thread_slot *self, struct vma *vma)
 	struct vma_list *list = thread_local_at(&pool->lists, self->number);
 
 	/* pins stays as it is: a late visitor may have counted itself in and is about to take that back. */
+	if (BASE_MUTANT(give_resets_pins))
+		atomic_store_relaxed(&vma->slot.pins, 0);
 	atomic_store_seqcst(&vma->slot.lk, LOCK_DEAD);                           /* G1 */
 	if (unlikely(list == NULL)) {
 		give_stray(pool, vma);
