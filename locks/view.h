@@ -4,8 +4,8 @@
  * faked by tests/policy/fake_view.c. Locks know addresses and lock words; VMAs, bounds and leaves stay on the other
  * side.
  *
- * find and next are called inside an RCU read section; claim, cut and pass outside of one, since they may wait for a
- * leaf. None waits for a range.
+ * find, next and look are called inside an RCU read section; claim, cut and pass outside of one, since they may wait
+ * for a leaf. None waits for a range.
  */
 #ifndef LOCKS_VIEW_H
 #define LOCKS_VIEW_H
@@ -17,6 +17,7 @@
 #include "locks/vma_word.h"
 
 struct lock_space;                               /* the map; opaque down here                                      */
+struct thread_slot;
 
 struct lock_seen {                               /* what stood over an address at one instant                      */
 	struct lock_slot *slot;                  /* a VMA's or a dummy's; NULL: a gap                              */
@@ -43,6 +44,10 @@ struct lock_view {
 	/* What is over addr. With `next`: else the first VMA or dummy above it (slot NULL: none). */
 	void (*find)(struct lock_space *, uint64_t addr, struct lock_seen *);
 	void (*next)(struct lock_space *, uint64_t addr, struct lock_seen *);
+
+	/* find for a visit of this thread: returns the lk of what is over r->lo, and its slot; cuts r->hi to it. May
+	 * answer from memory: a version stands for one VMA whose bounds only grow; who shrinks it stores another. */
+	uint64_t (*look)(struct lock_space *, struct thread_slot *self, struct lock_range *r, struct lock_slot **slot);
 
 	/* In one leaf, from r.lo upwards: puts mine.lk (CAS from a free version, seq_cst) into VMAs wholly inside r,
 	 * mine.dummy into gaps, cuts VMAs that cross r's borders (middle born with mine.lk, outer pieces free with

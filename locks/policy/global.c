@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "base/assert.h"
+#include "base/point.h"
 #include "base/rcu.h"
 
 int global_init(struct global *g, struct lock_space *space, const struct lock_view *view)
@@ -60,18 +61,20 @@ int global_cut(struct global *g, struct lock_edit *e)
 
 void global_find(const struct global *g, struct lock_visit *v)
 {
-	struct lock_seen seen;
-
-	g->view->find(g->space, v->r.lo, &seen);
-	v->slot = seen.slot;
-	if (seen.r.hi < v->r.hi)
-		v->r.hi = seen.r.hi;
+	g->view->look(g->space, v->self, &v->r, &v->slot);
 }
 
 void global_born(void *state, struct lock_edit *e, struct lock_slot *slot)
 {
 	(void)state;
 	atomic_store_release(&slot->lk, thread_next_number(e->self));
+}
+
+void global_drop(void *state, struct lock_edit *e, struct lock_slot *slot)
+{
+	(void)state;
+	if (!BASE_MUTANT(drop_keeps_version))
+		atomic_store_release(&slot->lk, thread_next_number(e->self));
 }
 
 void global_dead(void *state, struct lock_edit *e, struct lock_slot *slot)

@@ -6,7 +6,8 @@
  *            a question whose answer no other thread can change.
  * NESTING    a thread's second edit finds the lock its own and only checks the order rule: wholly above what it holds,
  *            or LOCK_TRY. A visit of the owner needs no lock either, and is -EDEADLK inside what it holds.
- * WORDS      lk of a VMA is a version from birth to death and never taken: nobody but the lock's holder edits.
+ * WORDS      lk of a VMA is a version from birth to death and never taken: nobody but the lock's holder edits. Who cuts
+ *            a VMA or has taken it in a brief edit stores a new one (view.h, look).
  */
 #ifndef LOCKS_POLICY_GLOBAL_H
 #define LOCKS_POLICY_GLOBAL_H
@@ -37,6 +38,7 @@ int  global_cut(struct global *g, struct lock_edit *e);
 void global_find(const struct global *g, struct lock_visit *v);
 
 void global_born(void *state, struct lock_edit *e, struct lock_slot *slot);
+void global_drop(void *state, struct lock_edit *e, struct lock_slot *slot);
 void global_dead(void *state, struct lock_edit *e, struct lock_slot *slot);
 void global_dump(const struct global *g, FILE *out);
 /* Adds what a rwsem counted. */

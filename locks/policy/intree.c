@@ -34,21 +34,14 @@ static void count_pin(struct intree *s, struct thread_slot *self, int change)
 #endif
 }
 
-bool intree_visit_fill(struct intree *s, struct lock_visit *v, const struct lock_seen *seen, bool count)
+bool intree_visit_pin(struct intree *s, struct lock_visit *v)
 {
-	v->slot = seen->slot;
-	v->own[0] = seen->lk;
-	v->own[1] = 0;
-	if (seen->r.hi < v->r.hi)
-		v->r.hi = seen->r.hi;
-	if (!count || !seen->slot)
-		return true;
 	BASE_POINT(visit_before_pin);
-	if (!lock_pin(range_pins(&s->locks, seen->slot)))
+	if (!lock_pin(range_pins(&s->locks, v->slot)))
 		return false;
 	BASE_POINT(visit_after_pin);
-	if (atomic_load_seqcst(&seen->slot->lk) != seen->lk) {                   /* P2 -> D1 */
-		lock_unpin(range_pins(&s->locks, seen->slot));
+	if (atomic_load_seqcst(&v->slot->lk) != v->own[0]) {                     /* P2 -> D1 */
+		lock_unpin(range_pins(&s->locks, v->slot));
 		return false;
 	}
 	count_pin(s, v->self, 1);
@@ -74,6 +67,7 @@ int intree_visit_wait(struct intree *s, struct lock_visit *v, bool count, uint64
 				.ticket = v->own[2], .fails = (uint32_t)v->own[3], .fails_at = v->r.lo };
 	struct park_spin spin = PARK_SPIN;
 	struct lock_seen seen;
+	uint64_t hi = v->r.hi;
 	int rc;
 
 	for (;;) {
@@ -86,7 +80,11 @@ int intree_visit_wait(struct intree *s, struct lock_visit *v, bool count, uint64
 			visit_given(s, v, &w);
 			return 0;
 		}
-		if (intree_visit_fill(s, v, &seen, count || w.fails >= RANGE_INSISTS))
+		v->slot = seen.slot;
+		v->own[0] = seen.lk;
+		v->own[1] = 0;
+		v->r.hi = seen.r.hi < hi ? seen.r.hi : hi;
+		if (!v->slot || !(count || w.fails >= RANGE_INSISTS) || intree_visit_pin(s, v))
 			return 0;
 		rcu_leave(v->self);
 		if (deadline_ns == LOCK_TRY)

@@ -32,8 +32,8 @@ void intree_fini(void *state);
 
 /* Waits if need be; count: pin the VMA. Returns as visit_begin does. */
 int  intree_visit_wait(struct intree *s, struct lock_visit *v, bool count, uint64_t deadline_ns);
-/* Inside RCU, `seen` is a free VMA over v->r.lo: fills in v. False: pinning failed, look again. */
-bool intree_visit_fill(struct intree *s, struct lock_visit *v, const struct lock_seen *seen, bool count);
+/* Inside RCU, v->slot was seen free, with the version v->own[0]. False: not pinned, look again. */
+bool intree_visit_pin(struct intree *s, struct lock_visit *v);
 bool intree_visit_valid(void *state, struct lock_visit *v);
 void intree_visit_end(void *state, struct lock_visit *v);
 

@@ -94,7 +94,7 @@ const struct lock_policy lock_policy_none = {
 	.visit_begin = none_visit_begin, .visit_valid = lock_visit_always, .visit_end = none_visit_end,
 	.edit_begin = none_edit_begin, .edit_shut = lock_edit_nothing, .edit_born = global_born,
 	.edit_dead = global_dead, .edit_end = none_edit_end,
-	.edit_take = lock_take_always, .edit_drop = lock_edit_nothing,
+	.edit_take = lock_take_always, .edit_drop = global_drop,
 	.brief_begin = none_brief_begin, .brief_end = none_edit_end,
 	.stats = none_stats, .dump = none_dump, .audit = none_audit,
 };

@@ -271,7 +271,7 @@ const struct lock_policy lock_policy_pervma = {
 	.visit_begin = pervma_visit_begin, .visit_valid = lock_visit_always, .visit_end = pervma_visit_end,
 	.edit_begin = pervma_edit_begin, .edit_shut = pervma_edit_shut, .edit_born = pervma_edit_born,
 	.edit_dead = global_dead, .edit_downgrade = pervma_edit_downgrade, .edit_end = pervma_edit_end,
-	.edit_take = pervma_edit_take, .edit_drop = lock_edit_nothing,
+	.edit_take = pervma_edit_take, .edit_drop = global_drop,
 	.brief_begin = pervma_brief_begin, .brief_end = pervma_edit_end,
 	.stats = pervma_stats, .dump = pervma_dump, .audit = pervma_audit,
 };

@@ -114,8 +114,9 @@ struct lock_policy {
 	void (*edit_end)(void *state, struct lock_edit *);
 
 	/* Inside a leaf section, for a VMA that the edit does not hold (a neighbour to merge with; any VMA of a brief
-	   edit). Never waits. true: visits of before are out or will notice; drop (or edit_dead) gives it back. A false
-	   answer leaves a note with the holder, so that it retries the merge at `border` (0: no note wanted). */
+	   edit). Never waits. true: visits of before are out or will notice; drop (or edit_dead) gives it back, with
+	   a new version. A false answer leaves a note with the holder, so that it retries the merge at `border` (0: no
+	   note wanted). */
 	bool (*edit_take)(void *state, struct lock_edit *, struct lock_slot *, uint64_t border);
 	void (*edit_drop)(void *state, struct lock_edit *, struct lock_slot *);
 

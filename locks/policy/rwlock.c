@@ -181,7 +181,7 @@ const struct lock_policy lock_policy_rwlock = {
 	.visit_begin = rwlock_visit_begin, .visit_valid = lock_visit_always, .visit_end = rwlock_visit_end,
 	.edit_begin = rwlock_edit_begin, .edit_shut = lock_edit_nothing, .edit_born = global_born,
 	.edit_dead = global_dead, .edit_end = rwlock_edit_end,
-	.edit_take = lock_take_always, .edit_drop = lock_edit_nothing,
+	.edit_take = lock_take_always, .edit_drop = global_drop,
 	.brief_begin = rwlock_brief_begin, .brief_end = rwlock_edit_end,
 	.stats = rwlock_stats, .dump = rwlock_dump, .audit = rwlock_audit,
 };

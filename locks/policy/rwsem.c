@@ -157,7 +157,7 @@ const struct lock_policy lock_policy_rwsem = {
 	.visit_begin = rwsem_visit_begin, .visit_valid = lock_visit_always, .visit_end = rwsem_visit_end,
 	.edit_begin = rwsem_edit_begin, .edit_shut = lock_edit_nothing, .edit_born = global_born,
 	.edit_dead = global_dead, .edit_downgrade = rwsem_edit_downgrade, .edit_end = rwsem_edit_end,
-	.edit_take = lock_take_always, .edit_drop = lock_edit_nothing,
+	.edit_take = lock_take_always, .edit_drop = global_drop,
 	.brief_begin = rwsem_brief_begin, .brief_end = rwsem_edit_end,
 	.stats = rwsem_stats, .dump = rwsem_dump, .audit = rwsem_audit,
 };

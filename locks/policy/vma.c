@@ -26,16 +26,16 @@ static int vma_init(void *state, struct lock_space *space, const struct lock_vie
 static int vma_visit_begin(void *state, struct lock_visit *v, uint64_t deadline_ns)
 {
 	struct intree *s = state;
-	struct lock_seen seen;
+	uint64_t hi = v->r.hi;
 
 	rcu_enter(v->self);
-	s->locks.view->find(s->locks.space, v->r.lo, &seen);
+	v->own[0] = s->locks.view->look(s->locks.space, v->self, &v->r, &v->slot);
+	v->own[1] = 0;
 	BASE_POINT(visit_after_find);
-	if (likely((!seen.slot || lock_word_free(seen.lk)) && v->own[3] < RANGE_INSISTS)) {
-		intree_visit_fill(s, v, &seen, false);
+	if (likely((!v->slot || lock_word_free(v->own[0])) && v->own[3] < RANGE_INSISTS))
 		return 0;
-	}
 	rcu_leave(v->self);
+	v->r.hi = hi;
 	return intree_visit_wait(s, v, false, deadline_ns);
 }
 

@@ -13,13 +13,10 @@
 
 static struct fake_map *map_of(struct lock_space *space) { return (struct fake_map *)space; }
 static unsigned page_of(uint64_t addr) { return (unsigned)(addr >> PAGE_SHIFT); }
-
 void fake_lock(struct fake_map *map)   { pthread_mutex_lock(&map->leaf); }
 void fake_unlock(struct fake_map *map) { pthread_mutex_unlock(&map->leaf); }
-
 static void step_lock(struct fake_map *map)   { pthread_mutex_lock(&map->step); }
 static void step_unlock(struct fake_map *map) { pthread_mutex_unlock(&map->step); }
-
 /* One change, seen whole. */
 static void change_lock(struct fake_map *map)   { fake_lock(map); step_lock(map); }
 static void change_unlock(struct fake_map *map) { step_unlock(map); fake_unlock(map); }
@@ -96,11 +93,22 @@ static void view_find(struct lock_space *space, uint64_t addr, struct lock_seen 
 	struct fake_map *map = map_of(space);
 
 	step_lock(map);
+	*seen = (struct lock_seen){ .r = { (uint64_t)FAKE_PAGES << PAGE_SHIFT, ADDRESS_END } };
 	if (page_of(addr) < FAKE_PAGES)
 		seen_fill(map, page_of(addr), seen);
-	else
-		*seen = (struct lock_seen){ .r = { (uint64_t)FAKE_PAGES << PAGE_SHIFT, ADDRESS_END } };
 	step_unlock(map);
+}
+
+static uint64_t view_look(struct lock_space *space, struct thread_slot *self, struct lock_range *r,
+			  struct lock_slot **slot)
+{
+	struct lock_seen seen;
+
+	(void)self;
+	view_find(space, r->lo, &seen);
+	*slot = seen.slot;
+	r->hi = seen.r.hi < r->hi ? seen.r.hi : r->hi;
+	return seen.lk;
 }
 
 static void view_next(struct lock_space *space, uint64_t addr, struct lock_seen *seen)
@@ -226,8 +234,8 @@ static void view_dummy_init(struct lock_space *space, void *buffer, struct lock_
 }
 
 const struct lock_view fake_view = {
-	.find = view_find, .next = view_next, .claim = view_claim, .cut = view_cut, .pass = view_pass,
-	.dummy_init = view_dummy_init,
+	.find = view_find, .look = view_look, .next = view_next, .claim = view_claim, .cut = view_cut,
+	.pass = view_pass, .dummy_init = view_dummy_init,
 };
 
 /* ---- set-up ---- */

@@ -11,6 +11,7 @@
  * mutant: unpin_wake_wrong
  * mutant: note_unchecked
  * mutant: pinned_no_refind
+ * mutant: pinned_no_length
  * mutant: take_ignores_pins
  *
  * The lines above are read by the build: each becomes a test that must see this program fail.
@@ -143,6 +144,39 @@ static void test_cut_under_pin(void **state)
 	must_end(&a);
 	assert_false(valid);
 	fake_free(map);
+}
+
+/* Is a visit of pages 4 to hi - 1 still valid when a cut has left its VMA, the same object, only 4 and 5? */
+static bool valid_after_cut(unsigned hi)
+{
+	struct fake_map *map = script_start("vma-count");
+	struct lock_visit v = { .self = thread_self(), .r = fake_range(4, hi) };
+	struct actor a;
+	bool valid;
+
+	fake_place(map, 4, 8);
+	assert_int_equal(map->policy->visit_begin(map->state, &v, LOCK_FOREVER), 0);
+	assert_int_equal(v.r.hi, fake_range(4, hi).hi);
+	gate_init(&hold);
+	actor_start(&a, map, hold_edit, 6, 7, LOCK_FOREVER);
+	assert_true(gate_wait(&hold, SOON_MS));
+	assert_ptr_equal(fake_slot(map, 4), v.slot);
+	assert_ptr_not_equal(fake_slot(map, 6), v.slot);
+	valid = map->policy->visit_valid(map->state, &v);
+	map->policy->visit_end(map->state, &v);
+	gate_open(&hold);
+	must_end(&a);
+	fake_free(map);
+	return valid;
+}
+
+/* A pin proves the pages that the object still has, and only these. */
+static void test_short_after_cut(void **state)
+{
+	(void)state;
+	assert_true(valid_after_cut(6));
+	assert_false(valid_after_cut(7));
+	assert_false(valid_after_cut(8));
 }
 
 static void brief(struct actor *a) { a->err = fake_brief(a->map, a->lo); }
@@ -291,6 +325,7 @@ int main(void)
 		cmocka_unit_test(test_version_is_new),
 		cmocka_unit_test(test_drain),
 		cmocka_unit_test(test_cut_under_pin),
+		cmocka_unit_test(test_short_after_cut),
 		cmocka_unit_test(test_take_under_pin),
 		cmocka_unit_test(test_push_after_close),
 		cmocka_unit_test(test_push_on_next),

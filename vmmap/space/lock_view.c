@@ -6,6 +6,10 @@
  *             border of the range is cut in that section: the middle is born held, the outer pieces are free with a
  *             new version. lk is set by a seq_cst RMW before anything else about the VMA changes (D1 -> D2).
  * SPANS       a VMA that goes on in other leaves is taken first (its lk), then cut leaf by leaf while it is held.
+ * LOOK        A thread's visit begins with what its last one met: a version stands for one VMA whose bounds only grow,
+ *             so an equal lk says that the bounds remembered with it are still covered. Whoever shrinks or moves a VMA
+ *             has its lk first and stores another version (claim, carve, cut); who only extends one need not. The
+ *             memory of VMAs is type-stable, so the load of a dead one's lk is harmless.
  * PASS        from low to high; a VMA's word by a store (its holder alone changes a held word), a dummy's slots in leaf
  *             sections.
  */
@@ -25,6 +29,34 @@ static void view_find(struct lock_space *space, uint64_t addr, struct lock_seen 
 
 	vtree_find(&space_of(space)->tree, addr, &seen);
 	seen_fill(out, &seen);
+}
+
+/* Off the way of a visit that meets what the thread's last one met. */
+static NOINLINE uint64_t look_in_tree(struct vmmap *map, struct space_local *local, struct lock_range *r,
+				      struct lock_slot **slot)
+{
+	struct vtree_seen seen;
+
+	vtree_find(&map->tree, r->lo, &seen);
+	r->hi = seen.r.hi < r->hi ? seen.r.hi : r->hi;
+	*slot = seen.vma ? &seen.vma->slot : NULL;
+	if (likely(seen.vma && local && lock_word_free(seen.lk)))
+		local->last = (struct space_last){ &seen.vma->slot, seen.lk, seen.r };
+	return seen.lk;
+}
+
+static uint64_t view_look(struct lock_space *space, struct thread_slot *self, struct lock_range *r,
+			  struct lock_slot **slot)
+{
+	struct vmmap *map = space_of(space);
+	struct space_local *local = thread_local_mine(&map->locals, self);
+	const struct space_last *last = &local->last;
+
+	if (unlikely(!local) || !lock_range_holds(last->r, r->lo) || atomic_load_acquire(&last->slot->lk) != last->lk)
+		return look_in_tree(map, local, r, slot);
+	r->hi = last->r.hi < r->hi ? last->r.hi : r->hi;
+	*slot = last->slot;
+	return last->lk;
 }
 
 static void view_next(struct lock_space *space, uint64_t addr, struct lock_seen *out)
@@ -220,6 +252,8 @@ static int view_cut(struct lock_space *space, uint64_t addr)
 	err = space_cut_held(map, self, seen.vma, addr, right);
 	if (err)
 		view_piece_undo(map, self, right);
+	else if (!BASE_MUTANT(cut_keeps_version))
+		atomic_store_release(&seen.vma->slot.lk, thread_next_number(self));      /* LOOK */
 	return err;
 }
 
@@ -297,6 +331,6 @@ static void view_pass(struct lock_space *space, struct lock_range r, const struc
 }
 
 const struct lock_view space_lock_view = {
-	.find = view_find, .next = view_next, .claim = view_claim, .cut = view_cut, .pass = view_pass,
-	.dummy_init = view_dummy_init,
+	.find = view_find, .look = view_look, .next = view_next, .claim = view_claim, .cut = view_cut,
+	.pass = view_pass, .dummy_init = view_dummy_init,
 };

@@ -26,8 +26,11 @@ enum space_event {
 	SPACE_BRIEF, SPACE_GENERAL, SPACE_MERGE, SPACE_SPLIT, SPACE_FRAME_DIRECT, SPACE_FRAME_DEFERRED, SPACE_EVENTS,
 };
 
+struct space_last { struct lock_slot *slot; uint64_t lk; struct lock_range r; };  /* lock_view.c, LOOK; r empty: none */
+
 /* What a slot keeps of a map: written by its thread only, summed by readers. */
 struct space_local {
+	struct space_last last;                  /* what the thread's last visit met                               */
 	atomic_u64 event[SPACE_EVENTS];
 	bool arena_ready;                        /* this slot's arena has its own leaves                           */
 	uint64_t arena_top;                      /* where this slot's next place ends, if it is free; 0: no idea   */

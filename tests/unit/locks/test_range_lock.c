@@ -58,6 +58,18 @@ static void mini_pass(struct lock_space *space, struct lock_range r, const struc
 	}
 }
 
+static uint64_t mini_look(struct lock_space *space, struct thread_slot *self, struct lock_range *r,
+			  struct lock_slot **out)
+{
+	struct lock_seen seen;
+
+	(void)self;
+	mini_find(space, r->lo, &seen);
+	*out = seen.slot;
+	r->hi = seen.r.hi < r->hi ? seen.r.hi : r->hi;
+	return seen.lk;
+}
+
 static void mini_dummy_init(struct lock_space *space, void *buffer, struct lock_slot **out)
 {
 	(void)space, (void)buffer;
@@ -65,7 +77,8 @@ static void mini_dummy_init(struct lock_space *space, void *buffer, struct lock_
 }
 
 static const struct lock_view mini_view = {
-	.find = mini_find, .next = mini_find, .claim = mini_claim, .pass = mini_pass, .dummy_init = mini_dummy_init,
+	.find = mini_find, .look = mini_look, .next = mini_find, .claim = mini_claim, .pass = mini_pass,
+	.dummy_init = mini_dummy_init,
 };
 
 static struct lock_range pages(uint64_t lo, uint64_t hi)
