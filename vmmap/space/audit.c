@@ -48,8 +48,7 @@ static void audit_vmas(struct audit *a)
 			audit_say(a,
 				  "mergeable VMAs meet at %#" PRIx64 " (bits %#" PRIx64 ", groups %#" PRIx64
 				  " %#" PRIx64 ")",
-				  end, atomic_load_relaxed(&v->bits), atomic_load_relaxed(&last->anon),
-				  atomic_load_relaxed(&v->anon));
+				  end, atomic_load_relaxed(&v->bits), vma_anon(last), vma_anon(v));
 		if (last == v && end != seen.r.lo)
 			audit_say(a, "one VMA object stands at two places: %#" PRIx64 ", %#" PRIx64, end, seen.r.lo);
 		last = v;

@@ -197,16 +197,12 @@ static bool work_join(struct work *w, struct piece *p, struct piece *q)
 	if (go->vma && !go->ours) {                      /* an outside neighbour that would be swallowed */
 		if (!w->map->policy->edit_take(w->map->lock_state, w->e, &go->vma->slot, go->r.lo))
 			return false;            /* (work_neighbour saw it free and in this leaf only) */
-		go->is.anon = atomic_load_acquire(&go->vma->anon);  /* a fault may have set it until now */
+		go->is.anon = vma_anon(go->vma);         /* a fault may have set it until now */
 	}
-	if (stay->vma && go->is.anon) {
-		uint64_t none = 0;
-
-		if (!atomic_cas_acqrel(&stay->vma->anon, &none, go->is.anon) && none != go->is.anon) {
-			if (go->vma && !go->ours)
-				w->map->policy->edit_drop(w->map->lock_state, w->e, &go->vma->slot);
-			return false;
-		}
+	if (stay->vma && go->is.anon && !vma_anon_join(stay->vma, go->is.anon)) {
+		if (go->vma && !go->ours)
+			w->map->policy->edit_drop(w->map->lock_state, w->e, &go->vma->slot);
+		return false;
 	}
 	if (go->vma) {
 		w->dead[w->deads++] = go->vma;
@@ -292,7 +288,7 @@ static void work_make(struct work *w, struct piece *p)
 	struct carve *c = w->c;
 
 	p->vma = vma_take(&w->map->vmas, w->e->self);
-	space_vma_fill(p->vma, &p->is);
+	space_vma_fill(w->e->self, p->vma, &p->is);
 	if (p->is.object && c->kind == CARVE_MAP && p->is.object == c->fresh->object && !c->taken_object)
 		c->taken_object = true;
 	else if (p->is.object)

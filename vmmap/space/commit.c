@@ -101,7 +101,7 @@ int space_prepare(struct vmmap *map, struct lock_edit *e, struct lock_range r, c
 			vtree_leave(&s);
 		}
 	v = vma_take(&map->vmas, e->self);
-	space_vma_fill(v, fresh);
+	space_vma_fill(e->self, v, fresh);
 	atomic_store_release(&v->slot.lk, e->number);
 	map->policy->edit_born(map->lock_state, e, &v->slot);
 	*vma = v;

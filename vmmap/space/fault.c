@@ -36,14 +36,24 @@ static ALWAYS_INLINE bool fault_prepare_frame(struct fault *f)
 	return f->frame != PHYSMEM_NONE;
 }
 
-/* A private VMA's first write: its group, by CAS; a writer reads it only after it set lk. */
-static void fault_group(struct fault *f, struct vma *vma)
+/* A private VMA's first write: its group, by CAS; a writer reads it only after it set lk. The visit was still valid
+ * after the load, so what was loaded is of this life, and in another life the CAS fails. */
+static NOINLINE void fault_make_group(struct fault *f, struct lock_visit *v, struct vma *vma)
 {
-	uint64_t none = 0;
+	uint64_t none = atomic_load_acquire(&vma->anon);
 
-	if (likely(atomic_load_acquire(&vma->anon) != 0))
-		return;
-	atomic_cas_seqcst(&vma->anon, &none, thread_next_number(f->self));
+	if (!(none & 1) && f->map->policy->visit_valid(f->map->lock_state, v)) {
+		BASE_POINT(fault_before_group);
+		if (BASE_MUTANT(fault_group_any_life))
+			none = atomic_load_acquire(&vma->anon);
+		atomic_cas_seqcst(&vma->anon, &none, thread_next_number(f->self) | 1);
+	}
+}
+
+static ALWAYS_INLINE void fault_group(struct fault *f, struct lock_visit *v, struct vma *vma)
+{
+	if (unlikely(!(atomic_load_acquire(&vma->anon) & 1)))
+		fault_make_group(f, v, vma);
 }
 
 /* What was loaded at the check, not what the VMA shows now: by here it may live another life. */
@@ -74,8 +84,8 @@ static uint32_t fault_toucher(const struct fault *f, uint64_t seen)
 }
 
 /* A private page of its own: zeroed, or a copy of pfn. */
-static ALWAYS_INLINE enum fault_step fault_own_page(struct fault *f, struct vma *vma, uint64_t bits, uint64_t pfn,
-						    uint64_t *value)
+static ALWAYS_INLINE enum fault_step fault_own_page(struct fault *f, struct lock_visit *v, struct vma *vma,
+						    uint64_t bits, uint64_t pfn, uint64_t *value)
 {
 	struct physmem *pm = f->map->physmem;
 
@@ -87,13 +97,13 @@ static ALWAYS_INLINE enum fault_step fault_own_page(struct fault *f, struct vma 
 		frame_zero(pm, f->frame);
 	f->info.pfn = f->frame;
 	*value = pt_entry(f->frame, PT_PRESENT | PT_YOUNG | PT_DIRTY | space_pt_access(bits), f->self->number + 1);
-	fault_group(f, vma);
+	fault_group(f, v, vma);
 	return FAULT_DONE;
 }
 
 /* The new value of an entry that was `seen`, for this access. Off the way of a first write to anonymous memory. */
-static NOINLINE enum fault_step fault_value(struct fault *f, struct vma *vma, const struct space_new *is, uint64_t seen,
-				   uint64_t *value)
+static NOINLINE enum fault_step fault_value(struct fault *f, struct lock_visit *v, struct vma *vma,
+					    const struct space_new *is, uint64_t seen, uint64_t *value)
 {
 	uint64_t allow = space_pt_access(is->bits), pfn;
 	bool write = f->access == VMA_WRITE, shared = is->bits & VMA_SHARED;
@@ -132,7 +142,7 @@ static NOINLINE enum fault_step fault_value(struct fault *f, struct vma *vma, co
 		pfn = seen & PT_OBJECT ? pt_pfn(seen) : PHYSMEM_NONE;
 	}
 	f->info.how = seen & PT_PRESENT || is->object ? VMMAP_COW : VMMAP_ANON;
-	return fault_own_page(f, vma, is->bits, pfn, value);
+	return fault_own_page(f, v, vma, is->bits, pfn, value);
 }
 
 /* Steps 2 to 6 of one visit. */
@@ -160,11 +170,11 @@ static ALWAYS_INLINE enum fault_step fault_visit(struct fault *f, struct lock_vi
 	object = atomic_load_acquire(&vma->object);
 	if (likely(!seen && !object && f->access == VMA_WRITE)) {
 		f->info.how = VMMAP_ANON;
-		step = fault_own_page(f, vma, bits, PHYSMEM_NONE, &value);
+		step = fault_own_page(f, v, vma, bits, PHYSMEM_NONE, &value);
 	} else {
 		struct space_new is = { .bits = bits, .object = object, .delta = atomic_load_acquire(&vma->delta) };
 
-		step = fault_value(f, vma, &is, seen, &value);
+		step = fault_value(f, v, vma, &is, seen, &value);
 	}
 	if (unlikely(step != FAULT_DONE))
 		return step == FAULT_NOMEM || pol->visit_valid(f->map->lock_state, v) ? step : FAULT_AGAIN;

@@ -83,7 +83,7 @@ static struct vma *view_piece(struct vmmap *map, struct thread_slot *self, const
 {
 	struct vma *piece = vma_take(&map->vmas, self);
 
-	space_vma_copy(piece, vma);
+	space_vma_copy(self, piece, vma);
 	atomic_store_release(&piece->slot.lk, lk);
 	space_count(map, self, SPACE_SPLIT, 1);
 	return piece;

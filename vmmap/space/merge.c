@@ -46,9 +46,9 @@ static void merge_let(struct vmmap *map, struct lock_edit *e, struct vma *vma, b
 /* The groups become one, or stay two. */
 static bool merge_groups(struct vma *left, struct vma *right)
 {
-	uint64_t mine = 0, other = atomic_load_acquire(&right->anon);
+	uint64_t other = vma_anon(right);
 
-	return !other || atomic_cas_acqrel(&left->anon, &mine, other) || mine == other;
+	return !other || vma_anon_join(left, other);
 }
 
 /* All slots of `right`, from addr upwards, get `left` instead. */
@@ -77,8 +77,9 @@ static void merge_slots(struct vmmap *map, struct thread_slot *self, struct vma 
 	}
 }
 
-/* The VMA that ends at `at` in another leaf, believed once it was found again after its attributes were read. */
-static bool merge_below(struct vmmap *map, uint64_t at, const struct vma *right, struct vma **left)
+/* The VMA that ends at `at` in another leaf, believed once it was found again after its attributes were read; but only
+ * a free lock word says by being the same that nothing happened. Held by another: true, so that it is left a note. */
+static bool merge_below(struct vmmap *map, uint64_t mine, uint64_t at, const struct vma *right, struct vma **left)
 {
 	struct vtree_seen seen, again;
 	bool pair;
@@ -88,14 +89,17 @@ static bool merge_below(struct vmmap *map, uint64_t at, const struct vma *right,
 		BASE_POINT(merge_below_found);
 		pair = seen.vma && seen.vma != right && !(atomic_load_acquire(&seen.vma->bits) & VMA_GAP) &&
 		       vma_mergeable(seen.vma, right);
+		BASE_POINT(merge_below_compared);
 		vtree_find(&map->tree, at - PAGE_BYTES, &again);
 	} while ((seen.vma != again.vma || seen.lk != again.lk) && !BASE_MUTANT(merge_one_look));
 	*left = seen.vma;
+	if (!pair && lock_word_held(seen.lk) && seen.lk != mine && !BASE_MUTANT(merge_trusts_held))
+		return seen.vma != right && !(atomic_load_acquire(&seen.vma->bits) & VMA_GAP);
 	return pair;
 }
 
 /* For the mutant: a look without a section. */
-static bool merge_glance(struct vmmap *map, struct thread_slot *self, uint64_t at)
+static bool merge_glance(struct vmmap *map, struct thread_slot *self, uint64_t mine, uint64_t at)
 {
 	struct vtree_seen above;
 	struct vma *left;
@@ -103,26 +107,27 @@ static bool merge_glance(struct vmmap *map, struct thread_slot *self, uint64_t a
 
 	rcu_enter(self);
 	vtree_find(&map->tree, at, &above);
-	pair = above.vma && merge_below(map, at, above.vma, &left);
+	pair = above.vma && merge_below(map, mine, at, above.vma, &left);
 	rcu_leave(self);
 	return pair;
 }
 
-/* Do two mergeable VMAs meet at `at`? */
-static bool merge_pair(struct vmmap *map, struct thread_slot *self, uint64_t at, struct vma **left, struct vma **right)
+/* Do two VMAs meet at `at` that are mergeable, or may be for all one can see? mine: the lock word of this edit. */
+static bool merge_pair(struct vmmap *map, struct thread_slot *self, uint64_t mine, uint64_t at, struct vma **left,
+		       struct vma **right)
 {
 	struct vtree_section s;
 	bool pair = false;
 	int above, below;
 
-	if (BASE_MUTANT(merge_looks_outside) && !merge_glance(map, self, at))
+	if (BASE_MUTANT(merge_looks_outside) && !merge_glance(map, self, mine, at))
 		return false;
 	vtree_enter(&map->tree, self, at, &s);                                   /* LOOK */
 	above = vtree_slot_starting(&s, at);
 	*right = above < 0 ? NULL : vtree_slot_at(&s, (unsigned)above).vma;
 	if (*right && !(atomic_load_acquire(&(*right)->bits) & VMA_GAP)) {
 		if (at == s.r.lo) {
-			pair = merge_below(map, at, *right, left);
+			pair = merge_below(map, mine, at, *right, left);
 		} else if ((below = vtree_slot_ending(&s, at)) >= 0) {
 			*left = vtree_slot_at(&s, (unsigned)below).vma;
 			pair = !(atomic_load_acquire(&(*left)->bits) & VMA_GAP) && vma_mergeable(*left, *right);
@@ -138,7 +143,7 @@ static void merge_border(struct vmmap *map, struct lock_edit *e, uint64_t at)
 	struct vma *left, *right;
 	struct object *object;
 
-	if (at == 0 || at >= ADDRESS_END || !merge_pair(map, e->self, at, &left, &right))
+	if (at == 0 || at >= ADDRESS_END || !merge_pair(map, e->self, e->mine.lk, at, &left, &right))
 		return;
 	if (!merge_held(e, left) && !(left_taken = merge_take(map, e, left, at - PAGE_BYTES, at)))
 		return;
@@ -193,7 +198,7 @@ static bool heal_border(struct vmmap *map, struct thread_slot *self, uint64_t ad
 	struct vma *left, *right;
 	struct lock_range hull;
 
-	if (addr == 0 || addr >= ADDRESS_END || !merge_pair(map, self, addr, &left, &right))
+	if (addr == 0 || addr >= ADDRESS_END || !merge_pair(map, self, 0, addr, &left, &right))
 		return false;
 	rcu_enter(self);
 	hull.lo = space_extent(map, left, addr - PAGE_BYTES).lo;

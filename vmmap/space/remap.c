@@ -62,7 +62,7 @@ static int remap_grow(struct vmmap *map, struct thread_slot *self, uint64_t end,
 		err = -ENOMEM;
 	} else {
 		fresh = (struct space_new){ .bits = atomic_load_acquire(&seen.vma->bits), .delta = seen.vma->delta,
-					    .object = seen.vma->object, .anon = atomic_load_acquire(&seen.vma->anon) };
+					    .object = seen.vma->object, .anon = vma_anon(seen.vma) };
 		err = space_prepare(map, &e, gap, &fresh, &vma);
 	}
 	if (!err) {
@@ -183,7 +183,7 @@ static int remap_attr(struct remap *m, struct space_new *attr)
 
 		if (!remap_next(m, at, &vma, &r) || r.lo != at)
 			return -EAGAIN;
-		anon = atomic_load_acquire(&vma->anon);
+		anon = vma_anon(vma);
 		if (!first) {
 			first = vma;
 			*attr = (struct space_new){ .bits = atomic_load_acquire(&vma->bits),
@@ -233,7 +233,7 @@ static void remap_forget(struct remap *m)
 
 	for (uint64_t at = m->from.lo; at < m->from.hi && remap_next(m, at, &vma, &r); at = r.hi)
 		if (!vma->object)
-			atomic_store_release(&vma->anon, 0);
+			atomic_store_release(&vma->anon, thread_next_number(m->self));
 }
 
 static int remap_move(struct remap *m)

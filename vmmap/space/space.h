@@ -92,12 +92,12 @@ struct space_new {                               /* a VMA to be made            
 };
 
 /* Attributes of a VMA that is not published yet. Its memory may still be read by who found it in an earlier life. */
-static inline void space_vma_fill(struct vma *vma, const struct space_new *attr)
+static inline void space_vma_fill(struct thread_slot *self, struct vma *vma, const struct space_new *attr)
 {
 	atomic_store_relaxed(&vma->bits, attr->bits);
 	atomic_store_relaxed(&vma->delta, attr->delta);
 	atomic_store_release(&vma->object, attr->object);       /* an optimistic fault may follow it already */
-	atomic_store_relaxed(&vma->anon, attr->anon);
+	atomic_store_relaxed(&vma->anon, attr->anon ? attr->anon : thread_next_number(self));
 }
 
 /* What a VMA is like, each field loaded once. Optimistic callers believe it only after lk has been looked at again. */
@@ -106,7 +106,7 @@ static inline struct space_new space_vma_attr(const struct vma *vma)
 	return (struct space_new){ .bits = atomic_load_acquire(&vma->bits),
 				   .delta = atomic_load_acquire(&vma->delta),
 				   .object = atomic_load_acquire(&vma->object),
-				   .anon = atomic_load_acquire(&vma->anon) };
+				   .anon = vma_anon(vma) };
 }
 
 /* ---- the brief form (carve.c): one change in one leaf section ---- */
@@ -166,7 +166,7 @@ void space_put(struct vtree_section *s, uint64_t lo, uint64_t hi, struct vma *vm
  * nothing changed. */
 int  space_cut_held(struct vmmap *map, struct thread_slot *self, struct vma *vma, uint64_t addr, struct vma *right);
 /* `right` takes on what vma is, except bounds and lock word. Takes a reference on the object. */
-void space_vma_copy(struct vma *right, const struct vma *vma);
+void space_vma_copy(struct thread_slot *self, struct vma *right, const struct vma *vma);
 
 /* ---- placement (place.c) ---- */
 struct space_want { struct vtree_want want; bool topdown_thp; bool arena; };

@@ -47,11 +47,11 @@ bool space_spans(struct vmmap *map, const struct vtree_section *s, const struct 
 	return false;
 }
 
-void space_vma_copy(struct vma *right, const struct vma *vma)
+void space_vma_copy(struct thread_slot *self, struct vma *right, const struct vma *vma)
 {
 	struct space_new attr = space_vma_attr(vma);
 
-	space_vma_fill(right, &attr);
+	space_vma_fill(self, right, &attr);
 	if (attr.object)
 		object_get(attr.object);
 }

@@ -47,18 +47,38 @@ struct vma {
 	_Atomic(int64_t) delta;                  /* page offset in the object - page number; anonymous: 0 until moved
 	                                            after its first write fault                          [const]   */
 	_Atomic(struct object *) object;         /* NULL: anonymous private                              [const]   */
-	atomic_u64 anon;                         /* anonymous group: 0 until a write fault CASes it in             */
+	atomic_u64 anon;                         /* odd: the anonymous group. even: none until a write fault CASes it
+	                                            in; another number in each life, for late faults               */
 	struct vma *next_free;                   /* pool                                                           */
 	uint64_t spare;
 } LINE_ALIGNED;
 
 _Static_assert(sizeof(struct vma) == 64, "one line");
 
+/* The anonymous group; 0: none yet. */
+static inline uint64_t vma_anon(const struct vma *vma)
+{
+	uint64_t anon = atomic_load_acquire(&vma->anon);
+
+	return anon & 1 ? anon : 0;
+}
+
+/* Makes it the group if there is none. true: it is the group now. The caller holds the VMA. */
+static inline bool vma_anon_join(struct vma *vma, uint64_t group)
+{
+	uint64_t anon = atomic_load_acquire(&vma->anon);
+
+	while (!(anon & 1))
+		if (atomic_cas_seqcst(&vma->anon, &anon, group))
+			return true;
+	return anon == group;
+}
+
 /* Linux's rule for two neighbours (the left one's end is the right one's start): equal attributes, equal delta,
  * same object, and anonymous groups that are equal or one of them none yet. */
 static inline bool vma_mergeable(const struct vma *left, const struct vma *right)
 {
-	uint64_t a = atomic_load_acquire(&left->anon), b = atomic_load_acquire(&right->anon);
+	uint64_t a = vma_anon(left), b = vma_anon(right);
 
 	return atomic_load_acquire(&left->bits) == atomic_load_acquire(&right->bits) &&
 	       atomic_load_acquire(&left->delta) == atomic_load_acquire(&right->delta) &&

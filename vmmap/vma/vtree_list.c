@@ -106,7 +106,7 @@ static void read_piece(const struct vtree_leaf *leaf, int i, uint64_t addr, stru
 	p->vma = vtree_as_vma(atomic_load_acquire(&leaf->vma[i]));
 	p->lk = atomic_load_acquire(&p->vma->slot.lk);
 	p->bits = atomic_load_acquire(&p->vma->bits);
-	p->anon = atomic_load_acquire(&p->vma->anon);
+	p->anon = vma_anon(p->vma);
 	p->delta = atomic_load_acquire(&p->vma->delta);
 	p->object = atomic_load_acquire(&p->vma->object);
 }

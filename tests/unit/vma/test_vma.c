@@ -182,7 +182,7 @@ static void merge_rule(void **state)
 	a.anon = 1;
 	assert_true(vma_mergeable(&a, &b));
 	assert_true(vma_mergeable(&b, &a));
-	b.anon = 2;
+	b.anon = 3;
 	assert_false(vma_mergeable(&a, &b));
 	b.anon = 1;
 	assert_true(vma_mergeable(&a, &b));

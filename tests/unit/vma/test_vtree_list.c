@@ -91,9 +91,9 @@ static void pieces_are_put_together(void **state)
 	expect(PAGES(400), PAGES(400), PAGES(410), VMA_WRITE);
 	expect(PAGES(410), PAGES(420), PAGES(430), VMA_READ);    /* the dummy is left out */
 	assert_false(listed(PAGES(430), &out));
-	atomic_store_release(&a->anon, 8);
+	atomic_store_release(&a->anon, 9);
 	expect(PAGES(350), PAGES(100), PAGES(400), VMA_READ);    /* one group, or none yet */
-	atomic_store_release(&same->anon, 9);
+	atomic_store_release(&same->anon, 11);
 	expect(PAGES(350), PAGES(300), PAGES(400), VMA_READ);    /* two groups */
 }
 
