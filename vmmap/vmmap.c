@@ -61,6 +61,12 @@ uint64_t vmmap_object_number(const struct vmmap_object *object)
 
 /* ---- mmap ---- */
 
+/* As Linux ignores the file descriptor. */
+static struct vmmap_object *face_object(struct vmmap_object *object, int flags)
+{
+	return flags & MAP_ANONYMOUS ? NULL : object;
+}
+
 static int face_mmap_check(const struct vmmap *map, const struct space_mmap *m, struct vmmap_object *object)
 {
 	if (!m->len || m->prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC) || !space_aligned(m->offset))
@@ -143,12 +149,13 @@ int64_t vmmap_mmap(struct vmmap *map, uint64_t addr, uint64_t len, int prot, int
 		   uint64_t offset)
 {
 	struct thread_slot *self = thread_self();
-	struct space_mmap m = { .addr = addr, .len = space_up(len), .prot = prot, .flags = flags,
-				.object = object ? &object->object : NULL, .offset = offset };
+	struct space_mmap m = { .addr = addr, .len = space_up(len), .prot = prot, .flags = flags, .offset = offset };
 	struct space_want want;
 	int64_t got = 0;
 	int err;
 
+	object = face_object(object, flags);
+	m.object = object ? &object->object : NULL;
 	if (len && !m.len)
 		return -ENOMEM;
 	err = face_mmap_check(map, &m, object);
@@ -173,14 +180,15 @@ int64_t vmmap_mmap(struct vmmap *map, uint64_t addr, uint64_t len, int prot, int
 int64_t vmmap_mmap_within(struct vmmap *map, uint64_t lo, uint64_t hi, uint64_t align, uint64_t phase, uint64_t len,
 			  int prot, int flags, struct vmmap_object *object, uint64_t offset)
 {
-	struct space_mmap m = { .len = space_up(len), .prot = prot, .flags = flags,
-				.object = object ? &object->object : NULL, .offset = offset };
+	struct space_mmap m = { .len = space_up(len), .prot = prot, .flags = flags, .offset = offset };
 	struct space_want want = { .want = { .within = { space_up(lo), hi & ~(PAGE_BYTES - 1) },
 					     .len = m.len,
 					     .align = align,
 					     .phase = phase } };
 	int err;
 
+	object = face_object(object, flags);
+	m.object = object ? &object->object : NULL;
 	if (len && !m.len)
 		return -ENOMEM;
 	err = face_mmap_check(map, &m, object);

@@ -93,7 +93,8 @@ uint64_t vmmap_object_number(const struct vmmap_object *object);
 /* ---- the map: Linux's calls. All [waits], all edits ------------------------------------------------------------- */
 
 /*
- * Maps len > 0 bytes of object (NULL = anonymous) from offset, a multiple of the page (otherwise unused if anonymous).
+ * Maps len > 0 bytes of object (NULL with MAP_ANONYMOUS, which ignores it) from offset, a multiple of the page (but
+ * unused if anonymous).
  * addr: exact with MAP_FIXED (replaces what is there) and MAP_FIXED_NOREPLACE; else a hint, taken if it is free, or 0.
  * Returns the address, or
  *   -EINVAL      len 0; prot beyond r, w, x; offset unaligned; neither MAP_SHARED nor MAP_PRIVATE; fixed addr

@@ -74,6 +74,12 @@ static void test_objects(void **state)
 	assert_int_equal(vmmap_mmap(map, BASE, 4 * PAGE, RW, MAP_SHARED | MAP_FIXED, file, 2 * PAGE), BASE);
 	assert_int_equal(vmmap_mmap(map, BASE + 8 * PAGE, 10 * PAGE, RW, MAP_PRIVATE | MAP_FIXED, file, 0),
 			 BASE + 8 * PAGE);
+	/* MAP_ANONYMOUS: the object is not looked at, as mmap(2) ignores the descriptor */
+	assert_int_equal(vmmap_mmap(map, BASE + 64 * PAGE, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, file, 0),
+			 BASE + 64 * PAGE);
+	assert_int_equal(vmmap_fault(map, BASE + 64 * PAGE, PROT_WRITE, &info), 0);
+	assert_int_equal(info.how, VMMAP_ANON);
+	assert_int_equal(vmmap_munmap(map, BASE + 64 * PAGE, PAGE), 0);
 	vmmap_object_put(file);                          /* the VMAs hold it */
 	maps_are(map, "0-4rwso2 8-18rwo0");
 	put(map, BASE, 11);                              /* page 2 of the file */
