@@ -19,6 +19,8 @@
 #ifndef LOCKS_POLICY_INTREE_H
 #define LOCKS_POLICY_INTREE_H
 
+#include "base/point.h"
+#include "base/rcu.h"
 #include "locks/policy/policy.h"
 #include "locks/range_lock.h"
 
@@ -34,6 +36,25 @@ void intree_fini(void *state);
 int  intree_visit_wait(struct intree *s, struct lock_visit *v, bool count, uint64_t deadline_ns);
 /* Inside RCU, v->slot was seen free, with the version v->own[0]. False: not pinned, look again. */
 bool intree_visit_pin(struct intree *s, struct lock_visit *v);
+/* A visit that need not wait: inside RCU, v filled in. False: outside, v as it was. */
+static ALWAYS_INLINE bool intree_visit_look(struct intree *s, struct lock_visit *v, bool count)
+{
+	uint64_t hi = v->r.hi;
+	bool ready;
+
+	rcu_enter(v->self);
+	v->own[0] = s->locks.view->look(s->locks.space, v->self, &v->r, &v->slot);
+	v->own[1] = 0;
+	BASE_POINT(visit_after_find);
+	ready = !v->slot || (lock_word_free(v->own[0]) &&
+			     (count ? intree_visit_pin(s, v) : v->own[3] < RANGE_INSISTS));
+	if (likely(ready))
+		return true;
+	rcu_leave(v->self);
+	v->r.hi = hi;
+	return false;
+}
+
 bool intree_visit_valid(void *state, struct lock_visit *v);
 void intree_visit_end(void *state, struct lock_visit *v);
 

@@ -13,8 +13,6 @@
  */
 #include <stddef.h>
 
-#include "base/point.h"
-#include "base/rcu.h"
 #include "locks/policy/global.h"
 #include "locks/policy/intree.h"
 
@@ -25,18 +23,7 @@ static int vma_init(void *state, struct lock_space *space, const struct lock_vie
 
 static int vma_visit_begin(void *state, struct lock_visit *v, uint64_t deadline_ns)
 {
-	struct intree *s = state;
-	uint64_t hi = v->r.hi;
-
-	rcu_enter(v->self);
-	v->own[0] = s->locks.view->look(s->locks.space, v->self, &v->r, &v->slot);
-	v->own[1] = 0;
-	BASE_POINT(visit_after_find);
-	if (likely((!v->slot || lock_word_free(v->own[0])) && v->own[3] < RANGE_INSISTS))
-		return 0;
-	rcu_leave(v->self);
-	v->r.hi = hi;
-	return intree_visit_wait(s, v, false, deadline_ns);
+	return likely(intree_visit_look(state, v, false)) ? 0 : intree_visit_wait(state, v, false, deadline_ns);
 }
 
 static uint64_t vma_audit(const void *state, FILE *out)

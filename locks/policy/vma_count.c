@@ -8,8 +8,6 @@
  * A count does not follow a page that a cut gives to a new object, so valid compares lk too and, where it changed,
  * finds again: a pin holds the object, the second look the page (NOT PROMISED in vma_word.h).
  */
-#include "base/point.h"
-#include "base/rcu.h"
 #include "locks/policy/global.h"
 #include "locks/policy/intree.h"
 
@@ -20,18 +18,7 @@ static int vma_count_init(void *state, struct lock_space *space, const struct lo
 
 static int vma_count_visit_begin(void *state, struct lock_visit *v, uint64_t deadline_ns)
 {
-	struct intree *s = state;
-	uint64_t hi = v->r.hi;
-
-	rcu_enter(v->self);
-	v->own[0] = s->locks.view->look(s->locks.space, v->self, &v->r, &v->slot);
-	v->own[1] = 0;
-	BASE_POINT(visit_after_find);
-	if (likely(!v->slot || (lock_word_free(v->own[0]) && intree_visit_pin(s, v))))
-		return 0;
-	rcu_leave(v->self);
-	v->r.hi = hi;
-	return intree_visit_wait(s, v, true, deadline_ns);
+	return likely(intree_visit_look(state, v, true)) ? 0 : intree_visit_wait(state, v, true, deadline_ns);
 }
 
 static uint64_t vma_count_audit(const void *state, FILE *out)

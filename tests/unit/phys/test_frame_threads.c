@@ -1,44 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* test_frame_threads.c - the caches under many threads: no frame has two owners, slots that only take or only give. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include <pthread.h>
 
 #include "base/park.h"
 #include "base/point.h"
 #include "base/prng.h"
-#include "vmmap/phys/frame.h"
-
-static struct physmem *make(uint64_t pages, int bytes)
-{
-	struct physmem_config config = PHYSMEM_CONFIG;
-	struct physmem *pm = NULL;
-
-	config.pages = pages;
-	config.bytes = bytes;
-	assert_int_equal(physmem_create(&pm, &config), 0);
-	return pm;
-}
-
-static struct physmem_usage usage(struct physmem *pm)
-{
-	struct physmem_usage u;
-
-	physmem_get_usage(pm, &u);
-	return u;
-}
-
-static void assert_clean(struct physmem *pm)
-{
-	assert_int_equal(physmem_audit(pm, stderr), 0);
-	assert_int_equal(usage(pm).owned, 0);
-}
+#include "tests/unit/phys/fixture.h"
 
 /* ---- many threads: no frame has two owners ---- */
 

@@ -9,32 +9,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
-#include "tests/unit/vma/reference.h"
+#include "tests/unit/vma/fixture.h"
 #include "vmmap/vma/vtree_impl.h"
 
-#define PAGES(n) ((uint64_t)(n) * PAGE_BYTES)
 #define BLOCK    (UINT64_C(1) << VTREE_BLOCK_SHIFT)
-#define SECOND   UINT64_C(1000000000)
 #define SLOWER   (BUILT_WITH_TSAN ? 4 : 1)
-
-static struct vtree tree;
-static struct vma_pool pool;
-
-static int setup(void **state)
-{
-	(void)state;
-	return vtree_init(&tree) != 0 || vma_pool_init(&pool, 0) != 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	point_mutant_select(NULL);
-	point_reset();
-	vtree_fini(&tree);
-	vma_pool_fini(&pool);
-	return 0;
-}
 
 static void compare(const struct ref *ref, struct prng *rnd)
 {

@@ -9,29 +9,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include "base/park.h"
-#include "tests/unit/vma/reference.h"
-
-#define PAGES(n) ((uint64_t)(n) * PAGE_BYTES)
-#define SECOND   UINT64_C(1000000000)
-
-static struct vtree tree;
-static struct vma_pool pool;
-
-static int setup(void **state)
-{
-	(void)state;
-	return vtree_init(&tree) != 0 || vma_pool_init(&pool, 0) != 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	point_mutant_select(NULL);
-	point_reset();
-	vtree_fini(&tree);
-	vma_pool_fini(&pool);
-	return 0;
-}
+#include "tests/unit/vma/fixture.h"
 
 /* ---- windows ---- */
 
