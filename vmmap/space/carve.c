@@ -388,6 +388,7 @@ static bool work_changes(const struct work *w)
 int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 {
 	struct work w;                           /* not zeroed as a whole: most of it is room that few edits need  */
+	bool changes;
 	int err;
 
 	w.map = map;
@@ -407,9 +408,13 @@ int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 	err = work_collect(&w);
 	if (!err && c->kind == CARVE_BITS)
 		err = work_cut_at_hole(&w);
-	if (err || !work_changes(&w) || !work_take(&w)) {
+	changes = !err && work_changes(&w);
+	if (!changes || !work_take(&w)) {
 		vtree_leave(&w.s);
-		return err ? err : work_changes(&w) ? CARVE_GENERAL : w.result;
+		BASE_POINT(carve_not_done);
+		if (BASE_MUTANT(carve_looks_again))
+			changes = work_changes(&w);      /* at VMAs that are no longer what they were in the section */
+		return err ? err : changes ? CARVE_GENERAL : w.result;
 	}
 	BASE_POINT(carve_after_take);
 	work_pieces(&w);

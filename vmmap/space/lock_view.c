@@ -10,6 +10,9 @@
  *             so an equal lk says that the bounds remembered with it are still covered. Whoever shrinks or moves a VMA
  *             has its lk first and stores another version (claim, carve, cut); who only extends one need not. The
  *             memory of VMAs is type-stable, so the load of a dead one's lk is harmless.
+ * PIN         A visit may be pinned on the piece that a cut leaves outside, with a page that the cut gave away. It
+ *             locks its entry, then finds again; we publish the cut, then store the left piece's version seq_cst, then
+ *             look at entries: either it finds the new slots, or we find its entry LOCKED.
  * PASS        from low to high; a VMA's word by a store (its holder alone changes a held word), a dummy's slots in leaf
  *             sections.
  */
@@ -126,7 +129,7 @@ static int claim_spanning(struct vmmap *map, struct thread_slot *self, struct lo
 		if (err)
 			view_piece_undo(map, self, piece);
 		else
-			atomic_store_release(&vma->slot.lk, c->version);         /* the left piece keeps the object */
+			atomic_store_seqcst(&vma->slot.lk, c->version);  /* PIN; the left piece keeps the object */
 	}
 	if (err)
 		atomic_store_release(&vma->slot.lk, c->version);
@@ -224,7 +227,8 @@ static int view_claim(struct lock_space *space, struct lock_claim *c)
 		return err;
 	}
 	if (left.vma)                                    /* the left piece keeps the object */
-		atomic_store_release(&left.vma->slot.lk, BASE_MUTANT(claim_old_version) ? left.old : c->version);
+		atomic_store_seqcst(&left.vma->slot.lk,                                          /* PIN */
+				    BASE_MUTANT(claim_old_version) ? left.old : c->version);
 	return step == CLAIM_BUSY && c->r.lo == from ? -EBUSY : 0;
 }
 
