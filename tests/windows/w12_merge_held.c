@@ -6,20 +6,11 @@
  */
 #include "tests/windows/window.h"
 
-static void hold_beside(struct window_thread *t)
-{
-	struct vmmap_held held;
-
-	t->result = vmmap_hold(t->map, t->addr, t->len, &held);
-	BASE_POINT(window_held);
-	vmmap_release(t->map, &held);
-}
-
 static void script(const char *policy)
 {
 	struct vmmap *map = window_map(policy);
 	struct window_thread holder = {
-		.role = "holder", .fn = hold_beside, .map = map, .addr = BASE, .len = 4 * PAGE
+		.role = "holder", .fn = window_hold, .map = map, .addr = BASE, .len = 4 * PAGE
 	};
 	struct window_thread fault = { .role = "fault", .fn = window_fault, .map = map, .addr = BASE + 4 * PAGE };
 	struct vmmap_vma v;

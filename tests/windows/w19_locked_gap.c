@@ -6,15 +6,6 @@
  */
 #include "tests/windows/window.h"
 
-static void hold_gap(struct window_thread *t)
-{
-	struct vmmap_held held;
-
-	t->result = vmmap_hold(t->map, t->addr, t->len, &held);
-	BASE_POINT(window_gap_held);
-	vmmap_release(t->map, &held);
-}
-
 static void map_within(struct window_thread *t)
 {
 	t->result = vmmap_mmap_within(t->map, t->addr, t->addr + t->len, PAGE, 0, 4 * PAGE, RW, ANON, NULL, 0);
@@ -24,22 +15,22 @@ static void script(const char *policy)
 {
 	struct vmmap *map = window_map(policy);
 	struct window_thread holder = {
-		.role = "holder", .fn = hold_gap, .map = map, .addr = BASE + 16 * PAGE, .len = 16 * PAGE
+		.role = "holder", .fn = window_hold, .map = map, .addr = BASE + 16 * PAGE, .len = 16 * PAGE
 	};
 	struct window_thread wider = { .role = "wider", .fn = map_within, .map = map, .addr = BASE, .len = 32 * PAGE };
 	struct window_thread inside = {
 		.role = "inside", .fn = map_within, .map = map, .addr = BASE + 16 * PAGE, .len = 16 * PAGE
 	};
 
-	expect(point_stop("holder", "window_gap_held", NULL, NULL) == 0);
+	expect(point_stop("holder", "window_held", NULL, NULL) == 0);
 	window_start(&holder);
-	expect(point_wait_reached("holder", "window_gap_held", UINT64_C(1000000000)));
+	expect(point_wait_reached("holder", "window_held", UINT64_C(1000000000)));
 	window_start(&wider);                                    /* skips the locked half */
 	expect(window_done_within(&wider, 1000));
 	expect(wider.result == (int64_t)(BASE + 12 * PAGE));
 	window_start(&inside);                                   /* only locked gaps would fit: waits */
 	expect(!window_done_within(&inside, 30));
-	point_release("holder", "window_gap_held");
+	point_release("holder", "window_held");
 	window_join(&holder);
 	window_join(&wider);
 	window_join(&inside);

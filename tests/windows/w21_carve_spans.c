@@ -9,16 +9,11 @@
 #include "tests/windows/window.h"
 #include "vmmap/space/space.h"
 
-static void protect_all(struct window_thread *t)
-{
-	t->result = vmmap_mprotect(t->map, t->addr, t->len, RW);
-}
-
 static void script(const char *policy)
 {
 	struct vmmap *map = window_map(policy);
 	struct window_thread protect = {
-		.role = "protect", .fn = protect_all, .map = map, .addr = BASE, .len = 4 * MIB
+		.role = "protect", .fn = window_protect, .map = map, .addr = BASE, .len = 4 * MIB
 	};
 	struct window_thread carve = {
 		.role = "carve", .fn = window_munmap, .map = map, .addr = BASE + MIB, .len = PAGE

@@ -10,16 +10,13 @@
 #define LOWER (100 * PAGE)                               /* too many pages for the brief form                      */
 #define UPPER (4 * PAGE)
 
-static void protect(struct window_thread *t)
-{
-	t->result = vmmap_mprotect(t->map, t->addr, t->len, RW);
-}
-
 static void script(const char *policy)
 {
 	struct vmmap *map = window_map(policy);
-	struct window_thread lower = { .role = "lower", .fn = protect, .map = map, .addr = BASE, .len = LOWER };
-	struct window_thread upper = { .role = "upper", .fn = protect, .map = map, .addr = BASE + LOWER, .len = UPPER };
+	struct window_thread lower = { .role = "lower", .fn = window_protect, .map = map, .addr = BASE, .len = LOWER };
+	struct window_thread upper = {
+		.role = "upper", .fn = window_protect, .map = map, .addr = BASE + LOWER, .len = UPPER
+	};
 	struct vmmap_vma v;
 
 	expect(vmmap_mmap(map, BASE, LOWER, PROT_READ, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);

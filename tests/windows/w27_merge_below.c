@@ -13,15 +13,12 @@
 #define LOWER  (BORDER - 16 * PAGE)
 #define UPPER  (4 * PAGE)
 
-static void protect(struct window_thread *t)
-{
-	t->result = vmmap_mprotect(t->map, t->addr, t->len, RW);
-}
-
 static void script(const char *policy)
 {
 	struct vmmap *map = window_map(policy);
-	struct window_thread upper = { .role = "upper", .fn = protect, .map = map, .addr = BORDER, .len = UPPER };
+	struct window_thread upper = {
+		.role = "upper", .fn = window_protect, .map = map, .addr = BORDER, .len = UPPER
+	};
 	struct vma *below;
 
 	expect(vtree_separate(&map->tree, thread_self(), BORDER) == 0);

@@ -14,11 +14,6 @@
 #define UPPER  (4 * PAGE)
 #define SOON   UINT64_C(1000000000)
 
-static void protect(struct window_thread *t)
-{
-	t->result = vmmap_mprotect(t->map, t->addr, t->len, RW);
-}
-
 /* Gives the VMA below other bits and then what it had, in one piece. */
 static void change_and_back(struct vmmap *map, const struct vma *below)
 {
@@ -30,7 +25,9 @@ static void change_and_back(struct vmmap *map, const struct vma *below)
 static void script(const char *policy)
 {
 	struct vmmap *map = window_map(policy);
-	struct window_thread upper = { .role = "upper", .fn = protect, .map = map, .addr = BORDER, .len = UPPER };
+	struct window_thread upper = {
+		.role = "upper", .fn = window_protect, .map = map, .addr = BORDER, .len = UPPER
+	};
 	struct window_thread first = {
 		.role = "first", .fn = window_munmap, .map = map, .addr = LOWER + 8 * PAGE, .len = PAGE
 	};

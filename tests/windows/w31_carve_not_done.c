@@ -8,28 +8,14 @@
  */
 #include "tests/windows/window.h"
 
-static void hold_all(struct window_thread *t)
-{
-	struct vmmap_held held;
-
-	t->result = vmmap_hold(t->map, t->addr, t->len, &held);
-	BASE_POINT(window_held);
-	vmmap_release(t->map, &held);
-}
-
-static void protect_all(struct window_thread *t)
-{
-	t->result = vmmap_mprotect(t->map, t->addr, t->len, PROT_READ);
-}
-
 static void script(const char *policy)
 {
 	struct vmmap *map = window_map(policy);
 	struct window_thread holder = {
-		.role = "holder", .fn = hold_all, .map = map, .addr = BASE, .len = 8 * PAGE
+		.role = "holder", .fn = window_hold, .map = map, .addr = BASE, .len = 8 * PAGE
 	};
 	struct window_thread protect = {
-		.role = "protect", .fn = protect_all, .map = map, .addr = BASE, .len = 8 * PAGE
+		.role = "protect", .fn = window_protect_read, .map = map, .addr = BASE, .len = 8 * PAGE
 	};
 	struct vmmap_fault_info info;
 

@@ -101,7 +101,18 @@ bool window_done_within(struct window_thread *t, unsigned ms)
 
 void window_fault(struct window_thread *t)  { t->result = vmmap_fault(t->map, t->addr, PROT_WRITE, &t->info); }
 void window_munmap(struct window_thread *t) { t->result = vmmap_munmap(t->map, t->addr, t->len); }
+void window_protect(struct window_thread *t) { t->result = vmmap_mprotect(t->map, t->addr, t->len, RW); }
+void window_protect_read(struct window_thread *t) { t->result = vmmap_mprotect(t->map, t->addr, t->len, PROT_READ); }
 void window_mmap(struct window_thread *t)   { t->result = vmmap_mmap(t->map, 0, t->len, RW, ANON, NULL, 0); }
+
+void window_hold(struct window_thread *t)
+{
+	struct vmmap_held held;
+
+	t->result = vmmap_hold(t->map, t->addr, t->len, &held);
+	BASE_POINT(window_held);
+	vmmap_release(t->map, &held);
+}
 
 void window_mmap_fixed(struct window_thread *t)
 {

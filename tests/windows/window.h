@@ -53,6 +53,9 @@ bool window_done_within(struct window_thread *t, unsigned ms);   /* it ended wit
 void window_fault(struct window_thread *t);              /* a write fault at addr                                  */
 void window_write(struct window_thread *t);              /* the word `bytes` at addr                               */
 void window_munmap(struct window_thread *t);
+void window_protect(struct window_thread *t);            /* mprotect: RW                                           */
+void window_protect_read(struct window_thread *t);       /* mprotect: R                                            */
+void window_hold(struct window_thread *t);               /* holds the range while it stands at "window_held"       */
 void window_mmap(struct window_thread *t);               /* len bytes anywhere                                     */
 void window_mmap_fixed(struct window_thread *t);
 
