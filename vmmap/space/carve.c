@@ -220,23 +220,24 @@ static bool work_join(struct work *w, struct piece *p, struct piece *q)
 static void work_merge(struct work *w)
 {
 	struct piece nb;
-	unsigned n = 0, from = 0;
-	bool left = w->pieces && w->piece[0].r.lo == w->r.lo && work_neighbour(w, true, &nb);
+	bool left, right;
+	unsigned n = 1, joined = 0;
 
-	bool right = w->pieces && w->piece[w->pieces - 1].r.hi == w->r.hi;
-	unsigned joined = 0;
-
+	if (!w->pieces)
+		return;
+	left = w->piece[0].r.lo == w->r.lo && work_neighbour(w, true, &nb);
+	right = w->piece[w->pieces - 1].r.hi == w->r.hi;
 	if (left && work_join(w, &nb, &w->piece[0])) {
 		w->piece[0] = nb;
 		joined++;
 	}
-	for (n = 1, from = 1; from < w->pieces; from++) {
+	for (unsigned from = 1; from < w->pieces; from++) {
 		if (work_join(w, &w->piece[n - 1], &w->piece[from]))
 			joined++;
 		else if (n++ != from)
 			w->piece[n - 1] = w->piece[from];
 	}
-	w->pieces = w->pieces ? n : 0;
+	w->pieces = n;
 	if (right && work_neighbour(w, false, &nb))
 		joined += work_join(w, &w->piece[n - 1], &nb);
 	if (joined)

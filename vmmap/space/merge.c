@@ -156,9 +156,8 @@ static void merge_border(struct vmmap *map, struct lock_edit *e, uint64_t at)
 		merge_let(map, e, left, left_taken);
 		return;
 	}
-	if (!right_taken && !BASE_MUTANT(merge_no_drain))
-		map->policy->edit_shut(map->lock_state, e,
-				       &right->slot); /* it dies: visits of before must be out */
+	if (!right_taken && !BASE_MUTANT(merge_no_drain))        /* it dies: visits of before must be out */
+		map->policy->edit_shut(map->lock_state, e, &right->slot);
 	BASE_POINT(merge_before_slots);
 	merge_slots(map, e->self, left, right, at);
 	object = right->object;
