@@ -83,6 +83,25 @@ void mem_free(enum mem_purpose purpose, void *p, size_t bytes)
 	functions.free(p, bytes);
 }
 
+/*
+ * LeakSanitizer, where the process has it, finds pointers in malloc's memory and in what it is told of. Nodes point at
+ * their tree, and may be all that does so: those that wait for their grace period when the process ends.
+ */
+__attribute__((weak)) void __lsan_register_root_region(const void *p, size_t bytes);
+__attribute__((weak)) void __lsan_unregister_root_region(const void *p, size_t bytes);
+
+static void show_pointers(enum mem_purpose purpose, const void *p, size_t bytes)
+{
+	if (purpose == MEM_NODE && __lsan_register_root_region != NULL)
+		__lsan_register_root_region(p, bytes);
+}
+
+static void hide_pointers(enum mem_purpose purpose, const void *p, size_t bytes)
+{
+	if (purpose == MEM_NODE && __lsan_unregister_root_region != NULL)
+		__lsan_unregister_root_region(p, bytes);
+}
+
 void *mem_reserve(enum mem_purpose purpose, size_t bytes)
 {
 	void *p;
@@ -94,6 +113,7 @@ void *mem_reserve(enum mem_purpose purpose, size_t bytes)
 	if (p == MAP_FAILED)
 		return NULL;
 	account(purpose, bytes);
+	show_pointers(purpose, p, bytes);
 	return p;
 }
 
@@ -102,6 +122,7 @@ void mem_unreserve(enum mem_purpose purpose, void *p, size_t bytes)
 	if (p == NULL)
 		return;
 	account(purpose, -(uint64_t)bytes);
+	hide_pointers(purpose, p, bytes);
 	CHECK(munmap(p, bytes) == 0);
 }
 

@@ -21,7 +21,7 @@ void mem_set_functions(const struct mem_functions *f);           /* before the f
 /* Zeroed memory; align a power of two; NULL for want of memory or by order of mem_fail_nth. */
 void *mem_alloc(enum mem_purpose purpose, size_t bytes, size_t align) MUST_CHECK;
 void  mem_free(enum mem_purpose purpose, void *p, size_t bytes);         /* p may be NULL                         */
-/* Large, lazily backed (mmap): frame arrays. Zeroed. */
+/* Large, lazily backed (mmap): frame arrays, node slabs. Zeroed. */
 void *mem_reserve(enum mem_purpose purpose, size_t bytes) MUST_CHECK;
 void  mem_unreserve(enum mem_purpose purpose, void *p, size_t bytes);
 /* Asks for huge pages behind a part of what mem_reserve gave; a hint. */
