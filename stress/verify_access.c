@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/point.h"
 #include "stress/verify_in.h"
 
 #define MAGIC UINT64_C(0x5a3)
@@ -118,23 +119,26 @@ static void wrong_value(struct verify_thread *t, uint64_t addr, const uint64_t g
 		      PRIx64, t->number, got[0], got[1], want[0], want[1]);
 }
 
-static void own_lane(struct verify_thread *t, struct shadow_page *page, uint64_t addr, uint64_t word, bool quiet,
+/* What the page's word and `content` were all the time while got was loaded, if quiet. */
+struct verify_seen { uint64_t word, content; bool quiet; };
+
+static void own_lane(struct verify_thread *t, struct shadow_page *page, uint64_t addr, const struct verify_seen *seen,
 		     const uint64_t got[2])
 {
 	const struct shadow_lane *lane = shadow_lane_at(t->v->shadow, page, t->number);
 	uint64_t mine = stamp_word0(t->v, t->number, addr), want[2] = { 0, 0 };
-	bool tracked = quiet && word & SHADOW_ZERO, untouched;
+	bool tracked = seen->quiet && seen->word & SHADOW_ZERO, untouched;
 
 	t->checks++;
-	if (tracked && atomic_load_acquire(&page->content) > lane->after) {
+	if (tracked && seen->content > lane->after) {
 		if (got[0] || got[1])
 			wrong_value(t, addr, got, want);
 		return;
 	}
 	want[0] = mine;
 	want[1] = lane->value;
-	untouched = !(word & SHADOW_SHARED) && word >> SHADOW_GENERATION_SHIFT == lane->generation;
-	if (quiet && lane->exact && (tracked || untouched)) {
+	untouched = !(seen->word & SHADOW_SHARED) && seen->word >> SHADOW_GENERATION_SHIFT == lane->generation;
+	if (seen->quiet && lane->exact && (tracked || untouched)) {
 		if (got[0] != want[0] || got[1] != want[1])
 			wrong_value(t, addr, got, want);
 		return;
@@ -174,6 +178,7 @@ int verify_read(struct verify_thread *t, uint64_t addr)
 	bool whole = t->v->config.stamps && prng_below(&t->prng, 16) == 0;
 	size_t len = whole ? VMMAP_PAGE_SIZE : STAMP_BYTES;
 	unsigned offset = whole ? 0 : stamp_offset(t->number);
+	struct verify_seen seen = { 0, 0, false };
 	struct shadow_page *page;
 	uint64_t got[2];
 	ssize_t n;
@@ -182,7 +187,11 @@ int verify_read(struct verify_thread *t, uint64_t addr)
 	page = t->v->config.stamps ? shadow_page_at(t->v->shadow, a.addr) : NULL;
 	a.before = page ? shadow_look(page) : 0;
 	n = vmmap_read(t->vm, a.addr + offset, t->page + offset, len);
+	seen.content = page ? atomic_load_acquire(&page->content) : 0;   /* of the state that both looks saw */
 	a.after = page ? shadow_look(page) : 0;
+	BASE_POINT(verify_read_looked);
+	if (BASE_MUTANT(verify_content_late) && page)
+		seen.content = atomic_load_acquire(&page->content);
 	oplog_end(&t->log, n);
 	a.err = n < 0 ? (int)n : 0;
 	if (!page)
@@ -191,9 +200,11 @@ int verify_read(struct verify_thread *t, uint64_t addr)
 	if (n < (ssize_t)len)
 		return a.err ? a.err : -EFAULT;
 	memcpy(got, t->page + stamp_offset(t->number), sizeof(got));
-	own_lane(t, page, a.addr, a.before, quiet_between(a.before, a.after), got);
+	seen.word = a.before;
+	seen.quiet = quiet_between(a.before, a.after);
+	own_lane(t, page, a.addr, &seen, got);
 	if (whole)
-		other_lanes(t, a.addr, quiet_between(a.before, a.after) && a.before & SHADOW_ZERO);
+		other_lanes(t, a.addr, seen.quiet && seen.word & SHADOW_ZERO);
 	return 0;
 }
 

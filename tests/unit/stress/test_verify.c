@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_verify.c - no false alarm: what the verifier holds an answer against is the state in which it was given.
+ *
+ * mutant: verify_content_late
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <cmocka.h>
+
+#include "base/point.h"
+#include "stress/profile.h"
+#include "stress/verify.h"
+#include "vmmap/vmmap.h"
+
+#define PLACE  (UINT64_C(1) << 32)
+#define SECOND UINT64_C(1000000000)
+
+extern const struct profile profile_race;
+
+static struct verify *verify;
+static struct physmem *pm;
+static struct vmmap *map;
+
+static int setup(void **state)
+{
+	struct verify_config config = { .stamps = true, .plant = SIN_NONE, .threads = 2, .seed = 1 };
+	struct physmem_config memory = PHYSMEM_CONFIG;
+	struct vmmap_config c = VMMAP_CONFIG;
+
+	(void)state;
+	memory.pages = 1 << 10;
+	memory.bytes = 1;
+	if (physmem_create(&pm, &memory))
+		return -1;
+	c.physmem = pm;
+	verify = verify_create(&config);
+	if (!verify || vmmap_create(&map, &c))
+		return -1;
+	verify_attach(verify, map, pm, &profile_race);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	vmmap_destroy(map);
+	verify_gone(verify);
+	verify_destroy(verify);
+	physmem_destroy(pm);
+	return 0;
+}
+
+/* ---- a page is dropped between a load of it and the verdict ---- */
+
+static void *reader(void *arg)
+{
+	(void)arg;
+	verify_write(verify_thread_at(verify, 0), PLACE);
+	point_role("reader");
+	verify_read(verify_thread_at(verify, 0), PLACE);
+	point_role(NULL);
+	return NULL;
+}
+
+static void a_drop_after_the_load_is_no_breach(void **state)
+{
+	struct verify_thread *other = verify_thread_at(verify, 1);
+	pthread_t t;
+
+	(void)state;
+	if (!point_available())
+		skip();
+	verify_mmap(other, PLACE, VMMAP_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED);
+	point_stop("reader", "verify_read_looked", NULL, NULL);
+	pthread_create(&t, NULL, reader, NULL);
+	assert_true(point_wait_reached("reader", "verify_read_looked", 2 * SECOND));
+	verify_madvise(other, PLACE, VMMAP_PAGE_SIZE, MADV_DONTNEED);
+	point_release("reader", "verify_read_looked");
+	pthread_join(t, NULL);
+	assert_int_equal(verify_violations(verify), 0);
+	assert_int_equal(point_timeouts(), 0);
+}
+
+int main(void)
+{
+	const char *mutant = getenv("VMMAP_MUTANT");
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_drop_after_the_load_is_no_breach, setup, teardown),
+	};
+
+	if (mutant && *mutant && point_mutant_select(mutant))
+		return 99;
+	return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
+}
