@@ -127,6 +127,13 @@ void park_lock(struct park_mutex *m)
 		park_wait(&m->word, 2, PARK_FOREVER);
 }
 
+bool park_trylock(struct park_mutex *m)
+{
+	uint32_t seen = 0;
+
+	return atomic_cas_acquire(&m->word, &seen, 1);                           /* L1 -> U1 */
+}
+
 void park_stall_lock(struct park_mutex *m)
 {
 	uint32_t seen = 0;

@@ -16,7 +16,9 @@
  *               runs and drops the mutex meanwhile; a marked hook stays linked, hence its `next` stays valid.
  * Lock order    `registry` is a leaf: nothing is called under it but park.
  * Progress      a thread past THREAD_MAX sleeps until one exits; not fair among such sleepers.
- * Fork          the child's only thread keeps its slot. (Slots of threads that do not exist there stay taken.)
+ * Fork          (base/atfork.c) prepare takes `registry`. In the child the only thread keeps its slot, if it has one;
+ *               the others' are free, and what they have in an instance's per-slot blocks is their next owners', as
+ *               after an exit. Their exit hooks do not run: they might find a block half changed.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -141,6 +143,33 @@ static void thread_exiting(void *value)
 	park_wake(&given_back, 1);
 }
 
+void thread_fork_prepare(void)
+{
+	if (!BASE_MUTANT(fork_skips_registry))
+		park_lock(&registry);
+}
+
+void thread_fork_parent(void)
+{
+	if (!BASE_MUTANT(fork_skips_registry))
+		park_unlock(&registry);
+}
+
+void thread_fork_child(bool usable)
+{
+	for (struct thread_exit_hook *h = hooks; h != NULL; h = h->next)
+		h->running = 0;
+	if (!usable)
+		thread_current = NULL;
+	for (uint32_t i = 0; i < atomic_load_relaxed(&count); i++) {
+		if (&slot_of[i] == thread_current || BASE_MUTANT(fork_keeps_slots))
+			continue;
+		slot_of[i].in_use = 0;
+		taken[i / 64] &= ~(UINT64_C(1) << (i % 64));
+	}
+	thread_fork_parent();
+}
+
 uint32_t thread_count(void)
 {
 	return atomic_load_acquire(&count);                                      /* C2 -> C1 */
@@ -156,6 +185,7 @@ void thread_exit_hook_add(struct thread_exit_hook *hook)
 	hook->running = 0;
 	hook->closing = false;
 	park_lock(&registry);
+	BASE_POINT(thread_hook_locked);
 	hook->next = hooks;
 	hook->link = &hooks;
 	if (hooks != NULL)

@@ -48,6 +48,11 @@ static ALWAYS_INLINE struct thread_slot *thread_self(void)
 	return likely(t != NULL) ? t : thread_register();
 }
 
+/* For base/atfork. usable false: the child's thread has no slot any more; to ask for one ends the process. */
+void thread_fork_prepare(void);
+void thread_fork_parent(void);
+void thread_fork_child(bool usable);
+
 /* Slots [0, thread_count()) have been used at least once. thread_at(i) is never NULL for them. */
 uint32_t thread_count(void);
 struct thread_slot *thread_at(uint32_t number);

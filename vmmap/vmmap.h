@@ -10,6 +10,8 @@
  *   returns     0 or an address/byte count >= 0; else -errno, Linux's errno for the same call, in Linux's order
  *   threads     every call from any thread, no registration (with 1,024 threads alive, the first call of one more
  *               sleeps until one has ended); vmmap_destroy when no other call runs. Not from signal handlers
+ *   fork        of the process: in the child a map works, as a snapshot, if no other thread was inside a call on it, on
+ *               its physmem or its objects, or held a range; else it is to be left alone (docs/semantics.md)
  *   edits       mmap, munmap, mprotect, mremap, brk, flag advices: hold their range, gaps included, against edits and
  *               faults on the same pages until they return, and nothing afterwards
  *   visits      faults, accesses, DONTNEED, FREE, POPULATE: run beside each other; for one page each comes before or

@@ -152,7 +152,8 @@ def judge(path, text):
 def files(root):
     for where, dirs, names in os.walk(root):
         dirs[:] = sorted(d for d in dirs if d not in SKIP_DIRS)
-        yield from (os.path.relpath(os.path.join(where, name), root) for name in sorted(names))
+        yield from (os.path.relpath(os.path.join(where, name), root) for name in sorted(names)
+                    if name not in SKIP_DIRS)            # .git of a worktree is a file
 
 
 HEAD = "/* SPDX-License-Identifier: MIT */\n"

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * child.h - a forked process for tests: runs a function and tells what became of it.
+ *
+ * The function returns 0 or the line that failed: cmocka's asserts belong to the parent. A child that hangs is ended by
+ * its alarm, sooner while a mutant is chosen (then a hang is what the test waits for).
+ */
+#ifndef TESTS_UNIT_BASE_CHILD_H
+#define TESTS_UNIT_BASE_CHILD_H
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CHILD_EXPECT(x) do { \
+	if (!(x)) { fprintf(stderr, "child, line %d: %s\n", __LINE__, #x); return 1; } } while (0)
+
+/* Its exit code, or -(the signal that ended it). */
+static inline int child_status(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) != pid)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+/* fn in a child of this process. */
+static inline int child_run(int (*fn)(void *arg), void *arg)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		abort();
+	if (pid == 0) {
+		alarm(getenv("VMMAP_MUTANT") ? 5 : 120);
+		_exit(fn(arg));
+	}
+	return child_status(pid);
+}
+
+/* ThreadSanitizer by itself refuses new threads in the child of a process that had several. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+	return "die_after_fork=0";
+}
+
+#endif
