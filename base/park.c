@@ -146,7 +146,7 @@ void park_stall_lock(struct park_mutex *m)
 
 void park_unlock(struct park_mutex *m)
 {
-	if (atomic_swap_acqrel(&m->word, 0) == 2)                                /* U1 */
+	if (atomic_swap_acqrel(&m->word, 0) == 2)                                /* U1 -> L1 */
 		park_wake(&m->word, 1);
 }
 

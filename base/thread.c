@@ -62,7 +62,7 @@ static struct thread_slot *take_lowest(void)
 		slot_of[number].number = number;
 		slot_of[number].in_use = 1;
 		if (number >= atomic_load_relaxed(&count))
-			atomic_store_release(&count, number + 1);                /* C1 */
+			atomic_store_release(&count, number + 1);                /* C1 -> C2 */
 		return &slot_of[number];
 	}
 	return NULL;
@@ -138,7 +138,7 @@ static void thread_exiting(void *value)
 	park_lock(&registry);
 	slot->in_use = 0;
 	taken[number / 64] &= ~(UINT64_C(1) << (number % 64));
-	park_unlock(&registry);                                                  /* O1 */
+	park_unlock(&registry);                                                  /* O1 -> N1 */
 	atomic_add_acqrel(&given_back, 1);
 	park_wake(&given_back, 1);
 }
@@ -233,7 +233,7 @@ static void **chunk_make(struct thread_local_table *t, uint32_t i)
 	fresh = mem_alloc(MEM_SLOT, bytes, CACHE_LINE);
 	if (fresh == NULL)
 		return NULL;
-	if (atomic_cas_acqrel(&t->chunk[i], &chunk, fresh))                      /* B1 */
+	if (atomic_cas_acqrel(&t->chunk[i], &chunk, fresh))                      /* B1 -> B2 */
 		return fresh;
 	mem_free(MEM_SLOT, fresh, bytes);
 	return chunk;
@@ -254,7 +254,7 @@ void *thread_local_make(struct thread_local_table *t, uint32_t number)
 	fresh = mem_alloc(MEM_SLOT, t->block_bytes, CACHE_PAIR);
 	if (fresh == NULL)
 		return NULL;
-	if (atomic_cas_acqrel(where, &block, fresh))                             /* B1 */
+	if (atomic_cas_acqrel(where, &block, fresh))                             /* B1 -> B2 */
 		return fresh;
 	mem_free(MEM_SLOT, fresh, t->block_bytes);
 	return block;

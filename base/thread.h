@@ -89,7 +89,7 @@ void  thread_local_free(struct thread_local_table *t, void (*fini)(void *block, 
 /* NULL if that slot has none yet. */
 static ALWAYS_INLINE void *thread_local_at(struct thread_local_table *t, uint32_t number)
 {
-	void **chunk = atomic_load_acquire(&t->chunk[number / THREAD_CHUNK]);
+	void **chunk = atomic_load_acquire(&t->chunk[number / THREAD_CHUNK]);            /* B2 -> B1 */
 
 	return chunk ? (void *)atomic_load_acquire((_Atomic(void *) *)&chunk[number % THREAD_CHUNK]) : NULL;
 }

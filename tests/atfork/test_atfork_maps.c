@@ -41,11 +41,14 @@ enum { WORKERS = 3, FORKS = 6 };
  * map of its own. */
 static void others_work_on_other_maps(void **state)
 {
-	struct ground g = the_ground(state), own[WORKERS];
+	struct ground g, own[WORKERS];
 	struct caller c[WORKERS];
 	atomic_u32 stop = 0;
 	pthread_t t[WORKERS];
 
+	if (!CHILD_BESIDE_ALLOCATIONS)
+		skip();
+	g = the_ground(state);
 	for (int i = 0; i < WORKERS; i++) {
 		own[i] = the_ground(state);
 		c[i] = (struct caller){ .map = own[i].map, .at = BASE + 1024 * PAGE, .stop = &stop };
@@ -79,12 +82,15 @@ static int child_of_its_own(void *arg)
 /* The map is in use when the process forks: the child leaves it alone and works on one that it makes. */
 static void others_work_on_this_map(void **state)
 {
-	struct ground g = the_ground(state);
+	struct ground g;
 	struct caller c[WORKERS];
 	atomic_u32 stop = 0;
 	pthread_t t[WORKERS];
 	int workers = strcmp(*state, "none") == 0 ? 1 : WORKERS;
 
+	if (!CHILD_BESIDE_ALLOCATIONS)
+		skip();
+	g = the_ground(state);
 	for (int i = 0; i < workers; i++) {
 		c[i] = (struct caller){ .map = g.map, .at = BASE + (uint64_t)(1 + i) * 4096 * PAGE, .stop = &stop };
 		t[i] = crew_start(calls_until_told, &c[i]);

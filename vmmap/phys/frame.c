@@ -9,7 +9,8 @@
  *             owner fills an empty shelf, anybody empties it by swap. depot, late_stack: anybody.
  * EDGES       S1 the owner fills a shelf: release (spare, closed).   S2 swap (acq_rel) -> the chain is the taker's.
  *             D1/D2 through the stacks, see frame_depot.c.
- *             G1 a reader's last access to a frame -> its rcu_leave; G2 rcu_poll_done(cookie) -> the frame is FREE.
+ *             G1 a reader's last access to a frame, then its rcu_leave (E3 in rcu_inline.h) -> G2 rcu_poll_done(cookie)
+ *             -> the frame is FREE.
  *             The cookie is started after the last frame of its chain was unlinked from every page table
  *             (frame_close), so that a read section which can still see the frame is one that the cookie waits for.
  * DEFERRED    `open` grows to 128 (to 512 inside one read section: starting a grace period interrupts the other

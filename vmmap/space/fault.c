@@ -5,8 +5,8 @@
  * STEPS   1 visit_begin: inside RCU, the VMA over the page, its lock word free (or we waited)
  *         2 bits -> may the access be resolved?  A negative answer is validated like a positive one.
  *         3 prepare: the frame and the tables, before the entry is touched; the anonymous group of a first write
- *         4 CAS entry seen -> LOCKED (seq_cst)                        D1: fault's store, partner D2 in the writer
- *         5 visit_valid: the lock word again (seq_cst)                 D2': fault's load, partner the writer's lk RMW
+ *         4 CAS entry seen -> LOCKED (seq_cst)                        F1: fault's store, partner W2 in the writer
+ *         5 visit_valid: the lock word again (seq_cst)                 F2: fault's load, partner D1, the lk RMW
  *         6 store the value, or what was there before, and begin again
  * DEKKER  The writer sets lk (RMW), then loads every entry (pt_zap, pt_protect wait for LOCKED). All four are seq_cst:
  *         either the fault sees the new lk and undoes, or the writer sees LOCKED or the value. Tables obey the same
@@ -164,7 +164,7 @@ static ALWAYS_INLINE enum fault_step fault_visit(struct fault *f, struct lock_vi
 	entry = pt_make(&f->map->pt, f->self, f->page);
 	if (unlikely(!entry))
 		return FAULT_NOMEM;
-	seen = atomic_load_acquire(entry);
+	seen = atomic_load_acquire(entry);                                       /* S2 -> S1 */
 	if (unlikely(seen & PT_LOCKED))
 		return FAULT_AGAIN;
 	object = atomic_load_acquire(&vma->object);
@@ -182,10 +182,10 @@ static ALWAYS_INLINE enum fault_step fault_visit(struct fault *f, struct lock_vi
 		return pol->visit_valid(f->map->lock_state, v) ? FAULT_DONE : FAULT_AGAIN;
 	space_touch(f->map, f->self, (struct lock_range){ f->page, f->page + PAGE_BYTES }, LOCK_TOUCH_ENTRY, false);
 	BASE_POINT(fault_before_cas);
-	if (unlikely(!pt_lock(entry, seen)))                     /* D1 */
+	if (unlikely(!pt_lock(entry, seen)))                     /* F1 -> W2 */
 		return FAULT_AGAIN;
 	BASE_POINT(fault_before_valid);
-	if (unlikely(!pol->visit_valid(f->map->lock_state, v))) {        /* D2' */
+	if (unlikely(!pol->visit_valid(f->map->lock_state, v))) {        /* F2 -> D1 */
 		pt_store(entry, seen);
 		return FAULT_AGAIN;
 	}

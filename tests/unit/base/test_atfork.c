@@ -395,6 +395,8 @@ static void many_forks_under_load(void **state)
 	pthread_t t[3];
 
 	(void)state;
+	if (!CHILD_BESIDE_ALLOCATIONS)
+		skip();
 	for (int i = 0; i < 3; i++)
 		t[i] = crew_start(fn[i], &l);
 	for (int i = 0; i < FORKS; i++)
