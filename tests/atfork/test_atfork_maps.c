@@ -124,7 +124,7 @@ static void fork_in_a_callback(void **state)
 
 	assert_int_equal(vmmap_walk(g.map, 0, UINT64_C(1) << 47, fork_in_walk, &pid), 0);
 	if (pid == 0)
-		_exit(calls_all(&g));
+		child_be(child_calls, &g);
 	assert_int_equal(child_status(pid), 0);
 	assert_int_equal(calls_all(&g), 0);
 }
@@ -145,7 +145,7 @@ static void fork_with_a_range_held(void **state)
 	assert_true(pid >= 0);
 	vmmap_release(g.map, &held);
 	if (pid == 0)
-		_exit(calls_all(&g));
+		child_be(child_calls, &g);
 	assert_int_equal(child_status(pid), 0);
 	assert_int_equal(calls_all(&g), 0);
 }
