@@ -47,6 +47,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/park.h"
 #include "base/point.h"
 #include "base/rcu.h"
@@ -286,6 +287,23 @@ void rcu_synchronize(void)
 	while (!rcu_poll_done(cookie))
 		park_spin(&spin);
 	urcu_memb_synchronize_rcu();
+}
+
+int rcu_poll_wait(uint64_t deadline_ns)
+{
+	struct park_spin spin = PARK_SPIN;
+	uint64_t cookie;
+
+	if (deadline_ns == PARK_TRY)
+		return -EAGAIN;
+	count_wait(thread_self());
+	cookie = rcu_poll_start();
+	while (!rcu_poll_done(cookie)) {
+		if (deadline_ns != PARK_FOREVER && clock_ns() >= deadline_ns)
+			return -ETIMEDOUT;
+		park_spin(&spin);
+	}
+	return 0;
 }
 
 uint64_t rcu_waits(void)
