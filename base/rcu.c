@@ -265,6 +265,23 @@ void rcu_synchronize(void)
 	park_unlock(&rounds);
 }
 
+int rcu_poll_wait(uint64_t deadline_ns)
+{
+	struct park_spin spin = PARK_SPIN;
+	uint64_t cookie;
+
+	if (deadline_ns == PARK_TRY)
+		return -EAGAIN;
+	count_wait(thread_self());
+	cookie = rcu_poll_start();
+	while (!rcu_poll_done(cookie)) {
+		if (deadline_ns != PARK_FOREVER && clock_ns() >= deadline_ns)
+			return -ETIMEDOUT;
+		park_spin(&spin);
+	}
+	return 0;
+}
+
 uint64_t rcu_waits(void)
 {
 	return atomic_load_relaxed(&waits);

@@ -34,6 +34,8 @@ void rcu_retire_flush(struct thread_slot *self);
 void rcu_drain(void);
 /* Waits for a grace period of both kinds. Counted by rcu_waits(). */
 void rcu_synchronize(void);
+/* Waits for a polled grace period, until the deadline (base/park.h). 0, -EAGAIN (PARK_TRY: never waits), -ETIMEDOUT. */
+int  rcu_poll_wait(uint64_t deadline_ns);
 
 /*
  * Starts a polled grace period; its cookie is done when each read section that was open has ended. Never waits; costs

@@ -75,6 +75,7 @@ static void reset_owner_fields(struct thread_slot *slot)
 	slot->mem_fail_nth = 0;
 	slot->mem_fail_fired = 0;
 	slot->park_spins = 0;
+	slot->deadline_ns = PARK_FOREVER;
 	slot->point_role = NULL;
 	slot->point_random = 0;
 	slot->count_fn = NULL;

@@ -262,6 +262,11 @@ static int view_cut(struct lock_space *space, uint64_t addr)
 	return err;
 }
 
+static void view_join(struct lock_space *space, uint64_t addr)
+{
+	space_join(space_of(space), thread_self(), addr);
+}
+
 /* Dummies of one leaf. false: no room to leave pieces standing; the slot was not touched. */
 static bool pass_dummy(struct vmmap *map, struct thread_slot *self, struct lock_range r, struct lock_slot *from,
 		       struct lock_slot *to, uint64_t *next)
@@ -337,5 +342,5 @@ static void view_pass(struct lock_space *space, struct lock_range r, const struc
 
 const struct lock_view space_lock_view = {
 	.find = view_find, .look = view_look, .next = view_next, .claim = view_claim, .cut = view_cut,
-	.pass = view_pass, .dummy_init = view_dummy_init,
+	.join = view_join, .pass = view_pass, .dummy_init = view_dummy_init,
 };

@@ -66,7 +66,7 @@ static int map_at(struct vmmap *map, struct thread_slot *self, const struct spac
 	return err == CARVE_GENERAL ? map_general(map, self, r, &fresh, m->noreplace, taken) : err;
 }
 
-/* One try of an unaddressed mmap. -EAGAIN: the place was lost or is locked, look again. */
+/* One try of an unaddressed mmap. -ERESTART: the place was lost or is locked, look again. */
 static int map_somewhere(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m,
 			 struct lock_range *fit, bool *taken)
 {
@@ -94,16 +94,19 @@ static int map_somewhere(struct vmmap *map, struct thread_slot *self, const stru
 	}
 	if (brief)
 		space_brief_end(map, &e);
+	if (err == -ERESTART)
+		return space_place_wait(map, self, locked);
 	if (general)
 		err = map_general(map, self, *fit, &fresh, true, taken);
-	if (err == -EAGAIN && map->policy->gap_wait)
-		return map->policy->gap_wait(map->lock_state, self, locked, LOCK_FOREVER) ? -ENOMEM : -EAGAIN;
-	return err == -EEXIST ? -EAGAIN : err;
+	if (err == -EAGAIN && !space_one_lock(map))
+		return -ERESTART;                        /* a try: the place is locked now; others may be free      */
+	return err == -EEXIST ? -ERESTART : err;
 }
 
 int64_t space_mmap(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m)
 {
 	struct lock_range r = { m->addr, m->addr + m->len };
+	struct park_spin spin = PARK_SPIN;
 	bool taken = false;
 	int err;
 
@@ -112,7 +115,7 @@ int64_t space_mmap(struct vmmap *map, struct thread_slot *self, const struct spa
 	if (m->want) {
 		do
 			err = map_somewhere(map, self, m, &r, &taken);
-		while (err == -EAGAIN);
+		while (err == -ERESTART && !(err = space_again(self, &spin)));
 	} else {
 		err = map_at(map, self, m, r, &taken);
 	}
