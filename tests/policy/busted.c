@@ -285,8 +285,7 @@ static void downgrade(struct lock_policy *p) { p->edit_downgrade = downgrade_not
 
 static int gap_at_once(void *state, struct thread_slot *self, uint64_t addr, uint64_t deadline_ns)
 {
-	(void)state, (void)self, (void)addr, (void)deadline_ns;
-	return 0;
+	return deadline_ns == LOCK_FOREVER ? 0 : good.gap_wait(state, self, addr, deadline_ns);
 }
 
 static void gap_wait(struct lock_policy *p) { p->gap_wait = gap_at_once; }

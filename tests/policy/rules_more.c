@@ -169,7 +169,7 @@ static bool failure_cuts_nothing(struct rule_run *run)
 		run->map->fail_claims = 0;
 		if (!err) {
 			fake_end(run->map, &e);
-			return nth > 1;
+			return true;
 		}
 		RULE_NEED(run, err == -ENOMEM && !e.merges && !e.merge_in.hi);
 		RULE_NEED(run, fake_vmas(run->map) == 1);

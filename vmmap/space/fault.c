@@ -205,14 +205,12 @@ static NOINLINE int fault_refill(struct fault *f)
 	return frame_refill(f->map->physmem, f->self);   /* into this slot's cache, for whoever asks next in there */
 }
 
-/* After a step that did not end the fault: 0 to begin again. */
-static NOINLINE int fault_again(struct fault *f, enum fault_step step, struct park_spin *spin)
-{
-	int err;
 
-	if (step == FAULT_FAIL)
-		return -EFAULT;
-	err = step == FAULT_NOMEM ? fault_refill(f) : 0;
+/* 0: the fault may begin again. */
+static NOINLINE int fault_again(struct fault *f, bool no_memory, struct park_spin *spin)
+{
+	int err = no_memory ? fault_refill(f) : 0;
+
 	if (err)
 		return err;
 	space_count(f->map, f->self, SPACE_FAULT_RETRY, 1);
@@ -241,7 +239,7 @@ int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint
 		BASE_POINT(fault_after_end);
 		if (likely(step == FAULT_DONE))
 			break;
-		err = fault_again(&f, step, &spin);
+		err = step == FAULT_FAIL ? -EFAULT : fault_again(&f, step == FAULT_NOMEM, &spin);
 		if (err)
 			break;
 	}
