@@ -9,7 +9,7 @@
 
 static int brk_enter(struct vmmap *map, struct thread_slot *self)
 {
-	for (uint32_t seen = 0; !atomic_cas_acquire(&map->brk_lock, &seen, 1); seen = 0)
+	for (uint32_t seen = 0; !atomic_cas_acquire(&map->brk_lock, &seen, 1) && !BASE_MUTANT(brk_no_lock); seen = 0)
 		if (park_wait(&map->brk_lock, 1, self->deadline_ns))
 			return self->deadline_ns == LOCK_TRY ? -EAGAIN : -ETIMEDOUT;
 	return 0;
@@ -32,6 +32,7 @@ static int64_t brk_move(struct vmmap *map, struct thread_slot *self, uint64_t ad
 	uint64_t break_now = atomic_load_relaxed(&map->brk), old_end = space_up(break_now), end = space_up(addr);
 	int64_t now = (int64_t)break_now, err = 0;
 
+	BASE_POINT(brk_after_now);
 	if (addr < map->brk_start || addr > map->hi)
 		return now;
 	/* Linux: a break does not shrink over a hole, and grows only while one page beyond is free, too. */
