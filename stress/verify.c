@@ -278,8 +278,8 @@ void verify_quiet(struct verify *v)
 void verify_overtakes(struct verify *v, uint64_t most)
 {
 	if (most > v->config.threads + 2)
-		verify_report(v, SIN_OVERTAKEN, 0, "a waiter was overtaken %" PRIu64 " times, at most %u are promised", most,
-			      v->config.threads + 2);
+		verify_report(v, SIN_OVERTAKEN, 0, "a waiter was overtaken %" PRIu64 " times, at most %u are promised",
+			      most, v->config.threads + 2);
 }
 
 void verify_gone(struct verify *v)

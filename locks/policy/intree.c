@@ -168,7 +168,8 @@ void intree_edit_shut(void *state, struct lock_edit *e, struct lock_slot *slot)
 void intree_edit_born(void *state, struct lock_edit *e, struct lock_slot *slot)
 {
 	(void)state;
-	atomic_store_release(&slot->lk, e->own[0] && !BASE_MUTANT(born_free) ? e->mine.lk : thread_next_number(e->self));
+	atomic_store_release(&slot->lk,
+			     e->own[0] && !BASE_MUTANT(born_free) ? e->mine.lk : thread_next_number(e->self));
 }
 
 void intree_edit_dead(void *state, struct lock_edit *e, struct lock_slot *slot)

@@ -201,7 +201,8 @@ static bool stands(const struct region *r, struct window w, uint64_t n, unsigned
 
 static const char *check_units(const struct region *r, struct window w, const struct vmmap_vma *v)
 {
-	unsigned from = (unsigned)((v->start - r->at[0]) / UNIT), to = (unsigned)((v->end - r->at[0]) / UNIT), value = 1;
+	unsigned from = (unsigned)((v->start - r->at[0]) / UNIT), to = (unsigned)((v->end - r->at[0]) / UNIT);
+	unsigned value = 1;
 
 	while (value < ARRAY_SIZE(prot_of) && prot_of[value] != v->prot)
 		value++;

@@ -67,7 +67,8 @@ static void wrong(struct scanner *c, const char *what, const struct vmmap_vma *v
 	v = v ? v : &none;
 	r = region_over(c->s->region, v->start);
 	fprintf(stderr, "listed from %#" PRIx64 " on: %#" PRIx64 "-%#" PRIx64 " prot %d advice %#x object %" PRIu64
-		" offset %#" PRIx64 ": %s\n", c->next, v->start, v->end, v->prot, v->advice, v->object, v->offset, what);
+		" offset %#" PRIx64 ": %s\n", c->next, v->start, v->end, v->prot, v->advice, v->object, v->offset,
+		what);
 	if (r)
 		fprintf(stderr, "  region %d, changes %" PRIu64 " to %" PRIu64 "\n", r->kind, c->lo[r->kind],
 			region_after(r));
@@ -288,10 +289,11 @@ static bool enough(const struct stage *s)
 static void add_anchors(struct stage *s, uint64_t place)
 {
 	for (unsigned i = 0; i < 2 * BESIDE; i++) {
-		uint64_t addr = i < BESIDE ? place - 2 * (BESIDE - i) * PAGE : place + SPAN + (2 * (i - BESIDE) + 1) * PAGE;
+		uint64_t addr = i < BESIDE ? place - 2 * (BESIDE - i) * PAGE :
+					     place + SPAN + (2 * (i - BESIDE) + 1) * PAGE;
 
-		if (vmmap_mmap(s->map, addr, PAGE, anchor_prot(addr), MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0) !=
-		    (int64_t)addr)
+		if (vmmap_mmap(s->map, addr, PAGE, anchor_prot(addr), MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL,
+			       0) != (int64_t)addr)
 			abort();
 		s->anchor[s->anchors++] = addr;
 	}

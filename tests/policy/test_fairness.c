@@ -194,7 +194,7 @@ static bool scene_run(const struct lock_policy *policy, const struct scene *scen
 	uint64_t wide, bad;
 
 	c->map = fake_new(policy);
-	fake_place(c->map, 4, 22);                       /* VMAs and gaps: both are met by all widths                  */
+	fake_place(c->map, 4, 22);                       /* VMAs and gaps: both are met by all widths             */
 	fake_place(c->map, 22, 34);
 	for (; n < WORKERS_MAX && scene->job[n].what != NOBODY; n++) {
 		worker[n] = (struct worker){ .c = c, .job = &scene->job[n], .number = n };
@@ -205,8 +205,9 @@ static bool scene_run(const struct lock_policy *policy, const struct scene *scen
 	wide = scene->wide ? overtaken(c->map, worker[0].slot) : 0;
 	bad = atomic_load_relaxed(&c->wrong) + fake_ghosts(c->map) + fake_dummies(c->map) +
 	      policy->audit(c->map->state, stderr);
-	printf("%-10s %-18s %u threads, %6" PRIu64 " waits, %5" PRIu64 " hand-overs, %" PRIu64 " overtakes", policy->name,
-	       scene->name, n, stats.edits_waited + stats.visits_waited, stats.hand_overs, stats.max_overtakes);
+	printf("%-10s %-18s %u threads, %6" PRIu64 " waits, %5" PRIu64 " hand-overs, %" PRIu64 " overtakes",
+	       policy->name, scene->name, n, stats.edits_waited + stats.visits_waited, stats.hand_overs,
+	       stats.max_overtakes);
 	printf(scene->wide ? ", %" PRIu64 " of the wide one\n" : "\n", wide);
 	fake_free(c->map);
 	free(c);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Window: a brief edit has published, and not yet given its lock word back; a general edit comes to the same VMA.
- * Rule: LOCK_BRIEF is a held word like any other, waited for. Broken: the brief edit's release frees what another holds.
+ * Rule: LOCK_BRIEF is a held word like any other, waited for. Broken: the brief edit's release frees what another
+ * holds.
  * mutant: claim_steals_brief
  */
 #include "tests/windows/window.h"

@@ -27,7 +27,8 @@ static void script(const char *policy)
 
 	expect(vmmap_mmap(map, A, LEN, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)A);
 	expect(vmmap_mmap(map, B, LEN, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)B);
-	expect(vmmap_write(map, A, &one, sizeof one) == sizeof one && vmmap_write(map, B, &two, sizeof two) == sizeof two);
+	expect(vmmap_write(map, A, &one, sizeof one) == sizeof one);
+	expect(vmmap_write(map, B, &two, sizeof two) == sizeof two);
 	expect(point_stop("up", "remap_between_locks", NULL, NULL) == 0);
 	expect(point_stop("up", "remap_after_move", NULL, NULL) == 0);
 	window_start(&up);
@@ -52,5 +53,6 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run((const char *const[]){ "rwlock", "rwsem", "pervma", "vma-count", "vma", "checked", NULL }, script);
+	return window_run((const char *const[]){ "rwlock", "rwsem", "pervma", "vma-count", "vma", "checked", NULL },
+			  script);
 }
