@@ -39,7 +39,7 @@ int engine_reset(struct engine *e)
 
 	clear(e);
 	for (int i = OBJECT_A; i < OBJECT_FILES && !err; i++)
-		err = vmmap_object_create(&e->object[i], e->physmem, name[i], OBJECT_PAGES * PAGE);
+		err = vmmap_object_create(&e->object[i], e->physmem, name[i], OBJECT_PAGES * PAGE, NULL);
 	if (!err)
 		err = vmmap_create(&e->map, &e->config);
 	e->calls = 0;

@@ -173,11 +173,11 @@ void space_replace_slots(struct vmmap *map, struct lock_edit *e, struct lock_ran
 	while (dead) {
 		struct vma *next = dead->next_free;
 		struct object *object = dead->object;
+		struct rmap *rmap = dead->rmap;
 
 		map->policy->edit_dead(map->lock_state, e, &dead->slot);
 		vma_give(&map->vmas, e->self, dead);
-		if (object)
-			object_put(object);
+		space_backing_put(object, rmap);
 		dead = next;
 	}
 }
@@ -230,7 +230,8 @@ bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, c
 		map->policy->edit_shut(map->lock_state, e, &seen.vma->slot);
 		if (rebits->prot) {
 			rcu_enter(e->self);
-			pt_protect(&map->pt, seen.r, space_pt_access(next), next & VMA_SHARED);
+			pt_protect(&map->pt, seen.r, space_pt_access(next),
+				   space_object_write(next, seen.vma->object));
 			rcu_leave(e->self);
 		}
 		if (next != bits)

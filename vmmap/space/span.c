@@ -52,8 +52,7 @@ void space_vma_copy(struct thread_slot *self, struct vma *right, const struct vm
 	struct space_new attr = space_vma_attr(vma);
 
 	space_vma_fill(self, right, &attr);
-	if (attr.object)
-		object_get(attr.object);
+	space_backing_get(&attr);
 }
 
 void space_put(struct vtree_section *s, uint64_t lo, uint64_t hi, struct vma *vma)

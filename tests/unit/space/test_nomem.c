@@ -28,7 +28,7 @@ static struct vmmap *crowded(const char *policy)
 	maps_fixed(map, 1000, 2000, RW, NORES);
 	for (unsigned i = 1000; i < 3000; i += 512)
 		assert_int_equal(maps_touch(map, i), 0);
-	assert_int_equal(vmmap_object_create(&file, maps_memory, "file", 8 * PAGE), 0);
+	assert_int_equal(vmmap_object_create(&file, maps_memory, "file", 8 * PAGE, NULL), 0);
 	assert_true(vmmap_mmap(map, BASE + 4000 * PAGE, 8 * PAGE, RW, MAP_SHARED | MAP_FIXED, file, 0) > 0);
 	return map;
 }
