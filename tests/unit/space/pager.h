@@ -23,6 +23,7 @@ struct pager {
 	uint64_t fail_read, fail_write;          /* each n-th call fails; 0: none                                  */
 	bool stop_read, stop_write;              /* the next call waits for pager_go                               */
 	bool stopped;                            /* one does                                                       */
+	bool void_page[PAGER_PAGES];             /* cut off and not written since: the copy says nothing           */
 	atomic_u64 reads, writes;                /* calls                                                          */
 	atomic_u64 inside[PAGER_PAGES], twice;   /* writes of one page at one time: never two                      */
 };
@@ -59,7 +60,9 @@ static inline int pager_read(void *self, uint64_t page, void *bytes)
 
 	if (pager_call(p, &p->reads, p->fail_read, &p->stop_read))
 		return 1;
+	pthread_mutex_lock(&p->mutex);
 	memcpy(bytes, p->copy + page * 4096, 4096);
+	pthread_mutex_unlock(&p->mutex);
 	return 0;
 }
 
@@ -71,8 +74,12 @@ static inline int pager_write(void *self, uint64_t page, const void *bytes)
 	if (atomic_add_relaxed(&p->inside[page], 1))
 		atomic_add_relaxed(&p->twice, 1);
 	fails = pager_call(p, &p->writes, p->fail_write, &p->stop_write);
-	if (!fails)
+	pthread_mutex_lock(&p->mutex);
+	if (!fails) {
 		memcpy(p->copy + page * 4096, bytes, 4096);
+		p->void_page[page] = false;
+	}
+	pthread_mutex_unlock(&p->mutex);
 	atomic_sub_acqrel(&p->inside[page], 1);
 	return fails;
 }
@@ -80,6 +87,26 @@ static inline int pager_write(void *self, uint64_t page, const void *bytes)
 static inline struct vmmap_pager pager_of(struct pager *p)
 {
 	return (struct vmmap_pager){ pager_read, pager_write, p };
+}
+
+/* 8 bytes of its copy. */
+static inline uint64_t pager_peek(struct pager *p, uint64_t page, unsigned offset)
+{
+	uint64_t word;
+
+	pthread_mutex_lock(&p->mutex);
+	memcpy(&word, p->copy + page * 4096 + offset, sizeof word);
+	pthread_mutex_unlock(&p->mutex);
+	return word;
+}
+
+/* The page was cut off: what is left of it here must never be seen again. */
+static inline void pager_cut(struct pager *p, uint64_t page)
+{
+	pthread_mutex_lock(&p->mutex);
+	memset(p->copy + page * 4096, 0xee, 4096);
+	p->void_page[page] = true;
+	pthread_mutex_unlock(&p->mutex);
 }
 
 /* Returns when a call is stopped. */
