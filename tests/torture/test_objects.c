@@ -78,9 +78,22 @@ static int failing_read(void *self, uint64_t page, void *bytes)
 
 /* ---- mappings ---- */
 
+/* Pages [lo, hi) of the mapping. */
+static void map_part(struct worker *w, unsigned m, uint64_t lo, uint64_t hi)
+{
+	int flags = MAP_FIXED | (w->shared[m] ? MAP_SHARED : MAP_PRIVATE);
+	int64_t got;
+
+	if (lo == hi)
+		return;
+	got = vmmap_mmap(maps[m], w->at[m] + lo * PAGE, (hi - lo) * PAGE, RW, flags, file, (w->from[m] + lo) * PAGE);
+	if (got != (int64_t)(w->at[m] + lo * PAGE))
+		violation("mmap", w->from[m], (uint64_t)-got, hi);
+}
+
 static void remap(struct worker *w, unsigned m)
 {
-	uint64_t to = place(w, below(w, 3000));
+	uint64_t to = place(w, below(w, 3000)), half;
 	int64_t got;
 
 	if (w->pages[m] && below(w, 3)) {
@@ -100,10 +113,9 @@ static void remap(struct worker *w, unsigned m)
 	w->pages[m] = 1 + below(w, FILE_PAGES - w->from[m]);
 	w->at[m] = to;
 	w->shared[m] = below(w, 4) != 0;
-	got = vmmap_mmap(maps[m], to, w->pages[m] * PAGE, RW, MAP_FIXED | (w->shared[m] ? MAP_SHARED : MAP_PRIVATE),
-			 file, w->from[m] * PAGE);
-	if (got != (int64_t)to)
-		violation("mmap", w->from[m], (uint64_t)-got, w->pages[m]);
+	half = below(w, w->pages[m]);                    /* two, that merge */
+	map_part(w, m, 0, half);
+	map_part(w, m, half, w->pages[m]);
 }
 
 static void protect(struct worker *w, unsigned m)
@@ -323,6 +335,7 @@ static void compare_all(void)
 
 static void test_policy(void **state)
 {
+	static const char *const names[8] = { "loads", "BUS", "syncs", "copies", "cuts", "after cuts", "moves", "maps" };
 	static struct worker workers[THREADS];
 	struct vmmap_pager calls;
 	struct vmmap_config config = VMMAP_CONFIG;
@@ -342,6 +355,7 @@ static void test_policy(void **state)
 	assert_int_equal(vmmap_object_create(&file, maps_memory, "torture", FILE_PAGES * PAGE, &calls), 0);
 	forget();
 	point_yield(64, seed);
+	point_mutant_select(getenv("VMMAP_MUTANT"));     /* by hand: which of them does it find?                   */
 	for (unsigned i = 0; i < threads; i++) {
 		workers[i] = (struct worker){ .number = i, .rng = prng_seed(seed, i) };
 		assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
@@ -353,11 +367,8 @@ static void test_policy(void **state)
 	for (unsigned i = 0; i < threads; i++)
 		pthread_join(workers[i].thread, NULL);
 	point_yield(0, 0);
-	print_message("loads %llu, BUS %llu, syncs %llu, copies %llu, cuts %llu, after cuts %llu, moves %llu, maps %llu\n",
-		      (unsigned long long)did[DID_LOAD], (unsigned long long)did[DID_BUS],
-		      (unsigned long long)did[DID_SYNC], (unsigned long long)did[DID_COPY],
-		      (unsigned long long)did[DID_CUT], (unsigned long long)did[DID_FLOOR],
-		      (unsigned long long)did[DID_MOVE], (unsigned long long)did[DID_MAP]);
+	for (unsigned i = 0; i < 8; i++)
+		print_message("%s %llu%s", names[i], (unsigned long long)did[i], i < 7 ? ", " : "\n");
 	assert_int_equal(atomic_load_relaxed(&violations), 0);
 	assert_int_equal(atomic_load_relaxed(&pager.twice), 0);
 	assert_int_equal(vmmap_audit(maps[0], stderr), 0);
