@@ -335,7 +335,8 @@ static void compare_all(void)
 
 static void test_policy(void **state)
 {
-	static const char *const names[8] = { "loads", "BUS", "syncs", "copies", "cuts", "after cuts", "moves", "maps" };
+	static const char *const names[8] = { "loads", "BUS", "syncs", "copies",
+					      "cuts", "after cuts", "moves", "maps" };
 	static struct worker workers[THREADS];
 	struct vmmap_pager calls;
 	struct vmmap_config config = VMMAP_CONFIG;

@@ -101,7 +101,8 @@ static enum fault_step fault_first_store(struct fault *f, const struct space_new
 	f->object_page = (uint64_t)((int64_t)(f->page >> PAGE_SHIFT) + is->delta);
 	f->object_pfn = pt_pfn(seen);
 	f->info.code = VMMAP_BUS;
-	return f->object_page < object_pages(f->object) ? FAULT_DONE : FAULT_FAIL;       /* a resize is on its way */
+	/* Else a resize is on its way here: nobody waits for it. */
+	return f->object_page < object_pages(f->object) || BASE_MUTANT(fault_store_waits) ? FAULT_DONE : FAULT_FAIL;
 }
 
 /* After the entry was locked: may it show that page, and let stores through? */

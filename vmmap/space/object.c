@@ -141,14 +141,21 @@ enum object_has object_page(struct object *object, struct thread_slot *self, uin
 	return object_make_page(object, self, page, entry, pfn);
 }
 
+/* Is it the page's frame? */
+static bool object_shows(struct object *object, uint64_t page, uint64_t pfn)
+{
+	uint64_t now = atomic_load_seqcst(pt_find(&object->pages, page << PAGE_SHIFT));  /* Z4 -> Z3 */
+
+	return (now & PT_PRESENT && pt_pfn(now) == pfn) || BASE_MUTANT(fault_no_page);
+}
+
 bool object_still(struct object *object, uint64_t page, uint64_t pfn)
 {
-	uint64_t now;
+	bool first = BASE_MUTANT(still_page_first), shows = first && object_shows(object, page, pfn);
+	bool inside = first || page < object_pages(object) || BASE_MUTANT(fault_no_size);        /* Z2 -> Z1 */
 
-	if (page >= object_pages(object) && !BASE_MUTANT(fault_no_size))                 /* Z2 -> Z1 */
-		return false;
-	now = atomic_load_seqcst(pt_find(&object->pages, page << PAGE_SHIFT));           /* Z4 -> Z3 */
-	return (now & PT_PRESENT && pt_pfn(now) == pfn) || BASE_MUTANT(fault_no_page);
+	BASE_POINT(object_between);
+	return first ? shows && page < object_pages(object) : inside && object_shows(object, page, pfn);
 }
 
 bool object_dirty(struct object *object, uint64_t page, uint64_t pfn)

@@ -101,7 +101,7 @@ static bool sync_take(struct object *object, atomic_u64 *entry, uint64_t *taken)
 	uint64_t seen = atomic_load_seqcst(entry);
 
 	for (;;) {
-		if (seen & OBJECT_WRITEBACK) {
+		if (seen & OBJECT_WRITEBACK && !BASE_MUTANT(sync_no_wait)) {
 			object_wait(object, entry, seen);
 			seen = atomic_load_seqcst(entry);
 			continue;

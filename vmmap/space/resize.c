@@ -24,6 +24,8 @@ static void resize_drop(struct object *object, struct thread_slot *self, atomic_
 
 	while (seen) {
 		if (!(seen & (PT_PRESENT | OBJECT_BUSY))) {      /* the mark of a write, alone */
+			if (BASE_MUTANT(cut_no_wait))
+				return;
 			object_wait(object, entry, seen);
 			seen = atomic_load_seqcst(entry);
 			continue;

@@ -360,6 +360,31 @@ static void test_msync(void **state)
 	finish(map);
 }
 
+/* Who holds a range cannot wait for itself: told where it is noticed, and the size is as it was. */
+static void test_held(void **state)
+{
+	struct vmmap *map = maps_new(*state);
+	struct vmmap_held held;
+	int cut, sync;
+
+	paged_file(2 * PAGE);
+	map_file(map, 0, 2, RW, SHARED, 0);
+	assert_int_equal(put_byte(map, at(1), 7), 0);
+	assert_int_equal(vmmap_hold(map, at(1), PAGE, &held), 0);
+	sync = vmmap_object_sync(file, 0, UINT64_MAX);
+	cut = vmmap_object_resize(file, PAGE);
+	vmmap_release(map, &held);
+	if (strcmp(*state, "none")) {                    /* one thread, no locks: nothing to notice */
+		assert_int_equal(sync, -EDEADLK);
+		assert_int_equal(cut, -EDEADLK);
+		assert_int_equal(vmmap_object_size(file), 2 * PAGE);
+		assert_int_equal(byte_at(map, at(1)), 7);
+		assert_int_equal(vmmap_object_sync(file, 0, UINT64_MAX), 0);
+		assert_int_equal(pager.copy[PAGE], 7);
+	}
+	finish(map);
+}
+
 /* Hulls follow what is mapped under them; a map that goes takes its hints along. */
 static void test_hints(void **state)
 {
@@ -388,6 +413,7 @@ static struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_cut_and_grow), cmocka_unit_test(test_tail), cmocka_unit_test(test_private_copies_go),
 	cmocka_unit_test(test_everywhere), cmocka_unit_test(test_reads), cmocka_unit_test(test_unread_rest),
 	cmocka_unit_test(test_failing_reads), cmocka_unit_test(test_sync), cmocka_unit_test(test_failing_writes),
-	cmocka_unit_test(test_sync_of_the_last_page), cmocka_unit_test(test_msync), cmocka_unit_test(test_hints),
+	cmocka_unit_test(test_sync_of_the_last_page), cmocka_unit_test(test_msync), cmocka_unit_test(test_held),
+	cmocka_unit_test(test_hints),
 };
 MAPS_MAIN(tests)
