@@ -222,13 +222,11 @@ static enum walk_step walk_entry(const struct rmap_walk *w, struct vmmap *map, s
 static enum walk_step walk_visited(const struct rmap_walk *w, struct vmmap *map, struct lock_visit *v, int64_t delta,
 				   uint64_t *at)
 {
-	struct space_new is = { .object = NULL };
+	const struct vma *vma = v->slot ? space_vma(v->slot) : NULL;
 	uint64_t addr = *at;
 	atomic_u64 *entry = NULL;
 
-	if (v->slot)
-		is = space_vma_attr(space_vma(v->slot));
-	if (is.object != w->object || is.delta != delta) {
+	if (!vma || atomic_load_acquire(&vma->object) != w->object || atomic_load_acquire(&vma->delta) != delta) {
 		if (!map->policy->visit_valid(map->lock_state, v))
 			return WALK_AGAIN;
 		*at = v->r.hi;

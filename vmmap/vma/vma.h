@@ -52,7 +52,8 @@ struct vma {
 	                                            in; another number in each life, for late faults               */
 	struct vma *next_free;                   /* pool                                                           */
 	union {
-		_Atomic(struct rmap *) rmap;     /* holds one reference; NULL: no object, or a shared anonymous one */
+		_Atomic(struct rmap *) rmap;     /* holds one reference; NULL: no object, or a shared anonymous one.
+		                                    Read only by who holds the VMA, or in a section that shows it  */
 		struct vma *next_batch;          /* depot                                                          */
 	};
 } LINE_ALIGNED;
