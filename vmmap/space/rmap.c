@@ -17,6 +17,8 @@
  *            have seen what was stored before it). If a merge gives E's VMA another rmap meanwhile, X is still walked,
  *            by address. If mremap moves E, the walk either came by before the source was held, or waits until it is
  *            let go; by then the mover has looked at the size, and taken WRITE out (remap.c).
+ *   under a policy that downgrades, munmap takes the VMAs out before it zaps: a walk that meets entries in a gap waits
+ *            until they are gone. A frame that it goes on to free must not be shown by any.
  * GATE       a walker is inside a map only between rmap_gate's enter and leave; vmmap_destroy closes the gate and waits
  *            for who is inside, and for nobody else. Both by RMW on one word; the last out wakes.
  * EDGES      L1 ring lock's release -> L2 its acquire.  E1 rmap_extend (CAS, before publication) -> E2 the walk's load
@@ -218,6 +220,19 @@ static enum walk_step walk_entry(const struct rmap_walk *w, struct vmmap *map, s
 	return WALK_ON;
 }
 
+/* Entries where nothing is mapped: munmap has let visits in again, and zaps. */
+static bool walk_leftover(struct vmmap *map, struct lock_range r)
+{
+	atomic_u64 *entry;
+
+	if (!map->policy->edit_downgrade || BASE_MUTANT(walk_trusts_gap))
+		return false;
+	for (; (entry = pt_next(&map->pt, &r.lo, r.hi)); r.lo += PAGE_BYTES)
+		if (atomic_load_seqcst(entry))
+			return true;
+	return false;
+}
+
 /* Inside a visit: *at moves up over what has been done, or over what is not ours. */
 static enum walk_step walk_visited(const struct rmap_walk *w, struct vmmap *map, struct lock_visit *v, int64_t delta,
 				   uint64_t *at)
@@ -228,6 +243,8 @@ static enum walk_step walk_visited(const struct rmap_walk *w, struct vmmap *map,
 
 	if (!vma || atomic_load_acquire(&vma->object) != w->object || atomic_load_acquire(&vma->delta) != delta) {
 		if (!map->policy->visit_valid(map->lock_state, v))
+			return WALK_AGAIN;
+		if (!vma && walk_leftover(map, v->r))
 			return WALK_AGAIN;
 		*at = v->r.hi;
 		return WALK_ON;
