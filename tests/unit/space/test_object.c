@@ -360,6 +360,51 @@ static void test_msync(void **state)
 	finish(map);
 }
 
+/* A pager holds nothing: it may use the map that it is asked for, other pages of its object included. */
+static struct vmmap *nested_map;
+
+static int nested_read(void *self, uint64_t page, void *bytes)
+{
+	unsigned char first = 0;
+
+	assert_int_equal(maps_fixed(nested_map, 100, 1, RW, NORES), at(100));
+	assert_int_equal(put_byte(nested_map, at(100), 1), 0);
+	assert_int_equal(maps_protect(nested_map, 0, 1, PROT_READ), 0);
+	if (page < 3)
+		assert_int_equal(vmmap_read(nested_map, at(page + 1), &first, 1), 1);
+	assert_int_equal(maps_unmap(nested_map, 100, 1), 0);
+	memset(bytes, first + 1, PAGE);
+	return pager_read(self, page, (unsigned char[PAGE]){ 0 });
+}
+
+static int nested_write(void *self, uint64_t page, const void *bytes)
+{
+	assert_int_equal(vmmap_object_sync(file, (page + 1) * PAGE, UINT64_MAX), 0);
+	assert_int_equal(put_byte(nested_map, at(page), 77), 0); /* dirty again */
+	return pager_write(self, page, bytes);
+}
+
+static void test_nested(void **state)
+{
+	struct vmmap_pager calls = { nested_read, nested_write, &pager };
+
+	nested_map = maps_new(*state);
+	pager_init(&pager);
+	assert_int_equal(vmmap_object_create(&file, maps_memory, "nested", 4 * PAGE, &calls), 0);
+	map_file(nested_map, 0, 4, RW, SHARED, 0);
+	assert_int_equal(byte_at(nested_map, at(0)), 4);
+	assert_int_equal(atomic_load_relaxed(&pager.reads), 4);
+	assert_int_equal(maps_protect(nested_map, 0, 4, RW), 0);
+	for (unsigned i = 1; i < 4; i++)
+		assert_int_equal(put_byte(nested_map, at(i), 5), 0);
+	assert_int_equal(vmmap_object_sync(file, 0, UINT64_MAX), 0);
+	assert_int_equal(pager.copy[PAGE], 5);
+	assert_int_equal(byte_at(nested_map, at(1)), 77);
+	calls = (struct vmmap_pager){ 0 };                       /* it was copied */
+	assert_int_equal(vmmap_object_resize(file, 0), 0);
+	finish(nested_map);
+}
+
 /* Who holds a range cannot wait for itself: told where it is noticed, and the size is as it was. */
 static void test_held(void **state)
 {
@@ -414,6 +459,7 @@ static struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_everywhere), cmocka_unit_test(test_reads), cmocka_unit_test(test_unread_rest),
 	cmocka_unit_test(test_failing_reads), cmocka_unit_test(test_sync), cmocka_unit_test(test_failing_writes),
 	cmocka_unit_test(test_sync_of_the_last_page), cmocka_unit_test(test_msync), cmocka_unit_test(test_held),
+	cmocka_unit_test(test_nested),
 	cmocka_unit_test(test_hints),
 };
 MAPS_MAIN(tests)
