@@ -21,10 +21,12 @@
  *               free frames are deferred and the call would fail. Calls without the mark sleep only if they say so
  *   _until      each call with [waits] has a form with a deadline, in ns of CLOCK_MONOTONIC: it waits no longer than
  *               that, and says -ETIMEDOUT if it would have to; VMMAP_TRY does not wait, and says -EAGAIN. Nothing has
- *               been done then: VMAs and contents are as they were. Only populating (MAP_POPULATE, MADV_POPULATE_*) and
- *               copying go page by page: pages faulted in stay so, bytes copied are the result. A deadline in the past
- *               fails only where it would have had to wait. Bounded steps of others (a leaf of the tree, an entry, a
- *               visit that has begun; its thread may have lost its CPU) are not counted as waiting
+ *               been done then: VMAs and contents are as they were. Only populating (MAP_POPULATE, MADV_POPULATE_*),
+ *               copying and syncing go page by page: pages faulted in stay so, bytes copied are the result, what a sync
+ *               has not come to is dirty. A pager is asked whatever the deadline: its time is the caller's own. A
+ *               deadline in the past fails only where it would have had to wait. Bounded steps of others (a leaf of
+ *               the tree, an entry, a visit that has begun; its thread may have lost its CPU) are not
+ *               counted as waiting
  *   failure     want of memory, a bad argument: map unchanged. Linux's partial effects
  *               (mprotect, madvise over a hole: -ENOMEM, the mapped part before it done) are kept
  *   -EDEADLK    the caller holds such a range itself (vmmap_hold): a mistake, told where it is noticed
@@ -126,7 +128,8 @@ uint64_t vmmap_object_size(const struct vmmap_object *object);
  * the pager's own storage is the caller's to cut. 0; -EINVAL: size; -EDEADLK: the caller holds such a range
  * (vmmap_hold; told where it is noticed; size unchanged, some private copies beyond may be gone). Faults, accesses and
  * edits of its maps go on; it waits for edits that hold pages beyond the end, for other resizes of the object, and for
- * writes of pages that it cuts off. Cost: O(mappings of the object + entries and pages beyond). Source: ftruncate(2).
+ * writes of pages that it cuts off; it has no form with a deadline, since half of it cannot be taken back. Cost:
+ * O(mappings of the object + entries and pages beyond). Source: ftruncate(2).
  */
 int  vmmap_object_resize(struct vmmap_object *object, uint64_t size);
 /*
@@ -138,6 +141,9 @@ int  vmmap_object_resize(struct vmmap_object *object, uint64_t size);
  * O(mappings of the object) a dirty page. Source: fsync(2), page_mkclean of Linux.
  */
 int  vmmap_object_sync(struct vmmap_object *object, uint64_t offset, uint64_t len);
+/* Syncs as vmmap_object_sync, waiting until deadline_ns at the longest. Errors: its, and -EAGAIN, -ETIMEDOUT ("_until"
+ * above): the pages up to there are written, the others dirty. */
+int  vmmap_object_sync_until(struct vmmap_object *object, uint64_t offset, uint64_t len, uint64_t deadline_ns);
 
 /* ---- the map: Linux's calls. All [waits], all edits ------------------------------------------------------------- */
 
@@ -230,6 +236,7 @@ int64_t vmmap_mremap_until(struct vmmap *map, uint64_t old_addr, uint64_t old_le
 			   uint64_t new_addr, uint64_t deadline_ns);
 int     vmmap_madvise_until(struct vmmap *map, uint64_t addr, uint64_t len, int advice, uint64_t deadline_ns);
 int64_t vmmap_brk_until(struct vmmap *map, uint64_t addr, uint64_t deadline_ns);
+int     vmmap_msync_until(struct vmmap *map, uint64_t addr, uint64_t len, int flags, uint64_t deadline_ns);
 
 /* ---- faults and accesses. [waits] ------------------------------------------------------------------------------ */
 

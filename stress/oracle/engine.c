@@ -159,7 +159,7 @@ int64_t engine_run(struct engine *e, const struct op *op)
 	case OP_BRK:
 		return vmmap_brk_until(e->map, op->addr, until);
 	case OP_MSYNC:
-		return vmmap_msync(e->map, op->addr, op->len, op->flags);
+		return vmmap_msync_until(e->map, op->addr, op->len, op->flags, until);
 	case OP_RESIZE:
 		return resize(e, op);
 	default:

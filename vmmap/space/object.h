@@ -85,7 +85,7 @@ void object_put(struct object *object);
 static inline bool object_paged(const struct object *object) { return object->pager.read_page != NULL; }
 static inline uint64_t object_pages(struct object *object)
 {
-	return (atomic_load_seqcst(&object->size) + PAGE_BYTES - 1) >> PAGE_SHIFT;              /* Z2 -> Z1, Z5 -> Z6 */
+	return (atomic_load_seqcst(&object->size) + PAGE_BYTES - 1) >> PAGE_SHIFT;              /* Z2 -> Z1; Z5 -> Z6 */
 }
 
 enum object_has { OBJECT_HAS, OBJECT_BEYOND, OBJECT_NOMEM, OBJECT_ABSENT };
@@ -98,12 +98,14 @@ bool object_dirty(struct object *object, uint64_t page, uint64_t pfn);
 uint64_t object_audit(struct object *object, FILE *report);      /* quiescent                                      */
 
 /* ---- reading from and writing to the pager (pager.c): outside RCU, holding nothing but a reference ---- */
-/* Asks the pager for an absent page, or waits for who does. 0: look again; -EIO: it failed; -ENOMEM: no frame. */
+/* Asks the pager for an absent page, or waits for who does. 0: look again; -EIO: it failed; -ENOMEM: no frame at hand;
+ * -EAGAIN -ETIMEDOUT: another asks for it. */
 int object_fill(struct object *object, struct thread_slot *self, uint64_t page);
-/* Writes dirty pages of [lo, hi). 0, -EIO (some failed, the others are written), -EDEADLK. */
+/* Writes dirty pages of [lo, hi). 0, -EIO (some failed, the others are written), or what ends it: -EDEADLK, -EAGAIN,
+ * -ETIMEDOUT. */
 int object_sync(struct object *object, struct thread_slot *self, uint64_t lo, uint64_t hi);
-/* Sleeps until the page's word may have changed from one with a BUSY or WRITEBACK mark. */
-void object_wait(struct object *object, atomic_u64 *entry, uint64_t marked);
+/* Sleeps until the page's word may have changed from one with a BUSY or WRITEBACK mark. 0 -EAGAIN -ETIMEDOUT */
+int object_wait(struct object *object, struct thread_slot *self, atomic_u64 *entry, uint64_t marked) MUST_CHECK;
 void object_woken(struct object *object);        /* after such a mark went                                         */
 
 /* ---- size (resize.c) ---- */
@@ -129,7 +131,7 @@ struct rmap_walk {
 	uint64_t lo, hi;                         /* pages of the object                                            */
 	bool drop;                               /* out, private copies included; else: WRITE out of shared entries */
 };
-/* 0; -EDEADLK: the caller holds such a range. May sleep for ranges; outside RCU. */
+/* 0; -EDEADLK: the caller holds such a range; -EAGAIN -ETIMEDOUT. May sleep for ranges; outside RCU. */
 int  rmap_walk(struct rmap_walk *w) MUST_CHECK;
 /* Does the ring know this mapping? Quiescent. */
 bool rmap_covers(struct rmap *where, const struct vmmap *map, int64_t delta, struct lock_range r);

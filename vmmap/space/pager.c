@@ -23,16 +23,18 @@ void object_woken(struct object *object)
 	park_wake(&object->wake, INT32_MAX);
 }
 
-void object_wait(struct object *object, atomic_u64 *entry, uint64_t marked)
+int object_wait(struct object *object, struct thread_slot *self, atomic_u64 *entry, uint64_t marked)
 {
 	uint32_t wake = atomic_load_seqcst(&object->wake);                       /* B2 -> B1: before the word */
 
 	if (atomic_load_seqcst(entry) != marked)
-		return;
+		return 0;
+	if (self->deadline_ns == LOCK_TRY)
+		return -EAGAIN;
 	BASE_POINT(object_before_wait);
 	if (BASE_MUTANT(wait_looks_late))
 		wake = atomic_load_seqcst(&object->wake);
-	park_wait(&object->wake, wake, PARK_FOREVER);
+	return park_wait(&object->wake, wake, self->deadline_ns);
 }
 
 /* Gives the frame that we fill to the page. false: the mark is gone. */
@@ -48,12 +50,31 @@ static bool fill_publish(atomic_u64 *entry, uint64_t frame, bool good)
 	return good;
 }
 
-static int fill_read(struct object *object, uint64_t page, uint64_t frame)
+/* The callbacks are the user's: a deadline of the call that needs them is not theirs. */
+static int call_read(struct object *object, struct thread_slot *self, uint64_t page, void *bytes)
+{
+	uint64_t deadline = thread_deadline(self, PARK_FOREVER);
+	int err = object->pager.read_page(object->pager.self, page, bytes);
+
+	thread_deadline(self, deadline);
+	return err;
+}
+
+static int call_write(struct object *object, struct thread_slot *self, uint64_t page, const void *bytes)
+{
+	uint64_t deadline = thread_deadline(self, PARK_FOREVER);
+	int err = object->pager.write_page(object->pager.self, page, bytes);
+
+	thread_deadline(self, deadline);
+	return err;
+}
+
+static int fill_read(struct object *object, struct thread_slot *self, uint64_t page, uint64_t frame)
 {
 	uint64_t filled = atomic_load_seqcst(&object->filled), at = page << PAGE_SHIFT;          /* P1, after BUSY */
 	unsigned char bytes[PAGE_BYTES] = { 0 };
 
-	if (at < filled && object->pager.read_page(object->pager.self, page, bytes))
+	if (at < filled && call_read(object, self, page, bytes))
 		return -EIO;
 	if (filled < at + PAGE_BYTES)
 		memset(bytes + (filled > at ? filled - at : 0), 0, PAGE_BYTES - (filled > at ? filled - at : 0));
@@ -74,10 +95,12 @@ int object_fill(struct object *object, struct thread_slot *self, uint64_t page)
 		return -ENOMEM;
 	seen = atomic_load_seqcst(entry);
 	if (seen & OBJECT_BUSY)
-		object_wait(object, entry, seen);
-	if (seen & (OBJECT_BUSY | PT_PRESENT))
+		return object_wait(object, self, entry, seen);
+	if (seen & PT_PRESENT)
 		return 0;
-	frame = frame_alloc(object->physmem, self);
+	rcu_enter(self);
+	frame = frame_alloc(object->physmem, self);      /* inside: does not wait; the fault does, by its deadline */
+	rcu_leave(self);
 	if (frame == PHYSMEM_NONE)
 		return -ENOMEM;
 	if (!atomic_cas_seqcst(entry, &seen, pt_entry(frame, OBJECT_BUSY | (seen & OBJECT_WRITEBACK), 0))) {
@@ -85,7 +108,7 @@ int object_fill(struct object *object, struct thread_slot *self, uint64_t page)
 		return 0;
 	}
 	BASE_POINT(fill_busy);
-	err = fill_read(object, page, frame);
+	err = fill_read(object, self, page, frame);
 	BASE_POINT(fill_before_publish);
 	if (!fill_publish(entry, frame, !err && page < object_pages(object)))    /* Z5 -> Z6: after BUSY */
 		frame_free(object->physmem, self, frame);                        /* nobody but us has seen it  */
@@ -95,24 +118,31 @@ int object_fill(struct object *object, struct thread_slot *self, uint64_t page)
 
 /* ---- sync ---- */
 
-/* Takes the page's dirty mark for a write of our own. false: nothing is to be written. */
-static bool sync_take(struct object *object, atomic_u64 *entry, uint64_t *taken)
+/* Takes the page's dirty mark for a write of our own. *taken 0: nothing is to be written. */
+static int sync_take(struct object *object, struct thread_slot *self, atomic_u64 *entry, uint64_t *taken)
 {
-	uint64_t seen = atomic_load_seqcst(entry);
+	uint64_t seen = atomic_load_seqcst(entry), next;
+	int err;
+
+	*taken = 0;
 
 	for (;;) {
 		if (seen & OBJECT_WRITEBACK && !BASE_MUTANT(sync_no_wait)) {
-			object_wait(object, entry, seen);
+			err = object_wait(object, self, entry, seen);
+			if (err)
+				return err;
 			seen = atomic_load_seqcst(entry);
 			continue;
 		}
 		if ((seen & (PT_PRESENT | PT_DIRTY)) != (PT_PRESENT | PT_DIRTY))
-			return false;
-		*taken = (seen & ~(uint64_t)PT_DIRTY) | OBJECT_WRITEBACK;
+			return 0;
+		next = (seen & ~(uint64_t)PT_DIRTY) | OBJECT_WRITEBACK;
 		if (BASE_MUTANT(sync_clears_late))
-			*taken |= PT_DIRTY;
-		if (atomic_cas_seqcst(entry, &seen, *taken))                     /* Y1 -> Y2 */
-			return true;
+			next |= PT_DIRTY;
+		if (atomic_cas_seqcst(entry, &seen, next)) {                     /* Y1 -> Y2 */
+			*taken = next;
+			return 0;
+		}
 	}
 }
 
@@ -153,17 +183,17 @@ static int sync_page(struct object *object, struct thread_slot *self, uint64_t p
 	struct rmap_walk w = { .object = object, .self = self, .lo = page, .hi = page + 1 };
 	unsigned char bytes[PAGE_BYTES] = { 0 };
 	uint64_t taken;
-	int err = 0;
+	int err = sync_take(object, self, entry, &taken);
 
-	if (!sync_take(object, entry, &taken))
-		return 0;
+	if (err || !taken)
+		return err;
 	BASE_POINT(sync_after_take);
 	if (!BASE_MUTANT(sync_keeps_write))
 		err = rmap_walk(&w);
 	BASE_POINT(sync_after_walk);
 	if (!err && sync_copy(object, self, page, entry, taken, bytes)) {
 		BASE_POINT(sync_after_copy);
-		if (object->pager.write_page(object->pager.self, page, bytes))
+		if (call_write(object, self, page, bytes))
 			err = -EIO;
 	}
 	BASE_POINT(sync_before_done);
@@ -186,7 +216,7 @@ int object_sync(struct object *object, struct thread_slot *self, uint64_t lo, ui
 		if (!entry)
 			break;
 		one = sync_page(object, self, at >> PAGE_SHIFT, entry);
-		if (one == -EDEADLK)
+		if (one && one != -EIO)
 			return one;
 		err = one ? one : err;
 		at += PAGE_BYTES;

@@ -20,13 +20,14 @@
 /* Takes one page out. Waits for a write of it. */
 static void resize_drop(struct object *object, struct thread_slot *self, atomic_u64 *entry)
 {
-	uint64_t seen = atomic_load_seqcst(entry);                               /* Z6 -> Z5, P2 -> P1 */
+	uint64_t seen = atomic_load_seqcst(entry);                               /* Z6 -> Z5; P2 -> P1 */
 
 	while (seen) {
 		if (!(seen & (PT_PRESENT | OBJECT_BUSY))) {      /* the mark of a write, alone */
 			if (BASE_MUTANT(cut_no_wait))
 				return;
-			object_wait(object, entry, seen);
+			if (object_wait(object, self, entry, seen))
+				CHECK(!"a resize has no deadline");
 			seen = atomic_load_seqcst(entry);
 			continue;
 		}
@@ -88,7 +89,7 @@ static int resize_shrink(struct object *object, struct thread_slot *self, uint64
 	struct rmap_walk w = { .object = object, .self = self, .lo = from, .hi = UINT64_MAX, .drop = true };
 	int err;
 
-	atomic_store_seqcst(&object->size, size);                                /* Z1 -> Z2, Z6 -> Z5 */
+	atomic_store_seqcst(&object->size, size);                                /* Z1 -> Z2; Z6 -> Z5 */
 	BASE_POINT(resize_after_size);
 	err = rmap_walk(&w);
 	if (err) {
@@ -105,7 +106,7 @@ static int resize_shrink(struct object *object, struct thread_slot *self, uint64
 
 int object_resize(struct object *object, struct thread_slot *self, uint64_t size)
 {
-	uint64_t old;
+	uint64_t old, deadline = thread_deadline(self, PARK_FOREVER);    /* half of it cannot be taken back */
 	int err = 0;
 
 	park_lock(&object->resize_lock);
@@ -115,5 +116,6 @@ int object_resize(struct object *object, struct thread_slot *self, uint64_t size
 	else
 		atomic_store_seqcst(&object->size, size);
 	park_unlock(&object->resize_lock);
+	thread_deadline(self, deadline);
 	return err;
 }

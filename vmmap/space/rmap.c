@@ -199,7 +199,7 @@ enum walk_step { WALK_ON, WALK_AGAIN };
 static enum walk_step walk_entry(const struct rmap_walk *w, struct vmmap *map, struct lock_visit *v, uint64_t addr,
 				 atomic_u64 *entry)
 {
-	uint64_t seen = atomic_load_seqcst(entry), next = 0;             /* Z1, Y1: after the size, after the mark */
+	uint64_t seen = atomic_load_seqcst(entry), next = 0;             /* Z1, Y1 */
 
 	if (seen & PT_LOCKED)
 		return WALK_AGAIN;
@@ -271,14 +271,16 @@ static int walk_map(const struct rmap_walk *w, struct vmmap *map, int64_t delta,
 		int err;
 
 		v.r = r;
-		err = map->policy->visit_begin(map->lock_state, &v, LOCK_FOREVER);
+		err = map->policy->visit_begin(map->lock_state, &v, w->self->deadline_ns);
 		if (err)
 			return err;
 		step = walk_visited(w, map, &v, delta, &r.lo);
 		map->policy->visit_end(map->lock_state, &v);
 		frame_tidy(map->physmem, w->self);
 		if (step == WALK_AGAIN) {
-			park_spin(&spin);
+			err = space_again(w->self, &spin);
+			if (err)
+				return err;
 		} else {
 			v = (struct lock_visit){ .self = w->self };      /* the next visit is a young one  */
 			spin = (struct park_spin)PARK_SPIN;

@@ -161,11 +161,11 @@ int space_cut(struct vmmap *map, struct lock_edit *e, uint64_t addr)
 	err = space_cut_held(map, e->self, vma, addr, right);
 	if (err) {
 		struct object *object = right->object;
+		struct rmap *rmap = right->rmap;
 
 		map->policy->edit_dead(map->lock_state, e, &right->slot);
 		vma_give(&map->vmas, e->self, right);
-		if (object)
-			object_put(object);
+		space_backing_put(object, rmap);
 	} else if (!e->mine.lk) {
 		atomic_store_release(&vma->slot.lk, thread_next_number(e->self));        /* lock_view.c, LOOK         */
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Window: as w40, but the object is cut off and grown back before the fault locks its entry: its size is as it was.
+ * Window: as w60, but the object is cut off and grown back before the fault locks its entry: its size is as it was.
  * Rule: after the size the fault looks whether the page still is that frame. Broken: the old frame stays mapped.
  * mutant: fault_no_page
  */

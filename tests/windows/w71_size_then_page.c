@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Window: as w41, but the object is cut off and grown back between a fault's two looks, at the size and at the page.
+ * Window: as w61, but the object is cut off and grown back between a fault's two looks, at the size and at the page.
  * Rule: the size first. It was lowered before the page went and raised after that: a size that is fine is either of
  * before the cut, which then finds the entry locked, or of after it, when the page is gone. Broken: a page that is
  * still there and a size that is fine again are believed; the old frame stays mapped.
