@@ -53,7 +53,7 @@ static bool fill_publish(atomic_u64 *entry, uint64_t frame, bool good)
 /* The callbacks are the user's: a deadline of the call that needs them is not theirs. */
 static int call_read(struct object *object, struct thread_slot *self, uint64_t page, void *bytes)
 {
-	uint64_t deadline = thread_deadline(self, PARK_FOREVER);
+	uint64_t deadline = BASE_MUTANT(pager_keeps_deadline) ? self->deadline_ns : thread_deadline(self, PARK_FOREVER);
 	int err = object->pager.read_page(object->pager.self, page, bytes);
 
 	thread_deadline(self, deadline);
