@@ -51,6 +51,16 @@ int vmmap_madvise_until(struct vmmap *map, uint64_t addr, uint64_t len, int advi
 	UNTIL(int, deadline_ns, vmmap_madvise(map, addr, len, advice));
 }
 
+int vmmap_msync_until(struct vmmap *map, uint64_t addr, uint64_t len, int flags, uint64_t deadline_ns)
+{
+	UNTIL(int, deadline_ns, vmmap_msync(map, addr, len, flags));
+}
+
+int vmmap_object_sync_until(struct vmmap_object *object, uint64_t offset, uint64_t len, uint64_t deadline_ns)
+{
+	UNTIL(int, deadline_ns, vmmap_object_sync(object, offset, len));
+}
+
 int64_t vmmap_brk_until(struct vmmap *map, uint64_t addr, uint64_t deadline_ns)
 {
 	UNTIL(int64_t, deadline_ns, vmmap_brk(map, addr));

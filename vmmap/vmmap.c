@@ -12,7 +12,7 @@ static bool face_range(uint64_t addr, uint64_t len)
 	return len <= ADDRESS_END && addr <= ADDRESS_END - len;
 }
 
-/* ---- policies and objects ---- */
+/* ---- policies (objects: vmmap_object.c) ---- */
 
 const char *vmmap_policy_name(unsigned i)
 {
@@ -33,30 +33,6 @@ int vmmap_policy_threads(unsigned i)
 	const struct lock_policy *p = lock_policy_at(i);
 
 	return p && p->caps & LOCK_CAP_THREADS;
-}
-
-int vmmap_object_create(struct vmmap_object **out, struct physmem *pm, const char *name, uint64_t size)
-{
-	struct object *object;
-	int err;
-
-	if (!out || !pm || !size || size > (UINT64_C(1) << (ADDRESS_BITS - 1)))
-		return -EINVAL;
-	err = object_make(&object, pm, name ? name : "", size, false);
-	if (!err)
-		*out = container_of(object, struct vmmap_object, object);
-	return err;
-}
-
-void vmmap_object_put(struct vmmap_object *object)
-{
-	if (object)
-		object_put(&object->object);
-}
-
-uint64_t vmmap_object_number(const struct vmmap_object *object)
-{
-	return object->object.number;
 }
 
 /* ---- mmap ---- */
@@ -102,7 +78,9 @@ static int face_shared_anon(struct vmmap *map, struct space_mmap *m, struct obje
 
 	*own = NULL;
 	if (!m->object && (m->flags & MAP_TYPE) != MAP_PRIVATE) {
-		err = object_make(own, map->physmem, "/dev/zero (deleted)", m->len, true);
+		struct object_new is = { map->physmem, "/dev/zero (deleted)", m->len, NULL };
+
+		err = object_make(own, &is, true);
 		m->object = *own;
 		m->offset = 0;
 	}
@@ -313,6 +291,19 @@ int vmmap_madvise(struct vmmap *map, uint64_t addr, uint64_t len, int advice)
 	if (!face_range(addr, bytes))
 		return -ENOMEM;
 	return space_madvise(map, thread_self(), (struct lock_range){ addr, addr + bytes }, advice);
+}
+
+/* A length that rounds up to 2^64 is none, as for Linux. */
+int vmmap_msync(struct vmmap *map, uint64_t addr, uint64_t len, int flags)
+{
+	uint64_t bytes = space_up(len);
+
+	if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || !space_aligned(addr) ||
+	    (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
+		return -EINVAL;
+	if (addr + bytes < addr)
+		return -ENOMEM;
+	return space_msync(map, thread_self(), (struct lock_range){ addr, addr + bytes }, flags);
 }
 
 int64_t vmmap_brk(struct vmmap *map, uint64_t addr)

@@ -5,7 +5,7 @@
  * Conventions, once for every call
  *   addresses   uint64_t, simulated, below 2^47; page size 4096; ranges half open [addr, addr + len); len in bytes,
  *               rounded up to pages
- *   constants   PROT_*, MAP_*, MREMAP_*, MADV_* of <sys/mman.h>, same values (needs _GNU_SOURCE there)
+ *   constants   PROT_*, MAP_*, MREMAP_*, MADV_*, MS_* of <sys/mman.h>, same values (needs _GNU_SOURCE there)
  *   pointers    map and what is written through are not NULL, unless a call says so
  *   returns     0 or an address/byte count >= 0; else -errno, Linux's errno for the same call, in Linux's order
  *   threads     every call from any thread, no registration (with 1,024 threads alive, the first call of one more
@@ -21,10 +21,12 @@
  *               free frames are deferred and the call would fail. Calls without the mark sleep only if they say so
  *   _until      each call with [waits] has a form with a deadline, in ns of CLOCK_MONOTONIC: it waits no longer than
  *               that, and says -ETIMEDOUT if it would have to; VMMAP_TRY does not wait, and says -EAGAIN. Nothing has
- *               been done then: VMAs and contents are as they were. Only populating (MAP_POPULATE, MADV_POPULATE_*) and
- *               copying go page by page: pages faulted in stay so, bytes copied are the result. A deadline in the past
- *               fails only where it would have had to wait. Bounded steps of others (a leaf of the tree, an entry, a
- *               visit that has begun; its thread may have lost its CPU) are not counted as waiting
+ *               been done then: VMAs and contents are as they were. Only populating (MAP_POPULATE, MADV_POPULATE_*),
+ *               copying and syncing go page by page: pages faulted in stay so, bytes copied are the result, what a sync
+ *               has not come to is dirty. A pager is asked whatever the deadline: its time is the caller's own. A
+ *               deadline in the past fails only where it would have had to wait. Bounded steps of others (a leaf of
+ *               the tree, an entry, a visit that has begun; its thread may have lost its CPU) are not
+ *               counted as waiting
  *   failure     want of memory, a bad argument: map unchanged. Linux's partial effects
  *               (mprotect, madvise over a hole: -ENOMEM, the mapped part before it done) are kept
  *   -EDEADLK    the caller holds such a range itself (vmmap_hold): a mistake, told where it is noticed
@@ -90,15 +92,58 @@ int         vmmap_policy_threads(unsigned i);
 
 /* ---- memory objects: simulated files, with a page cache --------------------------------------------------------- */
 
-/* Makes an object of zeros whose pages come from pm as they are touched, and stay until it dies. name: for listings,
- * cut to 39 bytes; NULL = "". size: 1 .. 2^46 bytes, for good; accesses beyond its last page: BUS. The caller gets one
- * reference. 0; -EINVAL: out or pm NULL, size; -ENOMEM. pm outlives it. Never sleeps. O(1). */
-int  vmmap_object_create(struct vmmap_object **out, struct physmem *pm, const char *name, uint64_t size);
+/*
+ * Reads and writes the pages of an object, where it is given one. Both calls get self, the number of the page
+ * (offset / 4096) and 4096 bytes, and return 0, or anything else for failure. They run on the thread whose fault, sync
+ * or msync needs the page, hold nothing of the engine, may sleep, and may call vmmap functions on any map and object;
+ * only what waits for the very page they are called for (a fault on it, a sync of it, a resize that cuts it off) would
+ * wait for ever. Calls for different pages run beside each other; for one page one at a time, except that a page which
+ * was cut off and exists again may be read while the result of its last read is still to be dropped.
+ */
+struct vmmap_pager {
+	int (*read_page)(void *self, uint64_t page, void *bytes);        /* a fault met an absent page             */
+	int (*write_page)(void *self, uint64_t page, const void *bytes); /* a copy; beyond the object's end: zeros */
+	void *self;
+};
+
+/* Makes an object whose pages come from pm as they are touched, and stay until it is shorter or dies. name: for
+ * listings, cut to 39 bytes; NULL = "". size: 0 .. 2^46 bytes; accesses beyond its last page: BUS. pager: NULL: pages
+ * begin as zeros; else copied, both calls set, they outlive the object; what is mapped shared and stored to is dirty
+ * until it is synced. The caller gets one reference. 0; -EINVAL: out or pm NULL, size, a pager without both calls;
+ * -ENOMEM. pm outlives it. Never sleeps. O(1). */
+int  vmmap_object_create(struct vmmap_object **out, struct physmem *pm, const char *name, uint64_t size,
+			 const struct vmmap_pager *pager);
 /* Drops the caller's reference (NULL: nothing); VMAs hold their own. After the last one the object and its frames are
- * freed behind a grace period, which nobody waits for. Cost: O(1) here, O(pages cached) later. */
+ * freed behind a grace period, which nobody waits for. Dirty pages are not written: sync before. Cost: O(1) here,
+ * O(pages cached) later. */
 void vmmap_object_put(struct vmmap_object *object);
 /* Returns the number that listings show: unique in the process, from 1 (shared anonymous mmaps take numbers, too). */
 uint64_t vmmap_object_number(const struct vmmap_object *object);
+/* Returns the size in bytes, as the last resize left it. Never sleeps. O(1). */
+uint64_t vmmap_object_size(const struct vmmap_object *object);
+/*
+ * Sets the size, 0 .. 2^46 bytes. [waits] Shorter: when it returns, no page beyond the new end is mapped anywhere,
+ * private copies included, faults there say BUS, dirty pages there are forgotten, no write of one is under way, and the
+ * rest of the last page is zero. Longer: what is new reads zero, whatever was there before, and whatever the pager has;
+ * the pager's own storage is the caller's to cut. 0; -EINVAL: size; -EDEADLK: the caller holds such a range
+ * (vmmap_hold; told where it is noticed; size unchanged, some private copies beyond may be gone). Faults, accesses and
+ * edits of its maps go on; it waits for edits that hold pages beyond the end, for other resizes of the object, and for
+ * writes of pages that it cuts off; it has no form with a deadline, since half of it cannot be taken back. Cost:
+ * O(mappings of the object + entries and pages beyond). Source: ftruncate(2).
+ */
+int  vmmap_object_resize(struct vmmap_object *object, uint64_t size);
+/*
+ * Writes the dirty pages of [offset, offset + len), rounded outward to pages, through the pager, one by one. Any
+ * offset and len, in bytes; what is beyond the end is nothing. [waits] What was stored before the call is in the
+ * pager's copy when it returns; what is stored beside it is there, or its page is dirty again. A page that another
+ * sync is writing is waited for. 0, also without a pager; -EIO: write_page failed (that page stays dirty, the others
+ * are written); -EDEADLK: as resize. Entries of each page lose the right to store: the next store faults. Cost:
+ * O(mappings of the object) a dirty page. Source: fsync(2), page_mkclean of Linux.
+ */
+int  vmmap_object_sync(struct vmmap_object *object, uint64_t offset, uint64_t len);
+/* Syncs as vmmap_object_sync, waiting until deadline_ns at the longest. Errors: its, and -EAGAIN, -ETIMEDOUT ("_until"
+ * above): the pages up to there are written, the others dirty. */
+int  vmmap_object_sync_until(struct vmmap_object *object, uint64_t offset, uint64_t len, uint64_t deadline_ns);
 
 /* ---- the map: Linux's calls. All [waits], all edits ------------------------------------------------------------- */
 
@@ -160,6 +205,14 @@ int64_t vmmap_mremap(struct vmmap *map, uint64_t old_addr, uint64_t old_len, uin
  * [UN]MERGEABLE are flags of the VMA: edits, split and merged as by mprotect. Source: madvise(2).
  */
 int     vmmap_madvise(struct vmmap *map, uint64_t addr, uint64_t len, int advice);
+/*
+ * Syncs the range: flags MS_SYNC, MS_ASYNC, MS_INVALIDATE, not both of the first two. MS_SYNC: the dirty pages of
+ * shared mappings of objects with a pager, as vmmap_object_sync; without it nothing is written. 0, also with len 0 or
+ * one that rounds up to 2^64; -EINVAL: flags; addr unaligned; -ENOMEM: a hole (told at the end, the rest is done; with
+ * MS_ASYNC alone it ends there), or the range wraps; -EBUSY: MS_INVALIDATE, and a VMA is locked: ends there; -EIO: a
+ * write failed: ends with that VMA. [waits] as vmmap_object_sync does; holds nothing meanwhile. Source: msync(2).
+ */
+int     vmmap_msync(struct vmmap *map, uint64_t addr, uint64_t len, int flags);
 /* Moves the break to addr, any byte in [brk_start, hi], and returns the break as it is then: unchanged if it cannot
  * move (0 asks). -ENOMEM: the map has no brk area. Calls of brk exclude each other by a lock of their own, taken
  * before the range. Cost: as an edit of what is added or removed. Source: brk(2), the system call. */
@@ -183,13 +236,14 @@ int64_t vmmap_mremap_until(struct vmmap *map, uint64_t old_addr, uint64_t old_le
 			   uint64_t new_addr, uint64_t deadline_ns);
 int     vmmap_madvise_until(struct vmmap *map, uint64_t addr, uint64_t len, int advice, uint64_t deadline_ns);
 int64_t vmmap_brk_until(struct vmmap *map, uint64_t addr, uint64_t deadline_ns);
+int     vmmap_msync_until(struct vmmap *map, uint64_t addr, uint64_t len, int flags, uint64_t deadline_ns);
 
 /* ---- faults and accesses. [waits] ------------------------------------------------------------------------------ */
 
 enum vmmap_fault_code {                          /* why -EFAULT: what the signal's si_code would say              */
 	VMMAP_MAPERR = 1,                        /* SIGSEGV, nothing mapped                                       */
 	VMMAP_ACCERR,                            /* SIGSEGV, protection                                           */
-	VMMAP_BUS,                               /* SIGBUS, beyond the object's end                               */
+	VMMAP_BUS,                               /* SIGBUS, beyond the object's end, or its pager failed          */
 };
 enum vmmap_fault_how { VMMAP_PRESENT, VMMAP_ZERO, VMMAP_ANON, VMMAP_COW, VMMAP_OBJECT };
 
@@ -203,7 +257,9 @@ struct vmmap_fault_info {
  * Resolves a fault at addr, any byte. access: one of PROT_READ (content with any of r, w, x, as on x86), PROT_WRITE,
  * PROT_EXEC. info may be NULL. 0: the entry permitted the access at that instant; -EFAULT: info->code, validated as
  * success is; -ENOMEM: no frame or no table; -EINVAL: access (info untouched). Faults on one page run in parallel;
- * waits only while an edit holds the page. Holds an entry locked for a few instructions, sleeps holding nothing.
+ * waits only while an edit holds the page, or a pager reads it (on this thread, or on another: if that fails, BUS for
+ * the thread that asked, and the others ask for themselves). Holds an entry locked for a few instructions, sleeps
+ * holding nothing.
  * Cost: O(log n) and four tables; one frame at most. Writes no shared line but the entry's for anonymous memory
  * (policy vma; a private VMA's first write aside). Source: Linux mm/memory.c, per-VMA locks (Documentation/mm).
  */

@@ -32,14 +32,35 @@ static void clear(struct engine *e)
 	e->leaked = usage.owned;
 }
 
+static int copy_read(void *self, uint64_t page, void *bytes)
+{
+	struct engine *e = self;
+
+	memset(bytes, 0, PAGE);
+	memcpy(bytes, &e->copy[page].word, sizeof(e->copy[page].word));
+	return 0;
+}
+
+static int copy_write(void *self, uint64_t page, const void *bytes)
+{
+	struct engine *e = self;
+
+	memcpy(&e->copy[page].word, bytes, sizeof(e->copy[page].word));
+	e->copy[page].written = true;
+	return 0;
+}
+
 int engine_reset(struct engine *e)
 {
 	static const char *const name[OBJECT_FILES] = { "", "A", "B", "border" };
+	const struct vmmap_pager pager = { copy_read, copy_write, e };
 	int err = 0;
 
 	clear(e);
+	memset(e->copy, 0, sizeof(e->copy));
 	for (int i = OBJECT_A; i < OBJECT_FILES && !err; i++)
-		err = vmmap_object_create(&e->object[i], e->physmem, name[i], OBJECT_PAGES * PAGE);
+		err = vmmap_object_create(&e->object[i], e->physmem, name[i], OBJECT_PAGES * PAGE,
+					  i == OBJECT_B ? &pager : NULL);
 	if (!err)
 		err = vmmap_create(&e->map, &e->config);
 	e->calls = 0;
@@ -102,6 +123,22 @@ static int64_t touch(struct engine *e, const struct op *op, uint64_t until)
 	return err == -EFAULT ? OP_FAULT((int)info.code) : err ? err : -EIO;
 }
 
+/* What the pager has beyond the end is nobody's any more; nothing of it may show when the object is long again. */
+static int64_t resize(struct engine *e, const struct op *op)
+{
+	uint64_t pages = (op->len + PAGE - 1) / PAGE;
+	int err = vmmap_object_resize(e->object[op->object], op->len);
+
+	for (uint64_t i = pages; !err && op->object == OBJECT_B && i < OBJECT_PAGES; i++)
+		e->copy[i] = (struct engine_copy){ .word = UINT64_C(0xaaaaaaaaaaaaaaaa) };
+	return err;
+}
+
+bool engine_copied(struct engine *e, uint64_t page, uint64_t value)
+{
+	return e->copy[page].written ? e->copy[page].word == value : !value;
+}
+
 int64_t engine_run(struct engine *e, const struct op *op)
 {
 	/* With nobody about, a try is the same call: some of them take other ways inside. */
@@ -121,6 +158,10 @@ int64_t engine_run(struct engine *e, const struct op *op)
 		return vmmap_madvise_until(e->map, op->addr, op->len, op->advice, until);
 	case OP_BRK:
 		return vmmap_brk_until(e->map, op->addr, until);
+	case OP_MSYNC:
+		return vmmap_msync_until(e->map, op->addr, op->len, op->flags, until);
+	case OP_RESIZE:
+		return resize(e, op);
 	default:
 		return touch(e, op, until);
 	}

@@ -26,6 +26,8 @@ static const uint8_t weight[KIND_COUNT] = {
 	[KIND_MADVISE_WILLNEED] = 3,
 	[KIND_MADVISE_POPULATE] = 3,
 	[KIND_BRK] = 4,
+	[KIND_MSYNC] = 3,
+	[KIND_RESIZE] = 3,
 	[KIND_READ] = 6,
 	[KIND_WRITE] = 6,
 };
@@ -272,6 +274,24 @@ static void gen_brk(struct gen *g, struct op *op)
 		op->addr = g->m->hi;
 }
 
+static void gen_msync(struct gen *g, struct op *op)
+{
+	static const uint8_t flags[] = { MS_SYNC, MS_SYNC, MS_SYNC, MS_ASYNC, MS_INVALIDATE, 0,
+					 MS_SYNC | MS_INVALIDATE, MS_ASYNC | MS_INVALIDATE };
+
+	set_range(g, op, pick(g));
+	op->flags = flags[below(g, sizeof(flags))];
+}
+
+/* Often back to its full length. What is cut off the last page lies behind the bytes that loads and stores touch. */
+static void gen_resize(struct gen *g, struct op *op)
+{
+	op->object = one_in(g, 2) ? OBJECT_A : OBJECT_B;
+	op->len = (one_in(g, 2) ? OBJECT_PAGES : below(g, OBJECT_PAGES + 1)) * PAGE;
+	if (op->len && one_in(g, 4))
+		op->len -= below(g, PAGE - 8);
+}
+
 static void gen_touch(struct gen *g, struct op *op)
 {
 	struct range r = pick_vma(g);
@@ -309,6 +329,8 @@ static void spoil(struct gen *g, struct op *op)
 			op->flags &= ~3;
 		else if (op->call == OP_MPROTECT)
 			op->prot |= 0x100;
+		else if (op->call == OP_MSYNC)
+			op->flags = one_in(g, 2) ? 8 : MS_SYNC | MS_ASYNC;
 		else if (op->call == OP_MREMAP)
 			op->flags = MREMAP_FIXED;
 		else if (op->call == OP_MADVISE)
@@ -391,6 +413,14 @@ static void gen_call(struct gen *g, struct op *op)
 		op->call = OP_BRK;
 		gen_brk(g, op);
 		break;
+	case KIND_MSYNC:
+		op->call = OP_MSYNC;
+		gen_msync(g, op);
+		break;
+	case KIND_RESIZE:
+		op->call = OP_RESIZE;
+		gen_resize(g, op);
+		return;
 	case KIND_READ: case KIND_WRITE:
 		gen_touch(g, op);
 		return;

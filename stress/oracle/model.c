@@ -156,7 +156,7 @@ int64_t pages_touch(struct model *m, uint64_t addr, bool write, uint64_t value)
 		struct model_object *o = &m->object[p->object];
 
 		if (!o->value)
-			o->value = calloc(o->pages, sizeof(*o->value));
+			o->value = calloc(p->object < OBJECT_FILES ? OBJECT_PAGES : o->pages, sizeof(*o->value));
 		o->value[p->off] = value;
 		return 0;
 	}

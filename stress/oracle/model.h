@@ -24,7 +24,7 @@ struct model_page {
 	uint64_t value;                          /* first 8 bytes, where copied                                    */
 };
 
-struct model_object { uint64_t pages, mapped; uint64_t *value; };
+struct model_object { uint64_t pages, mapped; uint64_t *value; };        /* value: room for OBJECT_PAGES of a file */
 
 struct model {
 	uint64_t lo, hi, brk_start, brk;

@@ -300,6 +300,38 @@ static int64_t do_brk(struct model *m, const struct op *op)
 	return (int64_t)m->brk;
 }
 
+static int64_t do_msync(const struct model *m, const struct op *op)
+{
+	uint64_t end = op->addr + ALIGN(op->len);
+
+	if (op->flags & ~7 || op->addr % PAGE || (op->flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
+		return -EINVAL;
+	if (end < op->addr)
+		return -ENOMEM;
+	for (uint64_t at = op->addr; at < end; at += PAGE)
+		if (at >= m->hi || !m->page[(at - m->lo) / PAGE].mapped)
+			return -ENOMEM;
+	return 0;
+}
+
+/* What is cut off goes for good, private copies as well. */
+static int64_t do_resize(struct model *m, const struct op *op)
+{
+	struct model_object *o = &m->object[op->object];
+	uint64_t pages = ALIGN(op->len) / PAGE;
+
+	for (uint64_t i = pages; o->value && i < o->pages; i++)
+		o->value[i] = 0;
+	o->pages = pages;
+	for (uint64_t i = 0; i < m->pages; i++) {
+		struct model_page *p = &m->page[i];
+
+		if (p->mapped && p->object == op->object && p->off >= pages)
+			p->copied = p->lazy = 0;
+	}
+	return 0;
+}
+
 int64_t model_run(struct model *m, const struct op *op)
 {
 	switch (op->call) {
@@ -309,6 +341,8 @@ int64_t model_run(struct model *m, const struct op *op)
 	case OP_MREMAP: return do_mremap(m, op);
 	case OP_MADVISE: return do_madvise(m, op);
 	case OP_BRK: return do_brk(m, op);
+	case OP_MSYNC: return do_msync(m, op);
+	case OP_RESIZE: return do_resize(m, op);
 	default: return pages_touch(m, op->addr, op->call == OP_WRITE, op->value);
 	}
 }

@@ -9,7 +9,7 @@
 const char *const op_kind_name[KIND_COUNT] = {
 	"mmap", "mmap_hint", "mmap_fixed", "mmap_noreplace", "munmap", "mprotect", "mremap_shrink", "mremap_grow",
 	"mremap_move", "mremap_dontunmap", "madvise_flag", "madvise_dontneed", "madvise_free", "madvise_willneed",
-	"madvise_populate", "brk", "read", "write",
+	"madvise_populate", "brk", "msync", "resize", "read", "write",
 };
 
 struct flag { int bit; const char *name; };
@@ -21,6 +21,8 @@ static const struct flag maps[] = {
 	{ MAP_FIXED_NOREPLACE, "MAP_FIXED_NOREPLACE" }, { MAP_FIXED, "MAP_FIXED" },
 	{ MAP_NORESERVE, "MAP_NORESERVE" }, { MAP_POPULATE, "MAP_POPULATE" }, { 0, NULL },
 };
+static const struct flag syncs[] = {
+	{ MS_ASYNC, "MS_ASYNC" }, { MS_INVALIDATE, "MS_INVALIDATE" }, { MS_SYNC, "MS_SYNC" }, { 0, NULL } };
 static const struct flag remaps[] = { { MREMAP_MAYMOVE, "MREMAP_MAYMOVE" }, { MREMAP_FIXED, "MREMAP_FIXED" },
 				      { MREMAP_DONTUNMAP, "MREMAP_DONTUNMAP" }, { 0, NULL } };
 static const struct flag advices[] = {
@@ -58,10 +60,10 @@ static void print_advice(FILE *out, int advice)
 	fprintf(out, advice ? "%d" : "MADV_NORMAL", advice);
 }
 
+static const char *const files[] = { "-1", "A", "B", "border" };
+
 static void print_mmap(FILE *out, const struct op *op)
 {
-	static const char *const files[] = { "-1", "A", "B", "border" };
-
 	fprintf(out, "mmap((void *)%#" PRIx64 ", %#" PRIx64 ", ", op->addr, op->len);
 	print_flags(out, prots, op->prot);
 	fputs(", ", out);
@@ -96,6 +98,14 @@ void op_print(FILE *out, const struct op *op)
 		break;
 	case OP_BRK:
 		fprintf(out, "syscall(SYS_brk, %#" PRIx64 ");", op->addr);
+		break;
+	case OP_MSYNC:
+		fprintf(out, "msync((void *)%#" PRIx64 ", %#" PRIx64 ", ", op->addr, op->len);
+		print_flags(out, syncs, op->flags);
+		fputs(");", out);
+		break;
+	case OP_RESIZE:
+		fprintf(out, "ftruncate(%s, %#" PRIx64 ");", files[op->object], op->len);
 		break;
 	case OP_READ:
 		fprintf(out, "*(volatile uint64_t *)%#" PRIx64 ";", op->addr);

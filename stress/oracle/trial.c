@@ -182,11 +182,15 @@ static unsigned without(struct trial *t, struct op *ops, unsigned n, unsigned fr
 	return at + 1;
 }
 
-/* Calls that make the model's map as it is: one mmap per VMA, one store per page that holds something. */
+/* Calls that make the model's map as it is: sizes, one mmap per VMA, one store per page that holds something. */
 static unsigned rebuild(struct trial *t, struct op *ops, unsigned room)
 {
 	unsigned n = 0, rows = model_list(&t->model, t->want, t->room);
 
+	for (uint8_t file = OBJECT_A; file <= OBJECT_B && n < room; file++)
+		if (t->model.object[file].pages != OBJECT_PAGES)
+			ops[n++] = (struct op){ .call = OP_RESIZE, .kind = KIND_RESIZE, .object = file,
+						.len = t->model.object[file].pages * PAGE };
 	for (unsigned i = 0; i < rows && n < room; i++) {
 		const struct row *r = &t->want[i];
 		bool anon = !r->object || r->object >= OBJECT_FILES;

@@ -38,7 +38,7 @@ static inline int ground_make(struct ground *g)
 	CHILD_EXPECT(vmmap_mmap(g->map, BASE, 16 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	for (uint64_t i = 0; i < 8; i++)
 		CHILD_EXPECT(vmmap_write(g->map, BASE + i * PAGE, &i, sizeof i) == sizeof i);
-	CHILD_EXPECT(vmmap_object_create(&object, g->memory, "file", 4 * PAGE) == 0);
+	CHILD_EXPECT(vmmap_object_create(&object, g->memory, "file", 4 * PAGE, NULL) == 0);
 	CHILD_EXPECT(vmmap_mmap(g->map, BASE + 64 * PAGE, 4 * PAGE, RW, MAP_SHARED | MAP_FIXED, object, 0) ==
 		     (int64_t)(BASE + 64 * PAGE));
 	vmmap_object_put(object);

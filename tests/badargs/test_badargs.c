@@ -154,7 +154,7 @@ static void layout(struct vmmap *map)
 	maps_fixed(map, 0, 4, RW, NORES);
 	maps_fixed(map, 8, 2, PROT_READ, NORES);
 	maps_fixed(map, 10, 2, RW, NORES);
-	assert_int_equal(vmmap_object_create(&file, maps_memory, "file", FILE_PAGES * PAGE), 0);
+	assert_int_equal(vmmap_object_create(&file, maps_memory, "file", FILE_PAGES * PAGE, NULL), 0);
 	assert_int_equal(vmmap_mmap(map, BASE + 16 * PAGE, 4 * PAGE, RW, MAP_SHARED | FIX, file, 6 * PAGE),
 			 BASE + 16 * PAGE);
 	assert_int_equal(vmmap_mmap(map, BASE + 24 * PAGE, 2 * PAGE, RW, MAP_PRIVATE | FIX, file, 0), BASE + 24 * PAGE);

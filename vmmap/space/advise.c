@@ -129,7 +129,7 @@ static int advise_dontneed(struct vmmap *map, struct thread_slot *self, struct l
 	return result;
 }
 
-/* WILLNEED has nothing to read ahead (objects have no pager); only holes are told. */
+/* WILLNEED reads nothing ahead; only holes are told. */
 static int advise_willneed(struct vmmap *map, struct thread_slot *self, struct lock_range r)
 {
 	struct vtree_seen seen;

@@ -204,6 +204,8 @@ static bool work_join(struct work *w, struct piece *p, struct piece *q)
 			w->map->policy->edit_drop(w->map->lock_state, w->e, &go->vma->slot);
 		return false;
 	}
+	if (stay->is.rmap)
+		rmap_extend(stay->is.rmap, go->r);
 	if (go->vma) {
 		w->dead[w->deads++] = go->vma;
 		if (go->slot >= 0)
@@ -256,7 +258,7 @@ static void work_entries(struct work *w)
 			r.hi = r.hi > w->r.hi ? w->r.hi : r.hi;
 			if (r.lo < r.hi)
 				pt_protect(&w->map->pt, r, space_pt_access(w->piece[i].is.bits),
-					   w->piece[i].is.bits & VMA_SHARED);
+					   space_object_write(w->piece[i].is.bits, w->piece[i].is.object));
 		}
 		return;
 	}
@@ -290,10 +292,11 @@ static void work_make(struct work *w, struct piece *p)
 
 	p->vma = vma_take(&w->map->vmas, w->e->self);
 	space_vma_fill(w->e->self, p->vma, &p->is);
-	if (p->is.object && c->kind == CARVE_MAP && p->is.object == c->fresh->object && !c->taken_object)
+	if (p->is.object && c->kind == CARVE_MAP && p->is.object == c->fresh->object &&
+	    p->is.rmap == c->fresh->rmap && !c->taken_object)
 		c->taken_object = true;
-	else if (p->is.object)
-		object_get(p->is.object);
+	else
+		space_backing_get(&p->is);
 	atomic_store_release(&p->vma->slot.lk, w->e->number);
 }
 
@@ -334,11 +337,11 @@ static void work_release(struct work *w)
 	}
 	for (unsigned i = 0; i < w->deads; i++) {
 		struct object *object = w->dead[i]->object;
+		struct rmap *rmap = w->dead[i]->rmap;
 
 		pol->edit_dead(w->map->lock_state, w->e, &w->dead[i]->slot);
 		vma_give(&w->map->vmas, w->e->self, w->dead[i]);
-		if (object)
-			object_put(object);
+		space_backing_put(object, rmap);
 	}
 }
 

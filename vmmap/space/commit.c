@@ -163,23 +163,34 @@ static uint64_t replace_leaf(struct vmmap *map, struct lock_edit *e, struct lock
 	return hi;
 }
 
-void space_replace_slots(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma)
+struct vma *space_unlink(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma)
 {
 	struct vma *dead = NULL;
 
 	space_touch(map, e->self, r, LOCK_TOUCH_GAP, true);
 	for (struct lock_range rest = r; rest.lo < rest.hi;)
 		rest.lo = replace_leaf(map, e, rest, vma, &dead);
+	for (struct vma *old = dead; old; old = old->next_free)
+		map->policy->edit_dead(map->lock_state, e, &old->slot);
+	return dead;
+}
+
+void space_bury(struct vmmap *map, struct thread_slot *self, struct vma *dead)
+{
 	while (dead) {
 		struct vma *next = dead->next_free;
 		struct object *object = dead->object;
+		struct rmap *rmap = dead->rmap;
 
-		map->policy->edit_dead(map->lock_state, e, &dead->slot);
-		vma_give(&map->vmas, e->self, dead);
-		if (object)
-			object_put(object);
+		vma_give(&map->vmas, self, dead);
+		space_backing_put(object, rmap);
 		dead = next;
 	}
+}
+
+void space_replace_slots(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma)
+{
+	space_bury(map, e->self, space_unlink(map, e, r, vma));
 }
 
 /* For the mutant that takes the old VMAs out before the new one is in. */
@@ -244,7 +255,8 @@ bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, c
 		map->policy->edit_shut(map->lock_state, e, &seen.vma->slot);
 		if (rebits->prot) {
 			rcu_enter(e->self);
-			pt_protect(&map->pt, seen.r, space_pt_access(next), next & VMA_SHARED);
+			pt_protect(&map->pt, seen.r, space_pt_access(next),
+				   space_object_write(next, seen.vma->object));
 			rcu_leave(e->self);
 		}
 		if (next != bits) {

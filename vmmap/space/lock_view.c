@@ -96,11 +96,11 @@ static struct vma *view_piece(struct vmmap *map, struct thread_slot *self, const
 static void view_piece_undo(struct vmmap *map, struct thread_slot *self, struct vma *piece)
 {
 	struct object *object = piece->object;
+	struct rmap *rmap = piece->rmap;
 
 	atomic_store_release(&piece->slot.lk, LOCK_DEAD);
 	vma_give(&map->vmas, self, piece);
-	if (object)
-		object_put(object);
+	space_backing_put(object, rmap);
 }
 
 /* The VMA is held by us and spans leaves. Cuts it to c->r; outer pieces are freed. *hi: where what we hold ends. */

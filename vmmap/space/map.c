@@ -19,9 +19,17 @@ static struct space_new map_fresh(const struct space_mmap *m, uint64_t addr)
 		bits |= VMA_ACCOUNT;
 	return (struct space_new){ .bits = bits,
 				   .object = m->object,
+				   .rmap = m->rmap,
 				   .delta = m->object
 						    ? (int64_t)(m->offset >> PAGE_SHIFT) - (int64_t)(addr >> PAGE_SHIFT)
 						    : 0 };
+}
+
+/* Whoever walks the object's mappings finds this one from here on, which is before anybody can fault there. */
+static inline void map_place(const struct space_new *fresh, struct lock_range r)
+{
+	if (unlikely(fresh->rmap != NULL))
+		rmap_place(fresh->rmap, fresh->delta, r);
 }
 
 /* The general form over r. -EEXIST: wanted free, is not. */
@@ -55,6 +63,7 @@ static int map_at(struct vmmap *map, struct thread_slot *self, const struct spac
 	struct lock_edit e;
 	int err = CARVE_GENERAL;
 
+	map_place(&fresh, r);
 	if (map->policy->brief_begin) {
 		err = space_brief_begin(map, &e, self, r);
 		if (err)
@@ -84,6 +93,9 @@ static int map_somewhere(struct vmmap *map, struct thread_slot *self, const stru
 	struct space_new fresh = map_fresh(m, fit->lo);
 	bool general = !err && !brief;
 
+	if (!err)
+		map_place(&fresh, *fit);
+
 	if (!err && brief) {
 		struct carve c = { .kind = CARVE_MAP, .r = *fit, .fresh = &fresh, .only_free = true };
 
@@ -103,15 +115,23 @@ static int map_somewhere(struct vmmap *map, struct thread_slot *self, const stru
 	return err == -EEXIST ? -ERESTART : err;
 }
 
-int64_t space_mmap(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m)
+static NOINLINE int map_backing(struct vmmap *map, struct space_mmap *m)
+{
+	if (!m->object->shared_anon)
+		return rmap_make(&m->rmap, m->object, map->gate);
+	object_get(m->object);
+	return 0;
+}
+
+int64_t space_mmap(struct vmmap *map, struct thread_slot *self, struct space_mmap *m)
 {
 	struct lock_range r = { m->addr, m->addr + m->len };
 	struct park_spin spin = PARK_SPIN;
 	bool taken = false;
 	int err;
 
-	if (m->object)
-		object_get(m->object);
+	if (unlikely(m->object && map_backing(map, m)))
+		return -ENOMEM;
 	if (m->want) {
 		do
 			err = map_somewhere(map, self, m, &r, &taken);
@@ -119,8 +139,8 @@ int64_t space_mmap(struct vmmap *map, struct thread_slot *self, const struct spa
 	} else {
 		err = map_at(map, self, m, r, &taken);
 	}
-	if (m->object && !taken)
-		object_put(m->object);
+	if (!taken)
+		space_backing_put(m->object, m->rmap);
 	if (err)
 		return err;
 	space_count(map, self, SPACE_MMAP, 1);

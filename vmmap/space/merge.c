@@ -10,7 +10,8 @@
  *             page above the border. Sections of one leaf follow each other, so of two neighbours that change at the
  *             same time the later look sees both changes (a brief edit's look is the section that changes).
  * JOIN        The left object stays. The slots of the right one get its pointer, leaf by leaf; the slot of the left
- *             one changes only where both stand in one leaf. Both are held meanwhile: faults wait.
+ *             one changes only where both stand in one leaf. Both are held meanwhile: faults wait. What it says about
+ *             where an object is mapped covers the right one before that (rmap.c).
  * HEAL        A border that is left after a release is joined by a brief edit: both VMAs are taken by tries
  *             (LOCK_BRIEF), the right one is shut, since it dies. A failed try ends in one of three ways:
  *               held, and the holder took the note    done: it heals the border after its release, and so does each
@@ -157,6 +158,7 @@ static void merge_border(struct vmmap *map, struct lock_edit *e, uint64_t at)
 	bool left_taken = false, right_taken = false;
 	struct vma *left, *right;
 	struct object *object;
+	struct rmap *rmap;
 
 	if (at == 0 || at >= ADDRESS_END || !merge_pair(map, e->self, e->mine.lk, at, &left, &right))
 		return;
@@ -175,13 +177,15 @@ static void merge_border(struct vmmap *map, struct lock_edit *e, uint64_t at)
 		return;
 	}
 	BASE_POINT(merge_before_slots);
-	merge_slots(map, e->self, left, right, at);
 	object = right->object;
+	rmap = right->rmap;
+	if (rmap)
+		rmap_swallow(left->rmap, rmap);
+	merge_slots(map, e->self, left, right, at);
 	map->policy->edit_dead(map->lock_state, e, &right->slot);
 	vma_give(&map->vmas, e->self, right);
 	merge_let(map, e, left, left_taken);
-	if (object)
-		object_put(object);
+	space_backing_put(object, rmap);
 	space_count(map, e->self, SPACE_MERGE, 1);
 }
 

@@ -10,6 +10,10 @@
  * WHOLE   several steps under one hold: remap_whole.c.
  * UNLOCK  The target is ended before the source is merged: what the target's merges found held by the source is free or
  *         noted by then, and under one lock (merge.c) the lock is still there.
+ * FOLLOW  Entries of an object move past who walks its mappings (rmap.c). So, before anything is let go: what lies
+ *         beyond the object's end by now is dropped, and shared entries of a pager's object lose WRITE. A walk that has
+ *         not passed the source by then waits there until we are done; one that has, had its way with the entries. The
+ *         end is looked at after the entries are in place: a resize that comes later finds the new place in the ring.
  * OFFSETS a private anonymous VMA that was never written takes its new address as offset; others keep theirs (Linux).
  */
 #include <sys/mman.h>
@@ -57,12 +61,14 @@ static int remap_grow(struct vmmap *map, struct thread_slot *self, uint64_t end,
 		err = -ENOMEM;
 	} else {
 		fresh = (struct space_new){ .bits = atomic_load_acquire(&seen.vma->bits), .delta = seen.vma->delta,
-					    .object = seen.vma->object, .anon = vma_anon(seen.vma) };
+					    .object = seen.vma->object, .rmap = seen.vma->rmap,
+					    .anon = vma_anon(seen.vma) };
 		err = space_prepare(map, &e, gap, &fresh, &vma);
 	}
 	if (!err) {
-		if (fresh.object)
-			object_get(fresh.object);
+		space_backing_get(&fresh);
+		if (fresh.rmap)
+			rmap_extend(fresh.rmap, gap);
 		space_replace(map, &e, gap, vma);
 	}
 	space_merge(map, &e, r);
@@ -230,6 +236,37 @@ static void remap_forget(struct remap *m)
 			atomic_store_release(&vma->anon, thread_next_number(m->self));
 }
 
+/* FOLLOW: the entries are in the new place, both ranges are still held. */
+static void remap_follow(struct remap *m, const struct space_new *attr)
+{
+	uint64_t pages = object_pages(attr->object), end = (pages - (uint64_t)attr->delta) << PAGE_SHIFT;
+	uint64_t first = (m->to.lo >> PAGE_SHIFT) + (uint64_t)attr->delta;
+
+	end = pages <= first ? m->to.lo : end;
+	if (pages < first + ((m->to.hi - m->to.lo) >> PAGE_SHIFT) && !BASE_MUTANT(move_no_size))
+		space_zap(m->map, m->self, (struct lock_range){ end, m->to.hi }, false);
+	if (attr->bits & VMA_SHARED && object_paged(attr->object) && !BASE_MUTANT(move_keeps_write)) {
+		rcu_enter(m->self);
+		pt_protect(&m->map->pt, m->to, space_pt_access(attr->bits), false);
+		rcu_leave(m->self);
+	}
+}
+
+/* A mapping with another delta is another hint. */
+static int remap_backing(struct remap *m, struct space_new *attr)
+{
+	if (!attr->object)
+		return 0;
+	if (attr->object->shared_anon) {
+		object_get(attr->object);
+		return 0;
+	}
+	if (rmap_make(&attr->rmap, attr->object, m->map->gate))
+		return -ENOMEM;
+	rmap_place(attr->rmap, attr->delta, m->to);
+	return 0;
+}
+
 int remap_move(struct remap *m)
 {
 	struct space_new attr;
@@ -239,11 +276,14 @@ int remap_move(struct remap *m)
 	if (!err)
 		err = remap_tables(m);
 	if (!err)
-		err = space_prepare(m->map, &m->target, m->to, &attr, &vma);
+		err = remap_backing(m, &attr);
 	if (err)
 		return err;
-	if (attr.object)
-		object_get(attr.object);
+	err = space_prepare(m->map, &m->target, m->to, &attr, &vma);
+	if (err) {
+		space_backing_put(attr.object, attr.rmap);
+		return err;
+	}
 	space_shut(m->map, &m->source, m->from);
 	space_shut(m->map, &m->target, m->to);
 	space_touch(m->map, m->self, m->to, LOCK_TOUCH_ENTRY, true);
@@ -254,6 +294,8 @@ int remap_move(struct remap *m)
 		CHECK(!"tables of the destination were made before");
 	rcu_leave(m->self);
 	BASE_POINT(remap_after_move);
+	if (attr.rmap)
+		remap_follow(m, &attr);
 	space_replace_slots(m->map, &m->target, m->to, vma);
 	if (m->keep)
 		remap_forget(m);

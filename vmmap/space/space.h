@@ -18,6 +18,7 @@
 #include "locks/policy/policy.h"
 #include "vmmap/phys/frame.h"
 #include "vmmap/pt/pt.h"
+#include "vmmap/space/object.h"
 #include "vmmap/vma/vtree.h"
 #include "vmmap/vmmap.h"
 
@@ -45,6 +46,7 @@ struct vmmap {                                   /* = struct lock_space of the p
 	struct physmem *physmem;
 	bool own_physmem;
 	struct thread_local_table locals;        /* struct space_local                                             */
+	struct rmap_gate *gate;                  /* for who walks the mappings of an object              [const]   */
 
 	uint64_t brk_start;                      /* 0: no brk area                                       [const]   */
 	atomic_u64 brk;                          /* changed under brk_lock                                         */
@@ -113,7 +115,9 @@ struct space_rebits {
 struct space_new {                               /* a VMA to be made                                               */
 	uint64_t bits;
 	int64_t delta;
-	struct object *object;                   /* its reference is taken over when the VMA is published          */
+	struct object *object;
+	struct rmap *rmap;                       /* of object; its reference (without one, the object's) is taken over
+	                                            when the VMA is published                                      */
 	uint64_t anon;
 };
 
@@ -122,6 +126,7 @@ static inline void space_vma_fill(struct thread_slot *self, struct vma *vma, con
 {
 	atomic_store_relaxed(&vma->bits, attr->bits);
 	atomic_store_relaxed(&vma->delta, attr->delta);
+	atomic_store_relaxed(&vma->rmap, attr->rmap);
 	atomic_store_release(&vma->object, attr->object);       /* an optimistic fault may follow it already */
 	atomic_store_relaxed(&vma->anon, attr->anon ? attr->anon : thread_next_number(self));
 }
@@ -132,7 +137,28 @@ static inline struct space_new space_vma_attr(const struct vma *vma)
 	return (struct space_new){ .bits = atomic_load_acquire(&vma->bits),
 				   .delta = atomic_load_acquire(&vma->delta),
 				   .object = atomic_load_acquire(&vma->object),
+				   .rmap = atomic_load_relaxed(&vma->rmap),
 				   .anon = vma_anon(vma) };
+}
+
+/* The reference on what it maps that a VMA holds, one more and one less. */
+static inline void space_backing_get(const struct space_new *is)
+{
+	if (likely(!is->object))
+		return;
+	if (is->rmap)
+		rmap_get(is->rmap);
+	else
+		object_get(is->object);
+}
+static inline void space_backing_put(struct object *object, struct rmap *rmap)
+{
+	if (likely(!object))
+		return;
+	if (rmap)
+		rmap_put(rmap);
+	else
+		object_put(object);
 }
 
 /* ---- the brief form (carve.c): one change in one leaf section ---- */
@@ -166,6 +192,9 @@ void space_prepare_undo(struct vmmap *map, struct lock_edit *e, struct vma *vma)
 void space_replace(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma);
 /* The same for the tree alone: the caller has shut and zapped r. */
 void space_replace_slots(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma);
+/* Its two steps: the VMAs that went, and giving them back with what they hold. */
+struct vma *space_unlink(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma) MUST_CHECK;
+void space_bury(struct vmmap *map, struct thread_slot *self, struct vma *dead);
 /* Applies rebits to each VMA from r.lo to the first hole (`every`: past holes too); true: r had no hole. */
 bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_rebits *rebits,
 		  bool every);
@@ -214,25 +243,6 @@ void space_place_again(struct vmmap *map, struct thread_slot *self, struct lock_
 void space_want_anywhere(struct vmmap *map, struct thread_slot *self, uint64_t len, bool anonymous,
 			 struct space_want *w);
 
-/* ---- memory objects (object.c) ---- */
-struct object {
-	atomic_u64 refs;
-	uint64_t size;                           /* bytes                                                [const]   */
-	uint64_t number;
-	struct physmem *physmem;
-	struct pt pages;                         /* the page cache: a page table keyed by page number              */
-	struct rcu_item rcu;
-	bool shared_anon;
-	char name[40];
-};
-struct vmmap_object { struct object object; };
-int  object_make(struct object **out, struct physmem *pm, const char *name, uint64_t size, bool shared_anon);
-void object_get(struct object *object);          /* the caller knows that somebody holds a reference         */
-bool object_get_live(struct object *object);     /* inside RCU; false: the last reference was dropped         */
-void object_put(struct object *object);
-/* The frame of a page, made zeroed if absent. PHYSMEM_NONE: no memory. Inside RCU. */
-uint64_t object_page(struct object *object, struct thread_slot *self, uint64_t page);
-
 /* ---- operations (one file each); arguments checked by vmmap.c ---- */
 struct space_mmap {
 	uint64_t addr, len;
@@ -241,8 +251,9 @@ struct space_mmap {
 	uint64_t offset;
 	const struct space_want *want;           /* NULL: fixed at addr                                            */
 	bool noreplace;
+	struct rmap *rmap;                       /* space_mmap's own: where the object is going to be              */
 };
-int64_t space_mmap(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m);
+int64_t space_mmap(struct vmmap *map, struct thread_slot *self, struct space_mmap *m);
 int     space_munmap(struct vmmap *map, struct thread_slot *self, struct lock_range r);
 int     space_mprotect(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t prot);
 int space_edit_bits(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_rebits *rb,
@@ -252,6 +263,7 @@ int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint
 struct space_mremap { uint64_t old, old_len, new_len, to; int flags; };
 int64_t space_mremap(struct vmmap *map, struct thread_slot *self, const struct space_mremap *r);
 int     space_madvise(struct vmmap *map, struct thread_slot *self, struct lock_range r, int advice);
+int     space_msync(struct vmmap *map, struct thread_slot *self, struct lock_range r, int flags);
 int64_t space_brk(struct vmmap *map, struct thread_slot *self, uint64_t addr);
 int     space_populate(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t access);
 ssize_t space_copy(struct vmmap *map, struct thread_slot *self, uint64_t addr, void *bytes, size_t len, bool write);
@@ -265,6 +277,12 @@ static inline uint64_t space_pt_access(uint64_t bits)
 {
 	_Static_assert(PT_READ == VMA_READ << 2 && PT_WRITE == VMA_WRITE << 2 && PT_EXEC == VMA_EXEC << 2, "a shift");
 	return (bits & VMA_PROT) << 2 | ((bits & VMA_PROT) ? PT_READ : 0);
+}
+
+/* May an edit of permissions give WRITE to entries that show the object's pages? Not where a fault has to mark them. */
+static inline bool space_object_write(uint64_t bits, const struct object *object)
+{
+	return bits & VMA_SHARED && !(object && object_paged(object) && !BASE_MUTANT(protect_gives_write));
 }
 
 /* `checked` wants to know what is touched. */

@@ -52,8 +52,7 @@ void space_vma_copy(struct thread_slot *self, struct vma *right, const struct vm
 	struct space_new attr = space_vma_attr(vma);
 
 	space_vma_fill(self, right, &attr);
-	if (attr.object)
-		object_get(attr.object);
+	space_backing_get(&attr);
 }
 
 void space_put(struct vtree_section *s, uint64_t lo, uint64_t hi, struct vma *vma)
@@ -162,11 +161,11 @@ int space_cut(struct vmmap *map, struct lock_edit *e, uint64_t addr)
 	err = space_cut_held(map, e->self, vma, addr, right);
 	if (err) {
 		struct object *object = right->object;
+		struct rmap *rmap = right->rmap;
 
 		map->policy->edit_dead(map->lock_state, e, &right->slot);
 		vma_give(&map->vmas, e->self, right);
-		if (object)
-			object_put(object);
+		space_backing_put(object, rmap);
 	} else if (!e->mine.lk) {
 		atomic_store_release(&vma->slot.lk, thread_next_number(e->self));        /* lock_view.c, LOOK         */
 	}

@@ -78,7 +78,7 @@ void vma_pool_fini(struct vma_pool *pool)
 	pool->depot = NULL;
 }
 
-/* `spare` of a batch's first VMA links the batches of the depot. A batch has VMA_BATCH VMAs, or one (give_stray). */
+/* `next_batch` of a batch's first VMA links the batches of the depot; one has VMA_BATCH VMAs, or one (give_stray). */
 static struct vma *depot_pull(struct vma_pool *pool)
 {
 	struct vma *batch;
@@ -86,7 +86,7 @@ static struct vma *depot_pull(struct vma_pool *pool)
 	depot_lock(pool);
 	batch = pool->depot;
 	if (batch != NULL)
-		pool->depot = (struct vma *)(uintptr_t)batch->spare;
+		pool->depot = batch->next_batch;
 	depot_unlock(pool);
 	return batch;
 }
@@ -94,7 +94,7 @@ static struct vma *depot_pull(struct vma_pool *pool)
 static void depot_push(struct vma_pool *pool, struct vma *batch)
 {
 	depot_lock(pool);
-	batch->spare = (uint64_t)(uintptr_t)pool->depot;
+	batch->next_batch = pool->depot;
 	pool->depot = batch;
 	depot_unlock(pool);
 }

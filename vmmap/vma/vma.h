@@ -16,6 +16,7 @@
 #include "locks/vma_word.h"
 
 struct object;                                   /* memory object; opaque down here                                */
+struct rmap;                                     /* where an object is mapped; opaque down here                    */
 
 enum vma_bits {
 	VMA_READ       = 1 << 0,                 /* PROT_READ, PROT_WRITE, PROT_EXEC: same values                  */
@@ -50,7 +51,11 @@ struct vma {
 	atomic_u64 anon;                         /* odd: the anonymous group. even: none until a write fault CASes it
 	                                            in; another number in each life, for late faults               */
 	struct vma *next_free;                   /* pool                                                           */
-	uint64_t spare;
+	union {
+		_Atomic(struct rmap *) rmap;     /* holds one reference; NULL: no object, or a shared anonymous one.
+		                                    Read only by who holds the VMA, or in a section that shows it  */
+		struct vma *next_batch;          /* depot                                                          */
+	};
 } LINE_ALIGNED;
 
 _Static_assert(sizeof(struct vma) == 64, "one line");

@@ -24,7 +24,7 @@ static int make(void **state)
 	assert_int_equal(maps_touch(map, 0), 0);
 	assert_int_equal(maps_touch(map, 1), 0);
 	assert_int_equal(vmmap_fault(map, BASE + 8 * PAGE, PROT_READ, NULL), 0);
-	assert_int_equal(vmmap_object_create(&file, map->physmem, "file", 4 * PAGE), 0);
+	assert_int_equal(vmmap_object_create(&file, map->physmem, "file", 4 * PAGE, NULL), 0);
 	assert_true(vmmap_mmap(map, BASE + 16 * PAGE, 4 * PAGE, RW, MAP_PRIVATE | MAP_FIXED, file, 0) > 0);
 	assert_int_equal(vmmap_fault(map, BASE + 17 * PAGE, PROT_READ, NULL), 0);
 	vmmap_object_put(file);

@@ -14,11 +14,32 @@
 
 struct want { const char *what; int64_t (*call)(struct vmmap *map, uint64_t page); unsigned places; };
 
-static struct vmmap_object *file;
+static struct vmmap_object *file, *paged;
 
-/* pages 0 .. 2 * CROWD: the crowd; 1000 .. 3000: one large VMA with some pages; 4000 .. 4008: a shared object. */
+static int zeros_read(void *self, uint64_t page, void *bytes)
+{
+	(void)self, (void)page;
+	memset(bytes, 0, PAGE);
+	return 0;
+}
+
+static int none_write(void *self, uint64_t page, const void *bytes)
+{
+	(void)self, (void)page, (void)bytes;
+	return 0;
+}
+
+static void drop_objects(void)
+{
+	vmmap_object_put(file);
+	vmmap_object_put(paged);
+}
+
+/* pages 0 .. 2 * CROWD: the crowd; 1000 .. 3000: one large VMA with some pages; 4000 .. 4008: a shared object;
+ * 5000 .. 5600: one with a pager, a page of it dirty. */
 static struct vmmap *crowded(const char *policy)
 {
+	const struct vmmap_pager pager = { zeros_read, none_write, NULL };
 	struct vmmap *map = maps_new(policy);
 
 	for (unsigned i = 0; i < CROWD; i++)
@@ -28,8 +49,11 @@ static struct vmmap *crowded(const char *policy)
 	maps_fixed(map, 1000, 2000, RW, NORES);
 	for (unsigned i = 1000; i < 3000; i += 512)
 		assert_int_equal(maps_touch(map, i), 0);
-	assert_int_equal(vmmap_object_create(&file, maps_memory, "file", 8 * PAGE), 0);
+	assert_int_equal(vmmap_object_create(&file, maps_memory, "file", 8 * PAGE, NULL), 0);
 	assert_true(vmmap_mmap(map, BASE + 4000 * PAGE, 8 * PAGE, RW, MAP_SHARED | MAP_FIXED, file, 0) > 0);
+	assert_int_equal(vmmap_object_create(&paged, maps_memory, "paged", 600 * PAGE, &pager), 0);
+	assert_true(vmmap_mmap(map, BASE + 5000 * PAGE, 600 * PAGE, RW, MAP_SHARED | MAP_FIXED, paged, 0) > 0);
+	assert_int_equal(maps_touch(map, 5010), 0);
 	return map;
 }
 
@@ -198,6 +222,70 @@ static int64_t until_cut_gap(struct vmmap *map, uint64_t page)
 				  BASE + (3500 + page) * PAGE, VMMAP_TRY);
 }
 
+static int64_t remap_object(struct vmmap *map, uint64_t page)
+{
+	return vmmap_mremap(map, BASE + (4000 + page % 4) * PAGE, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+			    BASE + (2 * page + 1) * PAGE);
+}
+
+static int64_t grow_object(struct vmmap *map, uint64_t page)
+{
+	(void)page;
+	return vmmap_mremap(map, BASE + 4007 * PAGE, PAGE, 3 * PAGE, 0, 0);
+}
+
+static int64_t unmap_object(struct vmmap *map, uint64_t page)
+{
+	return maps_unmap(map, 4002 + page, 1);
+}
+
+static int64_t make_object(struct vmmap *map, uint64_t page)
+{
+	struct vmmap_object *object;
+	int err = vmmap_object_create(&object, maps_memory, "more", page * PAGE, NULL);
+
+	(void)map;
+	if (!err)
+		vmmap_object_put(object);
+	return err;
+}
+
+static int64_t read_object(struct vmmap *map, uint64_t page)
+{
+	return vmmap_fault(map, BASE + (5000 + 530 * page) * PAGE, PROT_READ, NULL);
+}
+
+static int64_t cut_object(struct vmmap *map, uint64_t page)
+{
+	(void)map;
+	return vmmap_object_resize(paged, page * PAGE);
+}
+
+static int64_t sync_object(struct vmmap *map, uint64_t page)
+{
+	(void)map;
+	return vmmap_object_sync(paged, page * PAGE, UINT64_MAX);
+}
+
+static int64_t msync_object(struct vmmap *map, uint64_t page)
+{
+	return vmmap_msync(map, BASE + (5000 + page) * PAGE, 100 * PAGE, MS_SYNC);
+}
+
+static int64_t make_map(struct vmmap *map, uint64_t page)
+{
+	struct vmmap_config config = VMMAP_CONFIG;
+	struct vmmap *other;
+	int err;
+
+	(void)map, (void)page;
+	config.physmem = maps_memory;
+	err = vmmap_create(&other, &config);
+	if (!err)
+		vmmap_destroy(other);
+	return err;
+}
+
 static const struct want wants[] = {
 	{ "mmap, fixed in a gap", fixed_free, PLACES }, { "mmap over two VMAs", fixed_over, PLACES },
 	{ "mmap over many VMAs", fixed_over_many, PLACES }, { "mmap over a part of a large VMA", fixed_over_large, 2 },
@@ -216,6 +304,9 @@ static const struct want wants[] = {
 	{ "mremap, duplicate", remap_duplicate, PLACES },
 	{ "a try: dontneed", until_drop, PLACES }, { "a try: mremap, same length", until_move, PLACES },
 	{ "a try: mremap, cut", until_cut, PLACES }, { "a try: mremap, cut, into a gap", until_cut_gap, 2 },
+	{ "mremap of an object", remap_object, 4 }, { "mremap of an object, grow in place", grow_object, 1 },
+	{ "munmap in an object", unmap_object, 2 }, { "object", make_object, 2 }, { "fault, pager", read_object, 2 },
+	{ "resize", cut_object, 2 }, { "sync", sync_object, 2 }, { "msync", msync_object, 2 }, { "map", make_map, 1 },
 };
 
 /* The listing alone: populating is a partial effect that Linux has too. */
@@ -270,7 +361,7 @@ static unsigned fail_once(const char *policy, const struct want *w, uint64_t pag
 			    (unsigned long long)page, (unsigned long long)n);
 		wrong++;
 	}
-	vmmap_object_put(file);
+	drop_objects();
 	vmmap_destroy(map);
 	physmem_destroy(maps_memory);            /* aborts if a frame is missing */
 	if (memory_of_maps() != memory) {
@@ -326,7 +417,7 @@ static bool fail_along(const char *policy, const struct want *w, uint64_t n, uns
 	}
 	mem_fail_nth(0);
 	*wrong += vmmap_audit(map, stderr) != 0;
-	vmmap_object_put(file);
+	drop_objects();
 	vmmap_destroy(map);
 	physmem_destroy(maps_memory);
 	return fired;

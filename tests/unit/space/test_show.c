@@ -19,7 +19,7 @@ static struct vmmap *some_map(void **state)
 	struct vmmap *map = maps_new(*state);
 	struct vmmap_object *file;
 
-	assert_int_equal(vmmap_object_create(&file, maps_memory, "some file", 16 * PAGE), 0);
+	assert_int_equal(vmmap_object_create(&file, maps_memory, "some file", 16 * PAGE, NULL), 0);
 	assert_true(maps_fixed(map, 0, 4, RW, ANON) > 0);
 	assert_true(maps_fixed(map, 4, 1, PROT_NONE, ANON) > 0);
 	assert_true(vmmap_mmap(map, BASE + 16 * PAGE, 2 * PAGE, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, file,

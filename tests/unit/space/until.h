@@ -33,7 +33,7 @@ static inline struct vmmap *until_map(const char *policy)
 	assert_int_equal(vmmap_create(&map, &config), 0);
 	maps_fixed(map, 0, 8, RW, NORES);
 	maps_fixed(map, 12, 8, PROT_READ, NORES);
-	assert_int_equal(vmmap_object_create(&file, maps_memory, "file", 8 * PAGE), 0);
+	assert_int_equal(vmmap_object_create(&file, maps_memory, "file", 8 * PAGE, NULL), 0);
 	assert_true(vmmap_mmap(map, BASE + 24 * PAGE, 8 * PAGE, RW, MAP_SHARED | MAP_FIXED, file, 0) > 0);
 	vmmap_object_put(file);
 	maps_fixed(map, 100, 16, RW, NORES);
