@@ -157,7 +157,7 @@ void region_open(struct region *r, struct vmmap *map, enum region_kind kind, str
 	atomic_store_relaxed(&r->started, 0);
 	atomic_store_relaxed(&r->done, 0);
 	for (unsigned i = 0; i < 2; i++)
-		CHECK(vmmap_object_create(&r->object[i], memory, "region", SPAN) == 0);
+		CHECK(vmmap_object_create(&r->object[i], memory, "region", SPAN, NULL) == 0);
 	atomic_store_relaxed(&r->state[0], kind <= REGION_GROWN ? state_of_length(UNITS) : 0);
 	CHECK(map_units(r, 0, UNITS, PROT_READ));
 }
