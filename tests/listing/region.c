@@ -173,6 +173,12 @@ void region_close(struct region *r)
 
 /* ---- the check ---- */
 
+/* The states of the window may have been written over: asked before they are read, and before they are believed. */
+static bool forgotten(const struct region *r, struct window w)
+{
+	return region_after(r) - w.lo > RING / 2;
+}
+
 static bool inside(const struct region *r, unsigned side, uint64_t addr)
 {
 	return r->at[side] && addr >= r->at[side] && addr < r->at[side] + SPAN;
@@ -216,7 +222,7 @@ static const char *check_units(const struct region *r, struct window w, const st
 		if (stands(r, w, n, from, to, value) ||
 		    (v->advice == REGION_UNTOLD && stands(r, w, n, from, to, value | ADVISED)))
 			return NULL;
-	return "bounds of one time, attributes of another";
+	return forgotten(r, w) ? NULL : "bounds of one time, attributes of another";
 }
 
 /* Of REPLACED and MOVED: all of it; or a piece from below on while it comes, one up to the end while it goes. */
@@ -253,8 +259,8 @@ static const char *check_moved(const struct region *r, struct window w, const st
 
 const char *region_check(const struct region *r, struct window w, const struct vmmap_vma *v)
 {
-	if (w.hi - w.lo > RING / 2)
-		return NULL;                             /* the states are forgotten                               */
+	if (forgotten(r, w))
+		return NULL;
 	if (!inside(r, inside(r, 1, v->start), v->end - 1))
 		return "an end outside";
 	if ((v->flags & MAP_TYPE) != MAP_PRIVATE ||
@@ -274,7 +280,7 @@ bool region_may_miss(const struct region *r, struct window w, uint64_t lo, uint6
 {
 	unsigned side = inside(r, 1, lo);
 
-	if (w.hi - w.lo > RING / 2)
+	if (forgotten(r, w))
 		return true;
 	if (r->kind == REGION_REPLACED)
 		return false;
@@ -287,7 +293,7 @@ bool region_may_miss(const struct region *r, struct window w, uint64_t lo, uint6
 		for (uint64_t n = w.lo; n <= w.hi; n++)
 			gone |= !unit_of(state_at(r, n), u);
 		if (!gone)
-			return false;
+			return forgotten(r, w);
 	}
 	return true;
 }

@@ -28,9 +28,9 @@ static void script(const char *policy)
 	expect(point_stop("edit", "unmap_after_begin", NULL, NULL) == 0);
 	expect(point_stop("fault", "waiter_woken", NULL, NULL) == 0);
 	window_start(&edit);
-	expect(point_wait_reached("edit", "unmap_after_begin", UINT64_C(1000000000)));
+	expect(point_wait_reached("edit", "unmap_after_begin", UINT64_C(10000000000)));
 	window_start(&fault);
-	expect(point_wait_reached("fault", "waiter_before_sleep", UINT64_C(1000000000)));
+	expect(point_wait_reached("fault", "waiter_before_sleep", UINT64_C(10000000000)));
 	point_release("edit", "unmap_after_begin");
 	window_join(&edit);
 	expect(edit.result == 0 && vtree_lookup(&map->tree, ELSEWHERE) == vma);

@@ -23,7 +23,7 @@ static void script(const char *policy)
 	expect(point_stop("unmap", "claim_before_leave", NULL, NULL) == 0);
 	expect(point_stop("fault", "fault_before_cas", NULL, NULL) == 0);
 	window_start(&unmap);
-	expect(point_wait_reached("unmap", "claim_before_leave", UINT64_C(1000000000)));
+	expect(point_wait_reached("unmap", "claim_before_leave", UINT64_C(10000000000)));
 	window_start(&fault);                            /* finds the VMA held: only a mutant lets it come so far  */
 	(void)point_wait_reached("fault", "fault_before_cas", UINT64_C(50000000));
 	point_release("unmap", "claim_before_leave");

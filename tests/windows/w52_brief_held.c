@@ -22,12 +22,12 @@ static void script(const char *policy)
 	expect(point_stop("brief", "carve_after_leave", NULL, NULL) == 0);
 	expect(point_stop("holder", "window_held", NULL, NULL) == 0);
 	window_start(&brief);
-	expect(point_wait_reached("brief", "carve_after_leave", UINT64_C(1000000000)));
+	expect(point_wait_reached("brief", "carve_after_leave", UINT64_C(10000000000)));
 	window_start(&holder);
 	(void)point_wait_reached("holder", "window_held", UINT64_C(50000000));   /* only a mutant comes so far     */
 	point_release("brief", "carve_after_leave");
 	window_join(&brief);
-	expect(point_wait_reached("holder", "window_held", UINT64_C(1000000000)));
+	expect(point_wait_reached("holder", "window_held", UINT64_C(10000000000)));
 	window_start(&fault);
 	expect(!window_done_within(&fault, 30));
 	point_release("holder", "window_held");

@@ -17,7 +17,7 @@ static void script(const char *policy)
 	expect(vmmap_mmap(map, BASE, 8 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	expect(point_stop("unmap", "carve_before_leave", NULL, NULL) == 0);
 	window_start(&unmap);
-	expect(point_wait_reached("unmap", "carve_before_leave", UINT64_C(1000000000)));
+	expect(point_wait_reached("unmap", "carve_before_leave", UINT64_C(10000000000)));
 	window_start(&fault);
 	expect(!window_done_within(&fault, 30));
 	point_release("unmap", "carve_before_leave");

@@ -32,11 +32,11 @@ static void script(const char *policy)
 	expect(point_stop("up", "remap_between_locks", NULL, NULL) == 0);
 	expect(point_stop("up", "remap_after_move", NULL, NULL) == 0);
 	window_start(&up);
-	expect(point_wait_reached("up", "remap_between_locks", UINT64_C(1000000000)));
+	expect(point_wait_reached("up", "remap_between_locks", UINT64_C(10000000000)));
 	window_start(&down);
 	expect(!window_done_within(&down, 30));
 	point_release("up", "remap_between_locks");
-	expect(point_wait_reached("up", "remap_after_move", UINT64_C(1000000000)));
+	expect(point_wait_reached("up", "remap_after_move", UINT64_C(10000000000)));
 	window_start(&at_a);
 	window_start(&at_b);
 	expect(!window_done_within(&at_a, 30) && !window_done_within(&at_b, 5));

@@ -20,7 +20,7 @@ static void script(const char *policy)
 	vma = vtree_lookup(&map->tree, BASE);
 	expect(point_stop("fault", "fault_after_begin", NULL, NULL) == 0);
 	window_start(&fault);
-	expect(point_wait_reached("fault", "fault_after_begin", UINT64_C(1000000000)));
+	expect(point_wait_reached("fault", "fault_after_begin", UINT64_C(10000000000)));
 	expect(vmmap_mmap(map, BASE, PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	expect(vmmap_mmap(map, ELSEWHERE, PAGE, PROT_NONE, ANON | MAP_FIXED, NULL, 0) == (int64_t)ELSEWHERE);
 	expect(vtree_lookup(&map->tree, ELSEWHERE) == vma);

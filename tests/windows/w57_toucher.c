@@ -25,7 +25,7 @@ static void script(const char *policy)
 	expect(vmmap_write(map, BASE, &ours, sizeof ours) == sizeof ours);
 	expect(point_stop("reader", "access_before_load", NULL, NULL) == 0);
 	window_start(&reader);
-	expect(point_wait_reached("reader", "access_before_load", UINT64_C(1000000000)));
+	expect(point_wait_reached("reader", "access_before_load", UINT64_C(10000000000)));
 	expect(vmmap_munmap(map, BASE, PAGE) == 0);
 	expect(vmmap_mmap(map, BASE + MIB, OTHERS * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)(BASE + MIB));
 	for (unsigned i = 0; i < OTHERS; i++)
