@@ -329,11 +329,8 @@ static int fault_read(struct fault *f)
 /* After a step that did not end the fault: 0 to begin again. */
 static NOINLINE int fault_again(struct fault *f, enum fault_step step, struct park_spin *spin)
 {
-	int err;
+	int err = step == FAULT_READ ? fault_read(f) : step == FAULT_NOMEM ? fault_refill(f) : 0;
 
-	if (step == FAULT_FAIL)
-		return -EFAULT;
-	err = step == FAULT_READ ? fault_read(f) : step == FAULT_NOMEM ? fault_refill(f) : 0;
 	if (err)
 		return err;
 	space_count(f->map, f->self, SPACE_FAULT_RETRY, 1);
@@ -367,7 +364,7 @@ int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint
 		BASE_POINT(fault_after_end);
 		if (likely(step == FAULT_DONE))
 			break;
-		err = step == FAULT_FAIL ? -EFAULT : fault_again(&f, step == FAULT_NOMEM, &spin);
+		err = step == FAULT_FAIL ? -EFAULT : fault_again(&f, step, &spin);
 		if (err)
 			break;
 	}
