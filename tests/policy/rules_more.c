@@ -69,7 +69,7 @@ static bool gap_gives_up(struct rule_run *run)
 	RULE_NEED(run, !err);
 	actor_start(&try, run->map, wait_gap, 9, 10, LOCK_TRY);
 	actor_start(&until, run->map, wait_gap, 9, 10, clock_ns() + UINT64_C(20000000));
-	went = actor_done(&try, 1000) && actor_done(&until, 1000);
+	went = actor_done(&try, 5000) && actor_done(&until, 5000);
 	fake_end(run->map, &e);
 	actor_join(&try);
 	actor_join(&until);
