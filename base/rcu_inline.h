@@ -36,10 +36,9 @@ static ALWAYS_INLINE void rcu_enter(struct thread_slot *self)
 	if (self->rcu_nest++ == 0) {
 		uint64_t word = atomic_load_acquire(&rcu_global.epoch) << 1 | 1;         /* E1 -> P1 */
 
-		if (likely(!rcu_global.heavy_readers))
-			atomic_store_release(&self->rcu_word, word);             /* E2 -> S1 */
-		else
-			atomic_store_seqcst(&self->rcu_word, word);              /* E2 -> S1 */
+		atomic_store_release(&self->rcu_word, word);                     /* E2 -> S1 */
+		if (unlikely(rcu_global.heavy_readers))
+			(void)atomic_add_acqrel(&rcu_global.epoch, 0);           /* E4 -> P1 */
 		urcu_memb_read_lock();
 	}
 }
