@@ -2,7 +2,8 @@
 /*
  * main.cc - runs the suites.
  *
- * Usage: models [--suite NAME] [--weaken "FILE FUNCTION OPERATION N" ORDER] [--mutant NAME] [--iterations N] [--verbose]
+ * Usage: models [--suite NAME] [--weaken "FILE FUNCTION OPERATION N" ORDER] [--mutant NAME] [--iterations N]
+ *               [--verbose]
  *        models --sites | --suites
  * Exit code 0: every interleaving held. 1: one did not; with --verbose it is printed. 2: no such suite or site.
  */

@@ -222,14 +222,16 @@ void model_store(void *word, unsigned bytes, uint64_t value, const model_site *s
 {
 	rl::thread_info_base *self;
 	model_order order = weaken_order(site);
+	unsigned index;
 	cell *c;
 
 	step();
 	c = cell_atomic(word, bytes);
 	self = rl::ctx().threadx_;
-	put(c, order == MODEL_SEQCST ? (self->atomic_store_seq_cst)(c->atomic) :
-	       order == MODEL_RELEASE ? (self->atomic_store_release)(c->atomic) : (self->atomic_store_relaxed)(c->atomic),
-	    word, bytes, value);
+	index = order == MODEL_SEQCST ? (self->atomic_store_seq_cst)(c->atomic) :
+		order == MODEL_RELEASE ? (self->atomic_store_release)(c->atomic) :
+		(self->atomic_store_relaxed)(c->atomic);
+	put(c, index, word, bytes, value);
 	log(site, word, "<-", value);
 }
 
@@ -263,7 +265,7 @@ bool model_cas(void *word, unsigned bytes, uint64_t *expected, uint64_t value, c
 		log(site, word, "<-", value);
 		return true;
 	}
-	if (seen == *expected) {                         /* an old value would have let it succeed: it sees the newest */
+	if (seen == *expected) {                 /* an old value would have let it succeed: it sees the newest     */
 		seen = c->newest;
 		load_newest(c, fails);
 	}
@@ -309,7 +311,7 @@ void model_plain_store(void *word)
 
 void atomic_pause(void)
 {
-	rl::ctx().yield(1, $);
+	step();                                  /* a few looks, no more: they may all find what is old            */
 }
 
 void park_spin(struct park_spin *spin)
@@ -354,6 +356,23 @@ void park_lock(struct park_mutex *m)
 		open = 0;
 		park_spin(&spin);
 	}
+}
+
+bool park_trylock(struct park_mutex *m)
+{
+	uint32_t open = 0;
+
+	return atomic_cas_acquire(&m->word, &open, 1);
+}
+
+int park_stall(atomic_u32 *word, uint32_t expected, uint64_t deadline_ns)
+{
+	return park_wait(word, expected, deadline_ns);
+}
+
+void park_stall_lock(struct park_mutex *m)
+{
+	park_lock(m);
 }
 
 void park_unlock(struct park_mutex *m)

@@ -33,11 +33,6 @@
 #undef free
 #undef assert
 #undef VAR
-#undef memory_order_relaxed
-#undef memory_order_acquire
-#undef memory_order_release
-#undef memory_order_acq_rel
-#undef memory_order_seq_cst
 
 #include "base/assert.h"
 #include "base/thread.h"

@@ -191,7 +191,7 @@ struct entry_unlink {
 			fault(0, VMA_READ);
 		} else if (writer_begin(&e, 0)) {
 			zap(0);
-			pt_free_tables(&w.pt, thread_self(), (struct lock_range){ 0, UINT64_C(1) << pt_level_shift(1) });
+			pt_free_tables(&w.pt, e.self, (struct lock_range){ 0, UINT64_C(1) << pt_level_shift(1) });
 			writer_end(&e, 0);
 		}
 	}
@@ -254,7 +254,7 @@ struct entry_second_life {
 				return;
 			is = space_vma_attr(&w.vma[0]);
 			/* An acquire look suffices: the fields' own stores bring the word along. (A seq_cst one would
-			 * pass without them: here, though not in C11, all that is seq_cst happens in one order in time.) */
+			 * pass without them: here, though not in C11, all that is seq_cst has one order in time.) */
 			model_check((space_allows(is.bits, VMA_READ) && !is.delta && !is.object && !is.anon) ||
 				    atomic_load_acquire(&v.slot->lk) != v.own[0], "no answer by another life",
 				    __FILE__, __LINE__);

@@ -98,5 +98,4 @@ int model_membarrier(int command)
 	return 0;
 }
 
-void urcu_memb_call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *)) { CHECK(false); }
 void urcu_memb_synchronize_rcu(void) { CHECK(false); }

@@ -44,6 +44,16 @@ void reshape(uint64_t page, uint64_t lo, uint64_t hi)
 	vtree_leave(&s);
 }
 
+/* A section that changes nothing: it sees what was there, and hands it on. */
+void look(uint64_t page)
+{
+	struct vtree_section s;
+
+	vtree_enter(&w.t, thread_self(), addr(page), &s);
+	model_check(vtree_slot_over(&s, addr(page)) >= 0, "a section sees what was there", __FILE__, __LINE__);
+	vtree_leave(&s);
+}
+
 void world_start()
 {
 	memory_begin();
@@ -140,14 +150,38 @@ struct tree_refill {
 					       { &w.c, 2, 3, { 30, 30 } }, { &w.c, 2, 4, { 30, 30 } } };
 
 		if (i == 2) {
+			look(0);
 			seen_is_legal(0, legal, 4);
 			seen_is_legal(3, legal, 4);
 			return;
 		}
 		reshape(2 * i, 2 * i, 2 * i + 2);
 		reshape(2 * i, 2 * i, 2 * i + 1);
+		look(2 - 2 * i);
 		reshape(2 * i, 2 * i, 2 * i + 2);
 		model_check(find(2 * i + 1).vma == (i ? &w.c : &w.a), "what this thread did", __FILE__, __LINE__);
+	}
+	static void finish() { world_finish(); }
+};
+
+/* The slot of a VMA is another's in the next section. */
+struct tree_slot {
+	static void start()
+	{
+		world_start();
+		add(0, 0, 4, &w.a);
+		atomic_store_relaxed(&w.b.slot.lk, 20);
+	}
+	static void thread(unsigned i)
+	{
+		const struct legal legal[] = { { &w.a, 0, 4, { 10, 10 } }, { &w.b, 5, 6, { 20, 20 } } };
+
+		if (i == 2) {
+			reshape(0, 0, 0);
+			add(5, 5, 6, &w.b);
+			return;
+		}
+		seen_is_legal(5 * i, legal, 2);
 	}
 	static void finish() { world_finish(); }
 };
@@ -183,6 +217,36 @@ struct tree_split {
 	}
 };
 
+/* Leaves of 8 pages, enough for two levels of inner nodes, three of them full. */
+void levels_start()
+{
+	world_start();
+	for (unsigned i = 1; i <= VTREE_SLOTS; i++)
+		model_check(!vtree_separate(&w.t, thread_self(), addr(8 * i)), "leaves", __FILE__, __LINE__);
+	for (unsigned i = 0; i < 3; i++)
+		add(8 * i, 8 * i, 8 * i + 8, i == 0 ? &w.a : i == 1 ? &w.b : &w.c);
+}
+
+/* Splits below inner nodes: nodes are replaced, and pointers in nodes that stay. */
+struct tree_levels {
+	static void start() { levels_start(); }
+	static void thread(unsigned i)
+	{
+		if (i == 2) {
+			model_check(find(0).vma == &w.a && find(4).vma == &w.a, "never missed", __FILE__, __LINE__);
+			model_check(find(12).vma == &w.b && find(8).vma == &w.b, "never missed", __FILE__, __LINE__);
+			return;
+		}
+		model_check(!vtree_separate(&w.t, thread_self(), addr(8 * i + 4)), "split", __FILE__, __LINE__);
+		model_check(find(4).vma == &w.a, "never missed", __FILE__, __LINE__);
+	}
+	static void finish()
+	{
+		world_finish();
+		model_check(find(3).r.hi == addr(4) && find(11).r.hi == addr(12), "split", __FILE__, __LINE__);
+	}
+};
+
 /* ---- bounds ---- */
 
 /* Leaves 0..7 and 8.., A over all of the first; its bound still says that it is empty. */
@@ -191,18 +255,6 @@ void bounds_start()
 	world_start();
 	model_check(!vtree_separate(&w.t, thread_self(), addr(8)), "two leaves", __FILE__, __LINE__);
 	add(0, 0, 8, &w.a);
-}
-
-/* Leaves of 8 pages, enough for two levels of inner nodes; A as before. */
-void levels_start()
-{
-	world_start();
-	for (unsigned i = 1; i <= VTREE_SLOTS; i++)
-		model_check(!vtree_separate(&w.t, thread_self(), addr(8 * i)), "leaves", __FILE__, __LINE__);
-	for (unsigned i = 0; i < 3; i++)
-		add(8 * i, 8 * i, 8 * i + 8, i == 0 ? &w.a : i == 1 ? &w.b : &w.c);
-	vtree_bound_tighten(&w.t, 0, 8);
-	vtree_bound_tighten(&w.t, 0, 16);
 }
 
 /* A goes; a search lowers the bound that misled it; another frees and fills. */
@@ -220,7 +272,12 @@ struct bound_lower {
 
 /* The same one level up. */
 struct bound_levels {
-	static void start() { levels_start(); }
+	static void start()
+	{
+		levels_start();
+		vtree_bound_tighten(&w.t, 0, 8);
+		vtree_bound_tighten(&w.t, 0, 16);
+	}
 	static void thread(unsigned i)
 	{
 		if (i == 2)
@@ -231,12 +288,13 @@ struct bound_levels {
 	static void finish() { world_finish(); }
 };
 
-/* Frees in a leaf whose parent is being replaced, while a search lowers. */
-struct bound_graft {
+/* Frees in a leaf whose parent is being replaced, while a search lowers; the bound is high or low before. */
+template <bool LOW> struct bound_replaced {
 	static void start()
 	{
 		bounds_start();
-		vtree_bound_tighten(&w.t, 0, 0);
+		if (LOW)
+			vtree_bound_tighten(&w.t, 0, 0);
 	}
 	static void thread(unsigned i)
 	{
@@ -250,11 +308,17 @@ struct bound_graft {
 	static void finish() { world_finish(); }
 };
 
+typedef bound_replaced<true> bound_graft;
+typedef bound_replaced<false> bound_graft_high;
+
 }
 
 MODEL_SUITE(tree_find, 60000);
+MODEL_SUITE(tree_slot, 200000);
+MODEL_SUITE(tree_levels, 20000);
 MODEL_SUITE(tree_refill, 30000);
 MODEL_SUITE(tree_split, 30000);
 MODEL_SUITE(bound_lower, 60000);
 MODEL_SUITE(bound_levels, 30000);
 MODEL_SUITE(bound_graft, 30000);
+MODEL_SUITE(bound_graft_high, 30000);

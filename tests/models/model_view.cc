@@ -175,6 +175,8 @@ struct lock_range space_extent(struct vmmap *map, const struct vma *vma, uint64_
 
 bool space_spans(struct vmmap *map, const struct vtree_section *s, const struct vtree_slot *slot) { return false; }
 
+void space_join(struct vmmap *map, struct thread_slot *self, uint64_t at) { }
+
 int space_cut_held(struct vmmap *map, struct thread_slot *self, struct vma *vma, uint64_t at, struct vma *right)
 {
 	CHECK(false);

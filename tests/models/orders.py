@@ -92,6 +92,8 @@ def noticed(models, entry, order):
                               stderr=subprocess.STDOUT, timeout=SECONDS)
         if done.returncode == 1:
             return done.stdout.decode(errors="replace").strip()
+        if done.returncode < 0:                        # a word that was not there yet was followed
+            return f"{suite}: signal {-done.returncode}"
         if done.returncode != 0:
             raise RuntimeError(f"{entry.name}: {suite}: exit {done.returncode}")
     return None

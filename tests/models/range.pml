@@ -8,16 +8,16 @@
  * COUNT      of acquisitions in the queue word: 2^32 values there. Here: exactly as good as unbounded; who has loaded
  *            the count of a lock is told when that lock closes (stale).
  * TICKETS    1 is the oldest; numbers close up when one is given back, so that there are finitely many states.
- * PROPERTIES no invalid end state (deadlock, lost wake-up), exclusion, the overtaking bound (assertions). With -DSERVED, under
- *            weak fairness: `answered`: who stands in a queue is woken; `served`: who waits gets in. There a look and
- *            the push that follows are one step, and so is a release: a thread that polls (the queue is closed, or closed
- *            between its look and its push) may be outrun by whoever takes and gives back the range meanwhile, again
- *            and again, and no fairness of steps rules that out.
+ * PROPERTIES no invalid end state (deadlock, lost wake-up), exclusion, the overtaking bound (assertions). With
+ *            -DSERVED, under weak fairness: `answered`: who stands in a queue is woken; `served`: who waits gets in.
+ *            There a look and the push that follows are one step, and so is a release: a thread that polls (the queue
+ *            is closed, or closed between its look and its push) may be outrun by whoever takes and gives back the
+ *            range meanwhile, again and again, and no fairness of steps rules that out.
  * MUTANTS    -DQUEUE_LEFT_OPEN, -DHANDOVER_WITH_HOLES, -DDESCENDING_ACQUIRE, -DNEVER_INSISTS, -DWAKE_LOST: each is
- *            rejected (spin.py). -DSTRICT counts what the bound leaves out: a VMA that an insisting waiter wants only in
- *            part goes free for a moment before it is claimed, and who takes it there overtakes once more.
- * SIZE       three threads, three pages. Ranges form a staircase below a wide one; -DNARROW: two single pages and a wide
- *            one. -DCANCEL: threads 1 and 2 may give up.
+ *            rejected (spin.py). -DSTRICT counts what the bound leaves out: a VMA that an insisting waiter wants only
+ *            in part goes free for a moment before it is claimed, and who takes it there overtakes once more.
+ * SIZE       three threads, three pages. Ranges form a staircase below a wide one; -DNARROW: two single pages and a
+ *            wide one. -DCANCEL: threads 1 and 2 may give up.
  */
 #ifndef THREADS
 #define THREADS 3
@@ -132,7 +132,10 @@ inline hand(h, t)
 	do
 	:: p < end -> d_step { if :: lk[p] == h + 1 ->
 			extent(p);
-			if :: from >= cursor[t] && to <= end -> set_word(from, to, t + 1) :: else -> set_word(from, to, 0) fi
+			if
+			:: from >= cursor[t] && to <= end -> set_word(from, to, t + 1)
+			:: else -> set_word(from, to, 0)
+			fi
 			:: else fi; p++; from = 0; to = 0 }
 	:: else -> break
 	od;
@@ -291,7 +294,8 @@ acquire:
 		atomic {
 			if
 			:: lk[cursor[me]] == me + 1 -> cursor[me] = cursor[me] + 1; fails[me] = 0; goto acquire
-			:: lk[cursor[me]] == 0 -> d_step { take(cursor[me], hi[me], me); cursor[me] = n; n = 0; fails[me] = 0 };
+			:: lk[cursor[me]] == 0 ->
+				d_step { take(cursor[me], hi[me], me); cursor[me] = n; n = 0; fails[me] = 0 };
 				goto acquire
 			:: else -> h = lk[cursor[me]] - 1;
 				assert(fails[me] <= BOUND);

@@ -135,9 +135,9 @@ static inline void space_vma_fill(struct thread_slot *self, struct vma *vma, con
 /* What a VMA is like, each field loaded once. Optimistic callers believe it only after lk has been looked at again. */
 static inline struct space_new space_vma_attr(const struct vma *vma)
 {
-	return (struct space_new){ .bits = atomic_load_acquire(&vma->bits),
-				   .delta = atomic_load_acquire(&vma->delta),
-				   .object = atomic_load_acquire(&vma->object),
+	return (struct space_new){ .bits = atomic_load_acquire(&vma->bits),              /* B2 -> B1 */
+				   .delta = atomic_load_acquire(&vma->delta),            /* B2 */
+				   .object = atomic_load_acquire(&vma->object),          /* B2 */
 				   .rmap = atomic_load_relaxed(&vma->rmap),
 				   .anon = vma_anon(vma) };
 }

@@ -6,9 +6,8 @@
 #ifndef TESTS_MODELS_URCU_MEMB_H
 #define TESTS_MODELS_URCU_MEMB_H
 
-struct rcu_head { struct rcu_head *next; };
-struct call_rcu_data;
-struct urcu_reader { int registered; };
+struct cds_list_head { struct cds_list_head *next, *prev; };
+struct urcu_reader { int registered; struct cds_list_head node; };
 extern struct urcu_reader urcu_memb_reader;
 #define URCU_TLS(name) name
 
@@ -16,10 +15,8 @@ static inline void urcu_memb_read_lock(void) { }
 static inline void urcu_memb_read_unlock(void) { }
 static inline void urcu_memb_register_thread(void) { }
 static inline void urcu_memb_unregister_thread(void) { }
-static inline struct call_rcu_data *urcu_memb_get_thread_call_rcu_data(void) { return nullptr; }
-static inline struct call_rcu_data *urcu_memb_get_default_call_rcu_data(void) { return nullptr; }
-static inline void urcu_memb_set_thread_call_rcu_data(struct call_rcu_data *) { }
-void urcu_memb_call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *));
+static inline int urcu_memb_read_ongoing(void) { return 0; }
+static inline void cds_list_del(struct cds_list_head *) { }
 void urcu_memb_synchronize_rcu(void);
 
 int model_membarrier(int command);

@@ -149,7 +149,7 @@ bool model_cas_as(model_atomic<T> *p, E *expected, V value, const struct model_s
 #define atomic_and_release(p, v)     model_rmw_as((p), MODEL_AND, (v), MODEL_SITE("and_release", MODEL_RELEASE))
 #define atomic_bump(p, v)            atomic_store_relaxed((p), atomic_load_relaxed(p) + (v))
 
-void atomic_pause(void);                         /* yields: waiting ends only if the others run                    */
+void atomic_pause(void);
 
 /* What is C and not C++, in the engine's files. */
 #define try        try_

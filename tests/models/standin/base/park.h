@@ -21,6 +21,9 @@ void park_spin(struct park_spin *spin);
 
 struct park_mutex { atomic_u32 word; };
 void park_lock(struct park_mutex *m);
+bool park_trylock(struct park_mutex *m);
 void park_unlock(struct park_mutex *m);
+int  park_stall(atomic_u32 *word, uint32_t expected, uint64_t deadline_ns);
+void park_stall_lock(struct park_mutex *m);
 
 #endif

@@ -13,11 +13,12 @@ struct thread_slot {
 	uint32_t number;
 	atomic_u64 rcu_word;
 	uint32_t rcu_nest;
-	uint64_t acquisitions;
+	uint64_t acquisitions, deadline_ns;
 	void *rcu_private;
 };
 
 struct thread_slot *thread_self(void);
+#define thread_current thread_self()
 uint32_t thread_count(void);
 struct thread_slot *thread_at(uint32_t number);
 
