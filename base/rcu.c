@@ -19,7 +19,8 @@
  *     same argument places its section after B.
  *   - S2 (release, max) -> S3 (acquire) hands the edges of one scan to a poller that only reads poll_done_to. It may
  *     answer for smaller cookies: their P1 precede c's in the epoch's order, so c's membarrier serves them too.
- *   Without membarrier (heavy_readers) E2 is seq_cst, P1 is, and the order of the two decides as B did.
+ *   Without membarrier (heavy_readers) E4, a read-modify-write of the epoch after E2, and P1 decide: if P1 comes
+ *   first, E4 has seen it, and the section's loads see the unpublishing; else P1 has seen E4, and S1 sees E2.
  *   Progress: a section that has begun delays at most until it ends; S1 never waits.
  *
  * RETIRED (tree nodes, page tables, objects). Per slot a list of open items; rounds empty all the lists.

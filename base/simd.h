@@ -19,7 +19,9 @@
 #include "base/atomic.h"
 #include "base/compiler.h"
 
+#ifndef SIMD_KEYS                                /* the models have smaller nodes                                  */
 #define SIMD_KEYS 28
+#endif
 #define SIMD_ALL  ((UINT32_C(1) << SIMD_KEYS) - 1)
 
 static ALWAYS_INLINE uint32_t simd_bias(uint32_t page) { return page ^ UINT32_C(0x80000000); }

@@ -16,7 +16,9 @@
 #include "base/rcu.h"
 #include "locks/range_lock.h"
 
+#ifndef SPIN_LOOKS                               /* the models look once                                           */
 #define SPIN_LOOKS     32
+#endif
 #define WATCHDOG_NS    UINT64_C(5000000000)
 
 enum push { PUSH_DONE, PUSH_AGAIN, PUSH_POLL };

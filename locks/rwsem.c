@@ -10,7 +10,9 @@
 #include "base/park.h"
 #include "base/point.h"
 
+#ifndef SPIN_ROUNDS                              /* the models look once                                           */
 #define SPIN_ROUNDS  96
+#endif
 #define LOOK_NS      UINT64_C(1000000)
 #define BARGED_LIMIT 2
 

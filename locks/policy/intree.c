@@ -64,7 +64,7 @@ static void visit_given(struct intree *s, struct lock_visit *v, const struct ran
 int intree_visit_wait(struct intree *s, struct lock_visit *v, bool count, uint64_t deadline_ns)
 {
 	struct range_wait w = { .locks = &s->locks, .self = v->self, .kind = WAITER_VISIT, .deadline_ns = deadline_ns,
-				.ticket = v->own[2], .fails = (uint32_t)v->own[3], .fails_at = v->r.lo };
+				.ticket = v->own[2], .fails_at = v->r.lo, .fails = (uint32_t)v->own[3] };
 	struct park_spin spin = PARK_SPIN;
 	struct lock_seen seen;
 	uint64_t hi = v->r.hi;

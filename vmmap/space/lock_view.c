@@ -347,6 +347,6 @@ static void view_pass(struct lock_space *space, struct lock_range r, const struc
 }
 
 const struct lock_view space_lock_view = {
-	.find = view_find, .look = view_look, .next = view_next, .claim = view_claim, .cut = view_cut,
+	.find = view_find, .next = view_next, .look = view_look, .claim = view_claim, .cut = view_cut,
 	.join = view_join, .pass = view_pass, .dummy_init = view_dummy_init,
 };

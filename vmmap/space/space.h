@@ -121,22 +121,23 @@ struct space_new {                               /* a VMA to be made            
 	uint64_t anon;
 };
 
-/* Attributes of a VMA that is not published yet. Its memory may still be read by who found it in an earlier life. */
+/* Attributes of a VMA that is not published yet. Its memory may still be read by who found it in an earlier life: each
+ * store is release (B1), so that who sees one of them finds another lk at its next look (B2: acquire, then lk). */
 static inline void space_vma_fill(struct thread_slot *self, struct vma *vma, const struct space_new *attr)
 {
-	atomic_store_relaxed(&vma->bits, attr->bits);
-	atomic_store_relaxed(&vma->delta, attr->delta);
-	atomic_store_relaxed(&vma->rmap, attr->rmap);
-	atomic_store_release(&vma->object, attr->object);       /* an optimistic fault may follow it already */
-	atomic_store_relaxed(&vma->anon, attr->anon ? attr->anon : thread_next_number(self));
+	atomic_store_release(&vma->bits, attr->bits);                            /* B1 -> B2 */
+	atomic_store_release(&vma->delta, attr->delta);                          /* B1 */
+	atomic_store_relaxed(&vma->rmap, attr->rmap);                            /* its holder's */
+	atomic_store_release(&vma->object, attr->object);       /* B1; an optimistic fault may follow it already */
+	atomic_store_release(&vma->anon, attr->anon ? attr->anon : thread_next_number(self));            /* B1 */
 }
 
 /* What a VMA is like, each field loaded once. Optimistic callers believe it only after lk has been looked at again. */
 static inline struct space_new space_vma_attr(const struct vma *vma)
 {
-	return (struct space_new){ .bits = atomic_load_acquire(&vma->bits),
-				   .delta = atomic_load_acquire(&vma->delta),
-				   .object = atomic_load_acquire(&vma->object),
+	return (struct space_new){ .bits = atomic_load_acquire(&vma->bits),              /* B2 -> B1 */
+				   .delta = atomic_load_acquire(&vma->delta),            /* B2 */
+				   .object = atomic_load_acquire(&vma->object),          /* B2 */
 				   .rmap = atomic_load_relaxed(&vma->rmap),
 				   .anon = vma_anon(vma) };
 }

@@ -6,8 +6,8 @@
  * and "consecutive offsets" means equal delta. Changes of attributes replace or store `bits` (one word) under the
  * VMA's lock. Objects are type-stable: memory of a map's pool is VMAs until the map is destroyed, and is reused
  * without a grace period; a reader that loaded `lk` inside the leaf's validation notices reuse at its re-check.
- * For that reason a constant field is atomic too (release store before the VMA is added, acquire load): a reader of an
- * earlier life may look at it while the next life fills it in.
+ * For that reason a constant field is atomic too (B1 a release store before the VMA is added, B2 an acquire load, then
+ * a look at `lk`): a reader of an earlier life may look at it while the next life fills it in.
  */
 #ifndef VMMAP_VMA_VMA_H
 #define VMMAP_VMA_VMA_H

@@ -16,7 +16,9 @@
 #include "locks/range.h"
 #include "vmmap/vma/vma.h"
 
+#ifndef VTREE_SLOTS                              /* the models have smaller nodes                                  */
 #define VTREE_SLOTS 28                           /* of which one always stays free between sections                */
+#endif
 #define VTREE_ROOM  (VTREE_SLOTS - 1)
 
 struct vtree_leaf;
