@@ -153,11 +153,14 @@ int  vmmap_object_sync_until(struct vmmap_object *object, uint64_t offset, uint6
  * addr: exact with MAP_FIXED (replaces what is there) and MAP_FIXED_NOREPLACE; else a hint, taken if it is free, or 0.
  * Returns the address, or
  *   -EINVAL      len 0; prot beyond r, w, x; offset unaligned; neither MAP_SHARED nor MAP_PRIVATE; fixed addr
- *                unaligned; object of another physmem than the map's
+ *                unaligned; object of another physmem than the map's; GROWSDOWN of other than private anonymous memory
  *   -EBADF       neither object nor MAP_ANONYMOUS         -EOVERFLOW  object, offset + len beyond 2^63 - 1
  *   -EOPNOTSUPP  MAP_SHARED_VALIDATE, unknown flags       -EEXIST     NOREPLACE, and something is mapped there
  *   -ENOMEM      no gap fits; the range goes above hi; no memory  -EPERM  fixed addr below lo
- * MAP_POPULATE faults pages in afterwards; its failures are not told. MAP_LOCKED, HUGETLB, STACK, GROWSDOWN: no effect.
+ * MAP_POPULATE faults pages in afterwards; its failures are not told. MAP_LOCKED, HUGETLB, STACK: no effect.
+ * MAP_GROWSDOWN makes a stack: a fault or an access below it, with nothing mapped in between, extends it (vmmap_fault).
+ * No place that is not fixed (hints, mmap_within, mremap, brk) ends nearer than 256 pages below the VMA next above if
+ * that is a stack: its guard gap. The pieces that other calls cut it into are stacks.
  * Concurrently: an address is handed to one caller; if only locked gaps fit, it sleeps for one holder, holding nothing.
  * Cost: as an edit; the search O(log n); before -ENOMEM every leaf is read. Source: mmap(2), docs/semantics.md.
  */
@@ -177,7 +180,8 @@ int     vmmap_munmap(struct vmmap *map, uint64_t addr, uint64_t len);
 /* Sets prot, bits of r, w, x, on every page. 0, also with len 0; -EINVAL: addr unaligned, prot; -ENOMEM: a hole or the
  * end of the space (the mapped part before it is done), no memory (unchanged). A store that lost its right is over
  * when it returns; present entries get new rights at once, where no copy is due first. Where nothing changes, nothing
- * is held. Source: mprotect(2). */
+ * is held. With PROT_GROWSDOWN the range begins at the start of the first VMA that it meets, as it is when it is held;
+ * -EINVAL: that is no stack, or PROT_GROWSUP (-ENOMEM: addr is unmapped). Source: mprotect(2). */
 int     vmmap_mprotect(struct vmmap *map, uint64_t addr, uint64_t len, int prot);
 /*
  * Resizes or moves [old_addr, old_addr + old_len) to new_len > 0 bytes. flags: MREMAP_MAYMOVE, with it MREMAP_FIXED
@@ -251,6 +255,7 @@ struct vmmap_fault_info {
 	enum vmmap_fault_code code;              /* set with -EFAULT                                              */
 	enum vmmap_fault_how how;                /* set with 0                                                    */
 	uint64_t pfn;                            /* set with 0; PHYSMEM_NONE: the shared zero page                */
+	unsigned grew;                           /* 1: a GROWSDOWN VMA was extended first; also with an error     */
 };
 
 /*
@@ -260,6 +265,11 @@ struct vmmap_fault_info {
  * waits only while an edit holds the page, or a pager reads it (on this thread, or on another: if that fails, BUS for
  * the thread that asked, and the others ask for themselves). Holds an entry locked for a few instructions, sleeps
  * holding nothing.
+ * In a hole below a stack (MAP_GROWSDOWN) it extends the stack to the page, as an edit of it and of its guard gap, and
+ * begins again: MAPERR if the VMA next below allows any access, is no stack, and ends within 256 pages of the page, or
+ * if the page is below lo. A stack that grew for an access which its protection then refuses stays grown. Only where
+ * the VMA next above a hole is held by an edit does a fault that ends with MAPERR wait for it, and only in a map that
+ * has had a stack. With a deadline: a fault that gives up after the stack has grown leaves it grown.
  * Cost: O(log n) and four tables; one frame at most. Writes no shared line but the entry's for anonymous memory
  * (policy vma; a private VMA's first write aside). Source: Linux mm/memory.c, per-VMA locks (Documentation/mm).
  */
@@ -292,7 +302,8 @@ enum vmmap_advice_bits { VMMAP_DONTDUMP = 1, VMMAP_DONTFORK = 2, VMMAP_WIPEONFOR
 
 struct vmmap_vma {
 	uint64_t start, end, offset;             /* offset: bytes in the object; anonymous: 0                      */
-	int prot, flags;                         /* PROT_*; MAP_SHARED or MAP_PRIVATE, MAP_ANONYMOUS, MAP_NORESERVE */
+	int prot, flags;                         /* PROT_*; MAP_SHARED or MAP_PRIVATE, MAP_ANONYMOUS, MAP_NORESERVE,
+						    MAP_GROWSDOWN                                                 */
 	unsigned advice;                         /* bits of the flag advices                                      */
 	uint64_t object;                         /* number of the object, 0 = anonymous private                   */
 	char name[48];                           /* the object's; "" for anonymous private                        */

@@ -183,6 +183,7 @@ static int collect(const struct vmmap_vma *vma, void *arg)
 			.shared = !!(vma->flags & MAP_SHARED),
 			.noreserve = !!(vma->flags & MAP_NORESERVE),
 			.advice = (uint16_t)vma->advice,
+			.growsdown = !!(vma->flags & MAP_GROWSDOWN),
 		};
 	s->n++;
 	return 0;

@@ -139,7 +139,7 @@ static void as_below(const struct gen *g, struct op *op)
 	op->object = (uint8_t)p->object;
 	op->offset = p->object ? (p->off + 1) * PAGE : 0;
 	op->flags = (p->shared ? MAP_SHARED : MAP_PRIVATE) | (p->object ? 0 : MAP_ANONYMOUS) |
-		    (p->noreserve ? MAP_NORESERVE : 0);
+		    (p->noreserve ? MAP_NORESERVE : 0) | (p->growsdown ? MAP_GROWSDOWN : 0);
 }
 
 static void gen_mmap(struct gen *g, struct op *op)
@@ -165,6 +165,8 @@ static void gen_mmap(struct gen *g, struct op *op)
 	}
 	if (below(g, 100) < g->noreserve)
 		op->flags |= MAP_NORESERVE;
+	if (one_in(g, kind < 6 ? 24 : 100))
+		op->flags |= MAP_GROWSDOWN;      /* of other than private anonymous memory: refused                */
 	if (beside)
 		as_below(g, op);
 	if ((op->flags & MAP_SHARED || g->private_writes) && one_in(g, 6))
@@ -303,6 +305,13 @@ static void gen_touch(struct gen *g, struct op *op)
 			break;
 		r = pick_vma(g);
 	}
+	/* below a stack: it grows, which makes a group like a write                                           */
+	if (g->private_writes && one_in(g, 3) && g->m->page[r.lo].growsdown) {
+		uint64_t depth = 1 + below(g, one_in(g, 2) ? 8 : 320);
+
+		model_vma(g->m, r.lo, &r.lo, &r.hi);
+		r.lo -= depth < r.lo ? depth : r.lo;
+	}
 	op->addr = at(g, r.lo);
 	op->call = op->kind == KIND_READ ? OP_READ : OP_WRITE;
 	op->value = 1 + (prng_next(&g->rng) >> 16);
@@ -404,6 +413,8 @@ static void gen_call(struct gen *g, struct op *op)
 			set_range(g, op, r);
 			op->prot = g->m->page[r.lo - 1].prot;
 		}
+		if (one_in(g, g->m->page[(op->addr - g->m->lo) / PAGE].growsdown ? 3 : 60))
+			op->prot |= one_in(g, 8) ? PROT_GROWSUP : PROT_GROWSDOWN;
 		break;
 	case KIND_MREMAP_SHRINK: case KIND_MREMAP_GROW: case KIND_MREMAP_MOVE: case KIND_MREMAP_DONTUNMAP:
 		op->call = OP_MREMAP;

@@ -15,11 +15,13 @@ const char *const op_kind_name[KIND_COUNT] = {
 struct flag { int bit; const char *name; };
 
 static const struct flag prots[] = {
-	{PROT_READ, "PROT_READ"}, {PROT_WRITE, "PROT_WRITE"}, {PROT_EXEC, "PROT_EXEC"}, {0, NULL}};
+	{PROT_READ, "PROT_READ"}, {PROT_WRITE, "PROT_WRITE"}, {PROT_EXEC, "PROT_EXEC"},
+	{PROT_GROWSDOWN, "PROT_GROWSDOWN"}, {PROT_GROWSUP, "PROT_GROWSUP"}, {0, NULL}};
 static const struct flag maps[] = {
 	{ MAP_SHARED, "MAP_SHARED" }, { MAP_PRIVATE, "MAP_PRIVATE" }, { MAP_ANONYMOUS, "MAP_ANONYMOUS" },
 	{ MAP_FIXED_NOREPLACE, "MAP_FIXED_NOREPLACE" }, { MAP_FIXED, "MAP_FIXED" },
-	{ MAP_NORESERVE, "MAP_NORESERVE" }, { MAP_POPULATE, "MAP_POPULATE" }, { 0, NULL },
+	{ MAP_NORESERVE, "MAP_NORESERVE" }, { MAP_POPULATE, "MAP_POPULATE" },
+	{ MAP_GROWSDOWN, "MAP_GROWSDOWN" }, { 0, NULL },
 };
 static const struct flag syncs[] = {
 	{ MS_ASYNC, "MS_ASYNC" }, { MS_INVALIDATE, "MS_INVALIDATE" }, { MS_SYNC, "MS_SYNC" }, { 0, NULL } };
@@ -131,8 +133,8 @@ const char *op_result(char *text, int64_t result)
 
 void row_print(FILE *out, const struct row *row)
 {
-	fprintf(out, "%" PRIx64 "-%" PRIx64 " %c%c%c%c off %#" PRIx64 " object %" PRIu64 " advice %#x%s\n",
+	fprintf(out, "%" PRIx64 "-%" PRIx64 " %c%c%c%c off %#" PRIx64 " object %" PRIu64 " advice %#x%s%s\n",
 		row->start, row->end, row->prot & PROT_READ ? 'r' : '-', row->prot & PROT_WRITE ? 'w' : '-',
 		row->prot & PROT_EXEC ? 'x' : '-', row->shared ? 's' : 'p', row->offset, row->object,
-		row->advice, row->noreserve ? " noreserve" : "");
+		row->advice, row->noreserve ? " noreserve" : "", row->growsdown ? " growsdown" : "");
 }

@@ -52,6 +52,7 @@ struct row {
 	uint64_t start, end, offset, object;     /* object: that party's own number, 0 = private anonymous         */
 	uint8_t prot, shared, noreserve;
 	uint16_t advice;                         /* enum vmmap_advice_bits                                         */
+	uint8_t growsdown;
 };
 
 extern const char *const op_kind_name[KIND_COUNT];

@@ -73,7 +73,7 @@ static int access_page(struct vmmap *map, struct thread_slot *self, uint64_t add
 		rcu_leave(self);
 		if (done)
 			return 0;
-		err = space_fault(map, self, addr, write ? VMA_WRITE : VMA_READ, NULL);
+		err = space_fault(map, self, addr, write ? VMA_WRITE : VMA_READ, true, NULL);
 		if (!err)
 			err = space_again(self, &spin);
 		if (err)

@@ -40,11 +40,13 @@ static int64_t brk_move(struct vmmap *map, struct thread_slot *self, uint64_t ad
 		return now;
 	if (end > old_end && end < map->hi && !space_empty(map, self, (struct lock_range){ end, end + PAGE_BYTES }))
 		return now;
+	if (end > old_end && space_guarded(map, self, end + PAGE_BYTES, NULL))   /* nor into the guard of a stack */
+		return now;
 	if (end < old_end)
 		err = space_munmap(map, self, (struct lock_range){ end, old_end });
 	if (end > old_end) {
 		struct space_mmap m = { .addr = old_end, .len = end - old_end, .prot = PROT_READ | PROT_WRITE,
-					.flags = MAP_PRIVATE | MAP_ANONYMOUS, .noreplace = true };
+					.flags = MAP_PRIVATE | MAP_ANONYMOUS, .noreplace = true, .unguarded = true };
 
 		err = space_mmap(map, self, &m);
 	}

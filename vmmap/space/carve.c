@@ -79,6 +79,14 @@ static int work_collect(struct work *w)
 	return 0;
 }
 
+/* In the section that shows all of r as free (grow.c, GUARD). */
+static NOINLINE int work_guard(const struct work *w)
+{
+	bool guarded = w->c->unguarded && space_guarded(w->map, w->e->self, w->c->r.hi, NULL);
+
+	return guarded && !BASE_MUTANT(map_no_guard) ? -EEXIST : 0;
+}
+
 /* CARVE_BITS: cuts w->r at the first hole; the result is -ENOMEM then, with the part before it to be done. */
 static int work_cut_at_hole(struct work *w)
 {
@@ -421,6 +429,8 @@ int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 	err = work_collect(&w);
 	if (!err && c->kind == CARVE_BITS)
 		err = work_cut_at_hole(&w);
+	if (unlikely(atomic_load_acquire(&map->stacks)) && !err)
+		err = work_guard(&w);
 	changes = !err && work_changes(&w);
 	if (!changes || !work_take(&w)) {
 		vtree_leave(&w.s);

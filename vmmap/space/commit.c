@@ -79,22 +79,25 @@ bool space_empty(struct vmmap *map, struct thread_slot *self, struct lock_range 
 	return true;
 }
 
+int space_room(struct vmmap *map, struct thread_slot *self, struct lock_range r)
+{
+	struct vtree_section s;
+
+	for (uint64_t at = r.lo; at < r.hi; at = s.r.hi) {
+		if (vtree_enter_room(&map->tree, self, at, 1, &s))
+			return -ENOMEM;
+		vtree_leave(&s);
+	}
+	return 0;
+}
+
 int space_prepare(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_new *fresh,
 		  struct vma **vma)
 {
 	struct vma *v;
 
-	if (vma_reserve(&map->vmas, e->self, 1))
+	if (vma_reserve(&map->vmas, e->self, 1) || (!e->mine.dummy && space_room(map, e->self, r)))
 		return -ENOMEM;
-	if (!e->mine.dummy)
-		for (uint64_t at = r.lo; at < r.hi;) {
-			struct vtree_section s;
-
-			if (vtree_enter_room(&map->tree, e->self, at, 1, &s))
-				return -ENOMEM;
-			at = s.r.hi;
-			vtree_leave(&s);
-		}
 	v = vma_take(&map->vmas, e->self);
 	space_vma_fill(e->self, v, fresh);
 	atomic_store_release(&v->slot.lk, e->number);

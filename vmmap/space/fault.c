@@ -14,6 +14,8 @@
  * FIELDS  of the VMA are loaded once, inside the visit. Any object so found was referenced by a VMA at some instant of
  *         this read section, and the last put of an object waits for it: its memory is there even if the VMA is long
  *         another.
+ * STACKS  a hole is no answer yet in a map with stacks: holding nothing, the fault extends the one above if it may
+ *         (grow.c), and begins again.
  * WAITING between 4 and 6 nothing is allocated, slept on, or called: a LOCKED entry is held for a few instructions.
  * OBJECT  an entry that shows a page of an object, or a copy of one, is stored only if after 4 the page still is that
  *         frame, inside the object; and one that lets a program store into a page of a pager's object, only after the
@@ -28,7 +30,7 @@ struct fault {
 	struct thread_slot *self;
 	uint64_t page, access;
 	uint64_t frame;                          /* prepared, not yet used; PHYSMEM_NONE                           */
-	bool refilled;
+	bool refilled, grows;
 	bool unread;                             /* a pager has failed, for the page of the object of this number: */
 	struct vmmap_fault_info info;
 	uint64_t unread_number, unread_page;
@@ -326,18 +328,50 @@ static int fault_read(struct fault *f)
 	return err == -ENOMEM ? fault_refill(f) : err;
 }
 
+/* A hole, in a map with stacks. What the page will need is asked for before one grows: without it all stays as is. */
+static int fault_grow(struct fault *f)
+{
+	int err = space_may_grow(f->map, f->self, f->page);
+	bool table;
+
+	if (err)
+		return err;
+	rcu_enter(f->self);
+	table = pt_make(&f->map->pt, f->self, f->page) != NULL;
+	rcu_leave(f->self);
+	if (!table)
+		return -ENOMEM;
+	if (f->access == VMA_WRITE && f->frame == PHYSMEM_NONE)
+		err = frame_refill(f->map->physmem, f->self);
+	return err ? err : space_grow(f->map, f->self, f->page, &f->info.grew);
+}
+
+/* The visit has refused. */
+static int fault_refused(struct fault *f)
+{
+	if (f->info.code == VMMAP_MAPERR && f->grows && atomic_load_acquire(&f->map->stacks))
+		return fault_grow(f);
+	return -EFAULT;
+}
+
 /* After a step that did not end the fault: 0 to begin again. */
 static NOINLINE int fault_again(struct fault *f, enum fault_step step, struct park_spin *spin)
 {
-	int err = step == FAULT_READ ? fault_read(f) : step == FAULT_NOMEM ? fault_refill(f) : 0;
+	int err = 0;
 
+	if (step == FAULT_FAIL)
+		err = fault_refused(f);
+	else if (step == FAULT_READ)
+		err = fault_read(f);
+	else if (step == FAULT_NOMEM)
+		err = fault_refill(f);
 	if (err)
 		return err;
 	space_count(f->map, f->self, SPACE_FAULT_RETRY, 1);
 	return space_again(f->self, spin);
 }
 
-int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t access,
+int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t access, bool grows,
 		struct vmmap_fault_info *info)
 {
 	struct fault f;                          /* what belongs to an object is set where it maps one             */
@@ -351,6 +385,7 @@ int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint
 	f.page = addr & ~(PAGE_BYTES - 1);
 	f.access = access;
 	f.frame = PHYSMEM_NONE;
+	f.grows = grows;
 	f.refilled = f.unread = false;
 	f.info = (struct vmmap_fault_info){ 0 };
 	for (;;) {
@@ -364,7 +399,7 @@ int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint
 		BASE_POINT(fault_after_end);
 		if (likely(step == FAULT_DONE))
 			break;
-		err = step == FAULT_FAIL ? -EFAULT : fault_again(&f, step, &spin);
+		err = fault_again(&f, step, &spin);
 		if (err)
 			break;
 	}
@@ -383,7 +418,7 @@ int space_populate(struct vmmap *map, struct thread_slot *self, struct lock_rang
 	int err;
 
 	for (uint64_t at = r.lo; at < r.hi; at += PAGE_BYTES) {
-		err = space_fault(map, self, at, access, &info);
+		err = space_fault(map, self, at, access, false, &info);
 		if (err == -EFAULT)
 			return info.code == VMMAP_MAPERR ? -ENOMEM : info.code == VMMAP_BUS ? -EFAULT : -EINVAL;
 		if (err)

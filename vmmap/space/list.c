@@ -33,7 +33,7 @@ static void list_fill(struct vmmap_vma *out, const struct vtree_listed *v)
 	out->end = v->r.hi;
 	out->prot = (int)(v->bits & VMA_PROT);
 	out->flags = (v->bits & VMA_SHARED ? MAP_SHARED : MAP_PRIVATE) | (v->bits & VMA_NORESERVE ? MAP_NORESERVE : 0) |
-		     (!o || o->shared_anon ? MAP_ANONYMOUS : 0);
+		     (v->bits & VMA_GROWSDOWN ? MAP_GROWSDOWN : 0) | (!o || o->shared_anon ? MAP_ANONYMOUS : 0);
 	out->advice = list_advice(v->bits);
 	if (o) {
 		out->offset = (uint64_t)((int64_t)(v->r.lo >> PAGE_SHIFT) + v->delta) << PAGE_SHIFT;

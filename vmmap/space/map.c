@@ -17,6 +17,7 @@ static struct space_new map_fresh(const struct space_mmap *m, uint64_t addr)
 		bits |= VMA_NORESERVE;
 	else if (!shared && bits & VMA_WRITE)
 		bits |= VMA_ACCOUNT;
+	bits |= (uint64_t)(m->flags & MAP_GROWSDOWN) / (MAP_GROWSDOWN / VMA_GROWSDOWN);
 	return (struct space_new){ .bits = bits,
 				   .object = m->object,
 				   .rmap = m->rmap,
@@ -32,20 +33,21 @@ static inline void map_place(const struct space_new *fresh, struct lock_range r)
 		rmap_place(fresh->rmap, fresh->delta, r);
 }
 
-/* The general form over r. -EEXIST: wanted free, is not. */
-static int map_general(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_new *fresh,
-		       bool only_free, bool *taken)
+/* The general form of c. -EEXIST: wanted free, is not, or lies in a guard gap. */
+static int map_general(struct vmmap *map, struct thread_slot *self, const struct carve *c, bool *taken)
 {
+	struct lock_range r = c->r;
 	struct lock_edit e;
 	struct vma *vma;
 	int err = space_edit_begin(map, &e, self, r);
 
 	if (err)
 		return err;
-	if (only_free && !space_empty(map, self, r))
+	if ((c->only_free && !space_empty(map, self, r)) ||
+	    (c->unguarded && space_guarded(map, self, r.hi, NULL) && !BASE_MUTANT(map_no_guard)))
 		err = -EEXIST;
 	if (!err)
-		err = space_prepare(map, &e, r, fresh, &vma);
+		err = space_prepare(map, &e, r, c->fresh, &vma);
 	if (!err) {
 		*taken = true;
 		space_replace(map, &e, r, vma);
@@ -59,7 +61,8 @@ static int map_at(struct vmmap *map, struct thread_slot *self, const struct spac
 		  bool *taken)
 {
 	struct space_new fresh = map_fresh(m, r.lo);
-	struct carve c = { .kind = CARVE_MAP, .r = r, .fresh = &fresh, .only_free = m->noreplace };
+	struct carve c = { .kind = CARVE_MAP, .r = r, .fresh = &fresh, .only_free = m->noreplace,
+			   .unguarded = m->unguarded };
 	struct lock_edit e;
 	int err = CARVE_GENERAL;
 
@@ -72,7 +75,7 @@ static int map_at(struct vmmap *map, struct thread_slot *self, const struct spac
 		space_brief_end(map, &e);
 		*taken = c.taken_object;
 	}
-	return err == CARVE_GENERAL ? map_general(map, self, r, &fresh, m->noreplace, taken) : err;
+	return err == CARVE_GENERAL ? map_general(map, self, &c, taken) : err;
 }
 
 /* One try of an unaddressed mmap. -ERESTART: the place was lost or is locked, look again. */
@@ -91,14 +94,15 @@ static int map_somewhere(struct vmmap *map, struct thread_slot *self, const stru
 	}
 	err = space_place(map, self, m->want, fit, &locked);
 	struct space_new fresh = map_fresh(m, fit->lo);
+	struct carve c;
 	bool general = !err && !brief;
 
-	if (!err)
+	if (!err) {
 		map_place(&fresh, *fit);
-
+		c = (struct carve){ .kind = CARVE_MAP, .r = *fit, .fresh = &fresh, .only_free = true,
+				    .unguarded = true };
+	}
 	if (!err && brief) {
-		struct carve c = { .kind = CARVE_MAP, .r = *fit, .fresh = &fresh, .only_free = true };
-
 		BASE_POINT(mmap_after_place);
 		err = space_carve(map, &e, &c);
 		*taken = c.taken_object;
@@ -109,7 +113,7 @@ static int map_somewhere(struct vmmap *map, struct thread_slot *self, const stru
 	if (err == -ERESTART)
 		return space_place_wait(map, self, locked);
 	if (general)
-		err = map_general(map, self, *fit, &fresh, true, taken);
+		err = map_general(map, self, &c, taken);
 	if (err == -EAGAIN && !space_one_lock(map))
 		return -ERESTART;                        /* a try: the place is locked now; others may be free      */
 	return err == -EEXIST ? -ERESTART : err;
@@ -132,6 +136,8 @@ int64_t space_mmap(struct vmmap *map, struct thread_slot *self, struct space_mma
 
 	if (unlikely(m->object && map_backing(map, m)))
 		return -ENOMEM;
+	if (m->flags & MAP_GROWSDOWN)
+		atomic_store_seqcst(&map->stacks, 1);    /* before it can be seen (grow.c, GUARD)                  */
 	if (m->want) {
 		do
 			err = map_somewhere(map, self, m, &r, &taken);

@@ -126,7 +126,7 @@ static int remap_lock_free(struct remap *m, const struct space_want *want)
 		locked = 0;
 		BASE_POINT(remap_after_place);
 		err = remap_second(m, &m->target, m->to, LOCK_TRY);
-		if (!err && space_empty(m->map, m->self, m->to))
+		if (!err && space_empty(m->map, m->self, m->to) && !space_guarded(m->map, m->self, m->to.hi, NULL))
 			return 0;
 		if (!err)
 			remap_give_up(m, &m->target);
@@ -365,7 +365,7 @@ static bool remap_hint(struct remap *m, int64_t *got)
 	if (m->to.lo < m->map->lo || m->to.lo == 0)
 		return false;
 	err = remap_lock_fixed(m);
-	if (!err && !space_empty(m->map, m->self, m->to)) {
+	if (!err && (!space_empty(m->map, m->self, m->to) || space_guarded(m->map, m->self, m->to.hi, NULL))) {
 		remap_unlock(m);
 		return false;
 	}

@@ -43,6 +43,7 @@ struct vmmap {                                   /* = struct lock_space of the p
 	void *lock_state;
 	uint64_t lo, hi, mmap_base;              /* usable addresses                                     [const]   */
 	enum vmmap_placement placement;
+	atomic_u32 stacks;                       /* 1: there is, or was, a GROWSDOWN VMA (grow.c)                  */
 	struct physmem *physmem;
 	bool own_physmem;
 	struct thread_local_table locals;        /* struct space_local                                             */
@@ -171,6 +172,7 @@ struct carve {
 	bool every;                              /* CARVE_BITS: past holes too (then not in this form)             */
 	const struct space_new *fresh;           /* CARVE_MAP                                                      */
 	bool only_free;                          /* CARVE_MAP: -EEXIST unless [r) is a gap                         */
+	bool unguarded;                          /* ... and below the guard gap of a stack                         */
 	bool taken_object;                       /* out: fresh->object's reference was consumed                    */
 };
 #define SPACE_BRIEF_PAGES 64                     /* entries that one leaf section may touch                        */
@@ -191,6 +193,8 @@ int space_prepare(struct vmmap *map, struct lock_edit *e, struct lock_range r, c
 void space_prepare_undo(struct vmmap *map, struct lock_edit *e, struct vma *vma);
 /* Shuts every VMA in r, zaps r, frees tables, and puts `vma` (NULL: nothing, the gap stays held) in its place. */
 void space_replace(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma);
+/* Room for one more slot in every leaf of r; under a lock that keeps it (no dummies). -ENOMEM. */
+int  space_room(struct vmmap *map, struct thread_slot *self, struct lock_range r) MUST_CHECK;
 /* The same for the tree alone: the caller has shut and zapped r. */
 void space_replace_slots(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma);
 /* Its two steps: the VMAs that went, and giving them back with what they hold. */
@@ -244,6 +248,20 @@ void space_place_again(struct vmmap *map, struct thread_slot *self, struct lock_
 void space_want_anywhere(struct vmmap *map, struct thread_slot *self, uint64_t len, bool anonymous,
 			 struct space_want *w);
 
+/* ---- stacks (grow.c) ---- */
+#define SPACE_GUARD (256 * PAGE_BYTES)           /* Linux's stack_guard_gap                                        */
+bool space_guard_meets(struct vmmap *map, struct thread_slot *self, uint64_t end, uint64_t *from);
+/* Does the guard gap of the stack next above `end` begin below `end`? Then *from (may be NULL) is where. */
+static inline bool space_guarded(struct vmmap *map, struct thread_slot *self, uint64_t end, uint64_t *from)
+{
+	return unlikely(atomic_load_acquire(&map->stacks) != 0) && space_guard_meets(map, self, end, from);
+}
+/* May a stack grow over a hole at page? 0: perhaps; -EFAULT: certainly not, at this instant. Waits as a visit. */
+int  space_may_grow(struct vmmap *map, struct thread_slot *self, uint64_t page);
+/* Holding nothing: extends the stack next above down to page. 0: fault again (*grew = 1: it was extended), -EFAULT: it
+ * may not, or there is none; -ENOMEM: nothing changed. */
+int  space_grow(struct vmmap *map, struct thread_slot *self, uint64_t page, unsigned *grew);
+
 /* ---- operations (one file each); arguments checked by vmmap.c ---- */
 struct space_mmap {
 	uint64_t addr, len;
@@ -253,13 +271,17 @@ struct space_mmap {
 	const struct space_want *want;           /* NULL: fixed at addr                                            */
 	bool noreplace;
 	struct rmap *rmap;                       /* space_mmap's own: where the object is going to be              */
+	bool unguarded;                          /* fixed at addr by a hint: not in the guard gap of a stack       */
 };
 int64_t space_mmap(struct vmmap *map, struct thread_slot *self, struct space_mmap *m);
 int     space_munmap(struct vmmap *map, struct thread_slot *self, struct lock_range r);
 int     space_mprotect(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t prot);
+/* PROT_GROWSDOWN: from the start of the stack that is the first VMA in r. -EINVAL: it is none; -ENOMEM: a hole. */
+int     space_mprotect_down(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t prot);
 int space_edit_bits(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_rebits *rb,
 		    bool every);
-int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t access,
+/* grows: a stack above may be extended to addr. */
+int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t access, bool grows,
 		struct vmmap_fault_info *info);
 struct space_mremap { uint64_t old, old_len, new_len, to; int flags; };
 int64_t space_mremap(struct vmmap *map, struct thread_slot *self, const struct space_mremap *r);

@@ -185,6 +185,11 @@ static bool collect(const struct vtree *t, uint64_t addr, struct piece *whole, u
 	return true;
 }
 
+static struct vtree_listed piece_listed(const struct piece *p)
+{
+	return (struct vtree_listed){ .r = p->r, .bits = p->bits, .lk = p->lk, .delta = p->delta, .object = p->object };
+}
+
 bool vtree_list(const struct vtree *t, uint64_t addr, struct vtree_listed *out)
 {
 	struct piece a, b;
@@ -198,6 +203,17 @@ bool vtree_list(const struct vtree *t, uint64_t addr, struct vtree_listed *out)
 	}
 	if (!found_a)
 		return false;
-	*out = (struct vtree_listed){ .r = a.r, .bits = a.bits, .delta = a.delta, .object = a.object };
+	*out = piece_listed(&a);
+	return true;
+}
+
+bool vtree_above(const struct vtree *t, uint64_t addr, struct vtree_listed *out)
+{
+	struct piece p;
+	uint64_t sum = 0;
+
+	if (!piece_at(t, addr, true, &p, &sum))
+		return false;
+	*out = piece_listed(&p);
 	return true;
 }

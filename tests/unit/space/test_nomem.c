@@ -36,7 +36,7 @@ static void drop_objects(void)
 }
 
 /* pages 0 .. 2 * CROWD: the crowd; 1000 .. 3000: one large VMA with some pages; 4000 .. 4008: a shared object;
- * 5000 .. 5600: one with a pager, a page of it dirty. */
+ * 5000 .. 5600: one with a pager, a page of it dirty; 7600 .. 7604: a stack, crowded below (7300 .. 7580). */
 static struct vmmap *crowded(const char *policy)
 {
 	const struct vmmap_pager pager = { zeros_read, none_write, NULL };
@@ -49,6 +49,9 @@ static struct vmmap *crowded(const char *policy)
 	maps_fixed(map, 1000, 2000, RW, NORES);
 	for (unsigned i = 1000; i < 3000; i += 512)
 		assert_int_equal(maps_touch(map, i), 0);
+	for (unsigned i = 7300; i < 7580; i += 2)
+		assert_true(maps_fixed(map, i, 1, PROT_NONE, NORES) > 0);
+	assert_true(maps_fixed(map, 7600, 4, RW, NORES | MAP_GROWSDOWN) > 0);
 	assert_int_equal(vmmap_object_create(&file, maps_memory, "file", 8 * PAGE, NULL), 0);
 	assert_true(vmmap_mmap(map, BASE + 4000 * PAGE, 8 * PAGE, RW, MAP_SHARED | MAP_FIXED, file, 0) > 0);
 	assert_int_equal(vmmap_object_create(&paged, maps_memory, "paged", 600 * PAGE, &pager), 0);
@@ -286,6 +289,17 @@ static int64_t make_map(struct vmmap *map, uint64_t page)
 	return err;
 }
 
+static int64_t grow(struct vmmap *map, uint64_t page)
+{
+	return vmmap_fault(map, BASE + (7599 - 2 * page) * PAGE, PROT_WRITE, NULL);
+}
+
+static int64_t protect_down(struct vmmap *map, uint64_t page)
+{
+	(void)page;
+	return vmmap_mprotect(map, BASE + 7602 * PAGE, PAGE, PROT_READ | PROT_GROWSDOWN);
+}
+
 static const struct want wants[] = {
 	{ "mmap, fixed in a gap", fixed_free, PLACES }, { "mmap over two VMAs", fixed_over, PLACES },
 	{ "mmap over many VMAs", fixed_over_many, PLACES }, { "mmap over a part of a large VMA", fixed_over_large, 2 },
@@ -307,6 +321,7 @@ static const struct want wants[] = {
 	{ "mremap of an object", remap_object, 4 }, { "mremap of an object, grow in place", grow_object, 1 },
 	{ "munmap in an object", unmap_object, 2 }, { "object", make_object, 2 }, { "fault, pager", read_object, 2 },
 	{ "resize", cut_object, 2 }, { "sync", sync_object, 2 }, { "msync", msync_object, 2 }, { "map", make_map, 1 },
+	{ "fault, a stack grows", grow, PLACES }, { "mprotect of a stack, down", protect_down, 1 },
 };
 
 /* The listing alone: populating is a partial effect that Linux has too. */
@@ -430,6 +445,7 @@ static void test_along(void **state)
 		{ "mmap of an object", fixed_object, 150 }, { "munmap of a page", unmap_one, 300 },
 		{ "mprotect of a page", protect_one, 150 }, { "mprotect in a large VMA", protect_middle, 200 },
 		{ "madvise of a page", advise_one, 150 }, { "mmap anywhere", anywhere, 150 },
+		{ "fault, a stack grows", grow, 10 },
 		{ "mremap, fixed", remap_fixed_apart, 150 }, { "mremap, duplicate", remap_duplicate, 150 },
 	};
 	unsigned wrong = 0, failures = 0;
