@@ -73,3 +73,5 @@ void vma_give(struct vma_pool *pool, struct thread_slot *self, struct vma *vma)
 
 void object_put(struct object *object) { CHECK(!object); }
 void object_get(struct object *object) { CHECK(!object); }
+void rmap_put(struct rmap *rmap) { CHECK(!rmap); }
+void rmap_get(struct rmap *rmap) { CHECK(!rmap); }

@@ -78,7 +78,7 @@ void vma_pool_fini(struct vma_pool *pool)
 	pool->depot = NULL;
 }
 
-/* `next_batch` of a batch's first VMA links the batches of the depot; one has VMA_BATCH VMAs, or one (give_stray). */
+/* `rmap` of a batch's first VMA links the batches of the depot; one has VMA_BATCH VMAs, or one (give_stray). */
 static struct vma *depot_pull(struct vma_pool *pool)
 {
 	struct vma *batch;
@@ -86,7 +86,7 @@ static struct vma *depot_pull(struct vma_pool *pool)
 	depot_lock(pool);
 	batch = pool->depot;
 	if (batch != NULL)
-		pool->depot = batch->next_batch;
+		pool->depot = (struct vma *)atomic_load_relaxed(&batch->rmap);
 	depot_unlock(pool);
 	return batch;
 }
@@ -94,7 +94,7 @@ static struct vma *depot_pull(struct vma_pool *pool)
 static void depot_push(struct vma_pool *pool, struct vma *batch)
 {
 	depot_lock(pool);
-	batch->next_batch = pool->depot;
+	atomic_store_relaxed(&batch->rmap, (struct rmap *)pool->depot);
 	pool->depot = batch;
 	depot_unlock(pool);
 }

@@ -51,11 +51,9 @@ struct vma {
 	atomic_u64 anon;                         /* odd: the anonymous group. even: none until a write fault CASes it
 	                                            in; another number in each life, for late faults               */
 	struct vma *next_free;                   /* pool                                                           */
-	union {
-		_Atomic(struct rmap *) rmap;     /* holds one reference; NULL: no object, or a shared anonymous one.
-		                                    Read only by who holds the VMA, or in a section that shows it  */
-		struct vma *next_batch;          /* depot                                                          */
-	};
+	_Atomic(struct rmap *) rmap;             /* holds one reference; NULL: no object, or a shared anonymous one.
+	                                            Read only by who holds the VMA, or in a section that shows it. Of
+	                                            the first VMA of a batch in the depot: the next batch          */
 } LINE_ALIGNED;
 
 _Static_assert(sizeof(struct vma) == 64, "one line");
