@@ -46,7 +46,7 @@ static int advise_visit(struct vmmap *map, struct thread_slot *self, uint64_t *a
 	if (err)
 		return err;
 	bits = v.slot ? atomic_load_acquire(&space_vma(v.slot)->bits) : 0;
-	if (!v.slot || (free_only && (space_vma(v.slot)->object || bits & VMA_SHARED))) {
+	if (!v.slot || bits & VMA_LOCKED || (free_only && (space_vma(v.slot)->object || bits & VMA_SHARED))) {
 		err = !map->policy->visit_valid(map->lock_state, &v) ? -EAGAIN : v.slot ? -EINVAL : -ENOMEM;
 		*at = err == -ENOMEM ? v.r.hi : *at;
 		map->policy->visit_end(map->lock_state, &v);
@@ -155,7 +155,7 @@ static int advise_wipe(struct vmmap *map, struct thread_slot *self, struct lock_
 
 static int advise_flags(struct vmmap *map, struct thread_slot *self, struct lock_range r, int advice)
 {
-	struct space_rebits rb = { advise_bits, (uint64_t)advice, false };
+	struct space_rebits rb = { .fn = advise_bits, .arg = (uint64_t)advice, .full = -EAGAIN };
 	int err = advice == MADV_WIPEONFORK ? advise_wipe(map, self, &r) : 0, done = 0;
 
 	if (r.lo < r.hi)

@@ -15,6 +15,9 @@
  * SPANS       A VMA that goes on in one neighbour leaf may be unmapped in part here if a piece stays on that side:
  *             this piece keeps the object, so no other leaf has to change. It is taken like any other: a section of
  *             the other leaf finds it held, and takes the general form, which waits.
+ * LIMITS      A map with limits opens a window before it enters the leaf (limit.h). What it pays for is known here, to
+ *             the page and the VMA: each border of the leaf that changes is looked at before it is published; the one
+ *             above the leaf afterwards, in a section of its own.
  * PLACES      All pieces that one section publishes appear at one instant: a region that is only replaced never shows
  *             a hole.
  */
@@ -104,6 +107,19 @@ static void work_add(struct work *w, struct piece p, uint64_t lo, uint64_t hi)
 	w->piece[w->pieces++] = p;
 }
 
+/* The pages of [lo, hi) had these bits and have others now, or (NULL) there are none before, none after. */
+static void work_pay(struct work *w, uint64_t lo, uint64_t hi, const uint64_t *before, const uint64_t *after)
+{
+	int64_t n = (int64_t)((hi - lo) >> PAGE_SHIFT);
+
+	if (likely(!limit_on(w->map)))
+		return;
+	if (before)
+		limit_pages(w->map, w->e->self, *before, -n);
+	if (after)
+		limit_pages(w->map, w->e->self, *after, n);
+}
+
 /* What stands over the VMAs that meet r when we are done. An outer piece keeps the object (the left one first). */
 static void work_pieces(struct work *w)
 {
@@ -125,13 +141,16 @@ static void work_pieces(struct work *w)
 			work_add(w, (struct piece){ .is = *w->c->fresh, .slot = -1 }, w->r.lo, w->r.hi);
 			mapped = true;
 		}
-		if (w->c->kind == CARVE_BITS) {
+		if (w->c->kind != CARVE_BITS) {
+			work_pay(w, lo, hi < w->r.hi ? hi : w->r.hi, &p.is.bits, NULL);
+		} else {
 			struct piece m = q;
 
 			if (hi > w->r.hi)
 				m.vma = NULL, m.slot = -1, m.ours = false;
 			m.is.bits = w->c->rebits->fn(w->old[i].vma, p.is.bits, w->c->rebits->arg);
 			m.store = m.vma && m.is.bits != p.is.bits;
+			work_pay(w, lo, hi < w->r.hi ? hi : w->r.hi, &p.is.bits, &m.is.bits);
 			work_add(w, m, lo, hi < w->r.hi ? hi : w->r.hi);
 		}
 		if (hi > w->r.hi)
@@ -139,6 +158,8 @@ static void work_pieces(struct work *w)
 	}
 	if (!mapped)
 		work_add(w, (struct piece){ .is = *w->c->fresh, .slot = -1 }, w->r.lo, w->r.hi);
+	if (w->c->kind == CARVE_MAP)
+		work_pay(w, w->r.lo, w->r.hi, NULL, &w->c->fresh->bits);
 }
 
 static bool piece_mergeable(const struct piece *p, const struct piece *q)
@@ -290,8 +311,11 @@ static void work_make(struct work *w, struct piece *p)
 
 	p->vma = vma_take(&w->map->vmas, w->e->self);
 	space_vma_fill(w->e->self, p->vma, &p->is);
-	if (p->is.object && c->kind == CARVE_MAP && p->is.object == c->fresh->object && !c->taken_object)
+	if (p->is.object && c->kind == CARVE_MAP && p->is.object == c->fresh->object && !c->taken_object) {
 		c->taken_object = true;
+		if (c->fresh->pays)
+			object_pay(p->is.object, w->map, w->e->self);
+	}
 	else if (p->is.object)
 		object_get(p->is.object);
 	atomic_store_release(&p->vma->slot.lk, w->e->number);
@@ -386,7 +410,26 @@ static bool work_changes(const struct work *w)
 	return false;
 }
 
-int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
+static void work_commit(struct work *w)
+{
+	int64_t counted = limit_counts(w->map) ? limit_counted(w->map, &w->s, w->r) : 0;
+
+	work_pieces(w);
+	work_entries(w);
+	work_merge(w);
+	BASE_POINT(carve_before_slots);
+	work_drop_unmapped(w);
+	work_slots(w);
+	if (unlikely(limit_counts(w->map)))
+		limit_add(w->map, w->e->self, LIMIT_VMAS, limit_count(w->map, &w->s, w->r) - counted);
+	BASE_POINT(carve_before_leave);
+	vtree_leave(&w->s);
+	if (w->r.hi == w->s.r.hi && limit_counts(w->map))
+		limit_recount(w->map, w->e->self, (struct lock_range){ w->r.hi, w->r.hi });
+	work_release(w);
+}
+
+static int carve_run(struct vmmap *map, struct lock_edit *e, struct carve *c)
 {
 	struct work w;                           /* not zeroed as a whole: most of it is room that few edits need  */
 	bool changes;
@@ -418,15 +461,7 @@ int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 		return err ? err : changes ? CARVE_GENERAL : w.result;
 	}
 	BASE_POINT(carve_after_take);
-	work_pieces(&w);
-	work_entries(&w);
-	work_merge(&w);
-	BASE_POINT(carve_before_slots);
-	work_drop_unmapped(&w);
-	work_slots(&w);
-	BASE_POINT(carve_before_leave);
-	vtree_leave(&w.s);
-	work_release(&w);
+	work_commit(&w);
 	if (vtree_sparse(&w.s))
 		vtree_join(&map->tree, e->self, w.s.r);
 	if (c->kind != CARVE_BITS)
@@ -436,4 +471,21 @@ int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 		if (w.heal[i])
 			lock_note_merge(e, w.heal[i]);
 	return w.result;
+}
+
+int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
+{
+	bool window;
+	int err;
+
+	if (likely(!limit_on(map)))
+		return carve_run(map, e, c);
+	window = c->kind == CARVE_MAP    ? limit_brief_map(map, e->self, c->r, c->fresh)
+		 : c->kind == CARVE_BITS ? limit_brief_bits(map, e->self, c->r, c->rebits)
+					 : limit_brief_unmap(map, e->self);
+	if (!window)
+		return CARVE_GENERAL;
+	err = carve_run(map, e, c);
+	limit_leave(map, e->self);
+	return err;
 }

@@ -137,6 +137,18 @@ void space_zap(struct vmmap *map, struct thread_slot *self, struct lock_range r,
 	frame_tidy(map->physmem, self);
 }
 
+/* A slot goes; goes_on: it belongs to a VMA whose start went with a leaf below. */
+static void replace_pay(struct vmmap *map, struct lock_edit *e, struct vtree_slot go, bool goes_on)
+{
+	uint64_t bits = atomic_load_acquire(&go.vma->bits);
+
+	if (bits & VMA_GAP)
+		return;
+	limit_pages(map, e->self, bits, -(int64_t)((go.r.hi - go.r.lo) >> PAGE_SHIFT));
+	if (!goes_on)
+		limit_add(map, e->self, LIMIT_VMAS, -(int64_t)vma_counted(go.vma));
+}
+
 /* One leaf of space_replace. VMAs of which no slot is left are chained to *dead. Returns where the leaf ends. */
 static uint64_t replace_leaf(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma,
 			     struct vma **dead)
@@ -153,10 +165,12 @@ static uint64_t replace_leaf(struct vmmap *map, struct lock_edit *e, struct lock
 		unsigned i = vtree_lowest(&s, mask);
 		struct vma *old = vtree_slot_at(&s, i).vma;
 
+		if (unlikely(limit_on(map)))
+			replace_pay(map, e, vtree_slot_at(&s, i), *dead == old);
 		mask &= ~(UINT32_C(1) << i);
 		vtree_drop(&s, i);
 		if (!(atomic_load_acquire(&old->bits) & VMA_GAP) && *dead != old) {
-			old->next_free = *dead;          /* slots of one VMA come one after the other */
+			atomic_store_relaxed(&old->next_free, *dead);    /* slots of one VMA come one after the other */
 			*dead = old;
 		}
 	}
@@ -175,8 +189,15 @@ void space_replace_slots(struct vmmap *map, struct lock_edit *e, struct lock_ran
 	space_touch(map, e->self, r, LOCK_TOUCH_GAP, true);
 	for (struct lock_range rest = r; rest.lo < rest.hi;)
 		rest.lo = replace_leaf(map, e, rest, vma, &dead);
+	if (unlikely(limit_on(map))) {
+		int64_t n = (int64_t)((r.hi - r.lo) >> PAGE_SHIFT);
+
+		if (vma)
+			limit_pages(map, e->self, atomic_load_acquire(&vma->bits), n);
+		limit_recount(map, e->self, r);
+	}
 	while (dead) {
-		struct vma *next = dead->next_free;
+		struct vma *next = atomic_load_relaxed(&dead->next_free);
 		struct object *object = dead->object;
 
 		map->policy->edit_dead(map->lock_state, e, &dead->slot);
@@ -208,8 +229,23 @@ void space_replace(struct vmmap *map, struct lock_edit *e, struct lock_range r, 
 	vtree_join(&map->tree, e->self, r);
 }
 
-bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_rebits *rebits,
-		  bool every)
+/* All of the VMA, also what lies in other leaves: its bits are stored once. */
+static void change_pay(struct vmmap *map, struct lock_edit *e, const struct vtree_seen *seen, uint64_t before,
+		       uint64_t after)
+{
+	struct lock_range r;
+	int64_t n;
+
+	rcu_enter(e->self);
+	r = space_extent(map, seen->vma, seen->r.lo);
+	rcu_leave(e->self);
+	n = (int64_t)((r.hi - r.lo) >> PAGE_SHIFT);
+	limit_pages(map, e->self, before, -n);
+	limit_pages(map, e->self, after, n);
+}
+
+static bool change_run(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_rebits *rebits,
+		       bool every)
 {
 	struct vtree_seen seen;
 	uint64_t at = r.lo;
@@ -238,8 +274,20 @@ bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, c
 			pt_protect(&map->pt, seen.r, space_pt_access(next), next & VMA_SHARED);
 			rcu_leave(e->self);
 		}
+		if (unlikely(limit_on(map)) && next != bits)
+			change_pay(map, e, &seen, bits, next);
 		if (next != bits)
 			atomic_store_release(&seen.vma->bits, next);
 	}
+	return whole;
+}
+
+bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_rebits *rebits,
+		  bool every)
+{
+	bool whole = change_run(map, e, r, rebits, every);
+
+	if (unlikely(limit_on(map)))
+		limit_recount(map, e->self, r);
 	return whole;
 }

@@ -17,7 +17,9 @@ static struct space_new map_fresh(const struct space_mmap *m, uint64_t addr)
 		bits |= VMA_NORESERVE;
 	else if (!shared && bits & VMA_WRITE)
 		bits |= VMA_ACCOUNT;
+	bits |= m->bits | (m->flags & MAP_LOCKED ? VMA_LOCKED : 0);
 	return (struct space_new){ .bits = bits,
+				   .pays = m->pays,
 				   .object = m->object,
 				   .delta = m->object
 						    ? (int64_t)(m->offset >> PAGE_SHIFT) - (int64_t)(addr >> PAGE_SHIFT)
@@ -36,11 +38,18 @@ static int map_general(struct vmmap *map, struct thread_slot *self, struct lock_
 		return err;
 	if (only_free && !space_empty(map, self, r))
 		err = -EEXIST;
-	if (!err)
-		err = space_prepare(map, &e, r, fresh, &vma);
+	if (!err && limit_on(map))
+		err = limit_map(map, self, r, fresh);
 	if (!err) {
-		*taken = true;
-		space_replace(map, &e, r, vma);
+		err = space_prepare(map, &e, r, fresh, &vma);
+		if (!err) {
+			*taken = true;
+			if (fresh->pays)
+				object_pay(fresh->object, map, self);
+			space_replace(map, &e, r, vma);
+		}
+		if (limit_on(map))
+			limit_end(map, self);
 	}
 	space_merge(map, &e, r);
 	space_edit_end(map, &e);
@@ -66,7 +75,7 @@ static int map_at(struct vmmap *map, struct thread_slot *self, const struct spac
 	return err == CARVE_GENERAL ? map_general(map, self, r, &fresh, m->noreplace, taken) : err;
 }
 
-/* One try of an unaddressed mmap. -EAGAIN: the place was lost or is locked, look again. */
+/* One try of an unaddressed mmap. -ESTALE: the place was lost or is locked, look again. */
 static int map_somewhere(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m,
 			 struct lock_range *fit, bool *taken)
 {
@@ -94,11 +103,13 @@ static int map_somewhere(struct vmmap *map, struct thread_slot *self, const stru
 	}
 	if (brief)
 		space_brief_end(map, &e);
+	if (err == -EAGAIN && map->policy->gap_wait)
+		return map->policy->gap_wait(map->lock_state, self, locked, LOCK_FOREVER) ? -ENOMEM : -ESTALE;
+	if (err == -EAGAIN)
+		return -ESTALE;
 	if (general)
 		err = map_general(map, self, *fit, &fresh, true, taken);
-	if (err == -EAGAIN && map->policy->gap_wait)
-		return map->policy->gap_wait(map->lock_state, self, locked, LOCK_FOREVER) ? -ENOMEM : -EAGAIN;
-	return err == -EEXIST ? -EAGAIN : err;
+	return err == -EEXIST ? -ESTALE : err;
 }
 
 int64_t space_mmap(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m)
@@ -112,7 +123,7 @@ int64_t space_mmap(struct vmmap *map, struct thread_slot *self, const struct spa
 	if (m->want) {
 		do
 			err = map_somewhere(map, self, m, &r, &taken);
-		while (err == -EAGAIN);
+		while (err == -ESTALE);
 	} else {
 		err = map_at(map, self, m, r, &taken);
 	}
@@ -121,7 +132,10 @@ int64_t space_mmap(struct vmmap *map, struct thread_slot *self, const struct spa
 	if (err)
 		return err;
 	space_count(map, self, SPACE_MMAP, 1);
-	if (m->flags & MAP_POPULATE && !(m->flags & MAP_NONBLOCK))
+	if (unlikely(map_fresh(m, r.lo).bits & VMA_LOCKED)) {
+		atomic_store_relaxed(&map->ever_locked, 1);
+		space_populate_locked(map, self, r, false);
+	} else if (m->flags & MAP_POPULATE && !(m->flags & MAP_NONBLOCK))
 		space_populate(map, self, r,
 			       m->prot & PROT_WRITE && (m->flags & MAP_TYPE) == MAP_PRIVATE ? VMA_WRITE : VMA_READ);
 	return (int64_t)r.lo;

@@ -55,10 +55,15 @@ int space_edit_bits(struct vmmap *map, struct thread_slot *self, struct lock_ran
 	err = space_edit_begin(map, &e, self, r);
 	if (err)
 		return err;
-	whole = space_change(map, &e, r, rb, every);
+	err = limit_on(map) ? limit_bits(map, self, r, rb, every) : 0;
+	if (!err) {
+		whole = space_change(map, &e, r, rb, every);
+		if (limit_on(map))
+			limit_end(map, self);
+	}
 	space_merge(map, &e, r);
 	space_edit_end(map, &e);
-	return whole ? 0 : -ENOMEM;
+	return err ? err : whole ? 0 : -ENOMEM;
 }
 
 static uint64_t protect_bits(const struct vma *vma, uint64_t bits, uint64_t prot)
@@ -76,10 +81,15 @@ static uint64_t protect_bits(const struct vma *vma, uint64_t bits, uint64_t prot
 
 int space_mprotect(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t prot)
 {
-	struct space_rebits rb = { protect_bits, prot, true };
+	struct space_rebits rb = {
+		.fn = protect_bits, .arg = prot, .prot = true, .may_account = prot & VMA_WRITE, .full = -ENOMEM
+	};
 	int err = space_edit_bits(map, self, r, &rb, false);
 
 	if (!err)
 		space_count(map, self, SPACE_MPROTECT, 1);
+	/* Linux: locked private memory is copied at once, where it may be written now. */
+	if (prot & VMA_WRITE && unlikely(atomic_load_relaxed(&map->ever_locked)))
+		space_populate_locked(map, self, r, true);
 	return err;
 }

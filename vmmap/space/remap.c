@@ -17,7 +17,7 @@ struct remap {
 	struct vmmap *map;
 	struct thread_slot *self;
 	struct lock_range from, to;              /* to.lo unknown while the target is free                         */
-	bool keep;                               /* MREMAP_DONTUNMAP                                               */
+	bool keep, fixed;                        /* MREMAP_DONTUNMAP; the target is the caller's                   */
 	struct lock_edit source, target;
 };
 
@@ -40,14 +40,29 @@ static bool remap_look(struct vmmap *map, struct thread_slot *self, uint64_t add
 
 /* ---- in place ---- */
 
-/* Extends the VMA that ends at `end` by `more` bytes. -ENOMEM: the gap is not free, or no memory. */
-static int remap_grow(struct vmmap *map, struct thread_slot *self, uint64_t end, uint64_t more)
+static int remap_grow_held(struct vmmap *map, struct lock_edit *e, struct lock_range gap, const struct space_new *fresh)
+{
+	struct vma *vma;
+	int err = space_prepare(map, e, gap, fresh, &vma);
+
+	if (!err) {
+		if (fresh->object)
+			object_get(fresh->object);
+		space_replace(map, e, gap, vma);
+	}
+	if (limit_on(map))
+		limit_end(map, e->self);
+	return err;
+}
+
+/* Extends the VMA that ends at `end` by `more` bytes. -ENOMEM: the gap is not free, or no memory; *limited: -EAGAIN,
+ * -ENOMEM for a limit, to be told. */
+static int remap_grow(struct vmmap *map, struct thread_slot *self, uint64_t end, uint64_t more, bool *limited)
 {
 	struct lock_range r = { end - PAGE_BYTES, end + more }, gap = { end, end + more };
 	struct lock_edit e;
 	struct vtree_seen seen;
 	struct space_new fresh;
-	struct vma *vma;
 	int err;
 
 	if (more > map->hi - end)
@@ -63,12 +78,11 @@ static int remap_grow(struct vmmap *map, struct thread_slot *self, uint64_t end,
 	} else {
 		fresh = (struct space_new){ .bits = atomic_load_acquire(&seen.vma->bits), .delta = seen.vma->delta,
 					    .object = seen.vma->object, .anon = vma_anon(seen.vma) };
-		err = space_prepare(map, &e, gap, &fresh, &vma);
-	}
-	if (!err) {
-		if (fresh.object)
-			object_get(fresh.object);
-		space_replace(map, &e, gap, vma);
+		if (limit_on(map))
+			err = limit_grow(map, self, fresh.bits, more, 0);
+		*limited = err != 0;
+		if (!err)
+			err = remap_grow_held(map, &e, gap, &fresh);
 	}
 	space_merge(map, &e, r);
 	space_edit_end(map, &e);
@@ -171,7 +185,7 @@ static bool remap_next(struct remap *m, uint64_t at, struct vma **vma, struct lo
 	return found;
 }
 
-/* What the destination becomes. The source must be one VMA, or several that may merge; -EAGAIN: it has changed since
+/* What the destination becomes. The source must be one VMA, or several that may merge; -ESTALE: it has changed since
  * it was looked at. */
 static int remap_attr(struct remap *m, struct space_new *attr)
 {
@@ -182,7 +196,7 @@ static int remap_attr(struct remap *m, struct space_new *attr)
 		uint64_t anon;
 
 		if (!remap_next(m, at, &vma, &r) || r.lo != at)
-			return -EAGAIN;
+			return -ESTALE;
 		anon = vma_anon(vma);
 		if (!first) {
 			first = vma;
@@ -192,7 +206,7 @@ static int remap_attr(struct remap *m, struct space_new *attr)
 						    .anon = anon };
 		} else if (attr->bits != atomic_load_acquire(&vma->bits) || attr->delta != vma->delta ||
 			   attr->object != vma->object || (attr->anon && anon && attr->anon != anon)) {
-			return -EAGAIN;
+			return -ESTALE;
 		} else if (!attr->anon) {
 			attr->anon = anon;
 		}
@@ -225,31 +239,31 @@ static int remap_tables(struct remap *m)
 	return err;
 }
 
-/* DONTUNMAP: nothing of the source's memory is left in place, as if it had never been written. */
+/* DONTUNMAP: nothing of the source's memory is left in place, as if it had never been written; nor is it locked. */
 static void remap_forget(struct remap *m)
 {
 	struct lock_range r = { m->from.lo, m->from.lo };
 	struct vma *vma;
 
-	for (uint64_t at = m->from.lo; at < m->from.hi && remap_next(m, at, &vma, &r); at = r.hi)
+	for (uint64_t at = m->from.lo; at < m->from.hi && remap_next(m, at, &vma, &r); at = r.hi) {
+		uint64_t bits = atomic_load_acquire(&vma->bits);
+
 		if (!vma->object)
 			atomic_store_release(&vma->anon, thread_next_number(m->self));
+		if (likely(!(bits & VMA_LOCKED)))
+			continue;
+		if (limit_on(m->map))
+			limit_add(m->map, m->self, LIMIT_LOCKED, -(int64_t)((r.hi - r.lo) >> PAGE_SHIFT));
+		atomic_store_release(&vma->bits, bits & ~(uint64_t)(VMA_LOCKED | VMA_LOCKONFAULT));
+	}
+	if (limit_on(m->map))
+		limit_recount(m->map, m->self, m->from);
 }
 
-static int remap_move(struct remap *m)
+static void remap_commit(struct remap *m, const struct space_new *attr, struct vma *vma)
 {
-	struct space_new attr;
-	struct vma *vma;
-	int err = remap_attr(m, &attr);
-
-	if (!err)
-		err = remap_tables(m);
-	if (!err)
-		err = space_prepare(m->map, &m->target, m->to, &attr, &vma);
-	if (err)
-		return err;
-	if (attr.object)
-		object_get(attr.object);
+	if (attr->object)
+		object_get(attr->object);
 	space_shut(m->map, &m->source, m->from);
 	space_shut(m->map, &m->target, m->to);
 	space_touch(m->map, m->self, m->to, LOCK_TOUCH_ENTRY, true);
@@ -265,7 +279,27 @@ static int remap_move(struct remap *m)
 		remap_forget(m);
 	else
 		space_replace(m->map, &m->source, m->from, NULL);
-	return 0;
+}
+
+static int remap_move(struct remap *m)
+{
+	struct space_new attr;
+	struct vma *vma;
+	int err = remap_attr(m, &attr);
+
+	if (!err)
+		err = remap_tables(m);
+	if (!err && limit_on(m->map))
+		err = limit_move(m->map, m->self,
+				 &(struct limit_move){ m->from, m->to, attr.bits, m->keep, m->fixed });
+	if (err)
+		return err;
+	err = space_prepare(m->map, &m->target, m->to, &attr, &vma);
+	if (!err)
+		remap_commit(m, &attr, vma);
+	if (limit_on(m->map))
+		limit_end(m->map, m->self);
+	return err;
 }
 
 static int64_t remap_free(struct remap *m, const struct space_want *want)
@@ -312,7 +346,7 @@ static int64_t remap_many(struct remap *m, struct lock_range from, uint64_t to)
 		m->to.lo = to + (m->from.lo - from.lo);
 		m->to.hi = to + (m->from.hi - from.lo);
 		got = remap_fixed(m);
-		if (got < 0 && got != -EAGAIN)
+		if (got < 0 && got != -ESTALE)
 			return got;
 		if (got >= 0)
 			at = m->from.hi;
@@ -359,11 +393,16 @@ static int64_t remap_duplicate(struct vmmap *map, struct thread_slot *self, cons
 	rcu_leave(self);
 	if (err)
 		return err;
-	if (!(flags & MREMAP_MAYMOVE)) {
+	if (limit_on(map))
+		err = limit_grow_first(map, self, v.bits, new_len);
+	if (!err && limit_counts(map))
+		err = limit_mremap_first(map, self, 5);
+	if (err || !(flags & MREMAP_MAYMOVE)) {
 		object_put(v.object);
-		return -ENOMEM;
+		return err ? err : -ENOMEM;
 	}
 	mm = (struct space_mmap){ .addr = to, .len = new_len, .prot = (int)(v.bits & VMA_PROT), .object = v.object,
+				  .bits = v.bits & (VMA_LOCKED | VMA_LOCKONFAULT),
 				  .flags = MAP_SHARED | (v.bits & VMA_NORESERVE ? MAP_NORESERVE : 0),
 				  .offset = (uint64_t)((int64_t)(old >> PAGE_SHIFT) + v.delta) << PAGE_SHIFT };
 	if (!(flags & MREMAP_FIXED)) {
@@ -379,10 +418,12 @@ static int64_t remap_run(struct vmmap *map, struct thread_slot *self, const stru
 {
 	const uint64_t old = call->old, old_len = call->old_len, new_len = call->new_len, to = call->to;
 	const int flags = call->flags;
-	struct remap m = { .map = map, .self = self, .from = { old, old + old_len }, .keep = flags & MREMAP_DONTUNMAP };
+	struct remap m = { .map = map, .self = self, .from = { old, old + old_len },
+			   .keep = flags & MREMAP_DONTUNMAP, .fixed = flags & MREMAP_FIXED };
 	struct space_new attr;
 	struct space_want want;
 	struct lock_range r;
+	bool limited = false;
 	int64_t got;
 	int err;
 
@@ -396,9 +437,13 @@ static int64_t remap_run(struct vmmap *map, struct thread_slot *self, const stru
 	/* Only a pure move to a fixed place may take several VMAs along. */
 	if (old_len > r.hi - old && (new_len > old_len || (new_len == old_len && !(flags & MREMAP_FIXED))))
 		return -EFAULT;
-	if (new_len > old_len && !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old + old_len == r.hi &&
-	    !remap_grow(map, self, r.hi, new_len - old_len))
-		return (int64_t)old;
+	if (limit_on(map) && new_len > old_len && (err = limit_grow_first(map, self, attr.bits, new_len - old_len)))
+		return err;
+	if (new_len > old_len && !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old + old_len == r.hi) {
+		err = remap_grow(map, self, r.hi, new_len - old_len, &limited);
+		if (!err || limited)
+			return err ? err : (int64_t)old;
+	}
 	if (!(flags & MREMAP_MAYMOVE))
 		return -ENOMEM;
 	if (flags & MREMAP_FIXED && new_len < old_len) {
@@ -422,10 +467,17 @@ int64_t space_mremap(struct vmmap *map, struct thread_slot *self, const struct s
 {
 	int64_t got;
 
-	do                                       /* -EAGAIN: the source changed between look and lock              */
+	if (limit_counts(map) && r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) && limit_mremap_first(map, self, 7))
+		return -ENOMEM;
+	do                                       /* -ESTALE: the source changed between look and lock              */
 		got = r->old_len ? remap_run(map, self, r) : remap_duplicate(map, self, r);
-	while (got == -EAGAIN);
-	if (got >= 0)
-		space_count(map, self, SPACE_MREMAP, 1);
+	while (got == -ESTALE);
+	if (got < 0)
+		return got;
+	space_count(map, self, SPACE_MREMAP, 1);
+	if (r->new_len > r->old_len && unlikely(atomic_load_relaxed(&map->ever_locked)))
+		space_populate_locked(map, self,
+				      (struct lock_range){ (uint64_t)got + r->old_len, (uint64_t)got + r->new_len },
+				      false);
 	return got;
 }

@@ -17,11 +17,12 @@
 #include "locks/policy/policy.h"
 #include "vmmap/phys/frame.h"
 #include "vmmap/pt/pt.h"
+#include "vmmap/space/limit.h"
 #include "vmmap/vma/vtree.h"
 #include "vmmap/vmmap.h"
 
 enum space_event {
-	SPACE_MMAP, SPACE_MUNMAP, SPACE_MPROTECT, SPACE_MREMAP, SPACE_MADVISE, SPACE_BRK,
+	SPACE_MMAP, SPACE_MUNMAP, SPACE_MPROTECT, SPACE_MREMAP, SPACE_MADVISE, SPACE_BRK, SPACE_MLOCK, SPACE_MUNLOCK,
 	SPACE_FAULT, SPACE_FAULT_HIT, SPACE_FAULT_RETRY, SPACE_ACCESS,
 	SPACE_BRIEF, SPACE_GENERAL, SPACE_MERGE, SPACE_SPLIT, SPACE_FRAME_DIRECT, SPACE_FRAME_DEFERRED, SPACE_EVENTS,
 };
@@ -34,6 +35,7 @@ struct space_local {
 	atomic_u64 event[SPACE_EVENTS];
 	bool arena_ready;                        /* this slot's arena has its own leaves                           */
 	uint64_t arena_top;                      /* where this slot's next place ends, if it is free; 0: no idea   */
+	struct limit_local limit;
 };
 
 struct vmmap {                                   /* = struct lock_space of the policies                            */
@@ -48,6 +50,8 @@ struct vmmap {                                   /* = struct lock_space of the p
 	uint64_t brk_start;                      /* 0: no brk area                                       [const]   */
 	atomic_u64 brk;                          /* changed under brk_lock                                         */
 	atomic_u32 brk_lock;
+	atomic_u32 ever_locked;                  /* VMA_LOCKED was asked for once                                  */
+	struct limits limits;
 
 	struct vma_pool vmas PAIR_ALIGNED;
 	struct vtree tree PAIR_ALIGNED;
@@ -71,6 +75,17 @@ static inline void space_count(struct vmmap *map, struct thread_slot *self, enum
 		atomic_bump(&local->event[event], n);
 }
 
+/* Is anything limited? VMAs? */
+static inline bool limit_on(const struct vmmap *map)     { return unlikely(map->limits.set); }
+static inline bool limit_counts(const struct vmmap *map) { return map->limits.set >> LIMIT_VMAS & 1; }
+/* In a window: n pages of a VMA of these bits came (negative: went). */
+static inline void limit_pages(struct vmmap *map, struct thread_slot *self, uint64_t bits, int64_t n)
+{
+	limit_add(map, self, LIMIT_AS, n);
+	limit_add(map, self, LIMIT_COMMIT, bits & VMA_ACCOUNT ? n : 0);
+	limit_add(map, self, LIMIT_LOCKED, bits & VMA_LOCKED ? n : 0);
+}
+
 /* ---- frames of zapped entries (retire.c) ---- */
 struct space_retire { struct pt_batch batch; struct vmmap *map; struct thread_slot *self; };
 void space_retire_init(struct space_retire *r, struct vmmap *map, struct thread_slot *self);
@@ -82,6 +97,9 @@ struct space_rebits {
 	uint64_t (*fn)(const struct vma *vma, uint64_t bits, uint64_t arg);
 	uint64_t arg;
 	bool prot;                               /* permissions change: entries have to follow                     */
+	bool may_account;                        /* VMAs may come to count as committed                            */
+	uint64_t lock_pages;                     /* so many are to be locked, those in holes included              */
+	int full;                                /* what Linux says when there may be no more VMAs                 */
 };
 
 struct space_new {                               /* a VMA to be made                                               */
@@ -89,6 +107,7 @@ struct space_new {                               /* a VMA to be made            
 	int64_t delta;
 	struct object *object;                   /* its reference is taken over when the VMA is published          */
 	uint64_t anon;
+	bool pays;                               /* the object is new, and counts as committed from then on        */
 };
 
 /* Attributes of a VMA that is not published yet. Its memory may still be read by who found it in an earlier life. */
@@ -98,6 +117,7 @@ static inline void space_vma_fill(struct thread_slot *self, struct vma *vma, con
 	atomic_store_relaxed(&vma->delta, attr->delta);
 	atomic_store_release(&vma->object, attr->object);       /* an optimistic fault may follow it already */
 	atomic_store_relaxed(&vma->anon, attr->anon ? attr->anon : thread_next_number(self));
+	vma_count(vma, false);
 }
 
 /* What a VMA is like, each field loaded once. Optimistic callers believe it only after lk has been looked at again. */
@@ -186,11 +206,14 @@ struct object {
 	struct physmem *physmem;
 	struct pt pages;                         /* the page cache: a page table keyed by page number              */
 	struct rcu_item rcu;
+	struct vmmap *payer;                     /* whose committed memory it counts as; NULL: nobody's            */
 	bool shared_anon;
 	char name[40];
 };
 struct vmmap_object { struct object object; };
 int  object_make(struct object **out, struct physmem *pm, const char *name, uint64_t size, bool shared_anon);
+/* The pages of a new one count as committed by map, until it dies. In a window, if map has limits. */
+void object_pay(struct object *object, struct vmmap *map, struct thread_slot *self);
 void object_get(struct object *object);          /* the caller knows that somebody holds a reference         */
 bool object_get_live(struct object *object);     /* inside RCU; false: the last reference was dropped         */
 void object_put(struct object *object);
@@ -205,6 +228,8 @@ struct space_mmap {
 	uint64_t offset;
 	const struct space_want *want;           /* NULL: fixed at addr                                            */
 	bool noreplace;
+	bool pays;                               /* space_new's                                                    */
+	uint64_t bits;                           /* more than prot and flags say                                   */
 };
 int64_t space_mmap(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m);
 int     space_munmap(struct vmmap *map, struct thread_slot *self, struct lock_range r);
@@ -217,6 +242,10 @@ struct space_mremap { uint64_t old, old_len, new_len, to; int flags; };
 int64_t space_mremap(struct vmmap *map, struct thread_slot *self, const struct space_mremap *r);
 int     space_madvise(struct vmmap *map, struct thread_slot *self, struct lock_range r, int advice);
 int64_t space_brk(struct vmmap *map, struct thread_slot *self, uint64_t addr);
+int     space_mlock(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t len, uint64_t bits);
+/* Faults in what is locked (not on fault) in r, holes passed over: 0, -ENOMEM (no access, BUS), -EAGAIN (no frames).
+ * private_only: only where a write would be a copy. */
+int space_populate_locked(struct vmmap *map, struct thread_slot *self, struct lock_range r, bool private_only);
 int     space_populate(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t access);
 ssize_t space_copy(struct vmmap *map, struct thread_slot *self, uint64_t addr, void *bytes, size_t len, bool write);
 /* A VMA of these attributes may be read, written, executed? (x86: any permission makes it readable) */

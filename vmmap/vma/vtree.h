@@ -50,7 +50,7 @@ bool vtree_next(const struct vtree *t, uint64_t addr, struct vtree_seen *seen);
 /* One whole VMA as it was at one instant, for listings: the slots of one VMA across leaves put together, mergeable
  * neighbours (pieces of a lock split, pending merges) put together, dummies left out. Covering addr, else the first
  * above. false: none. Retries while it is overtaken by writers; writes nothing. */
-struct vtree_listed { struct lock_range r; uint64_t bits; int64_t delta; struct object *object; };
+struct vtree_listed { struct lock_range r; uint64_t bits; int64_t delta; struct object *object; uint64_t anon; };
 bool vtree_list(const struct vtree *t, uint64_t addr, struct vtree_listed *out);
 
 /* ---- one leaf section ---- */

@@ -192,6 +192,8 @@ bool vtree_list(const struct vtree *t, uint64_t addr, struct vtree_listed *out)
 	}
 	if (!found_a)
 		return false;
-	*out = (struct vtree_listed){ .r = a.r, .bits = a.bits, .delta = a.delta, .object = a.object };
+	*out = (struct vtree_listed){
+		.r = a.r, .bits = a.bits, .delta = a.delta, .object = a.object, .anon = a.anon
+	};
 	return true;
 }
