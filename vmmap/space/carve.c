@@ -424,7 +424,8 @@ static void work_commit(struct work *w)
 		limit_add(w->map, w->e->self, LIMIT_VMAS, limit_count(w->map, &w->s, w->r) - counted);
 	BASE_POINT(carve_before_leave);
 	vtree_leave(&w->s);
-	if (w->r.hi == w->s.r.hi && limit_counts(w->map))
+	BASE_POINT(carve_before_look);
+	if (w->r.hi == w->s.r.hi && limit_counts(w->map) && !BASE_MUTANT(carve_no_look_above))
 		limit_recount(w->map, w->e->self, (struct lock_range){ w->r.hi, w->r.hi });
 	work_release(w);
 }

@@ -39,6 +39,17 @@ static bool limit_alone(const struct limits *l, const struct thread_slot *self)
 	return atomic_load_relaxed(&l->owner) == self->number + 1;
 }
 
+static void limit_recall(struct limits *l, struct space_local *local)
+{
+	for (unsigned k = 0; local && k < LIMIT_KINDS; k++) {
+		int64_t pool = l->pool.of[k];
+
+		BASE_POINT(limit_in_recall);
+		l->pool.of[k] = pool + local->limit.quota.of[k];
+		local->limit.quota.of[k] = 0;
+	}
+}
+
 /* Waits for its turn, then for the shared windows. self has none of its own. */
 static NOINLINE void limit_enter_exact(struct vmmap *map, struct thread_slot *self)
 {
@@ -48,17 +59,19 @@ static NOINLINE void limit_enter_exact(struct vmmap *map, struct thread_slot *se
 	while ((now = atomic_load_seqcst(&l->serving)) != mine)                  /* L4 */
 		park_wait(&l->serving, now, PARK_FOREVER);
 	BASE_POINT(limit_before_others);
-	for (uint32_t i = 0; i < thread_count() && !BASE_MUTANT(limit_does_not_wait); i++) {
+	for (uint32_t i = 0; i < thread_count(); i++) {
 		struct space_local *local = thread_local_at(&map->locals, i);
 		struct park_spin spin = PARK_SPIN;
 
-		while (local && atomic_load_seqcst(&local->limit.inside))        /* L2 -> L1, L3 */
+		while (local && atomic_load_seqcst(&local->limit.inside) &&      /* L2 -> L1, L3 */
+		       !BASE_MUTANT(limit_does_not_wait))
 			park_spin(&spin);
-		for (unsigned k = 0; local && k < LIMIT_KINDS; k++) {
-			l->pool.of[k] += local->limit.quota.of[k];
-			local->limit.quota.of[k] = 0;
-		}
+		if (BASE_MUTANT(limit_recalls_early))
+			limit_recall(l, local);
 	}
+	/* Only now: until the last window has closed, its owner moves units. */
+	for (uint32_t i = 0; i < thread_count(); i++)
+		limit_recall(l, thread_local_at(&map->locals, i));
 	atomic_store_relaxed(&l->owner, self->number + 1);
 	l->depth = 1;
 	BASE_POINT(limit_alone);
@@ -141,7 +154,8 @@ static void limit_tidy(struct limits *l, struct limit_local *local)
 
 	for (unsigned k = 0; k < LIMIT_KINDS; k++) {
 		local->quota.of[k] += local->reserved.of[k];
-		local->reserved.of[k] = 0;
+		if (!BASE_MUTANT(limit_gives_twice))
+			local->reserved.of[k] = 0;
 		if (local->quota.of[k] && (scarce >> k & 1 || local->quota.of[k] > 2 * l->batch.of[k]))
 			give |= UINT32_C(1) << k;
 	}

@@ -111,6 +111,7 @@ void limit_recount(struct vmmap *map, struct thread_slot *self, struct lock_rang
 
 	if (!limit_counts(map))
 		return;
+	BASE_POINT(limit_before_recount);
 	while (at <= r.hi && at < ADDRESS_END) {
 		struct vtree_section s;
 		uint32_t mask;

@@ -67,7 +67,7 @@ static void merge_slots(struct vmmap *map, struct thread_slot *self, struct vma 
 			vtree_leave(&s);
 			return;
 		}
-		if (start && limit_counts(map))
+		if (start && limit_counts(map) && !BASE_MUTANT(merge_keeps_mark))
 			limit_add(map, self, LIMIT_VMAS, -(int64_t)vma_counted(right));
 		vtree_drop(&s, (unsigned)i);
 		space_put(&s, go.r.lo, go.r.hi, left);
