@@ -101,6 +101,20 @@ static int64_t touch(struct engine *e, const struct op *op)
 	return err == -EFAULT ? OP_FAULT((int)info.code) : err ? err : -EIO;
 }
 
+/* A fresh map with these limits; the borders do not count. */
+static int64_t limit(struct engine *e, const struct op *op)
+{
+	struct vmmap_config plain = e->config;
+	int err;
+
+	e->config.limit_as = op->len ? (op->len + 2) * PAGE : 0;
+	e->config.limit_locked = op->new_len * PAGE;
+	e->config.limit_vmas = op->addr ? op->addr + 2 : 0;
+	err = engine_reset(e);
+	e->config = plain;
+	return err;
+}
+
 int64_t engine_run(struct engine *e, const struct op *op)
 {
 	switch (op->call) {
@@ -116,6 +130,12 @@ int64_t engine_run(struct engine *e, const struct op *op)
 		return vmmap_madvise(e->map, op->addr, op->len, op->advice);
 	case OP_BRK:
 		return vmmap_brk(e->map, op->addr);
+	case OP_MLOCK:
+		return vmmap_mlock(e->map, op->addr, op->len, (unsigned)op->flags);
+	case OP_MUNLOCK:
+		return vmmap_munlock(e->map, op->addr, op->len);
+	case OP_LIMIT:
+		return limit(e, op);
 	default:
 		return touch(e, op);
 	}
@@ -137,6 +157,7 @@ static int collect(const struct vmmap_vma *vma, void *arg)
 			.shared = !!(vma->flags & MAP_SHARED),
 			.noreserve = !!(vma->flags & MAP_NORESERVE),
 			.advice = (uint16_t)vma->advice,
+			.locked = (uint8_t)vma->locked,
 		};
 	s->n++;
 	return 0;

@@ -26,6 +26,8 @@ static const uint8_t weight[KIND_COUNT] = {
 	[KIND_MADVISE_WILLNEED] = 3,
 	[KIND_MADVISE_POPULATE] = 3,
 	[KIND_BRK] = 4,
+	[KIND_MLOCK] = 6,
+	[KIND_MUNLOCK] = 4,
 	[KIND_READ] = 6,
 	[KIND_WRITE] = 6,
 };
@@ -167,6 +169,8 @@ static void gen_mmap(struct gen *g, struct op *op)
 		as_below(g, op);
 	if ((op->flags & MAP_SHARED || g->private_writes) && one_in(g, 6))
 		op->flags |= MAP_POPULATE;
+	if (one_in(g, 10))
+		op->flags |= MAP_LOCKED;
 	if (op->kind == KIND_MMAP_ANY)
 		op->addr = 0;
 	else if (op->kind == KIND_MMAP_HINT && one_in(g, 4))
@@ -295,7 +299,7 @@ static void spoil(struct gen *g, struct op *op)
 	case 0:
 		if (op->call == OP_MMAP && !(op->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
 			op->offset = 123;
-		else if (op->call != OP_BRK)
+		else if (op->call != OP_BRK && op->call != OP_MLOCK && op->call != OP_MUNLOCK)
 			op->addr += 1 + below(g, PAGE - 1);
 		break;
 	case 1:
@@ -305,7 +309,9 @@ static void spoil(struct gen *g, struct op *op)
 			op->len = 0;
 		break;
 	case 2:
-		if (op->call == OP_MMAP)
+		if (op->call == OP_MLOCK)
+			op->flags = 2;
+		else if (op->call == OP_MMAP)
 			op->flags &= ~3;
 		else if (op->call == OP_MPROTECT)
 			op->prot |= 0x100;
@@ -319,7 +325,7 @@ static void spoil(struct gen *g, struct op *op)
 			op->flags |= 64;
 		else if (op->call == OP_MMAP && op->object)
 			op->offset = UINT64_C(0x7ffffffffffff000);
-		else if (op->call != OP_BRK)
+		else if (op->call != OP_BRK && op->call != OP_MLOCK && op->call != OP_MUNLOCK)
 			op->len = UINT64_MAX - below(g, 2 * PAGE);
 		break;
 	}
@@ -361,6 +367,41 @@ static bool allowed(const struct gen *g, const struct op *op)
 	return true;
 }
 
+/* Faults in private memory as a write does, where it is locked or about to be. Also what Linux does to locked memory
+ * and we do not (docs/semantics.md): DONTUNMAP; and a destination that is cut or cleared for a call that fails. */
+static bool allowed_locked(const struct gen *g, const struct op *op)
+{
+	const struct model *m = g->m;
+	uint64_t i = (op->addr - m->lo) / PAGE, n = (op->len + PAGE - 1) / PAGE;
+	bool grows = op->call == OP_MREMAP && op->new_len > op->len, keep = op->flags & MREMAP_DONTUNMAP;
+
+	if (op->call == OP_MMAP && op->flags & MAP_FIXED && m->limit_as && m->used + n > m->limit_as)
+		return false;
+	if (op->call == OP_MMAP)
+		return !(op->flags & MAP_LOCKED) || g->private_writes || (op->flags & 3) == MAP_SHARED ||
+		       !(op->prot & PROT_WRITE);
+	if (op->call == OP_MREMAP && keep && m->limit_as && m->used + n > m->limit_as)
+		return false;
+	if (op->call != OP_MLOCK && op->call != OP_MPROTECT && op->call != OP_MREMAP)
+		return true;
+	for (uint64_t k = i; k < i + n + 1 && k < m->pages; k++) {
+		const struct model_page *p = &m->page[k];
+		bool writes = p->mapped && !p->shared && (p->prot & PROT_WRITE || p->advice & VMMAP_HUGEPAGE);
+
+		if (op->call == OP_MREMAP && keep && p->mapped && p->locked)
+			return false;
+		if (g->private_writes || !p->mapped || p->shared)
+			continue;
+		if (op->call == OP_MLOCK && !(op->flags & MLOCK_ONFAULT) && writes)
+			return false;
+		if (op->call == OP_MPROTECT && op->prot & PROT_WRITE && p->locked == 1)
+			return false;
+		if (grows && p->locked == 1 && writes)
+			return false;
+	}
+	return true;
+}
+
 static void gen_call(struct gen *g, struct op *op)
 {
 	struct range r;
@@ -390,6 +431,15 @@ static void gen_call(struct gen *g, struct op *op)
 	case KIND_BRK:
 		op->call = OP_BRK;
 		gen_brk(g, op);
+		break;
+	case KIND_MLOCK: case KIND_MUNLOCK:
+		op->call = op->kind == KIND_MLOCK ? OP_MLOCK : OP_MUNLOCK;
+		set_range(g, op, pick(g));
+		op->flags = op->kind == KIND_MLOCK && !one_in(g, 3) ? MLOCK_ONFAULT : 0;
+		if (one_in(g, 16))
+			op->addr += 1 + below(g, PAGE - 1);      /* widened to pages                               */
+		if (op->addr - g->m->lo + op->len > g->m->hi - g->m->lo)
+			op->len = g->m->hi - op->addr;
 		break;
 	case KIND_READ: case KIND_WRITE:
 		gen_touch(g, op);
@@ -428,6 +478,12 @@ static unsigned pick_kind(struct gen *g)
 
 void gen_next(struct gen *g, struct op *op)
 {
+	if (g->limits) {
+		*op = (struct op){ .kind = KIND_READ, .call = OP_LIMIT, .len = g->m->pages / 4 + below(g, g->m->pages / 4),
+				   .new_len = 20 + below(g, 100) };
+		g->limits = false;
+		return;
+	}
 	do {
 		*op = (struct op){ .kind = 0 };
 		do {
@@ -436,6 +492,6 @@ void gen_next(struct gen *g, struct op *op)
 		gen_call(g, op);
 		if (g->lack & LACK_NORESERVE)
 			op->flags &= op->call == OP_MMAP ? ~MAP_NORESERVE : ~0;
-	} while (!allowed(g, op));
+	} while (!allowed(g, op) || !allowed_locked(g, op));
 	g->calls += op->kind < KIND_CALLS;
 }

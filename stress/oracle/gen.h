@@ -17,6 +17,7 @@ struct gen {
 	unsigned lack;                           /* LACK_*: not to be used                                         */
 	unsigned noreserve;                      /* percent of the mappings                                        */
 	bool private_writes;
+	bool limits;                             /* begin with limits of address space and locked memory           */
 	uint64_t aimed, calls;                   /* calls that touch an existing VMA; calls                        */
 };
 

@@ -107,19 +107,6 @@ static void work_add(struct work *w, struct piece p, uint64_t lo, uint64_t hi)
 	w->piece[w->pieces++] = p;
 }
 
-/* The pages of [lo, hi) had these bits and have others now, or (NULL) there are none before, none after. */
-static void work_pay(struct work *w, uint64_t lo, uint64_t hi, const uint64_t *before, const uint64_t *after)
-{
-	int64_t n = (int64_t)((hi - lo) >> PAGE_SHIFT);
-
-	if (likely(!limit_on(w->map)))
-		return;
-	if (before)
-		limit_pages(w->map, w->e->self, *before, -n);
-	if (after)
-		limit_pages(w->map, w->e->self, *after, n);
-}
-
 /* What stands over the VMAs that meet r when we are done. An outer piece keeps the object (the left one first). */
 static void work_pieces(struct work *w)
 {
@@ -141,16 +128,13 @@ static void work_pieces(struct work *w)
 			work_add(w, (struct piece){ .is = *w->c->fresh, .slot = -1 }, w->r.lo, w->r.hi);
 			mapped = true;
 		}
-		if (w->c->kind != CARVE_BITS) {
-			work_pay(w, lo, hi < w->r.hi ? hi : w->r.hi, &p.is.bits, NULL);
-		} else {
+		if (w->c->kind == CARVE_BITS) {
 			struct piece m = q;
 
 			if (hi > w->r.hi)
 				m.vma = NULL, m.slot = -1, m.ours = false;
 			m.is.bits = w->c->rebits->fn(w->old[i].vma, p.is.bits, w->c->rebits->arg);
 			m.store = m.vma && m.is.bits != p.is.bits;
-			work_pay(w, lo, hi < w->r.hi ? hi : w->r.hi, &p.is.bits, &m.is.bits);
 			work_add(w, m, lo, hi < w->r.hi ? hi : w->r.hi);
 		}
 		if (hi > w->r.hi)
@@ -158,8 +142,22 @@ static void work_pieces(struct work *w)
 	}
 	if (!mapped)
 		work_add(w, (struct piece){ .is = *w->c->fresh, .slot = -1 }, w->r.lo, w->r.hi);
-	if (w->c->kind == CARVE_MAP)
-		work_pay(w, w->r.lo, w->r.hi, NULL, &w->c->fresh->bits);
+}
+
+static int64_t work_meet(const struct work *w, struct lock_range r)
+{
+	uint64_t lo = r.lo < w->r.lo ? w->r.lo : r.lo, hi = r.hi > w->r.hi ? w->r.hi : r.hi;
+
+	return lo < hi ? (int64_t)((hi - lo) >> PAGE_SHIFT) : 0;
+}
+
+/* What r was, and what it will be: the window gets back, and pays. Before anything is joined or stored. */
+static NOINLINE void work_pay(struct work *w)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		limit_pages(w->map, w->e->self, atomic_load_acquire(&w->old[i].vma->bits), -work_meet(w, w->old[i].r));
+	for (unsigned i = 0; i < w->pieces; i++)
+		limit_pages(w->map, w->e->self, w->piece[i].is.bits, work_meet(w, w->piece[i].r));
 }
 
 static bool piece_mergeable(const struct piece *p, const struct piece *q)
@@ -313,7 +311,7 @@ static void work_make(struct work *w, struct piece *p)
 	space_vma_fill(w->e->self, p->vma, &p->is);
 	if (p->is.object && c->kind == CARVE_MAP && p->is.object == c->fresh->object && !c->taken_object) {
 		c->taken_object = true;
-		if (c->fresh->pays)
+		if (c->pays)
 			object_pay(p->is.object, w->map, w->e->self);
 	}
 	else if (p->is.object)
@@ -412,20 +410,24 @@ static bool work_changes(const struct work *w)
 
 static void work_commit(struct work *w)
 {
-	int64_t counted = limit_counts(w->map) ? limit_counted(w->map, &w->s, w->r) : 0;
+	int64_t counted = 0;
 
 	work_pieces(w);
+	if (limit_on(w->map)) {
+		work_pay(w);
+		counted = limit_counted(w->map, &w->s, w->r);
+	}
 	work_entries(w);
 	work_merge(w);
 	BASE_POINT(carve_before_slots);
 	work_drop_unmapped(w);
 	work_slots(w);
-	if (unlikely(limit_counts(w->map)))
+	if (limit_on(w->map))
 		limit_add(w->map, w->e->self, LIMIT_VMAS, limit_count(w->map, &w->s, w->r) - counted);
 	BASE_POINT(carve_before_leave);
 	vtree_leave(&w->s);
 	BASE_POINT(carve_before_look);
-	if (w->r.hi == w->s.r.hi && limit_counts(w->map) && !BASE_MUTANT(carve_no_look_above))
+	if (limit_on(w->map) && w->r.hi == w->s.r.hi && !BASE_MUTANT(carve_no_look_above))
 		limit_recount(w->map, w->e->self, (struct lock_range){ w->r.hi, w->r.hi });
 	work_release(w);
 }
@@ -481,7 +483,7 @@ int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 
 	if (likely(!limit_on(map)))
 		return carve_run(map, e, c);
-	window = c->kind == CARVE_MAP    ? limit_brief_map(map, e->self, c->r, c->fresh)
+	window = c->kind == CARVE_MAP    ? limit_brief_map(map, e->self, c->r, c->fresh, c->pays)
 		 : c->kind == CARVE_BITS ? limit_brief_bits(map, e->self, c->r, c->rebits)
 					 : limit_brief_unmap(map, e->self);
 	if (!window)

@@ -96,12 +96,14 @@ int64_t limit_counted(struct vmmap *map, const struct vtree_section *s, struct l
 int64_t limit_count(struct vmmap *map, const struct vtree_section *s, struct lock_range r);
 
 /* ---- the rules (limit_rules.c). Each opens a window unless it fails; limit_end closes it ---- */
-/* What may come of a brief edit; false: no window, take the general form. */
-bool limit_brief_map(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_new *fresh);
+/* What may come of a brief edit (pays: a new object counts as committed); false: no window, take the general form. */
+bool limit_brief_map(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_new *fresh,
+		     bool pays);
 bool limit_brief_unmap(struct vmmap *map, struct thread_slot *self);
 bool limit_brief_bits(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_rebits *rb);
 /* The caller holds r; 0, or Linux's error. */
-int  limit_map(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_new *fresh);
+int  limit_map(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_new *fresh,
+	       bool pays);
 int  limit_unmap(struct vmmap *map, struct thread_slot *self, struct lock_range r);
 int  limit_bits(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_rebits *rb,
 		bool every);

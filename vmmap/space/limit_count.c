@@ -81,6 +81,8 @@ int64_t limit_counted(struct vmmap *map, const struct vtree_section *s, struct l
 {
 	int64_t n = 0;
 
+	if (!limit_counts(map))
+		return 0;
 	for (uint32_t mask = count_meets(s, r); mask; mask &= mask - 1) {
 		struct vtree_slot slot = vtree_slot_at(s, (unsigned)__builtin_ctz(mask));
 
@@ -93,6 +95,8 @@ int64_t limit_count(struct vmmap *map, const struct vtree_section *s, struct loc
 {
 	int64_t n = 0;
 
+	if (!limit_counts(map))
+		return 0;
 	for (uint32_t mask = count_meets(s, r); mask; mask &= mask - 1) {
 		struct vtree_slot slot = vtree_slot_at(s, (unsigned)__builtin_ctz(mask));
 		enum count_border border = count_look(map, s, &slot);

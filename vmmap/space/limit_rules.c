@@ -24,11 +24,11 @@ static bool brief_reserve(struct vmmap *map, struct thread_slot *self, const str
 	return false;
 }
 
-static struct limit_units units_of_map(struct lock_range r, const struct space_new *fresh)
+static struct limit_units units_of_map(struct lock_range r, const struct space_new *fresh, bool pays)
 {
 	struct limit_units u = { { LIMIT_VMA_MARGIN, pages_of(r) } };
 
-	u.of[LIMIT_COMMIT] = fresh->bits & VMA_ACCOUNT || fresh->pays ? pages_of(r) : 0;
+	u.of[LIMIT_COMMIT] = fresh->bits & VMA_ACCOUNT || pays ? pages_of(r) : 0;
 	u.of[LIMIT_LOCKED] = fresh->bits & VMA_LOCKED ? pages_of(r) : 0;
 	return u;
 }
@@ -42,9 +42,10 @@ static struct limit_units units_of_bits(struct lock_range r, const struct space_
 	return u;
 }
 
-bool limit_brief_map(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_new *fresh)
+bool limit_brief_map(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_new *fresh,
+		     bool pays)
 {
-	struct limit_units want = units_of_map(r, fresh);
+	struct limit_units want = units_of_map(r, fresh, pays);
 
 	return brief_reserve(map, self, &want);
 }
@@ -102,7 +103,8 @@ static void rules_look(struct vmmap *map, struct thread_slot *self, struct lock_
 	rcu_leave(self);
 }
 
-static int rules_map(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_new *fresh)
+static int rules_map(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_new *fresh,
+		     bool pays)
 {
 	struct rules_found found;
 	int64_t n = pages_of(r), commit = fresh->bits & VMA_ACCOUNT ? n : 0;
@@ -119,14 +121,15 @@ static int rules_map(struct vmmap *map, struct thread_slot *self, struct lock_ra
 	/* What goes is set off against a private mapping that comes; a shared one is charged as an object. */
 	if (commit && limit_left(map, LIMIT_COMMIT) < commit - found.in.of[LIMIT_COMMIT])
 		return -ENOMEM;
-	return fresh->pays && limit_left(map, LIMIT_COMMIT) < n ? -ENOMEM : 0;
+	return pays && limit_left(map, LIMIT_COMMIT) < n ? -ENOMEM : 0;
 }
 
-int limit_map(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_new *fresh)
+int limit_map(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_new *fresh,
+	      bool pays)
 {
-	struct limit_units want = units_of_map(r, fresh);
+	struct limit_units want = units_of_map(r, fresh, pays);
 
-	return reserved(map, self, &want) ? 0 : decided(map, self, rules_map(map, self, r, fresh));
+	return reserved(map, self, &want) ? 0 : decided(map, self, rules_map(map, self, r, fresh, pays));
 }
 
 int limit_unmap(struct vmmap *map, struct thread_slot *self, struct lock_range r)

@@ -19,7 +19,6 @@ static struct space_new map_fresh(const struct space_mmap *m, uint64_t addr)
 		bits |= VMA_ACCOUNT;
 	bits |= m->bits | (m->flags & MAP_LOCKED ? VMA_LOCKED : 0);
 	return (struct space_new){ .bits = bits,
-				   .pays = m->pays,
 				   .object = m->object,
 				   .delta = m->object
 						    ? (int64_t)(m->offset >> PAGE_SHIFT) - (int64_t)(addr >> PAGE_SHIFT)
@@ -27,9 +26,10 @@ static struct space_new map_fresh(const struct space_mmap *m, uint64_t addr)
 }
 
 /* The general form over r. -EEXIST: wanted free, is not. */
-static int map_general(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_new *fresh,
-		       bool only_free, bool *taken)
+static int map_general(struct vmmap *map, const struct space_mmap *m, struct lock_range r,
+		       const struct space_new *fresh, bool only_free, bool *taken)
 {
+	struct thread_slot *self = thread_self();
 	struct lock_edit e;
 	struct vma *vma;
 	int err = space_edit_begin(map, &e, self, r);
@@ -39,12 +39,12 @@ static int map_general(struct vmmap *map, struct thread_slot *self, struct lock_
 	if (only_free && !space_empty(map, self, r))
 		err = -EEXIST;
 	if (!err && limit_on(map))
-		err = limit_map(map, self, r, fresh);
+		err = limit_map(map, self, r, fresh, m->pays);
 	if (!err) {
 		err = space_prepare(map, &e, r, fresh, &vma);
 		if (!err) {
 			*taken = true;
-			if (fresh->pays)
+			if (m->pays)
 				object_pay(fresh->object, map, self);
 			space_replace(map, &e, r, vma);
 		}
@@ -60,7 +60,7 @@ static int map_at(struct vmmap *map, struct thread_slot *self, const struct spac
 		  bool *taken)
 {
 	struct space_new fresh = map_fresh(m, r.lo);
-	struct carve c = { .kind = CARVE_MAP, .r = r, .fresh = &fresh, .only_free = m->noreplace };
+	struct carve c = { .kind = CARVE_MAP, .r = r, .fresh = &fresh, .only_free = m->noreplace, .pays = m->pays };
 	struct lock_edit e;
 	int err = CARVE_GENERAL;
 
@@ -72,7 +72,7 @@ static int map_at(struct vmmap *map, struct thread_slot *self, const struct spac
 		space_brief_end(map, &e);
 		*taken = c.taken_object;
 	}
-	return err == CARVE_GENERAL ? map_general(map, self, r, &fresh, m->noreplace, taken) : err;
+	return err == CARVE_GENERAL ? map_general(map, m, r, &fresh, m->noreplace, taken) : err;
 }
 
 /* One try of an unaddressed mmap. -ESTALE: the place was lost or is locked, look again. */
@@ -94,7 +94,9 @@ static int map_somewhere(struct vmmap *map, struct thread_slot *self, const stru
 	bool general = !err && !brief;
 
 	if (!err && brief) {
-		struct carve c = { .kind = CARVE_MAP, .r = *fit, .fresh = &fresh, .only_free = true };
+		struct carve c = {
+			.kind = CARVE_MAP, .r = *fit, .fresh = &fresh, .only_free = true, .pays = m->pays
+		};
 
 		BASE_POINT(mmap_after_place);
 		err = space_carve(map, &e, &c);
@@ -108,7 +110,7 @@ static int map_somewhere(struct vmmap *map, struct thread_slot *self, const stru
 	if (err == -EAGAIN)
 		return -ESTALE;
 	if (general)
-		err = map_general(map, self, *fit, &fresh, true, taken);
+		err = map_general(map, m, *fit, &fresh, true, taken);
 	return err == -EEXIST ? -ESTALE : err;
 }
 
@@ -132,7 +134,7 @@ int64_t space_mmap(struct vmmap *map, struct thread_slot *self, const struct spa
 	if (err)
 		return err;
 	space_count(map, self, SPACE_MMAP, 1);
-	if (unlikely(map_fresh(m, r.lo).bits & VMA_LOCKED)) {
+	if (unlikely(m->flags & MAP_LOCKED || m->bits & VMA_LOCKED)) {
 		atomic_store_relaxed(&map->ever_locked, 1);
 		space_populate_locked(map, self, r, false);
 	} else if (m->flags & MAP_POPULATE && !(m->flags & MAP_NONBLOCK))

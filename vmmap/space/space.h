@@ -107,7 +107,6 @@ struct space_new {                               /* a VMA to be made            
 	int64_t delta;
 	struct object *object;                   /* its reference is taken over when the VMA is published          */
 	uint64_t anon;
-	bool pays;                               /* the object is new, and counts as committed from then on        */
 };
 
 /* Attributes of a VMA that is not published yet. Its memory may still be read by who found it in an earlier life. */
@@ -138,6 +137,7 @@ struct carve {
 	bool every;                              /* CARVE_BITS: past holes too (then not in this form)             */
 	const struct space_new *fresh;           /* CARVE_MAP                                                      */
 	bool only_free;                          /* CARVE_MAP: -EEXIST unless [r) is a gap                         */
+	bool pays;                               /* CARVE_MAP: the object is new, and counts as committed now      */
 	bool taken_object;                       /* out: fresh->object's reference was consumed                    */
 };
 #define SPACE_BRIEF_PAGES 64                     /* entries that one leaf section may touch                        */
@@ -228,7 +228,7 @@ struct space_mmap {
 	uint64_t offset;
 	const struct space_want *want;           /* NULL: fixed at addr                                            */
 	bool noreplace;
-	bool pays;                               /* space_new's                                                    */
+	bool pays;                               /* the object is new, and counts as committed from then on        */
 	uint64_t bits;                           /* more than prot and flags say                                   */
 };
 int64_t space_mmap(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m);
