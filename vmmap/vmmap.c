@@ -149,9 +149,11 @@ static bool face_hint(struct vmmap *map, struct thread_slot *self, struct space_
 /* With limits: Linux looks at some of them before it finds fault with the place, the flags or the offset. */
 static int64_t face_mmap_told(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m, int64_t got)
 {
+	bool placed = m->want || (space_aligned(m->addr) && m->addr >= map->lo);
+
 	if (likely(got >= 0) || !limit_on(map) || got == -ENOMEM || got == -EAGAIN)
 		return got;
-	return limit_mmap_first(map, self, m->len, m->flags & MAP_LOCKED, (int)got);
+	return limit_mmap_first(map, self, m->len, placed && m->flags & MAP_LOCKED, (int)got);
 }
 
 static int64_t face_mmap_fixed(struct vmmap *map, struct thread_slot *self, struct space_mmap *m)

@@ -118,10 +118,12 @@ static void move(struct model *m, uint64_t from, uint64_t n, uint64_t to, uint64
 			p.off = m->lo / PAGE + to + k;
 		pages_put(m, to + k, &p);
 		if (k < n && keep)
-			m->page[from + k].copied = m->page[from + k].lazy = 0;
+			m->page[from + k].copied = m->page[from + k].lazy = m->page[from + k].locked = 0;
 	}
 	pages_rejoin(m, to, to + new_n, true);
-	if (!keep)
+	if (keep)
+		pages_rejoin(m, from, from + n, false);
+	else
 		pages_unmap(m, from, from + n);
 }
 

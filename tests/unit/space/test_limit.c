@@ -222,6 +222,7 @@ static void locked(void **state)
 	assert_int_equal(maps_fixed(map, 0, 1, RW, NORES | MAP_LOCKED), -EAGAIN);    /* no allowance for what goes    */
 	assert_int_equal(vmmap_mmap(map, BASE, PAGE, RW, NORES | MAP_LOCKED | MAP_FIXED_NOREPLACE, NULL, 0), -EEXIST);
 	assert_int_equal(vmmap_mmap(map, 0, PAGE, RW, MAP_ANONYMOUS | MAP_LOCKED, NULL, 0), -EAGAIN);
+	assert_int_equal(vmmap_mmap(map, BASE + 1, PAGE, RW, NORES | MAP_LOCKED | MAP_FIXED, NULL, 0), -EINVAL);
 	assert_int_equal(vmmap_mmap(map, 0, PAGE, RW, NORES | MAP_LOCKED, NULL, 0), -EAGAIN);
 	assert_int_equal(move(map, 8, 2, 3, 0, 0), -EAGAIN);
 	assert_int_equal(move(map, 8, 2, 3, MREMAP_MAYMOVE, 0), -EAGAIN);
