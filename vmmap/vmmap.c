@@ -147,16 +147,17 @@ static bool face_hint(struct vmmap *map, struct thread_slot *self, struct space_
 }
 
 /* With limits: Linux looks at some of them before it finds fault with the place, the flags or the offset. */
-static int64_t face_mmap_told(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m, int64_t got)
+static NOINLINE int64_t face_mmap_refused(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m,
+					  int64_t err)
 {
 	bool placed = m->want || (space_aligned(m->addr) && m->addr >= map->lo);
 
-	if (likely(got >= 0) || !limit_on(map) || got == -ENOMEM || got == -EAGAIN)
-		return got;
-	return limit_mmap_first(map, self, m->len, placed && m->flags & MAP_LOCKED, (int)got);
+	if (!limit_on(map) || err == -ENOMEM || err == -EAGAIN)
+		return err;
+	return limit_mmap_first(map, self, m->len, placed && m->flags & MAP_LOCKED, (int)err);
 }
 
-static int64_t face_mmap_fixed(struct vmmap *map, struct thread_slot *self, struct space_mmap *m)
+static ALWAYS_INLINE int64_t face_mmap_fixed(struct vmmap *map, struct thread_slot *self, struct space_mmap *m)
 {
 	if (!face_range(m->addr, m->len) || m->addr + m->len > map->hi)
 		return -ENOMEM;
@@ -185,11 +186,15 @@ int64_t vmmap_mmap(struct vmmap *map, uint64_t addr, uint64_t len, int prot, int
 		return err;
 	m.offset = object ? offset : 0;
 	m.noreplace = flags & MAP_FIXED_NOREPLACE;
-	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))
-		return face_mmap_told(map, self, &m, face_mmap_fixed(map, self, &m));
-	space_want_anywhere(map, self, m.len, !object && (flags & MAP_TYPE) == MAP_PRIVATE && !addr, &want);
-	m.want = &want;
-	return face_mmap_told(map, self, &m, face_hint(map, self, &m, &got) ? got : face_mmap_run(map, self, &m));
+	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
+		got = face_mmap_fixed(map, self, &m);
+	} else {
+		space_want_anywhere(map, self, m.len, !object && (flags & MAP_TYPE) == MAP_PRIVATE && !addr, &want);
+		m.want = &want;
+		if (!face_hint(map, self, &m, &got))
+			got = face_mmap_run(map, self, &m);
+	}
+	return likely(got >= 0) ? got : face_mmap_refused(map, self, &m, got);
 }
 
 int64_t vmmap_mmap_within(struct vmmap *map, uint64_t lo, uint64_t hi, uint64_t align, uint64_t phase, uint64_t len,

@@ -479,8 +479,8 @@ static unsigned pick_kind(struct gen *g)
 void gen_next(struct gen *g, struct op *op)
 {
 	if (g->limits) {
-		*op = (struct op){ .kind = KIND_READ, .call = OP_LIMIT, .len = g->m->pages / 4 + below(g, g->m->pages / 4),
-				   .new_len = 20 + below(g, 100) };
+		*op = (struct op){ .kind = KIND_READ, .call = OP_LIMIT, .new_len = 20 + below(g, 100),
+				   .len = g->m->pages / 4 + below(g, g->m->pages / 4) };
 		g->limits = false;
 		return;
 	}

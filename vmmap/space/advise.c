@@ -155,7 +155,7 @@ static int advise_wipe(struct vmmap *map, struct thread_slot *self, struct lock_
 
 static int advise_flags(struct vmmap *map, struct thread_slot *self, struct lock_range r, int advice)
 {
-	struct space_rebits rb = { .fn = advise_bits, .arg = (uint64_t)advice, .full = -EAGAIN };
+	struct space_rebits rb = { .fn = advise_bits, .arg = (uint64_t)advice, .advice = true };
 	int err = advice == MADV_WIPEONFORK ? advise_wipe(map, self, &r) : 0, done = 0;
 
 	if (r.lo < r.hi)

@@ -410,10 +410,11 @@ static bool work_changes(const struct work *w)
 
 static void work_commit(struct work *w)
 {
+	const bool limited = limit_on(w->map);
 	int64_t counted = 0;
 
 	work_pieces(w);
-	if (limit_on(w->map)) {
+	if (unlikely(limited)) {
 		work_pay(w);
 		counted = limit_counted(w->map, &w->s, w->r);
 	}
@@ -422,12 +423,12 @@ static void work_commit(struct work *w)
 	BASE_POINT(carve_before_slots);
 	work_drop_unmapped(w);
 	work_slots(w);
-	if (limit_on(w->map))
+	if (unlikely(limited))
 		limit_add(w->map, w->e->self, LIMIT_VMAS, limit_count(w->map, &w->s, w->r) - counted);
 	BASE_POINT(carve_before_leave);
 	vtree_leave(&w->s);
 	BASE_POINT(carve_before_look);
-	if (limit_on(w->map) && w->r.hi == w->s.r.hi && !BASE_MUTANT(carve_no_look_above))
+	if (unlikely(limited) && w->r.hi == w->s.r.hi && !BASE_MUTANT(carve_no_look_above))
 		limit_recount(w->map, w->e->self, (struct lock_range){ w->r.hi, w->r.hi });
 	work_release(w);
 }
@@ -476,19 +477,21 @@ static int carve_run(struct vmmap *map, struct lock_edit *e, struct carve *c)
 	return w.result;
 }
 
-int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
+static NOINLINE int carve_limited(struct vmmap *map, struct lock_edit *e, struct carve *c)
 {
-	bool window;
+	bool window = c->kind == CARVE_MAP    ? limit_brief_map(map, e->self, c->r, c->fresh, c->pays)
+		      : c->kind == CARVE_BITS ? limit_brief_bits(map, e->self, c->r, c->rebits)
+					      : limit_brief_unmap(map, e->self);
 	int err;
 
-	if (likely(!limit_on(map)))
-		return carve_run(map, e, c);
-	window = c->kind == CARVE_MAP    ? limit_brief_map(map, e->self, c->r, c->fresh, c->pays)
-		 : c->kind == CARVE_BITS ? limit_brief_bits(map, e->self, c->r, c->rebits)
-					 : limit_brief_unmap(map, e->self);
 	if (!window)
 		return CARVE_GENERAL;
 	err = carve_run(map, e, c);
 	limit_leave(map, e->self);
 	return err;
+}
+
+int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
+{
+	return likely(!limit_on(map)) ? carve_run(map, e, c) : carve_limited(map, e, c);
 }

@@ -25,7 +25,8 @@ static void limit_init_one(struct limits *l, enum limit_kind kind, bool set, uin
 void limit_init(struct limits *l, const struct vmmap_config *config)
 {
 	/* Linux's mmap may take the count one above max_map_count: it looks for "above", not for "at". */
-	limit_init_one(l, LIMIT_VMAS, config->limit_vmas, config->limit_vmas + 1, 16L * LIMIT_VMA_MARGIN);
+	limit_init_one(l, LIMIT_VMAS, config->limit_vmas, config->limit_vmas + (config->limit_vmas < UINT64_MAX),
+		       16L * LIMIT_VMA_MARGIN);
 	limit_init_one(l, LIMIT_AS, config->limit_as, config->limit_as >> PAGE_SHIFT, 1 << 16);
 	limit_init_one(l, LIMIT_COMMIT, config->limit_commit, config->limit_commit, 1 << 14);
 	limit_init_one(l, LIMIT_LOCKED, config->limit_locked, config->limit_locked >> PAGE_SHIFT, 1 << 12);

@@ -216,7 +216,9 @@ int limit_bits(struct vmmap *map, struct thread_slot *self, struct lock_range r,
 	rules_bits(map, self, r, rb, every, &walk);
 	if (limit_left(map, LIMIT_COMMIT) < walk.commit)
 		return decided(map, self, -ENOMEM);
-	return decided(map, self, walk.most && limit_left(map, LIMIT_VMAS) < walk.most + 1 ? rb->full : 0);
+	if (walk.most && limit_left(map, LIMIT_VMAS) < walk.most + 1)
+		return decided(map, self, rb->advice ? -EAGAIN : -ENOMEM);
+	return 0;
 }
 
 /* ---- growth and moves ---- */

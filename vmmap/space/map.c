@@ -6,7 +6,7 @@
 
 #include "vmmap/space/space.h"
 
-static struct space_new map_fresh(const struct space_mmap *m, uint64_t addr)
+static ALWAYS_INLINE struct space_new map_fresh(const struct space_mmap *m, uint64_t addr)
 {
 	bool shared = (m->flags & MAP_TYPE) != MAP_PRIVATE;
 	uint64_t bits = (uint64_t)m->prot & VMA_PROT;
@@ -17,7 +17,8 @@ static struct space_new map_fresh(const struct space_mmap *m, uint64_t addr)
 		bits |= VMA_NORESERVE;
 	else if (!shared && bits & VMA_WRITE)
 		bits |= VMA_ACCOUNT;
-	bits |= m->bits | (m->flags & MAP_LOCKED ? VMA_LOCKED : 0);
+	if (unlikely(m->flags & MAP_LOCKED))
+		bits |= m->onfault ? VMA_LOCKED | VMA_LOCKONFAULT : VMA_LOCKED;
 	return (struct space_new){ .bits = bits,
 				   .object = m->object,
 				   .delta = m->object
@@ -134,7 +135,7 @@ int64_t space_mmap(struct vmmap *map, struct thread_slot *self, const struct spa
 	if (err)
 		return err;
 	space_count(map, self, SPACE_MMAP, 1);
-	if (unlikely(m->flags & MAP_LOCKED || m->bits & VMA_LOCKED)) {
+	if (unlikely(m->flags & MAP_LOCKED)) {
 		atomic_store_relaxed(&map->ever_locked, 1);
 		space_populate_locked(map, self, r, false);
 	} else if (m->flags & MAP_POPULATE && !(m->flags & MAP_NONBLOCK))

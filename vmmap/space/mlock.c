@@ -57,7 +57,7 @@ int space_populate_locked(struct vmmap *map, struct thread_slot *self, struct lo
 /* addr is a page; bytes, rounded up, may lead out of the space or wrap. */
 int space_mlock(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t bytes, uint64_t locked)
 {
-	struct space_rebits rb = { .fn = mlock_bits, .arg = locked, .full = -ENOMEM,
+	struct space_rebits rb = { .fn = mlock_bits, .arg = locked,
 				   .lock_pages = locked ? bytes >> PAGE_SHIFT : 0 };
 	struct lock_range r = { addr, addr + bytes };
 	int err;

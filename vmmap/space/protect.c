@@ -79,17 +79,25 @@ static uint64_t protect_bits(const struct vma *vma, uint64_t bits, uint64_t prot
 	return next;
 }
 
+/* Linux: locked private memory is copied at once, where it may be written now. */
+static NOINLINE int protect_locked(struct vmmap *map, struct thread_slot *self, struct lock_range r,
+				   const struct space_rebits *rb)
+{
+	int err = space_edit_bits(map, self, r, rb, false);
+
+	space_populate_locked(map, self, r, true);
+	return err;
+}
+
 int space_mprotect(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t prot)
 {
-	struct space_rebits rb = {
-		.fn = protect_bits, .arg = prot, .prot = true, .may_account = prot & VMA_WRITE, .full = -ENOMEM
+	const struct space_rebits rb = {
+		.fn = protect_bits, .arg = prot, .prot = true, .may_account = prot & VMA_WRITE
 	};
-	int err = space_edit_bits(map, self, r, &rb, false);
+	bool locked = unlikely(atomic_load_relaxed(&map->ever_locked)) && prot & VMA_WRITE;
+	int err = locked ? protect_locked(map, self, r, &rb) : space_edit_bits(map, self, r, &rb, false);
 
 	if (!err)
 		space_count(map, self, SPACE_MPROTECT, 1);
-	/* Linux: locked private memory is copied at once, where it may be written now. */
-	if (prot & VMA_WRITE && unlikely(atomic_load_relaxed(&map->ever_locked)))
-		space_populate_locked(map, self, r, true);
 	return err;
 }

@@ -402,8 +402,9 @@ static int64_t remap_duplicate(struct vmmap *map, struct thread_slot *self, cons
 		return err ? err : -ENOMEM;
 	}
 	mm = (struct space_mmap){ .addr = to, .len = new_len, .prot = (int)(v.bits & VMA_PROT), .object = v.object,
-				  .bits = v.bits & (VMA_LOCKED | VMA_LOCKONFAULT),
-				  .flags = MAP_SHARED | (v.bits & VMA_NORESERVE ? MAP_NORESERVE : 0),
+				  .onfault = v.bits & VMA_LOCKONFAULT,
+				  .flags = MAP_SHARED | (v.bits & VMA_NORESERVE ? MAP_NORESERVE : 0) |
+					   (v.bits & VMA_LOCKED ? MAP_LOCKED : 0),
 				  .offset = (uint64_t)((int64_t)(old >> PAGE_SHIFT) + v.delta) << PAGE_SHIFT };
 	if (!(flags & MREMAP_FIXED)) {
 		space_want_anywhere(map, self, new_len, false, &want);

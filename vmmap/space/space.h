@@ -96,10 +96,10 @@ void space_retire_entry(struct vmmap *map, struct thread_slot *self, uint64_t en
 struct space_rebits {
 	uint64_t (*fn)(const struct vma *vma, uint64_t bits, uint64_t arg);
 	uint64_t arg;
+	uint64_t lock_pages;                     /* so many are to be locked, those in holes included              */
 	bool prot;                               /* permissions change: entries have to follow                     */
 	bool may_account;                        /* VMAs may come to count as committed                            */
-	uint64_t lock_pages;                     /* so many are to be locked, those in holes included              */
-	int full;                                /* what Linux says when there may be no more VMAs                 */
+	bool advice;                             /* Linux says -EAGAIN, not -ENOMEM, when there may be no more VMAs */
 };
 
 struct space_new {                               /* a VMA to be made                                               */
@@ -229,7 +229,7 @@ struct space_mmap {
 	const struct space_want *want;           /* NULL: fixed at addr                                            */
 	bool noreplace;
 	bool pays;                               /* the object is new, and counts as committed from then on        */
-	uint64_t bits;                           /* more than prot and flags say                                   */
+	bool onfault;                            /* MAP_LOCKED: as mlock2 with MLOCK_ONFAULT                       */
 };
 int64_t space_mmap(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m);
 int     space_munmap(struct vmmap *map, struct thread_slot *self, struct lock_range r);

@@ -123,6 +123,18 @@ static void vmas_mremap(void **state)
 	maps_free(map);
 }
 
+/* The largest limits are as good as none. */
+static void vmas_endless(void **state)
+{
+	struct vmmap *map;
+
+	config.limit_vmas = config.limit_as = config.limit_commit = config.limit_locked = UINT64_MAX;
+	map = limited(state);
+	assert_int_equal(maps_fixed(map, 0, 8, RW, ANON | MAP_LOCKED), AT(0));
+	assert_int_equal(maps_protect(map, 2, 2, PROT_READ), 0);
+	maps_free(map);
+}
+
 /* ---- address space ---- */
 
 static void space_mmap(void **state)
@@ -339,7 +351,7 @@ static void many(void **state)
 #define ROW(f) { #f, f, fresh, NULL, NULL }
 
 static struct CMUnitTest rows[] = {
-	ROW(vmas_mmap), ROW(vmas_split), ROW(vmas_mremap), ROW(space_mmap), ROW(space_brk), ROW(commit), ROW(locked),
+	ROW(vmas_mmap), ROW(vmas_split), ROW(vmas_mremap), ROW(vmas_endless), ROW(space_mmap), ROW(space_brk), ROW(commit), ROW(locked),
 	ROW(mlock_over_holes), ROW(mlock_faults_in), ROW(mlock_arguments), ROW(many),
 };
 

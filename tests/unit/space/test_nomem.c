@@ -15,12 +15,23 @@
 struct want { const char *what; int64_t (*call)(struct vmmap *map, uint64_t page); unsigned places; };
 
 static struct vmmap_object *file;
+static bool limited;                             /* the maps have limits, far away: windows and marks come in      */
 
 /* pages 0 .. 2 * CROWD: the crowd; 1000 .. 3000: one large VMA with some pages; 4000 .. 4008: a shared object. */
 static struct vmmap *crowded(const char *policy)
 {
+	struct vmmap_config config = VMMAP_CONFIG;
 	struct vmmap *map = maps_new(policy);
 
+	if (limited) {
+		vmmap_destroy(map);
+		config.policy = policy;
+		config.placement = VMMAP_TOPDOWN;
+		config.physmem = maps_memory;
+		config.limit_vmas = config.limit_commit = 1 << 20;
+		config.limit_as = config.limit_locked = UINT64_C(1) << 40;
+		assert_int_equal(vmmap_create(&map, &config), 0);
+	}
 	for (unsigned i = 0; i < CROWD; i++)
 		assert_true(maps_fixed(map, 2 * i, 2, i % 2 ? RW : PROT_READ, NORES) > 0);
 	for (unsigned i = 2; i < 2 * CROWD; i += 4)
@@ -114,6 +125,21 @@ static int64_t advise_many(struct vmmap *map, uint64_t page)
 	return vmmap_madvise(map, BASE + (2 * page + 1) * PAGE, 60 * PAGE, MADV_RANDOM);
 }
 
+static int64_t lock_one(struct vmmap *map, uint64_t page)
+{
+	return vmmap_mlock(map, BASE + (2 * page + 1) * PAGE, PAGE, MLOCK_ONFAULT);
+}
+
+static int64_t lock_many(struct vmmap *map, uint64_t page)
+{
+	return vmmap_mlock(map, BASE + (2 * page + 1) * PAGE, 60 * PAGE, MLOCK_ONFAULT);
+}
+
+static int64_t unlock_middle(struct vmmap *map, uint64_t page)
+{
+	return vmmap_munlock(map, BASE + (1200 + 3 * page) * PAGE, PAGE);
+}
+
 static int64_t advise_drop(struct vmmap *map, uint64_t page)
 {
 	return vmmap_madvise(map, BASE + page * PAGE, 100 * PAGE, MADV_DONTNEED);
@@ -184,8 +210,9 @@ static const struct want wants[] = {
 	{ "mprotect of a page", protect_one, PLACES }, { "mprotect in a large VMA", protect_middle, 2 },
 	{ "mprotect of many VMAs", protect_many, PLACES },
 	{ "madvise of a page", advise_one, PLACES }, { "madvise of many VMAs", advise_many, PLACES },
-	{ "madvise, dontneed", advise_drop, 2 }, { "madvise, populate", populate, 3 },
-	{ "madvise, populate an object", populate_object, 2 },
+	{ "mlock of a page", lock_one, PLACES }, { "mlock of many VMAs", lock_many, PLACES },
+	{ "munlock of nothing", unlock_middle, 2 }, { "madvise, dontneed", advise_drop, 2 },
+	{ "madvise, populate", populate, 3 }, { "madvise, populate an object", populate_object, 2 },
 	{ "mremap, shrink", remap_shrink, 2 }, { "mremap, grow in place", remap_grow, 1 },
 	{ "mremap, move", remap_move, 2 }, { "mremap, fixed", remap_fixed, PLACES },
 	{ "mremap, fixed, same length", remap_same_length, PLACES }, { "mremap, dontunmap", remap_keep, 2 },
@@ -345,5 +372,8 @@ int main(void)
 		test[0].initial_state = test[1].initial_state = (void *)(uintptr_t)policies[p];
 		bad += cmocka_run_group_tests_name(policies[p], test, NULL, NULL);
 	}
+	limited = true;                          /* the last policy once more                                      */
+	struct CMUnitTest once_more[] = { test[0] };
+	bad += cmocka_run_group_tests_name("with limits", once_more, NULL, NULL);
 	return bad;
 }
