@@ -10,6 +10,8 @@
  *   returns     0 or an address/byte count >= 0; else -errno, Linux's errno for the same call, in Linux's order
  *   threads     every call from any thread, no registration (with 1,024 threads alive, the first call of one more
  *               sleeps until one has ended); vmmap_destroy when no other call runs. Not from signal handlers
+ *   fork        of the process: in the child a map works, as a snapshot, if no other thread was inside a call on it, on
+ *               its physmem or its objects, or held a range; else it is to be left alone (docs/semantics.md)
  *   edits       mmap, munmap, mprotect, mremap, brk, flag advices: hold their range, gaps included, against edits and
  *               faults on the same pages until they return, and nothing afterwards
  *   visits      faults, accesses, DONTNEED, FREE, POPULATE: run beside each other; for one page each comes before or
@@ -17,6 +19,12 @@
  *   [waits]     may sleep for another thread's operation on pages of the same range; never for one elsewhere (policies
  *               `vma`, `vma-count`; the others have one lock for all edits), and never for a grace period, unless all
  *               free frames are deferred and the call would fail. Calls without the mark sleep only if they say so
+ *   _until      each call with [waits] has a form with a deadline, in ns of CLOCK_MONOTONIC: it waits no longer than
+ *               that, and says -ETIMEDOUT if it would have to; VMMAP_TRY does not wait, and says -EAGAIN. Nothing has
+ *               been done then: VMAs and contents are as they were. Only populating (MAP_POPULATE, MADV_POPULATE_*) and
+ *               copying go page by page: pages faulted in stay so, bytes copied are the result. A deadline in the past
+ *               fails only where it would have had to wait. Bounded steps of others (a leaf of the tree, an entry, a
+ *               visit that has begun; its thread may have lost its CPU) are not counted as waiting
  *   failure     want of memory, a bad argument: map unchanged. Linux's partial effects
  *               (mprotect, madvise over a hole: -ENOMEM, the mapped part before it done) are kept
  *   -EDEADLK    the caller holds such a range itself (vmmap_hold): a mistake, told where it is noticed
@@ -42,6 +50,8 @@ struct vmmap;
 struct vmmap_object;
 
 #define VMMAP_PAGE_SIZE 4096u
+#define VMMAP_TRY       UINT64_C(0)              /* deadlines: never wait                                         */
+#define VMMAP_FOREVER   UINT64_MAX               /* as the plain form                                             */
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
@@ -143,7 +153,7 @@ int     vmmap_mprotect(struct vmmap *map, uint64_t addr, uint64_t len, int prot)
  *             which takes several VMAs along, one by one)  -EPERM   FIXED below lo
  *   -ENOMEM   cannot grow in place and may not move; no gap; no memory; limit_vmas (to move: 4 VMAs below it, with
  *             new_addr 6), limit_as, limit_commit           -EAGAIN  a locked VMA grows above limit_locked
- * On failure unchanged, but for what a FIXED call did before: the tail that it cut off, the VMAs that it had moved.
+ * On failure unchanged, but for what a FIXED call of several VMAs did before: those that it had moved.
  * Locks: both ranges, lower first; a gap of the engine's choice is only tried while the source is held. Each page is
  * seen at the old or the new place, faults on both wait. Cost: as two edits, a step an entry. Source: mremap(2).
  */
@@ -179,6 +189,25 @@ int     vmmap_mlock(struct vmmap *map, uint64_t addr, uint64_t len, unsigned fla
 /* Takes the flag away again. 0; -EINVAL: the range wraps; -ENOMEM: a hole, the end of the space (the mapped part before
  * it is done), limit_vmas, no memory (nothing done). Source: munlock(2). */
 int     vmmap_munlock(struct vmmap *map, uint64_t addr, uint64_t len);
+
+/*
+ * Do what the plain calls do, waiting until deadline_ns at the longest ("_until" above). Errors: theirs, and
+ *   -EAGAIN     deadline_ns is VMMAP_TRY, and the call would have to wait
+ *   -ETIMEDOUT  deadline_ns is over (VMMAP_FOREVER never is), and the call would still have to wait
+ * All or nothing also where the plain call may stop half way: DONTNEED and FREE, and mremap of several VMAs, hold the
+ * whole range as an edit first. brk gives these two errors instead of a break. Cost, locks, source: of the plain call.
+ */
+int64_t vmmap_mmap_until(struct vmmap *map, uint64_t addr, uint64_t len, int prot, int flags,
+			 struct vmmap_object *object, uint64_t offset, uint64_t deadline_ns);
+int64_t vmmap_mmap_within_until(struct vmmap *map, uint64_t lo, uint64_t hi, uint64_t align, uint64_t phase,
+				uint64_t len, int prot, int flags, struct vmmap_object *object, uint64_t offset,
+				uint64_t deadline_ns);
+int     vmmap_munmap_until(struct vmmap *map, uint64_t addr, uint64_t len, uint64_t deadline_ns);
+int     vmmap_mprotect_until(struct vmmap *map, uint64_t addr, uint64_t len, int prot, uint64_t deadline_ns);
+int64_t vmmap_mremap_until(struct vmmap *map, uint64_t old_addr, uint64_t old_len, uint64_t new_len, int flags,
+			   uint64_t new_addr, uint64_t deadline_ns);
+int     vmmap_madvise_until(struct vmmap *map, uint64_t addr, uint64_t len, int advice, uint64_t deadline_ns);
+int64_t vmmap_brk_until(struct vmmap *map, uint64_t addr, uint64_t deadline_ns);
 
 /* ---- faults and accesses. [waits] ------------------------------------------------------------------------------ */
 
@@ -217,6 +246,13 @@ ssize_t vmmap_read(struct vmmap *map, uint64_t addr, void *bytes, size_t len);
 /* Copies len bytes into the map at addr; else as vmmap_read. Within a page a store is before or after every edit,
  * other store and copy-on-write: it locks the entry while it copies. Metadata only: sets dirty bits, moves nothing. */
 ssize_t vmmap_write(struct vmmap *map, uint64_t addr, const void *bytes, size_t len);
+
+/* vmmap_fault, read, write, waiting until deadline_ns at the longest. Errors: theirs, and -EAGAIN, -ETIMEDOUT as above;
+ * a copy that has bytes to tell tells these. With frames left that readers hold back, VMMAP_TRY says -EAGAIN. */
+int     vmmap_fault_until(struct vmmap *map, uint64_t addr, int access, struct vmmap_fault_info *info,
+			  uint64_t deadline_ns);
+ssize_t vmmap_read_until(struct vmmap *map, uint64_t addr, void *bytes, size_t len, uint64_t deadline_ns);
+ssize_t vmmap_write_until(struct vmmap *map, uint64_t addr, const void *bytes, size_t len, uint64_t deadline_ns);
 
 /* ---- looking ---------------------------------------------------------------------------------------------------- */
 
@@ -287,8 +323,10 @@ struct vmmap_held { uint64_t lo, hi; void *opaque[24]; };
  * held NULL; -ENOMEM: to cut a VMA at a border; -EDEADLK: it holds a range already (where noticed). Then it holds none
  * of this one. Cost: O(log n + VMAs and leaves met). Source: range locks, Dufour and Glisse, LPC 2019. */
 int  vmmap_hold(struct vmmap *map, uint64_t addr, uint64_t len, struct vmmap_held *held);
-/* Releases what vmmap_hold took, once, on the same thread; joins again what the borders had cut, grants to waiters in
- * turn. Cannot fail; may sleep, holding nothing, for who holds a neighbour that is to be merged. Cost: as hold. */
+/* Holds as vmmap_hold, waiting until deadline_ns at the longest. Errors: its, and -EAGAIN, -ETIMEDOUT as above. */
+int  vmmap_hold_until(struct vmmap *map, uint64_t addr, uint64_t len, struct vmmap_held *held, uint64_t deadline_ns);
+/* Releases what vmmap_hold took, once, on the same thread; joins again what the borders had cut, or leaves it to who
+ * holds a neighbour; grants to waiters in turn. Cannot fail, waits for no range: needs no deadline. Cost: as hold. */
 void vmmap_release(struct vmmap *map, struct vmmap_held *held);
 
 /* Checks tree, page table, locks, and what they owe each other: canonical merging, no entry without a VMA, no lock

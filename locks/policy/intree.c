@@ -193,7 +193,7 @@ bool intree_edit_take(void *state, struct lock_edit *e, struct lock_slot *slot, 
 	uint64_t lk = atomic_load_acquire(&slot->lk);
 
 	if (lock_word_free(lk) && atomic_cas_seqcst(&slot->lk, &lk, LOCK_BRIEF)) {               /* T1 -> V1, P2 */
-		if (atomic_load_seqcst(range_pins(&s->locks, slot)) == 0 || BASE_MUTANT(take_ignores_pins))
+		if (e->shuts || atomic_load_seqcst(range_pins(&s->locks, slot)) == 0 || BASE_MUTANT(take_ignores_pins))
 			return true;
 		atomic_store_release(&slot->lk, lk);
 	} else if (border && range_leave_note(&s->locks, e->self, slot, border)) {

@@ -201,7 +201,7 @@ static int pervma_edit_begin(void *state, struct lock_edit *e, uint64_t deadline
 	if (!err) {
 		err = pervma_cut(s, e, e->r.hi);
 		if (err)
-			lock_note_merge(e, e->r.lo);
+			s->global.view->join(s->global.space, e->r.lo);
 	}
 	if (err)
 		pervma_edit_end(state, e);

@@ -11,6 +11,7 @@ struct engine {
 	struct physmem *physmem;
 	struct vmmap_object *object[OBJECT_FILES];
 	struct vmmap_config config;
+	unsigned calls;                          /* since the reset                                                */
 	uint64_t lo, hi;
 	uint64_t leaked;                         /* frames that no map and no object owned after the last reset    */
 };

@@ -37,8 +37,8 @@ static void test_config(void **state)
 	assert_int_equal(create(&(struct vmmap_config){ .size = OLDEST }), 0);
 	assert_int_equal(create(&(struct vmmap_config){ .size = offsetof(struct vmmap_config, limit_vmas),
 							.limit_as = 1 }), 0);    /* 0.1.0's: limits are not read      */
-	assert_int_equal(CONFIG(.policy = policy, .limit_vmas = UINT64_MAX, .limit_as = UINT64_MAX, .limit_commit = UINT64_MAX,
-				.limit_locked = UINT64_MAX, .limit_stack = UINT64_MAX), 0);
+	assert_int_equal(CONFIG(.policy = policy, .limit_vmas = UINT64_MAX, .limit_as = UINT64_MAX), 0);
+	assert_int_equal(CONFIG(.limit_commit = UINT64_MAX, .limit_locked = UINT64_MAX, .limit_stack = UINT64_MAX), 0);
 	assert_int_equal(CONFIG(.policy = "no such policy"), -ENOENT);
 	assert_int_equal(CONFIG(.policy = ""), -ENOENT);
 	assert_int_equal(CONFIG(.policy = policy, .placement = (enum vmmap_placement)7), -EINVAL);
@@ -292,9 +292,43 @@ static void test_hold(void **state)
 	maps_free(map);
 }
 
+/* A form with a deadline refuses what the plain one refuses, whatever the deadline, over or not. */
+static void test_until(void **state)
+{
+	static const uint64_t deadlines[] = { VMMAP_TRY, 1, VMMAP_FOREVER - 1, VMMAP_FOREVER };
+	struct vmmap *map = maps_new(*state);
+	struct vmmap_held held;
+	char byte = 'a';
+
+	maps_fixed(map, 0, 8, RW, NORES);
+	for (unsigned i = 0; i < sizeof deadlines / sizeof deadlines[0]; i++) {
+		const uint64_t until = deadlines[i];
+
+		refuses(map, -EINVAL, vmmap_mmap_until(map, BASE + 1, PAGE, RW, NORES | MAP_FIXED, NULL, 0, until));
+		refuses(map, -EEXIST,
+			vmmap_mmap_until(map, BASE, PAGE, RW, NORES | MAP_FIXED_NOREPLACE, NULL, 0, until));
+		refuses(map, -ENOMEM,
+			vmmap_mmap_within_until(map, BASE, BASE + 8 * PAGE, PAGE, 0, PAGE, RW, NORES, NULL, 0, until));
+		refuses(map, -EINVAL, vmmap_munmap_until(map, BASE, 0, until));
+		refuses(map, -EINVAL, vmmap_mprotect_until(map, BASE, PAGE, 0x100, until));
+		refuses(map, 0, vmmap_mprotect_until(map, BASE, 0, RW, until));
+		refuses(map, -EFAULT, vmmap_mremap_until(map, BASE + 9 * PAGE, PAGE, 2 * PAGE, 0, 0, until));
+		refuses(map, -EINVAL, vmmap_mremap_until(map, BASE, PAGE, PAGE, MREMAP_FIXED, BASE, until));
+		refuses(map, -EINVAL, vmmap_madvise_until(map, BASE, PAGE, 77, until));
+		refuses(map, -ENOMEM, vmmap_brk_until(map, BASE, until));
+		refuses(map, -EINVAL, vmmap_fault_until(map, BASE, RW, NULL, until));
+		refuses(map, -EFAULT, vmmap_fault_until(map, BASE + 9 * PAGE, PROT_READ, NULL, until));
+		refuses(map, -EFAULT, vmmap_read_until(map, BASE + 9 * PAGE, &byte, 1, until));
+		refuses(map, -EFAULT, vmmap_write_until(map, SPACE, &byte, 1, until));
+		refuses(map, -EINVAL, vmmap_hold_until(map, BASE, PAGE, NULL, until));
+		refuses(map, -EINVAL, vmmap_hold_until(map, BASE, 0, &held, until));
+	}
+	maps_free(map);
+}
+
 static struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_config), cmocka_unit_test(test_frames), cmocka_unit_test(test_objects),
 	cmocka_unit_test(test_within), cmocka_unit_test(test_break), cmocka_unit_test(test_accesses),
-	cmocka_unit_test(test_looking), cmocka_unit_test(test_hold),
+	cmocka_unit_test(test_looking), cmocka_unit_test(test_hold), cmocka_unit_test(test_until),
 };
 MAPS_MAIN(tests)

@@ -74,9 +74,10 @@ static int access_page(struct vmmap *map, struct thread_slot *self, uint64_t add
 		if (done)
 			return 0;
 		err = space_fault(map, self, addr, write ? VMA_WRITE : VMA_READ, NULL);
+		if (!err)
+			err = space_again(self, &spin);
 		if (err)
 			return err;
-		park_spin(&spin);
 	}
 }
 

@@ -6,7 +6,7 @@
  *             entries; the new set of slots, neighbours merged in; leave (one store publishes everything); give the
  *             lock words back with a new version. Whatever does not fit this shape takes the general form instead:
  *             a held VMA or gap, a VMA that goes on in another leaf, many entries, many VMAs.
- * EDGES       Towards faults: take is a seq_cst RMW on lk before the first load of an entry (D1 -> D2, visit_valid).
+ * EDGES       Towards faults: take is a seq_cst RMW on lk before the first load of an entry (T1 of the policy -> F2).
  *             Publication before the release of lk: a fault that finds lk free again finds the new slots too.
  * NEIGHBOURS  A VMA beside r that only grows is not taken: its lock word is free and lock words are taken only inside
  *             sections of a leaf that shows it, so nobody edits it before we leave, and its old pages do not change.

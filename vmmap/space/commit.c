@@ -11,28 +11,12 @@
  */
 #include "vmmap/space/space.h"
 
-void space_heal_notes(struct vmmap *map, const struct lock_edit *e)
-{
-	struct vtree_seen seen;
-	bool found = true;
-
-	for (unsigned i = 0; i < e->merges; i++)
-		space_heal(map, e->self, e->merge_at[i]);
-	for (uint64_t at = e->merge_in.lo; found && at <= e->merge_in.hi && e->merge_in.hi;) {
-		space_heal(map, e->self, at);
-		rcu_enter(e->self);
-		found = vtree_next(&map->tree, at, &seen);
-		rcu_leave(e->self);
-		at = found && seen.r.lo > at ? seen.r.lo : found ? seen.r.hi : at;
-	}
-}
-
 int space_edit_begin(struct vmmap *map, struct lock_edit *e, struct thread_slot *self, struct lock_range r)
 {
 	int err;
 
 	*e = (struct lock_edit){ .self = self, .r = r };
-	err = map->policy->edit_begin(map->lock_state, e, LOCK_FOREVER);
+	err = map->policy->edit_begin(map->lock_state, e, self->deadline_ns);
 	if (err)
 		space_heal_notes(map, e);
 	else
@@ -40,22 +24,33 @@ int space_edit_begin(struct vmmap *map, struct lock_edit *e, struct thread_slot 
 	return err;
 }
 
+/* merge.c, ONE LOCK */
+static void commit_join(struct vmmap *map, struct lock_edit *e)
+{
+	if (unlikely(space_merges_due(e)) && space_one_lock(map) && !BASE_MUTANT(merge_after_lock))
+		space_heal_held(map, e);
+}
+
 void space_edit_end(struct vmmap *map, struct lock_edit *e)
 {
+	commit_join(map, e);
 	map->policy->edit_end(map->lock_state, e);
-	space_heal_notes(map, e);
+	if (unlikely(space_merges_due(e)))
+		space_heal_notes(map, e);
 }
 
 int space_brief_begin(struct vmmap *map, struct lock_edit *e, struct thread_slot *self, struct lock_range r)
 {
 	*e = (struct lock_edit){ .self = self, .r = r, .number = thread_next_number(self) };
-	return map->policy->brief_begin(map->lock_state, e, LOCK_FOREVER);
+	return map->policy->brief_begin(map->lock_state, e, self->deadline_ns);
 }
 
 void space_brief_end(struct vmmap *map, struct lock_edit *e)
 {
+	commit_join(map, e);
 	map->policy->brief_end(map->lock_state, e);
-	space_heal_notes(map, e);
+	if (unlikely(space_merges_due(e)))
+		space_heal_notes(map, e);
 }
 
 /* The next VMA or dummy at or after *at, below hi; its bounds in one leaf. */

@@ -5,8 +5,8 @@
  * STEPS   1 visit_begin: inside RCU, the VMA over the page, its lock word free (or we waited)
  *         2 bits -> may the access be resolved?  A negative answer is validated like a positive one.
  *         3 prepare: the frame and the tables, before the entry is touched; the anonymous group of a first write
- *         4 CAS entry seen -> LOCKED (seq_cst)                        D1: fault's store, partner D2 in the writer
- *         5 visit_valid: the lock word again (seq_cst)                 D2': fault's load, partner the writer's lk RMW
+ *         4 CAS entry seen -> LOCKED (seq_cst)                        F1: fault's store, partner W2 in the writer
+ *         5 visit_valid: the lock word again (seq_cst)                 F2: fault's load, partner D1, the lk RMW
  *         6 store the value, or what was there before, and begin again
  * DEKKER  The writer sets lk (RMW), then loads every entry (pt_zap, pt_protect wait for LOCKED). All four are seq_cst:
  *         either the fault sees the new lk and undoes, or the writer sees LOCKED or the value. Tables obey the same
@@ -164,7 +164,7 @@ static ALWAYS_INLINE enum fault_step fault_visit(struct fault *f, struct lock_vi
 	entry = pt_make(&f->map->pt, f->self, f->page);
 	if (unlikely(!entry))
 		return FAULT_NOMEM;
-	seen = atomic_load_acquire(entry);
+	seen = atomic_load_acquire(entry);                                       /* S2 -> S1 */
 	if (unlikely(seen & PT_LOCKED))
 		return FAULT_AGAIN;
 	object = atomic_load_acquire(&vma->object);
@@ -182,10 +182,10 @@ static ALWAYS_INLINE enum fault_step fault_visit(struct fault *f, struct lock_vi
 		return pol->visit_valid(f->map->lock_state, v) ? FAULT_DONE : FAULT_AGAIN;
 	space_touch(f->map, f->self, (struct lock_range){ f->page, f->page + PAGE_BYTES }, LOCK_TOUCH_ENTRY, false);
 	BASE_POINT(fault_before_cas);
-	if (unlikely(!pt_lock(entry, seen)))                     /* D1 */
+	if (unlikely(!pt_lock(entry, seen)))                     /* F1 -> W2 */
 		return FAULT_AGAIN;
 	BASE_POINT(fault_before_valid);
-	if (unlikely(!pol->visit_valid(f->map->lock_state, v))) {        /* D2' */
+	if (unlikely(!pol->visit_valid(f->map->lock_state, v))) {        /* F2 -> D1 */
 		pt_store(entry, seen);
 		return FAULT_AGAIN;
 	}
@@ -196,19 +196,27 @@ static ALWAYS_INLINE enum fault_step fault_visit(struct fault *f, struct lock_vi
 	return FAULT_DONE;
 }
 
-/* Outside of the read section an allocation may wait for frames that are only deferred. Once per fault. */
-static NOINLINE bool fault_refill(struct fault *f)
+/* Outside of the read section one may wait for frames that are only deferred. Once per fault. */
+static NOINLINE int fault_refill(struct fault *f)
 {
-	uint64_t frame;
-
 	if (f->refilled)
-		return false;
+		return -ENOMEM;
 	f->refilled = true;
-	frame = frame_alloc(f->map->physmem, f->self);
-	if (frame == PHYSMEM_NONE)
-		return false;
-	frame_free(f->map->physmem, f->self, frame);     /* into this slot's cache, for whoever asks next in there */
-	return true;
+	return frame_refill(f->map->physmem, f->self);   /* into this slot's cache, for whoever asks next in there */
+}
+
+/* After a step that did not end the fault: 0 to begin again. */
+static NOINLINE int fault_again(struct fault *f, enum fault_step step, struct park_spin *spin)
+{
+	int err;
+
+	if (step == FAULT_FAIL)
+		return -EFAULT;
+	err = step == FAULT_NOMEM ? fault_refill(f) : 0;
+	if (err)
+		return err;
+	space_count(f->map, f->self, SPACE_FAULT_RETRY, 1);
+	return space_again(f->self, spin);
 }
 
 int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t access,
@@ -224,21 +232,18 @@ int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint
 
 	for (;;) {
 		v.r = (struct lock_range){ f.page, f.page + PAGE_BYTES };
-		err = map->policy->visit_begin(map->lock_state, &v, LOCK_FOREVER);
+		err = map->policy->visit_begin(map->lock_state, &v, self->deadline_ns);
 		if (unlikely(err))
 			break;
 		BASE_POINT(fault_after_begin);
 		step = fault_visit(&f, &v);
 		map->policy->visit_end(map->lock_state, &v);
 		BASE_POINT(fault_after_end);
-		if (unlikely(step == FAULT_NOMEM) && fault_refill(&f))
-			step = FAULT_AGAIN;
-		if (likely(step != FAULT_AGAIN)) {
-			err = step == FAULT_DONE ? 0 : step == FAULT_FAIL ? -EFAULT : -ENOMEM;
+		if (likely(step == FAULT_DONE))
 			break;
-		}
-		space_count(map, self, SPACE_FAULT_RETRY, 1);
-		park_spin(&spin);
+		err = fault_again(&f, step, &spin);
+		if (err)
+			break;
 	}
 	if (unlikely(f.frame != PHYSMEM_NONE))
 		frame_free(map->physmem, self, f.frame);

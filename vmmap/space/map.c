@@ -26,6 +26,8 @@ static ALWAYS_INLINE struct space_new map_fresh(const struct space_mmap *m, uint
 						    : 0 };
 }
 
+#define MAP_LIMIT_LOCKED (-ENOLCK)               /* in this file: -EAGAIN for a limit, not for a try               */
+
 /* The general form over r. -EEXIST: wanted free, is not. */
 static int map_general(struct vmmap *map, const struct space_mmap *m, struct lock_range r,
 		       const struct space_new *fresh, bool only_free, bool *taken)
@@ -41,6 +43,7 @@ static int map_general(struct vmmap *map, const struct space_mmap *m, struct loc
 		err = -EEXIST;
 	if (!err && limit_on(map))
 		err = limit_map(map, self, r, fresh, m->pays);
+	err = err == -EAGAIN ? MAP_LIMIT_LOCKED : err;
 	if (!err) {
 		err = space_prepare(map, &e, r, fresh, &vma);
 		if (!err) {
@@ -76,7 +79,7 @@ static int map_at(struct vmmap *map, struct thread_slot *self, const struct spac
 	return err == CARVE_GENERAL ? map_general(map, m, r, &fresh, m->noreplace, taken) : err;
 }
 
-/* One try of an unaddressed mmap. -ESTALE: the place was lost or is locked, look again. */
+/* One try of an unaddressed mmap. -ERESTART: the place was lost or is locked, look again. */
 static int map_somewhere(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m,
 			 struct lock_range *fit, bool *taken)
 {
@@ -106,18 +109,19 @@ static int map_somewhere(struct vmmap *map, struct thread_slot *self, const stru
 	}
 	if (brief)
 		space_brief_end(map, &e);
-	if (err == -EAGAIN && map->policy->gap_wait)
-		return map->policy->gap_wait(map->lock_state, self, locked, LOCK_FOREVER) ? -ENOMEM : -ESTALE;
-	if (err == -EAGAIN)
-		return -ESTALE;
+	if (err == -ERESTART)
+		return space_place_wait(map, self, locked);
 	if (general)
 		err = map_general(map, m, *fit, &fresh, true, taken);
-	return err == -EEXIST ? -ESTALE : err;
+	if (err == -EAGAIN && !space_one_lock(map))
+		return -ERESTART;                        /* a try: the place is locked now; others may be free      */
+	return err == -EEXIST ? -ERESTART : err;
 }
 
 int64_t space_mmap(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m)
 {
 	struct lock_range r = { m->addr, m->addr + m->len };
+	struct park_spin spin = PARK_SPIN;
 	bool taken = false;
 	int err;
 
@@ -126,14 +130,14 @@ int64_t space_mmap(struct vmmap *map, struct thread_slot *self, const struct spa
 	if (m->want) {
 		do
 			err = map_somewhere(map, self, m, &r, &taken);
-		while (err == -ESTALE);
+		while (err == -ERESTART && !(err = space_again(self, &spin)));
 	} else {
 		err = map_at(map, self, m, r, &taken);
 	}
 	if (m->object && !taken)
 		object_put(m->object);
 	if (err)
-		return err;
+		return err == MAP_LIMIT_LOCKED ? -EAGAIN : err;
 	space_count(map, self, SPACE_MMAP, 1);
 	if (unlikely(m->flags & MAP_LOCKED)) {
 		atomic_store_relaxed(&map->ever_locked, 1);

@@ -147,10 +147,17 @@ int space_place(struct vmmap *map, struct thread_slot *self, const struct space_
 			return 0;
 	}
 	if (place_try(map, self, w, true, fit))
-		return place_dummy(map, self, *fit, locked) ? -EAGAIN : 0;
+		return place_dummy(map, self, *fit, locked) ? -ERESTART : 0;
 	/* The bounds may lag behind a concurrent unmap; before ENOMEM is said, every leaf is read. */
 	rcu_enter(self);
 	int err = vtree_gap_scan(&map->tree, &w->want, false, fit);
 	rcu_leave(self);
 	return err ? -ENOMEM : 0;
+}
+
+int space_place_wait(struct vmmap *map, struct thread_slot *self, uint64_t locked)
+{
+	int err = map->policy->gap_wait ? map->policy->gap_wait(map->lock_state, self, locked, self->deadline_ns) : 0;
+
+	return !err ? -ERESTART : err == -EDEADLK ? -ENOMEM : err;
 }

@@ -7,19 +7,14 @@
  *         locked gaps would fit the source is released before anybody waits.
  * PREPARE VMAs, tables and leaf room for the destination are there before anything changes: failure leaves the map as
  *         it was, the destination's old mappings included (Linux has unmapped them by then: docs/semantics.md).
+ * WHOLE   several steps under one hold: remap_whole.c.
+ * UNLOCK  The target is ended before the source is merged: what the target's merges found held by the source is free or
+ *         noted by then, and under one lock (merge.c) the lock is still there.
  * OFFSETS a private anonymous VMA that was never written takes its new address as offset; others keep theirs (Linux).
  */
 #include <sys/mman.h>
 
-#include "vmmap/space/space.h"
-
-struct remap {
-	struct vmmap *map;
-	struct thread_slot *self;
-	struct lock_range from, to;              /* to.lo unknown while the target is free                         */
-	bool keep, fixed;                        /* MREMAP_DONTUNMAP; the target is the caller's                   */
-	struct lock_edit source, target;
-};
+#include "vmmap/space/remap.h"
 
 /* The VMA over addr: attributes as a space_new, and where it ends. false: none. */
 static bool remap_look(struct vmmap *map, struct thread_slot *self, uint64_t addr, struct space_new *attr,
@@ -55,8 +50,8 @@ static int remap_grow_held(struct vmmap *map, struct lock_edit *e, struct lock_r
 	return err;
 }
 
-/* Extends the VMA that ends at `end` by `more` bytes. -ENOMEM: the gap is not free, or no memory; *limited: -EAGAIN,
- * -ENOMEM for a limit, to be told. */
+/* Extends the VMA that ends at `end` by `more` bytes. -ENOMEM: the gap is not free, or no memory. -EAGAIN -ETIMEDOUT.
+ * *limited: refused by a limit, to be told. */
 static int remap_grow(struct vmmap *map, struct thread_slot *self, uint64_t end, uint64_t more, bool *limited)
 {
 	struct lock_range r = { end - PAGE_BYTES, end + more }, gap = { end, end + more };
@@ -69,7 +64,7 @@ static int remap_grow(struct vmmap *map, struct thread_slot *self, uint64_t end,
 		return -ENOMEM;
 	err = space_edit_begin(map, &e, self, r);
 	if (err)
-		return -ENOMEM;
+		return err == -EAGAIN || err == -ETIMEDOUT ? err : -ENOMEM;
 	rcu_enter(self);
 	vtree_find(&map->tree, r.lo, &seen);
 	rcu_leave(self);
@@ -108,7 +103,7 @@ static void remap_give_up(struct remap *m, struct lock_edit *e)
 	space_edit_end(m->map, e);
 }
 
-static int remap_lock_fixed(struct remap *m)
+int remap_lock_fixed(struct remap *m)
 {
 	bool source_first = m->from.lo < m->to.lo;
 	struct lock_edit *first = source_first ? &m->source : &m->target,
@@ -117,7 +112,7 @@ static int remap_lock_fixed(struct remap *m)
 
 	if (err)
 		return err;
-	err = remap_second(m, second, source_first ? m->to : m->from, LOCK_FOREVER);
+	err = remap_second(m, second, source_first ? m->to : m->from, m->self->deadline_ns);
 	if (err) {
 		remap_give_up(m, first);
 		space_heal_notes(m->map, second);        /* where the begin that failed had cut */
@@ -125,7 +120,7 @@ static int remap_lock_fixed(struct remap *m)
 	return err;
 }
 
-/* -EAGAIN: again, after the wait that was needed. */
+/* -ERESTART: again, after the wait that was needed. */
 static int remap_lock_free(struct remap *m, const struct space_want *want)
 {
 	uint64_t locked = 0;
@@ -139,35 +134,32 @@ static int remap_lock_free(struct remap *m, const struct space_want *want)
 		err = remap_second(m, &m->target, m->to, LOCK_TRY);
 		if (!err && space_empty(m->map, m->self, m->to))
 			return 0;
-		if (!err) {
+		if (!err)
 			remap_give_up(m, &m->target);
-			err = -EAGAIN;
-		}
+		err = !err || err == -EAGAIN ? -ERESTART : err;
 	}
 	remap_give_up(m, &m->source);
 	space_heal_notes(m->map, &m->target);            /* where a begin that failed had cut */
-	if (err == -EAGAIN && locked && m->map->policy->gap_wait)
-		m->map->policy->gap_wait(m->map->lock_state, m->self, locked, LOCK_FOREVER);
-	return err;
+	return err == -ERESTART && locked ? space_place_wait(m->map, m->self, locked) : err;
 }
 
-static void remap_unlock(struct remap *m)
+void remap_unlock(struct remap *m)
 {
-	space_merge(m->map, &m->target, m->to);
-	space_merge(m->map, &m->source, m->from);
-	space_edit_end(m->map, &m->target);
-	space_edit_end(m->map, &m->source);
-	/* Where a VMA lay between the two ranges, or they meet, each was held against the other's merge. */
-	space_heal(m->map, m->self, m->from.lo);
-	space_heal(m->map, m->self, m->from.hi);
-	space_heal(m->map, m->self, m->to.lo);
-	space_heal(m->map, m->self, m->to.hi);
+	bool late = BASE_MUTANT(remap_ends_late);
+
+	if (late)
+		space_merge(m->map, &m->source, m->source.r);
+	remap_give_up(m, &m->target);                            /* UNLOCK */
+	if (late)
+		space_edit_end(m->map, &m->source);
+	else
+		remap_give_up(m, &m->source);
 }
 
 /* ---- the move, both ranges held ---- */
 
 /* The next VMA of the source at or after `at` (no VMA crosses the borders of a held range). */
-static bool remap_next(struct remap *m, uint64_t at, struct vma **vma, struct lock_range *r)
+bool remap_next(struct remap *m, uint64_t at, struct vma **vma, struct lock_range *r)
 {
 	struct vtree_seen seen;
 	bool found;
@@ -185,7 +177,7 @@ static bool remap_next(struct remap *m, uint64_t at, struct vma **vma, struct lo
 	return found;
 }
 
-/* What the destination becomes. The source must be one VMA, or several that may merge; -ESTALE: it has changed since
+/* What the destination becomes. The source must be one VMA, or several that may merge; -ERESTART: it has changed since
  * it was looked at. */
 static int remap_attr(struct remap *m, struct space_new *attr)
 {
@@ -196,7 +188,7 @@ static int remap_attr(struct remap *m, struct space_new *attr)
 		uint64_t anon;
 
 		if (!remap_next(m, at, &vma, &r) || r.lo != at)
-			return -ESTALE;
+			return -ERESTART;
 		anon = vma_anon(vma);
 		if (!first) {
 			first = vma;
@@ -206,7 +198,7 @@ static int remap_attr(struct remap *m, struct space_new *attr)
 						    .anon = anon };
 		} else if (attr->bits != atomic_load_acquire(&vma->bits) || attr->delta != vma->delta ||
 			   attr->object != vma->object || (attr->anon && anon && attr->anon != anon)) {
-			return -ESTALE;
+			return -ERESTART;
 		} else if (!attr->anon) {
 			attr->anon = anon;
 		}
@@ -281,7 +273,7 @@ static void remap_commit(struct remap *m, const struct space_new *attr, struct v
 		space_replace(m->map, &m->source, m->from, NULL);
 }
 
-static int remap_move(struct remap *m)
+int remap_move(struct remap *m)
 {
 	struct space_new attr;
 	struct vma *vma;
@@ -307,8 +299,9 @@ static int64_t remap_free(struct remap *m, const struct space_want *want)
 	struct park_spin spin = PARK_SPIN;
 	int err;
 
-	while ((err = remap_lock_free(m, want)) == -EAGAIN)
-		park_spin(&spin);
+	do
+		err = remap_lock_free(m, want);
+	while (err == -ERESTART && !(err = space_again(m->self, &spin)));
 	if (err)
 		return err;
 	err = remap_move(m);
@@ -346,7 +339,7 @@ static int64_t remap_many(struct remap *m, struct lock_range from, uint64_t to)
 		m->to.lo = to + (m->from.lo - from.lo);
 		m->to.hi = to + (m->from.hi - from.lo);
 		got = remap_fixed(m);
-		if (got < 0 && got != -ESTALE)
+		if (got < 0 && got != -ERESTART)
 			return got;
 		if (got >= 0)
 			at = m->from.hi;
@@ -442,20 +435,16 @@ static int64_t remap_run(struct vmmap *map, struct thread_slot *self, const stru
 		return err;
 	if (new_len > old_len && !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old + old_len == r.hi) {
 		err = remap_grow(map, self, r.hi, new_len - old_len, &limited);
-		if (!err || limited)
+		if (err != -ENOMEM || limited)
 			return err ? err : (int64_t)old;
 	}
 	if (!(flags & MREMAP_MAYMOVE))
 		return -ENOMEM;
-	if (flags & MREMAP_FIXED && new_len < old_len) {
-		if (new_len > r.hi - old)
-			return -EFAULT;
-		err = space_munmap(map, self, (struct lock_range){ old + new_len, old + old_len });
-		if (err)
-			return err;
-		m.from.hi = old + new_len;
-	}
+	if (flags & MREMAP_FIXED && new_len < old_len && new_len > r.hi - old)
+		return -EFAULT;
 	m.to = (struct lock_range){ to, to + new_len };
+	if (flags & MREMAP_FIXED && (new_len < old_len || (new_len == old_len && space_may_give_up(self))))
+		return remap_whole(&m);
 	if (flags & MREMAP_FIXED)
 		return new_len == old_len ? remap_many(&m, m.from, to) : remap_fixed(&m);
 	if (m.keep && remap_hint(&m, &got))
@@ -466,13 +455,14 @@ static int64_t remap_run(struct vmmap *map, struct thread_slot *self, const stru
 
 int64_t space_mremap(struct vmmap *map, struct thread_slot *self, const struct space_mremap *r)
 {
+	struct park_spin spin = PARK_SPIN;
 	int64_t got;
 
 	if (limit_counts(map) && r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) && limit_mremap_first(map, self, 7))
 		return -ENOMEM;
-	do                                       /* -ESTALE: the source changed between look and lock              */
+	do                                       /* -ERESTART: the source changed between look and lock            */
 		got = r->old_len ? remap_run(map, self, r) : remap_duplicate(map, self, r);
-	while (got == -ESTALE);
+	while (got == -ERESTART && !(got = space_again(self, &spin)));
 	if (got < 0)
 		return got;
 	space_count(map, self, SPACE_MREMAP, 1);

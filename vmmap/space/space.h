@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/point.h"
 #include "locks/policy/policy.h"
@@ -64,6 +65,31 @@ static inline struct vmmap *space_of(struct lock_space *space) { return (struct 
 static inline uint64_t space_up(uint64_t bytes) { return (bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1); }
 static inline bool space_aligned(uint64_t addr) { return !(addr & (PAGE_BYTES - 1)); }
 extern const struct lock_view space_lock_view;                           /* lock_view.c                            */
+/* Edits exclude each other whatever their ranges: each has all of the map (merge.c, ONE LOCK). */
+static inline bool space_one_lock(const struct vmmap *map)
+{
+	return !(map->policy->caps & LOCK_CAP_DISJOINT_EDITS);
+}
+
+/* ---- deadlines: a call waits until self->deadline_ns, which its _until form has set ---- */
+/* It may have to give up: what it does in several steps, it holds as a whole first. */
+static inline bool space_may_give_up(const struct thread_slot *self)
+{
+	return self->deadline_ns != LOCK_FOREVER;
+}
+#define SPACE_ROUNDS 64                          /* looks again, before one asks for the time                      */
+/* Before the call looks again, since another thread's step came between. 0 -EAGAIN -ETIMEDOUT */
+static inline int space_again(const struct thread_slot *self, struct park_spin *spin)
+{
+	if (space_may_give_up(self) && spin->rounds >= SPACE_ROUNDS) {
+		if (self->deadline_ns == LOCK_TRY)
+			return -EAGAIN;
+		if (clock_ns() >= self->deadline_ns)
+			return -ETIMEDOUT;
+	}
+	park_spin(spin);
+	return 0;
+}
 
 struct space_local *space_local_make(struct vmmap *map, struct thread_slot *self);
 /* NULL (no memory): the event goes uncounted. */
@@ -173,8 +199,12 @@ void space_zap(struct vmmap *map, struct thread_slot *self, struct lock_range r,
 void space_merge(struct vmmap *map, struct lock_edit *e, struct lock_range r);
 /* After the release of e: retries the merges that others noted with us. */
 void space_heal_notes(struct vmmap *map, const struct lock_edit *e);
-/* As a fresh acquisition: joins what meets at addr, if mergeable. */
+/* Joins what meets at addr, if mergeable, or leaves that to whoever holds one of the two. Waits for no range. */
 void space_heal(struct vmmap *map, struct thread_slot *self, uint64_t addr);
+static inline bool space_merges_due(const struct lock_edit *e) { return e->merges || e->merge_in.hi; }
+/* Under a policy with one lock, which the caller has: the merges noted in e; what meets at addr. */
+void space_heal_held(struct vmmap *map, struct lock_edit *e);
+void space_join(struct vmmap *map, struct thread_slot *self, uint64_t addr);
 /* ---- the tree with VMAs that span leaves (span.c) ---- */
 /* Full extent of the VMA over addr; the caller knows it to be stable (held), or checks later. Inside RCU. */
 struct lock_range space_extent(struct vmmap *map, const struct vma *vma, uint64_t addr);
@@ -185,14 +215,20 @@ void space_put(struct vtree_section *s, uint64_t lo, uint64_t hi, struct vma *vm
 /* The slots of `vma` from addr upwards get `right` instead. vma is held by the caller (or nobody else edits). -ENOMEM:
  * nothing changed. */
 int  space_cut_held(struct vmmap *map, struct thread_slot *self, struct vma *vma, uint64_t addr, struct vma *right);
+/* Cuts what crosses addr, if anything, inside what e holds, a dummy, too; both pieces stay held. -ENOMEM: nothing
+ * changed. */
+int  space_cut(struct vmmap *map, struct lock_edit *e, uint64_t addr) MUST_CHECK;
 /* `right` takes on what vma is, except bounds and lock word. Takes a reference on the object. */
 void space_vma_copy(struct thread_slot *self, struct vma *right, const struct vma *vma);
 
 /* ---- placement (place.c) ---- */
 struct space_want { struct vtree_want want; bool topdown_thp; bool arena; };
-/* Proposes a place: 0 and *fit; -ENOMEM; -EAGAIN with *locked = an address in a locked gap that would fit. */
+/* Proposes a place: 0 and *fit; -ENOMEM; -ERESTART with *locked = an address in a locked gap that would
+ * fit. */
 int space_place(struct vmmap *map, struct thread_slot *self, const struct space_want *w, struct lock_range *fit,
 		uint64_t *locked);
+/* Waits, holding nothing, for the holder of that gap. -ERESTART: look again; -ENOMEM: the caller; -EAGAIN -ETIMEDOUT */
+int space_place_wait(struct vmmap *map, struct thread_slot *self, uint64_t locked);
 /* r was unmapped by this thread: its next unaddressed mmap may go there, where tables and lines are warm. */
 void space_place_again(struct vmmap *map, struct thread_slot *self, struct lock_range r);
 void space_want_anywhere(struct vmmap *map, struct thread_slot *self, uint64_t len, bool anonymous,

@@ -351,7 +351,8 @@ static void many(void **state)
 #define ROW(f) { #f, f, fresh, NULL, NULL }
 
 static struct CMUnitTest rows[] = {
-	ROW(vmas_mmap), ROW(vmas_split), ROW(vmas_mremap), ROW(vmas_endless), ROW(space_mmap), ROW(space_brk), ROW(commit), ROW(locked),
+	ROW(vmas_mmap), ROW(vmas_split), ROW(vmas_mremap), ROW(vmas_endless), ROW(space_mmap), ROW(space_brk),
+	ROW(commit), ROW(locked),
 	ROW(mlock_over_holes), ROW(mlock_faults_in), ROW(mlock_arguments), ROW(many),
 };
 

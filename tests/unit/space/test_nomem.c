@@ -200,6 +200,30 @@ static int64_t remap_duplicate(struct vmmap *map, uint64_t page)
 	return vmmap_mremap(map, BASE + 4000 * PAGE, 0, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, BASE + (page + 1) * PAGE);
 }
 
+/* With a deadline: what has several steps without one is held as a whole. */
+static int64_t until_drop(struct vmmap *map, uint64_t page)
+{
+	return vmmap_madvise_until(map, BASE + (2 * page + 1) * PAGE, 100 * PAGE, MADV_DONTNEED, VMMAP_TRY);
+}
+
+static int64_t until_move(struct vmmap *map, uint64_t page)
+{
+	return vmmap_mremap_until(map, BASE + (1023 + page) * PAGE, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+				  BASE + (2 * page + 1) * PAGE, VMMAP_TRY);
+}
+
+static int64_t until_cut(struct vmmap *map, uint64_t page)
+{
+	return vmmap_mremap_until(map, BASE + (1023 + page) * PAGE, 9 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+				  BASE + (2 * page + 1) * PAGE, VMMAP_TRY);
+}
+
+static int64_t until_cut_gap(struct vmmap *map, uint64_t page)
+{
+	return vmmap_mremap_until(map, BASE + (1023 + page) * PAGE, 600 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+				  BASE + (3500 + page) * PAGE, VMMAP_TRY);
+}
+
 static const struct want wants[] = {
 	{ "mmap, fixed in a gap", fixed_free, PLACES }, { "mmap over two VMAs", fixed_over, PLACES },
 	{ "mmap over many VMAs", fixed_over_many, PLACES }, { "mmap over a part of a large VMA", fixed_over_large, 2 },
@@ -217,6 +241,8 @@ static const struct want wants[] = {
 	{ "mremap, move", remap_move, 2 }, { "mremap, fixed", remap_fixed, PLACES },
 	{ "mremap, fixed, same length", remap_same_length, PLACES }, { "mremap, dontunmap", remap_keep, 2 },
 	{ "mremap, duplicate", remap_duplicate, PLACES },
+	{ "a try: dontneed", until_drop, PLACES }, { "a try: mremap, same length", until_move, PLACES },
+	{ "a try: mremap, cut", until_cut, PLACES }, { "a try: mremap, cut, into a gap", until_cut_gap, 2 },
 };
 
 /* The listing alone: populating is a partial effect that Linux has too. */
