@@ -211,8 +211,9 @@ struct vmmap_vma {
  * delays no one; looks again if overtaken. Cost: O(log n). Source: PROCMAP_QUERY (Linux 6.11). */
 int vmmap_query(struct vmmap *map, uint64_t addr, struct vmmap_vma *out);
 /* Calls fn for each VMA that meets [lo, hi), ascending, until it returns non-zero; returns that, else 0. VMAs are not
- * cut to [lo, hi). Each is as vmmap_query says, all of them not of one instant; what is mapped throughout is not
- * missed. fn runs with nothing held: it may call anything, edits of this map included. Cost: O(log n) a VMA. */
+ * cut to [lo, hi). Each is as vmmap_query says, all of them not of one instant: ends always rise, and a VMA that has
+ * changed since the one before was told may begin below its end. What is mapped throughout is not missed. fn runs with
+ * nothing held: it may call anything, edits of this map included. Cost: O(log n) a VMA. */
 int vmmap_walk(struct vmmap *map, uint64_t lo, uint64_t hi, int (*fn)(const struct vmmap_vma *vma, void *arg),
 	       void *arg);
 /* Prints the map as /proc/PID/maps does, device 00:00, the object's number as inode. 0; -EIO: out does not take it. As

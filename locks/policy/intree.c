@@ -40,7 +40,7 @@ bool intree_visit_pin(struct intree *s, struct lock_visit *v)
 	if (!lock_pin(range_pins(&s->locks, v->slot)))
 		return false;
 	BASE_POINT(visit_after_pin);
-	if (atomic_load_seqcst(&v->slot->lk) != v->own[0]) {                     /* P2 -> D1 */
+	if (atomic_load_seqcst(&v->slot->lk) != v->own[0] && !BASE_MUTANT(pin_no_recheck)) {     /* P2 -> D1 */
 		lock_unpin(range_pins(&s->locks, v->slot));
 		return false;
 	}
@@ -168,7 +168,7 @@ void intree_edit_shut(void *state, struct lock_edit *e, struct lock_slot *slot)
 void intree_edit_born(void *state, struct lock_edit *e, struct lock_slot *slot)
 {
 	(void)state;
-	atomic_store_release(&slot->lk, e->own[0] ? e->mine.lk : thread_next_number(e->self));
+	atomic_store_release(&slot->lk, e->own[0] && !BASE_MUTANT(born_free) ? e->mine.lk : thread_next_number(e->self));
 }
 
 void intree_edit_dead(void *state, struct lock_edit *e, struct lock_slot *slot)

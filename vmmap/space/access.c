@@ -19,7 +19,7 @@ static bool access_touch(struct thread_slot *self, atomic_u64 *entry, uint64_t *
 {
 	uint64_t next = *seen & ~(UINT64_C(0xfff) << PT_TOUCHER_SHIFT);
 
-	if (pt_toucher(*seen) == 0 || pt_toucher(*seen) == self->number + 1)
+	if (pt_toucher(*seen) == 0 || pt_toucher(*seen) == self->number + 1 || BASE_MUTANT(access_keeps_toucher))
 		return true;
 	if (*seen & PT_LOCKED || !atomic_cas_seqcst(entry, seen, next))
 		return false;

@@ -9,7 +9,7 @@
 
 static void brk_enter(struct vmmap *map)
 {
-	for (uint32_t seen = 0; !atomic_cas_acquire(&map->brk_lock, &seen, 1); seen = 0)
+	for (uint32_t seen = 0; !atomic_cas_acquire(&map->brk_lock, &seen, 1) && !BASE_MUTANT(brk_no_lock); seen = 0)
 		park_wait(&map->brk_lock, 1, PARK_FOREVER);
 }
 
@@ -24,6 +24,7 @@ static uint64_t brk_move(struct vmmap *map, struct thread_slot *self, uint64_t a
 {
 	uint64_t now = atomic_load_relaxed(&map->brk), old_end = space_up(now), end = space_up(addr);
 
+	BASE_POINT(brk_after_now);
 	if (addr < map->brk_start || addr > map->hi)
 		return now;
 	/* Linux: a break does not shrink over a hole, and grows only while one page beyond is free, too. */

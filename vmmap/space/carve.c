@@ -302,8 +302,10 @@ static void work_slots(struct work *w)
 	for (unsigned i = 0; i < w->pieces; i++) {
 		struct piece *p = &w->piece[i];
 
-		if (p->vma && p->store)
+		if (p->vma && p->store) {
 			atomic_store_release(&p->vma->bits, p->is.bits);
+			vtree_touch(&w->s);
+		}
 		if (p->moved && p->slot >= 0)
 			vtree_drop(&w->s, (unsigned)p->slot);
 	}
@@ -338,6 +340,13 @@ static void work_release(struct work *w)
 		if (object)
 			object_put(object);
 	}
+}
+
+/* For the mutant that lets go before anything is published. */
+static void work_release_early(struct work *w)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		w->map->policy->edit_drop(w->map->lock_state, w->e, &w->old[i].vma->slot);
 }
 
 /* `old` goes on in another leaf: can the piece on that side keep the object? */
@@ -424,8 +433,11 @@ int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 	BASE_POINT(carve_before_slots);
 	work_drop_unmapped(&w);
 	work_slots(&w);
+	if (BASE_MUTANT(carve_releases_early))
+		work_release_early(&w);
 	BASE_POINT(carve_before_leave);
 	vtree_leave(&w.s);
+	BASE_POINT(carve_after_leave);
 	work_release(&w);
 	if (vtree_sparse(&w.s))
 		vtree_join(&map->tree, e->self, w.s.r);

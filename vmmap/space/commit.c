@@ -208,10 +208,24 @@ void space_replace(struct vmmap *map, struct lock_edit *e, struct lock_range r, 
 	vtree_join(&map->tree, e->self, r);
 }
 
+/* The bits of what stands in r have changed: listings have to notice, in each leaf (one may have been split by now). */
+static void change_tell(struct vmmap *map, struct thread_slot *self, struct lock_range r)
+{
+	while (r.lo < r.hi) {
+		struct vtree_section s;
+
+		vtree_enter(&map->tree, self, r.lo, &s);
+		r.lo = s.r.hi;
+		vtree_touch(&s);
+		vtree_leave(&s);
+	}
+}
+
 bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_rebits *rebits,
 		  bool every)
 {
 	struct vtree_seen seen;
+	const struct vma *changed = NULL;
 	uint64_t at = r.lo;
 	bool whole = true;
 
@@ -238,8 +252,13 @@ bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, c
 			pt_protect(&map->pt, seen.r, space_pt_access(next), next & VMA_SHARED);
 			rcu_leave(e->self);
 		}
-		if (next != bits)
+		if (next != bits) {
 			atomic_store_release(&seen.vma->bits, next);
+			changed = seen.vma;
+			BASE_POINT(change_before_tell);
+		}
+		if (seen.vma == changed)
+			change_tell(map, e->self, seen.r);
 	}
 	return whole;
 }

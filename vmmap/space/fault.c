@@ -157,7 +157,8 @@ static ALWAYS_INLINE enum fault_step fault_visit(struct fault *f, struct lock_vi
 
 	if (unlikely(!space_allows(bits, f->access))) {
 		f->info.code = vma ? VMMAP_ACCERR : VMMAP_MAPERR;
-		return pol->visit_valid(f->map->lock_state, v) ? FAULT_FAIL : FAULT_AGAIN;
+		return pol->visit_valid(f->map->lock_state, v) || BASE_MUTANT(fault_denies_unchecked) ? FAULT_FAIL :
+													FAULT_AGAIN;
 	}
 	space_touch(f->map, f->self, (struct lock_range){ f->page, f->page + PAGE_BYTES }, LOCK_TOUCH_VMA, false);
 	BASE_POINT(fault_before_walk);

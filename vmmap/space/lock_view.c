@@ -176,7 +176,7 @@ static enum claim_step claim_step(struct vmmap *map, struct vtree_section *s, st
 	}
 	slot = vtree_slot_at(s, (unsigned)i);
 	lk = atomic_load_seqcst(&slot.vma->slot.lk);
-	if (lock_word_held(lk)) {
+	if (lock_word_held(lk) && !(lk == LOCK_BRIEF && BASE_MUTANT(claim_steals_brief))) {
 		c->held = (struct lock_seen){ &slot.vma->slot, lk, slot.r,
 					      atomic_load_acquire(&slot.vma->bits) & VMA_GAP };
 		return CLAIM_BUSY;
@@ -219,6 +219,9 @@ static int view_claim(struct lock_space *space, struct lock_claim *c)
 		if (step == CLAIM_ON || step == CLAIM_LEAVE)
 			c->r.lo = next;
 	}
+	if (left.vma && step != CLAIM_SPANS && BASE_MUTANT(claim_left_early))
+		atomic_store_seqcst(&left.vma->slot.lk, c->version);
+	BASE_POINT(claim_before_leave);
 	vtree_leave(&s);
 	if (step == CLAIM_SPANS) {
 		int err = claim_spanning(map, self, c, left.vma, &next);
@@ -322,11 +325,14 @@ static void view_pass(struct lock_space *space, struct lock_range r, const struc
 		if (dummy) {
 			struct lock_range part = { at, seen.r.hi < r.hi ? seen.r.hi : r.hi };
 
+			if (BASE_MUTANT(pass_dummy_whole))
+				part = seen.r;
 			if (!pass_dummy(map, self, part, from->dummy, to->dummy, &next) &&
 			    !pass_dummy(map, self, seen.r, from->dummy, NULL, &next))
 				next = seen.r.hi;
 		} else if (atomic_load_acquire(&seen.vma->slot.lk) == from->lk) {
-			bool whole = has.lo >= r.lo && has.hi <= r.hi && has.lo < has.hi;
+			bool whole = (has.lo >= r.lo && has.hi <= r.hi && has.lo < has.hi) ||
+				     BASE_MUTANT(pass_vma_whole);
 
 			BASE_POINT(pass_before_lk);
 			atomic_store_release(&seen.vma->slot.lk, whole ? to->lk : version);      /* R1 -> A1 */

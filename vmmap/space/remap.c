@@ -96,13 +96,14 @@ static void remap_give_up(struct remap *m, struct lock_edit *e)
 
 static int remap_lock_fixed(struct remap *m)
 {
-	bool source_first = m->from.lo < m->to.lo;
+	bool source_first = m->from.lo < m->to.lo || BASE_MUTANT(remap_source_first);
 	struct lock_edit *first = source_first ? &m->source : &m->target,
 			 *second = source_first ? &m->target : &m->source;
 	int err = space_edit_begin(m->map, first, m->self, source_first ? m->from : m->to);
 
 	if (err)
 		return err;
+	BASE_POINT(remap_between_locks);
 	err = remap_second(m, second, source_first ? m->to : m->from, LOCK_FOREVER);
 	if (err) {
 		remap_give_up(m, first);
@@ -122,6 +123,7 @@ static int remap_lock_free(struct remap *m, const struct space_want *want)
 	err = space_place(m->map, m->self, want, &m->to, &locked);
 	if (!err) {
 		locked = 0;
+		BASE_POINT(remap_after_place);
 		err = remap_second(m, &m->target, m->to, LOCK_TRY);
 		if (!err && space_empty(m->map, m->self, m->to))
 			return 0;

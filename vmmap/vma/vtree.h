@@ -95,6 +95,8 @@ void vtree_drop(struct vtree_section *s, unsigned i);
 /* Put vma at [lo, hi): inside s->r, free, and there is room. Whether it is a dummy (VMA_GAP) is looked up now and must
  * not change while the slot lives. */
 void vtree_add(struct vtree_section *s, uint64_t lo, uint64_t hi, struct vma *vma);
+/* Tell listings that a VMA of this leaf has other bits than before: a publication, also where no slot has changed. */
+static inline void vtree_touch(struct vtree_section *s);
 /* Publish all of it by one store, if anything changed; open the leaf; raise bounds of free space if pages became free
  * and the bounds were lower; end the RCU section. Cannot fail, never waits. */
 void vtree_leave(struct vtree_section *s);
