@@ -218,14 +218,12 @@ static const char *check_units(const struct region *r, struct window w, const st
 	return "bounds of one time, attributes of another";
 }
 
-/* Of REPLACED and MOVED: a piece from below is the new one's, to the end the old one's; at rest it is all of it. */
-static const char *check_whole(struct window w, const struct vmmap_vma *v, uint64_t at)
+/* Of REPLACED and MOVED: all of it; or a piece from below on while it comes, one up to the end while it goes. */
+static const char *check_whole(const struct vmmap_vma *v, uint64_t at, bool comes, bool goes)
 {
 	bool low = v->start == at, high = v->end == at + SPAN;
 
-	if (low && high)
-		return NULL;
-	return w.lo == w.hi ? "a part of what was whole" : low || high ? NULL : "a piece of the middle";
+	return (low && high) || (low && comes) || (high && goes) ? NULL : "a part of what was whole";
 }
 
 static const char *check_replaced(const struct region *r, struct window w, const struct vmmap_vma *v)
@@ -238,7 +236,7 @@ static const char *check_replaced(const struct region *r, struct window w, const
 		return "a replacement of another time";
 	if (n > 0 && (v->prot != prot_of[1 + n % 3] || v->object != vmmap_object_number(r->object[n % 2])))
 		return "attributes of two replacements";
-	return check_whole(w, v, r->at[0]);
+	return check_whole(v, r->at[0], n > w.lo, n < w.hi);
 }
 
 static const char *check_moved(const struct region *r, struct window w, const struct vmmap_vma *v)
@@ -249,7 +247,7 @@ static const char *check_moved(const struct region *r, struct window w, const st
 		return "an offset or a protection that never was";
 	if (w.lo == w.hi && w.lo % 2 != side)
 		return "where it was not";
-	return check_whole(w, v, r->at[side]);
+	return check_whole(v, r->at[side], w.hi > w.lo + (w.lo % 2 == side), w.hi > w.lo + (w.lo % 2 != side));
 }
 
 const char *region_check(const struct region *r, struct window w, const struct vmmap_vma *v)

@@ -9,7 +9,6 @@
  * Usage: test_listing [--policy NAME] [--listings N] [--seed N]     N listings (calls) under each policy
  *
  * mutant: replace_unpublishes_first
- * mutant: vtree_list_single_collect
  * mutant: vtree_list_apart
  */
 #include <inttypes.h>
