@@ -9,7 +9,8 @@
  *     above is passed; where that fails, the run ends.
  * H3  A visit gets a pin, counted while the VMA is still held: the release of lk publishes it to the next holder, which
  *     drains it before its first change. It does so also when the VMA came to it by hand-over ("drains again").
- * H4  Oldest ticket first; what one got, the next does not.
+ * H4  Oldest ticket first; what one got, the next does not: neither pages of an edit's run nor the page of a visit, whose
+ *     pin would be left on the piece that a cut for a later edit leaves outside.
  */
 #include <errno.h>
 
@@ -18,10 +19,15 @@
 #include "base/rcu.h"
 #include "locks/range_lock.h"
 
-/* The run that is left for a waiter at addr; empty: none. */
-static struct lock_range hand_run(struct range_lock *from, uint64_t addr, uint64_t hi, const struct range_given *given)
+static void hand_note(struct range_given *given, uint64_t lo, uint64_t hi)
 {
-	struct lock_range has = { atomic_load_relaxed(&from->lo), atomic_load_relaxed(&from->cursor) };
+	if (given->n < ARRAY_SIZE(given->r))
+		given->r[given->n++] = (struct lock_range){ lo, hi };
+}
+
+/* The run of what `from` has around addr that is left for a waiter there; empty: none. */
+static struct lock_range hand_run(struct lock_range has, uint64_t addr, uint64_t hi, const struct range_given *given)
+{
 	struct lock_range run = { addr, hi < has.hi ? hi : has.hi };
 
 	if (!lock_range_holds(has, addr) || given->n == ARRAY_SIZE(given->r))
@@ -118,10 +124,26 @@ static uint64_t hand_up(struct range_locks *locks, struct range_lock *from, stru
 	return at;
 }
 
+/* What the releaser has where w waits: its range, or a VMA of its own that a merge has let grow out of it. */
+static struct lock_range hand_has(struct range_locks *locks, struct range_lock *from, struct range_waiter *w)
+{
+	struct lock_range has = { atomic_load_relaxed(&from->lo), atomic_load_relaxed(&from->cursor) };
+	struct thread_slot *self = thread_at(from->owner);
+	uint64_t addr = atomic_load_relaxed(&w->addr);
+	struct lock_seen seen;
+
+	if (lock_range_holds(has, addr))
+		return has;
+	rcu_enter(self);
+	locks->view->find(locks->space, addr, &seen);
+	rcu_leave(self);
+	return seen.slot && seen.lk == from->mine.lk ? hand_extent(locks, self, addr) : has;
+}
+
 static enum waiter_given hand_edit(struct range_locks *locks, struct range_lock *from, struct range_waiter *w,
 				   struct range_given *given)
 {
-	struct lock_range run = hand_run(from, atomic_load_relaxed(&w->addr), w->hi, given);
+	struct lock_range run = hand_run(hand_has(locks, from, w), atomic_load_relaxed(&w->addr), w->hi, given);
 	uint64_t end;
 
 	if (run.lo >= run.hi)
@@ -129,26 +151,29 @@ static enum waiter_given hand_edit(struct range_locks *locks, struct range_lock 
 	end = hand_up(locks, from, run, &w->taker->mine);
 	if (end == run.lo)
 		return WAITER_RETRY;
-	given->r[given->n++] = (struct lock_range){ run.lo, end };
+	hand_note(given, run.lo, end);
 	w->version = end;
 	atomic_bump(&from->home->hand_overs, 1);
 	return WAITER_HANDED;
 }
 
 static enum waiter_given hand_visit(struct range_locks *locks, struct range_lock *from, uint64_t number,
-				    struct range_waiter *w)
+				    struct range_waiter *w, struct range_given *given)
 {
+	uint64_t addr = atomic_load_relaxed(&w->addr);
 	struct thread_slot *self = thread_at(from->owner);
 	struct lock_seen seen;
 	bool held, pinned;
 
 	rcu_enter(self);
-	locks->view->find(locks->space, atomic_load_relaxed(&w->addr), &seen);
+	locks->view->find(locks->space, addr, &seen);
 	held = seen.slot && seen.lk == from->mine.lk;
 	pinned = held && !seen.dummy && lock_pin(range_pins(locks, seen.slot));          /* H3 */
 	rcu_leave(self);
 	w->slot = pinned ? seen.slot : NULL;
 	w->version = number;
+	if (pinned && !BASE_MUTANT(handover_cuts_pin))
+		hand_note(given, addr, addr + PAGE_BYTES);
 	return pinned || (held && seen.dummy) ? WAITER_PINNED : WAITER_RETRY;
 }
 
@@ -157,5 +182,5 @@ enum waiter_given range_hand(struct range_locks *locks, struct range_lock *from,
 {
 	if (w->kind == WAITER_EDIT)
 		return hand_edit(locks, from, w, given);
-	return w->kind == WAITER_VISIT ? hand_visit(locks, from, number, w) : WAITER_RETRY;
+	return w->kind == WAITER_VISIT ? hand_visit(locks, from, number, w, given) : WAITER_RETRY;
 }

@@ -57,8 +57,8 @@ struct lock_view {
 	/* Cuts the VMA that crosses addr, if any; for policies under whose lock no slot is ever held. 0 -ENOMEM */
 	int (*cut)(struct lock_space *, uint64_t addr);
 	/* What `from` holds in r passes to `to`, low to high: the lk of VMAs, the dummies in gaps (removed if NULL).
-	 * A VMA that r covers only in part goes free instead (with a new version), a dummy is trimmed: nobody gets
-	 * more than r. What another holds stays. */
+	 * Nobody gets more than r: a dummy is trimmed, a VMA that r covers only in part is cut, the pieces beside r go
+	 * free, each with a version of its own; for want of memory all of it goes free. What another holds stays. */
 	void (*pass)(struct lock_space *, struct lock_range r, const struct lock_holder *from,
 		     const struct lock_holder *to);
 	/* Makes a dummy in the buffer (LOCK_DUMMY_BYTES, line aligned, zeroed) and tells its slot. Once per lock

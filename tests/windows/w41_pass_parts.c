@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Window: a release hands a part of what it holds to an edit that insists: a part of a VMA, a part of a gap.
- * Rule: nobody gets more than it asked for: a VMA wanted in part goes free and is claimed, a dummy is trimmed. Broken:
- * pages beside the range stay locked while the new holder works, or for ever.
+ * Rules: nobody gets more than it asked for: a VMA is cut, a dummy is trimmed; broken: pages beside the range stay locked
+ * while the new holder works, or for ever. And nobody comes between: the part is not free for an instant; broken (and
+ * seen, docs/races.md): a waiter is overtaken at each hand-over.
  * mutant: pass_vma_whole
  * mutant: pass_dummy_whole
+ * mutant: pass_no_cut
  */
 #include "tests/policy/gate.h"
 #include "tests/windows/window.h"
@@ -27,6 +29,16 @@ static void overtake(struct vmmap *map, struct vmmap_held *held)
 	gate_open(&asleep);
 }
 
+static struct window_thread barger;
+
+/* In the releaser, when it has passed the part on: an edit that waited for nothing so far. */
+static void barge(void *arg)
+{
+	(void)arg;
+	window_start(&barger);
+	expect(!window_done_within(&barger, 30));
+}
+
 static void part(const char *policy, bool mapped)
 {
 	struct vmmap *map = window_map(policy);
@@ -41,6 +53,8 @@ static void part(const char *policy, bool mapped)
 
 	if (mapped)
 		expect(vmmap_mmap(map, BASE, LEN, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
+	barger = (struct window_thread){ .role = "barger", .fn = window_mmap_fixed, .map = map, .addr = MIDDLE,
+					 .len = PAGE };
 	expect(vmmap_hold(map, BASE, LEN, &held) == 0);
 	gate_at(&asleep, "waiter", "waiter_before_sleep");
 	window_start(&waiter);
@@ -49,6 +63,7 @@ static void part(const char *policy, bool mapped)
 	overtake(map, &held);
 	overtake(map, &held);
 	expect(point_stop("waiter", "window_held", NULL, NULL) == 0);
+	expect(point_call(NULL, "handover_before_claim", barge, NULL) == 0);
 	vmmap_release(map, &held);
 	expect(point_wait_reached("waiter", "window_held", UINT64_C(1000000000)));
 	window_start(&below);
@@ -58,6 +73,8 @@ static void part(const char *policy, bool mapped)
 	window_join(&waiter);
 	window_join(&below);
 	window_join(&above);
+	window_join(&barger);
+	expect(barger.result == (int64_t)MIDDLE);
 	expect(waiter.result == 0 && below.result == (int64_t)BASE && above.result == (int64_t)(MIDDLE + 4 * PAGE));
 	window_close(map);
 	point_reset();

@@ -5,6 +5,8 @@
  * CLAIM       one leaf section puts the claimant's word into everything of one leaf, low to high. A VMA that crosses a
  *             border of the range is cut in that section: the middle is born held, the outer pieces are free with a
  *             new version. lk is set by a seq_cst RMW before anything else about the VMA changes (D1 -> D2).
+ * CUT         While a VMA is being cut it shows LOCK_BRIEF, not the claimant's word: who wants a page of an outer piece
+ *             would else queue on an acquisition that does not hold it, sleep until its end, and never be its heir.
  * SPANS       a VMA that goes on in other leaves is taken first (its lk), then cut leaf by leaf while it is held.
  * LOOK        A thread's visit begins with what its last one met: a version stands for one VMA whose bounds only grow,
  *             so an equal lk says that the bounds remembered with it are still covered. Whoever shrinks or moves a VMA
@@ -116,7 +118,7 @@ static int claim_spanning(struct vmmap *map, struct thread_slot *self, struct lo
 	BASE_POINT(claim_after_extent);
 	*hi = has.hi < c->r.hi ? has.hi : c->r.hi;
 	if (has.hi > c->r.hi) {
-		piece = view_piece(map, self, vma, c->mine.lk);
+		piece = view_piece(map, self, vma, BASE_MUTANT(claim_shows_outer) ? c->mine.lk : LOCK_BRIEF);
 		err = space_cut_held(map, self, vma, c->r.hi, piece);
 		if (err)
 			view_piece_undo(map, self, piece);
@@ -130,6 +132,8 @@ static int claim_spanning(struct vmmap *map, struct thread_slot *self, struct lo
 			view_piece_undo(map, self, piece);
 		else
 			atomic_store_seqcst(&vma->slot.lk, c->version);  /* PIN; the left piece keeps the object */
+	} else if (!err) {
+		atomic_store_release(&vma->slot.lk, c->mine.lk);
 	}
 	if (err)
 		atomic_store_release(&vma->slot.lk, c->version);
@@ -155,11 +159,12 @@ static void claim_cut(struct vmmap *map, struct vtree_section *s, struct lock_cl
 
 enum claim_step { CLAIM_ON, CLAIM_LEAVE, CLAIM_BUSY, CLAIM_SPANS };
 
-struct claim_left { struct vma *vma; uint64_t old; };    /* the left piece of a cut, its word before; or what spans */
+/* What was cut: the object, its word before, whether it is the left piece now (else the middle). Or what spans. */
+struct claim_was { struct vma *vma; uint64_t old; bool left; };
 
-/* What stands at c->r.lo, in this section. *left is to be freed (lk = version) after the section. */
+/* What stands at c->r.lo, in this section. *cut gets its word after the section. */
 static enum claim_step claim_step(struct vmmap *map, struct vtree_section *s, struct lock_claim *c,
-				  struct claim_left *left, uint64_t *next)
+				  struct claim_was *cut, uint64_t *next)
 {
 	uint64_t end = c->r.hi < s->r.hi ? c->r.hi : s->r.hi, lk;
 	int i = vtree_slot_over(s, c->r.lo);
@@ -185,18 +190,19 @@ static enum claim_step claim_step(struct vmmap *map, struct vtree_section *s, st
 
 	if (crosses && !spans && vtree_room(s) < 3)
 		return CLAIM_LEAVE;
-	if (!atomic_cas_seqcst(&slot.vma->slot.lk, &lk, c->mine.lk)) /* D1 -> D2: before any change under this VMA */
+	/* D1 -> D2: before any change under this VMA */
+	if (!atomic_cas_seqcst(&slot.vma->slot.lk, &lk,
+			       (crosses || spans) && !BASE_MUTANT(claim_shows_outer) ? LOCK_BRIEF : c->mine.lk))
 		return CLAIM_LEAVE;
 	BASE_POINT(claim_after_lk);
 	*next = slot.r.hi < end ? slot.r.hi : end;
 	if (spans) {
-		left->vma = slot.vma;
+		cut->vma = slot.vma;
 		return CLAIM_SPANS;
 	}
 	if (crosses) {
 		claim_cut(map, s, c, slot, (unsigned)i);
-		if (slot.r.lo < c->r.lo)
-			*left = (struct claim_left){ slot.vma, lk };
+		*cut = (struct claim_was){ slot.vma, lk, slot.r.lo < c->r.lo };
 	}
 	return crosses ? CLAIM_LEAVE : CLAIM_ON;
 }
@@ -206,7 +212,7 @@ static int view_claim(struct lock_space *space, struct lock_claim *c)
 	struct vmmap *map = space_of(space);
 	struct thread_slot *self = thread_self();
 	enum claim_step step = CLAIM_ON;
-	struct claim_left left = { NULL, 0 };
+	struct claim_was cut = { NULL, 0, false };
 	struct vtree_section s;
 	uint64_t from = c->r.lo, leaf_hi, next;
 
@@ -215,23 +221,25 @@ static int view_claim(struct lock_space *space, struct lock_claim *c)
 	leaf_hi = s.r.hi;
 	while (step == CLAIM_ON && c->r.lo < c->r.hi && c->r.lo < leaf_hi) {
 		next = c->r.lo;
-		step = claim_step(map, &s, c, &left, &next);
+		step = claim_step(map, &s, c, &cut, &next);
 		if (step == CLAIM_ON || step == CLAIM_LEAVE)
 			c->r.lo = next;
 	}
-	if (left.vma && step != CLAIM_SPANS && BASE_MUTANT(claim_left_early))
-		atomic_store_seqcst(&left.vma->slot.lk, c->version);
+	if (cut.left && BASE_MUTANT(claim_left_early))
+		atomic_store_seqcst(&cut.vma->slot.lk, c->version);
 	BASE_POINT(claim_before_leave);
 	vtree_leave(&s);
 	if (step == CLAIM_SPANS) {
-		int err = claim_spanning(map, self, c, left.vma, &next);
+		int err = claim_spanning(map, self, c, cut.vma, &next);
 
 		c->r.lo = err ? c->r.lo : next;
 		return err;
 	}
-	if (left.vma)                                    /* the left piece keeps the object */
-		atomic_store_seqcst(&left.vma->slot.lk,                                          /* PIN */
-				    BASE_MUTANT(claim_old_version) ? left.old : c->version);
+	if (cut.left)                                    /* the left piece keeps the object */
+		atomic_store_seqcst(&cut.vma->slot.lk,                                           /* PIN */
+				    BASE_MUTANT(claim_old_version) ? cut.old : c->version);
+	else if (cut.vma)
+		atomic_store_release(&cut.vma->slot.lk, c->mine.lk);
 	return step == CLAIM_BUSY && c->r.lo == from ? -EBUSY : 0;
 }
 
@@ -298,8 +306,41 @@ static bool pass_dummy(struct vmmap *map, struct thread_slot *self, struct lock_
 	return true;
 }
 
-/* What `from` holds in r goes to `to`. A VMA that r covers only in part goes free: a waiter takes no more than it asked
- * for. Where a leaf has no room for the pieces of a dummy, that gap goes free as well: the waiter claims it itself. */
+/* Of a VMA that its releaser holds, what lies in r goes to `to` in one step: nobody comes between. The pieces beside it
+ * go free: a merge may have brought them from beyond the range that is being released. Each gets a version of its own:
+ * the one below keeps the object, on which a visit may have been given a pin and the version of this release, for a
+ * page that it loses here. false: no memory. */
+static bool pass_part(struct vmmap *map, struct vma *vma, struct lock_range has, struct lock_range r, uint64_t to)
+{
+	struct thread_slot *self = thread_self();
+	struct vma *piece;
+
+	if (BASE_MUTANT(pass_no_cut) || vma_reserve(&map->vmas, self, 2))
+		return false;
+	if (has.hi > r.hi) {
+		piece = view_piece(map, self, vma, LOCK_BRIEF);
+		if (space_cut_held(map, self, vma, r.hi, piece)) {
+			view_piece_undo(map, self, piece);
+			return false;
+		}
+		atomic_store_release(&piece->slot.lk, thread_next_number(self));
+	}
+	if (has.lo >= r.lo) {
+		atomic_store_release(&vma->slot.lk, to);                                 /* R1 -> A1 */
+		return true;
+	}
+	piece = view_piece(map, self, vma, to);
+	if (space_cut_held(map, self, vma, r.lo, piece)) {
+		view_piece_undo(map, self, piece);
+		return false;
+	}
+	atomic_store_seqcst(&vma->slot.lk, thread_next_number(self));                    /* PIN */
+	return true;
+}
+
+/* What `from` holds in r goes to `to`. A VMA that r covers only in part is cut: a waiter takes no more than it asked
+ * for; without memory for that it goes free. Where a leaf has no room for the pieces of a dummy, that gap goes free as
+ * well: the waiter claims it itself. */
 static void view_pass(struct lock_space *space, struct lock_range r, const struct lock_holder *from,
 		      const struct lock_holder *to)
 {
@@ -335,7 +376,9 @@ static void view_pass(struct lock_space *space, struct lock_range r, const struc
 				     BASE_MUTANT(pass_vma_whole);
 
 			BASE_POINT(pass_before_lk);
-			atomic_store_release(&seen.vma->slot.lk, whole ? to->lk : version);      /* R1 -> A1 */
+			if (whole || !lock_word_held(to->lk) ||
+			    !pass_part(map, seen.vma, has, r, to->lk))
+				atomic_store_release(&seen.vma->slot.lk, whole ? to->lk : version);      /* R1 -> A1 */
 		}
 	}
 }
