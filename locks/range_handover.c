@@ -19,6 +19,8 @@
 #include "base/rcu.h"
 #include "locks/range_lock.h"
 
+#define HAND_TRIES 8
+
 static void hand_note(struct range_given *given, uint64_t lo, uint64_t hi)
 {
 	if (given->n < ARRAY_SIZE(given->r))
@@ -73,14 +75,18 @@ static struct lock_range hand_extent(struct range_locks *locks, struct thread_sl
 	return r;
 }
 
-/* How far from r.lo upwards is everything `to`'s? Claims for it what is free. */
+/* How far from r.lo upwards is everything `to`'s? Claims for it what is free; gives up where that gets nowhere: the VMA may
+ * be pinned by a visit which this very release is about to grant. */
 static uint64_t hand_claim(struct range_locks *locks, struct thread_slot *self, struct lock_range r,
 			   const struct lock_holder *to)
 {
 	struct lock_claim c = { .r = r, .mine = *to, .version = thread_next_number(self) };
 	struct lock_seen seen;
+	unsigned stuck = 0;
 
-	while (c.r.lo < r.hi) {
+	while (c.r.lo < r.hi && stuck < HAND_TRIES) {
+		uint64_t at = c.r.lo;
+
 		rcu_enter(self);
 		locks->view->find(locks->space, c.r.lo, &seen);
 		rcu_leave(self);
@@ -88,6 +94,7 @@ static uint64_t hand_claim(struct range_locks *locks, struct thread_slot *self, 
 			c.r.lo = seen.r.hi < r.hi ? seen.r.hi : r.hi;
 		else if (locks->view->claim(locks->space, &c))
 			break;
+		stuck = c.r.lo == at ? stuck + 1 : 0;
 	}
 	return c.r.lo;
 }

@@ -157,6 +157,13 @@ static void claim_cut(struct vmmap *map, struct vtree_section *s, struct lock_cl
 	vtree_add(s, r.lo, r.hi, middle);
 }
 
+/* A visit that insists is inside: it waits for nothing, and the cut would take its page away from under its pin. (Where
+ * every visit is counted, on the far line, edits would never get to cut: those visits may have to begin again.) */
+static bool claim_pinned(struct lock_slot *slot)
+{
+	return unlikely(atomic_load_seqcst(&slot->pins) != 0) && !BASE_MUTANT(claim_cuts_pinned);        /* D2 -> P1 */
+}
+
 enum claim_step { CLAIM_ON, CLAIM_LEAVE, CLAIM_BUSY, CLAIM_SPANS };
 
 /* What was cut: the object, its word before, whether it is the left piece now (else the middle). Or what spans. */
@@ -194,6 +201,10 @@ static enum claim_step claim_step(struct vmmap *map, struct vtree_section *s, st
 	if (!atomic_cas_seqcst(&slot.vma->slot.lk, &lk,
 			       (crosses || spans) && !BASE_MUTANT(claim_shows_outer) ? LOCK_BRIEF : c->mine.lk))
 		return CLAIM_LEAVE;
+	if ((crosses || spans) && claim_pinned(&slot.vma->slot)) {
+		atomic_store_release(&slot.vma->slot.lk, lk);    /* nothing was done under ours */
+		return CLAIM_LEAVE;
+	}
 	BASE_POINT(claim_after_lk);
 	*next = slot.r.hi < end ? slot.r.hi : end;
 	if (spans) {
