@@ -5,8 +5,8 @@
  * H1  The waiter is CLAIMED: asleep until granted, so that the releaser may act as the holder `taker`.
  * H2  An edit gets one unbroken run from its cursor upwards, and shows at no instant anything above a place that it
  *     may not get: if it did, who stands there could wait for it above, and it for him below, and chains of waiting
- *     would no longer rise. What pass cannot give (a VMA or dummy wanted only in part) is claimed before anything
- *     above is passed; where that fails, the run ends.
+ *     would no longer rise. What pass cannot give (no memory to cut a VMA, no room for a dummy's pieces; what is free
+ *     already) is claimed before anything above is passed; where that fails, the run ends.
  * H3  A visit gets a pin, counted while the VMA is still held: the release of lk publishes it to the next holder, which
  *     drains it before its first change. It does so also when the VMA came to it by hand-over ("drains again").
  * H4  Oldest ticket first; what one got, the next does not: neither pages of an edit's run nor the page of a visit, whose
@@ -99,8 +99,7 @@ static uint64_t hand_claim(struct range_locks *locks, struct thread_slot *self, 
 	return c.r.lo;
 }
 
-/* One VMA, dummy or gap. What pass cannot give (the waiter wants only a part) goes free and is claimed at once. Returns
- * how far the waiter has it now. */
+/* One VMA, dummy or gap. What pass cannot give goes free and is claimed at once. Returns how far the waiter has it now. */
 static uint64_t hand_part(struct range_locks *locks, struct range_lock *from, struct lock_range part,
 			  const struct lock_holder *to)
 {
@@ -179,7 +178,7 @@ static enum waiter_given hand_visit(struct range_locks *locks, struct range_lock
 	rcu_leave(self);
 	w->slot = pinned ? seen.slot : NULL;
 	w->version = number;
-	if (pinned && !BASE_MUTANT(handover_cuts_pin))
+	if (pinned)
 		hand_note(given, addr, addr + PAGE_BYTES);
 	return pinned || (held && seen.dummy) ? WAITER_PINNED : WAITER_RETRY;
 }

@@ -12,17 +12,19 @@
  *            a new version, every dummy goes, R4 grant the waiters, oldest ticket first. A waiter that comes between
  *            R1 and R3 finds the queue closed and polls until the word has changed.
  * INSISTING  A waiter that failed twice insists. To an insisting edit the releaser passes the unbroken run of what
- *            it holds that starts at the waiter's cursor; a VMA that the waiter wants only in part goes free and is
- *            claimed for it at once. An insisting visit gets a pin on its VMA, which whoever takes the VMA next must
- *            drain.
+ *            it holds that starts at the waiter's cursor; a VMA that the waiter wants only in part is cut. An
+ *            insisting visit gets a pin on its VMA, which whoever takes the VMA next must drain.
  * EDGES      R3's release of lk -> A1's acquire: what the holder did. D1 A1's RMW of lk -> P2 a visit's seq_cst re-load
  *            (the Dekker pair with the page-table entry). N1 a note's RMWs and N1' the re-load of the queue -> N2 R1's
  *            swap, then the loads of the notes: the note is read, or its writer sees the queue closed.
  * ORDER      rank.h: waits only above what the thread holds. Nothing is waited for inside RCU.
  * PROGRESS   Chains of waiting rise in address, so they end. A waiter is overtaken twice before it insists, then
  *            only by older tickets: at most threads + 2 times at one address. An overtake is counted where a waiter
- *            that was granted a retry finds the address held again. (A VMA wanted only in part is free for the
- *            moment between pass and claim; who takes it there overtakes once more.)
+ *            that was granted a retry finds the address held again.
+ * NOT PROMISED  A bound where memory is short (a VMA wanted in part then goes free and is claimed: who takes it between
+ *            overtakes once more); where a merge has given away, to a VMA beside the range, what the holder had (it is
+ *            free a moment before the grant); for a counted visit (vma-count) whose page edits cut away, one after
+ *            the other. Brief edits do not queue, and whoever waits for one polls.
  * INVARIANTS (audit) quiescent: queues closed, no record in use, nothing held, every lk a version, no dummy, no pin.
  * SOURCE     docs/protocol.md; the one last store of a hand-over as in glibc's rwlock and Lespinasse's fine-grained
  *            mmap lock (ideas, no code).

@@ -320,13 +320,13 @@ static bool pass_dummy(struct vmmap *map, struct thread_slot *self, struct lock_
 /* Of a VMA that its releaser holds, what lies in r goes to `to` in one step: nobody comes between. The pieces beside it
  * go free: a merge may have brought them from beyond the range that is being released. Each gets a version of its own:
  * the one below keeps the object, on which a visit may have been given a pin and the version of this release, for a
- * page that it loses here. false: no memory. */
+ * page that it loses here. false: no memory, or such a visit is inside. */
 static bool pass_part(struct vmmap *map, struct vma *vma, struct lock_range has, struct lock_range r, uint64_t to)
 {
 	struct thread_slot *self = thread_self();
 	struct vma *piece;
 
-	if (BASE_MUTANT(pass_no_cut) || vma_reserve(&map->vmas, self, 2))
+	if (BASE_MUTANT(pass_no_cut) || claim_pinned(&vma->slot) || vma_reserve(&map->vmas, self, 2))
 		return false;
 	if (has.hi > r.hi) {
 		piece = view_piece(map, self, vma, LOCK_BRIEF);
