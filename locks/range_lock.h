@@ -21,8 +21,9 @@
  * ORDER      rank.h: waits only above what the thread holds. Nothing is waited for inside RCU.
  * PROGRESS   Chains of waiting rise in address, so they end. A waiter is overtaken twice before it insists, then
  *            only by older tickets: at most threads + 2 times at one address. An overtake is counted where a waiter
- *            that was granted a retry finds the address held again. (A VMA wanted only in part is free for the
- *            moment between pass and claim; who takes it there overtakes once more.)
+ *            that was granted a retry finds the address held again. NOT where it wants only a part of a VMA, which is
+ *            free for the moment between pass and claim: who takes it there overtakes once more, as often as that
+ *            happens (docs/races.md, open).
  * INVARIANTS (audit) quiescent: queues closed, no record in use, nothing held, every lk a version, no dummy, no pin.
  * SOURCE     docs/protocol.md; the one last store of a hand-over as in glibc's rwlock and Lespinasse's fine-grained
  *            mmap lock (ideas, no code).

@@ -168,23 +168,34 @@ static uint64_t replace_leaf(struct vmmap *map, struct lock_edit *e, struct lock
 	return hi;
 }
 
-void space_replace_slots(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma)
+struct vma *space_unlink(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma)
 {
 	struct vma *dead = NULL;
 
 	space_touch(map, e->self, r, LOCK_TOUCH_GAP, true);
 	for (struct lock_range rest = r; rest.lo < rest.hi;)
 		rest.lo = replace_leaf(map, e, rest, vma, &dead);
+	for (struct vma *old = dead; old; old = old->next_free)
+		map->policy->edit_dead(map->lock_state, e, &old->slot);
+	return dead;
+}
+
+void space_bury(struct vmmap *map, struct thread_slot *self, struct vma *dead)
+{
 	while (dead) {
 		struct vma *next = dead->next_free;
 		struct object *object = dead->object;
 
-		map->policy->edit_dead(map->lock_state, e, &dead->slot);
-		vma_give(&map->vmas, e->self, dead);
+		vma_give(&map->vmas, self, dead);
 		if (object)
 			object_put(object);
 		dead = next;
 	}
+}
+
+void space_replace_slots(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma)
+{
+	space_bury(map, e->self, space_unlink(map, e, r, vma));
 }
 
 /* For the mutant that takes the old VMAs out before the new one is in. */

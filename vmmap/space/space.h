@@ -140,6 +140,9 @@ void space_prepare_undo(struct vmmap *map, struct lock_edit *e, struct vma *vma)
 void space_replace(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma);
 /* The same for the tree alone: the caller has shut and zapped r. */
 void space_replace_slots(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma);
+/* Its two halves: the VMAs that went, dead; and later, when no entry shows their objects' frames, what they hold. */
+struct vma *space_unlink(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma) MUST_CHECK;
+void        space_bury(struct vmmap *map, struct thread_slot *self, struct vma *dead);
 /* Applies rebits to each VMA from r.lo to the first hole (`every`: past holes too); true: r had no hole. */
 bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_rebits *rebits,
 		  bool every);

@@ -18,22 +18,22 @@ static bool unmap_absent(struct vmmap *map, struct thread_slot *self, struct loc
 }
 
 /* As Linux does: once nothing is mapped in r, faults elsewhere need not wait for the zap; edits still do. Only here,
- * where nothing but the zap is left to do. In one read section: the VMAs may have held the last references on objects
- * whose frames entries still show, and accesses that hit ask no lock. */
+ * where nothing but the zap is left to do. What the VMAs hold is put after it: entries still show frames of objects,
+ * and accesses that hit ask no lock. */
 static void unmap_downgraded(struct vmmap *map, struct lock_edit *e, struct lock_range r)
 {
-	bool apart = BASE_MUTANT(downgrade_two_sections);
+	struct vma *dead;
 
 	space_shut(map, e, r);
-	rcu_enter(e->self);
-	space_replace_slots(map, e, r, NULL);
-	if (apart)
-		rcu_leave(e->self);
+	dead = space_unlink(map, e, r, NULL);
+	if (BASE_MUTANT(downgrade_buries_first)) {
+		space_bury(map, e->self, dead);
+		dead = NULL;
+	}
 	map->policy->edit_downgrade(map->lock_state, e);
 	BASE_POINT(unmap_downgraded);
 	space_zap(map, e->self, r, true);
-	if (!apart)
-		rcu_leave(e->self);
+	space_bury(map, e->self, dead);
 }
 
 int space_munmap(struct vmmap *map, struct thread_slot *self, struct lock_range r)
