@@ -61,6 +61,10 @@ void atomic_count_write(const volatile void *where);             /* base/count.c
 #define atomic_and_acqrel(p, v)     (ATOMIC_NOTE(p), atomic_fetch_and_explicit((p), (v), memory_order_acq_rel))
 #define atomic_and_release(p, v)    (ATOMIC_NOTE(p), atomic_fetch_and_explicit((p), (v), memory_order_release))
 
+/* The type of a word that is not atomic and goes from thread to thread: the protocol orders each use behind the one
+ * before. Says so to the reader, and to the models (tests/models), which check it. */
+#define PLAIN(T) T
+
 /* A counter with one writer and many readers (statistics of a slot): a plain add, published whole. */
 #define atomic_bump(p, v)           atomic_store_relaxed((p), atomic_load_relaxed(p) + (v))
 

@@ -5,7 +5,7 @@
  * Each slot has its own row of counters, which only its thread writes (plain add, published whole): statistics share
  * no line. What one thread allocates another may free, so a row is a signed difference and only the sum means bytes.
  * A sum read while others allocate may miss what they do meanwhile; at rest it is exact. Threads without a slot
- * (liburcu's worker, which runs retired items) share one row by atomic adds.
+ * (rcu.c's worker, which runs retired items) share one row by atomic adds.
  */
 #include <stdlib.h>
 #include <string.h>

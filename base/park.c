@@ -127,6 +127,13 @@ void park_lock(struct park_mutex *m)
 		park_wait(&m->word, 2, PARK_FOREVER);
 }
 
+bool park_trylock(struct park_mutex *m)
+{
+	uint32_t seen = 0;
+
+	return atomic_cas_acquire(&m->word, &seen, 1);                           /* L1 -> U1 */
+}
+
 void park_stall_lock(struct park_mutex *m)
 {
 	uint32_t seen = 0;
@@ -139,7 +146,7 @@ void park_stall_lock(struct park_mutex *m)
 
 void park_unlock(struct park_mutex *m)
 {
-	if (atomic_swap_acqrel(&m->word, 0) == 2)                                /* U1 */
+	if (atomic_swap_acqrel(&m->word, 0) == 2)                                /* U1 -> L1 */
 		park_wake(&m->word, 1);
 }
 

@@ -32,10 +32,12 @@ void park_spin(struct park_spin *spin);
  */
 struct park_mutex { atomic_u32 word; };
 void park_lock(struct park_mutex *m);
+bool park_trylock(struct park_mutex *m);
 void park_unlock(struct park_mutex *m);
 
 /* As park_wait, but stands for a preemption, not for a wait: is not counted and is allowed in a read section.
- * Only for base/point, which stops a thread in the middle of a race window. */
+ * Only for base/point, which stops a thread in the middle of a race window, and for rcu.c's worker, which is nobody's
+ * operation. */
 int  park_stall(atomic_u32 *word, uint32_t expected, uint64_t deadline_ns);
 void park_stall_lock(struct park_mutex *m);              /* park_lock in the same spirit                           */
 

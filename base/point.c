@@ -372,6 +372,16 @@ uint64_t point_timeouts(void)
 	return atomic_load_relaxed(&timeouts);
 }
 
+void point_fork_prepare(void)
+{
+	park_stall_lock(&mutex);
+}
+
+void point_fork_done(void)
+{
+	park_unlock(&mutex);
+}
+
 uint64_t point_hits(const char *name)
 {
 	uint64_t sum = 0;
@@ -466,6 +476,14 @@ uint64_t point_hits(const char *name)
 {
 	(void)name;
 	return UINT64_MAX;
+}
+
+void point_fork_prepare(void)
+{
+}
+
+void point_fork_done(void)
+{
 }
 
 void point_list(FILE *out)

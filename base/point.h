@@ -48,6 +48,10 @@ void point_hit(struct point_site *site);
 #define BASE_MUTANT(id) 0
 #endif
 
+/* For base/atfork: nobody else is inside the script's books when the process forks. */
+void point_fork_prepare(void);
+void point_fork_done(void);                              /* parent and child                                       */
+
 /* ---- for tests; in builds without VMMAP_POINTS point_available() is false and the rest does nothing ---- */
 
 bool point_available(void);

@@ -19,66 +19,68 @@
  *     same argument places its section after B.
  *   - S2 (release, max) -> S3 (acquire) hands the edges of one scan to a poller that only reads poll_done_to. It may
  *     answer for smaller cookies: their P1 precede c's in the epoch's order, so c's membarrier serves them too.
- *   Without membarrier (heavy_readers) E2 is seq_cst, P1 is, and the order of the two decides as B did.
+ *   Without membarrier (heavy_readers) E4, a read-modify-write of the epoch after E2, and P1 decide: if P1 comes
+ *   first, E4 has seen it, and the section's loads see the unpublishing; else P1 has seen E4, and S1 sees E2.
  *   Progress: a section that has begun delays at most until it ends; S1 never waits.
  *
- * RETIRED (tree nodes, page tables). Per slot a list of open items and BATCHES heads that travel through liburcu.
- *   item     open (R1: pushed by its slot's thread) -> batched (under the slot's lock) -> called back, in
- *            liburcu's worker
- *   batch    free -> flying -> free, under the slot's lock. All flying: the open list grows until one lands, so that
- *            retiring allocates nothing and cannot fail.
- *   H1 (batch's items stored, release) -> F1 (callback's load, acquire): retire -> callback.
- *   F2: the callback loads every rcu_word (acquire). liburcu's grace period ended after each earlier section's unlock,
- *            which follows its E3; so F2 reads E3 or later, and the edge reader -> callback is one that both the
- *            language and ThreadSanitizer know.
- *   Slot lock: held while a list is taken *and* given to call_rcu. So whoever then holds the lock knows: each item is
- *            in the open list, or already queued in liburcu. The owner only tries it: it never waits for a drain.
- *   Drain    under drain_mutex: under each slot's lock take its open list; queue all of it as one batch of its own and
- *            wait until that is called back. Batches of before were queued earlier, and the worker is FIFO (always the
- *            process's default one, whatever workers the host has set for its CPUs): they are done as well.
- *            The mutex: a second drain must not overtake items that the first holds in its hands.
- *   Exit     hands the open list over; with no head free it leaves a wish, and the next landing batch does it.
+ * RETIRED (tree nodes, page tables, objects). Per slot a list of open items; rounds empty all the lists.
+ *   item     open (R1: pushed by its slot's thread) -> in a round's hands -> called back
+ *   round    under `rounds`: swap every slot's list for an empty one, liburcu's grace period, the callbacks. Run by the
+ *            worker, a thread of our own that somebody asked, or by a drain. One at a time, from the first swap to the
+ *            last callback: so whoever gets `rounds` knows that each item is in a list or has been called back.
+ *   worker   none -> up (the first ask starts it) -> none (in a fork's child, or it could not be started: the next ask
+ *            tries again, the items wait). Not liburcu's call_rcu, whose one lock for forks only one party in a process
+ *            can take (ADR 0010), and which ends the process where no thread can be started.
+ *   asked    0 -> 1 (A1: by who has a batch; the first one wakes) -> 0 (A2: the worker, 10 ms later, before its swaps).
+ *            Items pushed before A1 are met by the swaps after A2; who asks after A2 gets another round.
+ *   R1 (push, release) -> R2 (swap, acquire): retire -> callback.
+ *   F2: a round loads every rcu_word (acquire). liburcu's grace period ended after each earlier section's unlock, which
+ *            follows its E3; so F2 reads E3 or later, and the edge reader -> callback is one that both the language and
+ *            ThreadSanitizer know.
+ *   Bound    a slot asks at every 64th item and when its thread exits. Retiring allocates nothing and cannot fail.
  *
- * Lock order: drain_mutex -> slot lock. Callbacks run under neither. Source: McKenney et al. for the idea of per-reader
- * epochs (urcu), Linux's polled grace-period interface for the face; the proof is ours.
+ * FORK (base/atfork.c). A child has one thread; what the others had in their hands is half done for ever.
+ *   prepare  takes `rounds` and runs a round; takes `onlines`. Then nobody is inside liburcu's grace period or its
+ *            registry, and what was retired before the fork began is freed.
+ *            A forker that is inside a read section (ours, or the host's) would wait for itself: it only tries, and
+ *            where a round is under way the child is `unsafe`: it may exec or exit, its first call here aborts.
+ *   child    the others' words are cleared and their readers taken out of liburcu's registry, before anybody reuses
+ *            the stacks that they lie in; what they retired since the round is forgotten, as it belongs to calls that
+ *            will never end. The worker is none. No cookie of before is larger than the epoch.
+ *
+ * Lock order: rounds -> onlines (prepare), rounds -> what callbacks take. Source: McKenney et al. for the idea of
+ * per-reader epochs (urcu), Linux's polled grace-period interface for the face; the proof is ours.
  */
-#include <errno.h>
 #include <linux/membarrier.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/park.h"
 #include "base/point.h"
 #include "base/rcu.h"
 #include <urcu/static/urcu-memb.h>
 
 #define BATCH_ITEMS 64
-#define BATCHES     4
-
-struct rcu_batch {
-	struct rcu_head head;
-	_Atomic(struct rcu_item *) items;
-	struct rcu_slot *slot;           /* NULL: a drain's                                                          */
-	struct rcu_batch *next_free;
-	atomic_u32 landed;               /* a drain sleeps on it                                                     */
-};
+#define WORKER_NAP_NS UINT64_C(10000000)
 
 struct rcu_slot {
-	atomic_u32 lock;
-	bool wish;                       /* under lock: hand over as soon as a batch lands                           */
-	bool ready;                      /* under lock: free_list is made                                            */
-	struct rcu_batch *free_list;     /* under lock                                                               */
-	_Atomic(struct rcu_item *) open; /* pushed by the owner, taken whole under lock                              */
-	uint32_t open_items;             /* owner only: since it last handed over                                    */
+	_Atomic(struct rcu_item *) open; /* pushed by the owner, taken whole by a round                              */
+	uint32_t open_items;             /* owner only: since it last asked                                          */
 	bool registered;                 /* owner only: by us, not by the host program                               */
-	struct rcu_batch batch[BATCHES];
+	struct urcu_reader *reader;      /* of the slot's thread; NULL: none, or not yet. Read by a fork's child     */
 } PAIR_ALIGNED;
 
 struct rcu_global rcu_global = { .epoch = 1 };
 static atomic_u64 poll_done_to PAIR_ALIGNED;
 static atomic_u64 waits PAIR_ALIGNED;
-static struct park_mutex drain_mutex;
+static atomic_u32 asked;
+static atomic_u32 worker_up;
+static struct park_mutex rounds, onlines;
 static struct rcu_slot rcu_slot_of[THREAD_MAX];
+static bool rounds_taken, unsafe;        /* by prepare; for the child                                               */
 
 __attribute__((constructor)) static void rcu_load(void)
 {
@@ -127,56 +129,17 @@ bool rcu_poll_done(uint64_t cookie)
 
 /* ---- retired ---- */
 
-static void slot_lock(struct rcu_slot *s)
+/* Links what slot s has open in front of `list`. */
+static struct rcu_item *take_open(struct rcu_slot *s, struct rcu_item *list)
 {
-	struct park_spin spin = PARK_SPIN;
-	uint32_t seen = 0;
+	struct rcu_item *items = atomic_swap_acqrel(&s->open, NULL), *last;      /* R2 -> R1 */
 
-	while (!atomic_cas_acquire(&s->lock, &seen, 1)) {
-		seen = 0;
-		park_spin(&spin);
-	}
-}
-
-static bool slot_trylock(struct rcu_slot *s)
-{
-	uint32_t seen = 0;
-
-	return atomic_cas_acquire(&s->lock, &seen, 1);
-}
-
-static void slot_unlock(struct rcu_slot *s)
-{
-	atomic_store_release(&s->lock, 0);
-}
-
-static void batch_called_back(struct rcu_head *head);
-
-/* FIFO holds per worker: always the default one, also where the host gave its threads or CPUs others. */
-static void queue_batch(struct rcu_batch *b, struct rcu_item *items)
-{
-	struct call_rcu_data *hosts = urcu_memb_get_thread_call_rcu_data();
-
-	atomic_store_release(&b->items, items);                                  /* H1 -> F1 */
-	urcu_memb_set_thread_call_rcu_data(urcu_memb_get_default_call_rcu_data());
-	urcu_memb_call_rcu(&b->head, batch_called_back);
-	urcu_memb_set_thread_call_rcu_data(hosts);
-}
-
-/* Under the slot's lock. */
-static void hand_over(struct rcu_slot *s)
-{
-	struct rcu_batch *b = s->free_list;
-	struct rcu_item *items;
-
-	s->wish = b == NULL;
-	if (b == NULL)
-		return;
-	items = atomic_swap_acqrel(&s->open, NULL);                              /* -> R1 */
 	if (items == NULL)
-		return;
-	s->free_list = b->next_free;
-	queue_batch(b, items);
+		return list;
+	for (last = items; last->next != NULL; last = last->next)
+		;
+	last->next = list;
+	return items;
 }
 
 static void run_items(struct rcu_item *item)
@@ -189,27 +152,64 @@ static void run_items(struct rcu_item *item)
 	}
 }
 
-static void batch_called_back(struct rcu_head *head)
+/* Under `rounds`. */
+static void run_round(void)
 {
-	struct rcu_batch *b = container_of(head, struct rcu_batch, head);
-	struct rcu_item *items = atomic_load_acquire(&b->items);                 /* F1 -> H1: before all else of b */
-	struct rcu_slot *s = b->slot;
+	struct rcu_item *items = NULL;
 	uint32_t n = thread_count();
 
 	for (uint32_t i = 0; i < n; i++)
+		items = take_open(&rcu_slot_of[i], items);
+	if (items == NULL)
+		return;
+	BASE_POINT(rcu_round_begun);
+	urcu_memb_synchronize_rcu();
+	n = thread_count();
+	for (uint32_t i = 0; i < n; i++)
 		(void)atomic_load_acquire(&thread_at(i)->rcu_word);              /* F2 -> E3 */
 	run_items(items);
-	if (s == NULL) {
-		atomic_store_release(&b->landed, 1);                             /* D1 */
-		park_wake(&b->landed, 1);        /* b may be gone by now: park_wake takes only the address */
+}
+
+/* It has no slot of its own, unless a callback asks who it is. */
+static void *worker(void *arg)
+{
+	for (;;) {
+		uint64_t until;
+
+		while (atomic_load_acquire(&asked) == 0)
+			park_stall(&asked, 0, PARK_FOREVER);
+		until = clock_ns() + WORKER_NAP_NS;
+		while (park_stall(&asked, 1, until) == 0)
+			;
+		atomic_swap_acqrel(&asked, 0);                                   /* A2 -> A1 */
+		park_stall_lock(&rounds);
+		run_round();
+		park_unlock(&rounds);
+	}
+	return arg;
+}
+
+/* The host's signals are not for it. */
+static void start_worker(void)
+{
+	sigset_t all, before;
+	pthread_attr_t attr;
+	pthread_t thread;
+	uint32_t none = 0;
+
+	if (!atomic_cas_acqrel(&worker_up, &none, 1))
+		return;
+	if (pthread_attr_init(&attr) != 0) {
+		atomic_store_release(&worker_up, 0);
 		return;
 	}
-	slot_lock(s);
-	b->next_free = s->free_list;
-	s->free_list = b;
-	if (s->wish)
-		hand_over(s);
-	slot_unlock(s);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	if (pthread_create(&thread, &attr, worker, NULL) != 0)
+		atomic_store_release(&worker_up, 0);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
 }
 
 void rcu_retire(struct thread_slot *self, struct rcu_item *item, void (*fn)(struct rcu_item *))
@@ -220,7 +220,7 @@ void rcu_retire(struct thread_slot *self, struct rcu_item *item, void (*fn)(stru
 	item->fn = fn;
 	do {
 		item->next = first;
-	} while (!atomic_cas_release(&s->open, &first, item));                   /* R1 */
+	} while (!atomic_cas_release(&s->open, &first, item));                   /* R1 -> R2 */
 	if (++s->open_items >= BATCH_ITEMS)
 		rcu_retire_flush(self);
 }
@@ -229,28 +229,13 @@ void rcu_retire_flush(struct thread_slot *self)
 {
 	struct rcu_slot *s = self->rcu_private;
 
-	if (!slot_trylock(s))
-		return;          /* a drain takes the items, or a landing batch is just being put back: next time */
 	s->open_items = 0;
-	hand_over(s);
-	slot_unlock(s);
-}
-
-/* Takes what slot s has open to the front of *list, whose last item is *last. */
-static void take_open(struct rcu_slot *s, struct rcu_item **list)
-{
-	struct rcu_item *items, *last;
-
-	slot_lock(s);
-	items = atomic_swap_acqrel(&s->open, NULL);                              /* -> R1 */
-	s->wish = false;
-	slot_unlock(s);
-	if (items == NULL)
+	if (atomic_load_relaxed(&s->open) == NULL)
 		return;
-	for (last = items; last->next != NULL; last = last->next)
-		;
-	last->next = *list;
-	*list = items;
+	if (unlikely(atomic_load_relaxed(&worker_up) == 0))
+		start_worker();
+	if (atomic_swap_acqrel(&asked, 1) == 0)                                  /* A1 -> A2 */
+		park_wake(&asked, 1);
 }
 
 static void count_wait(const struct thread_slot *self)
@@ -261,19 +246,10 @@ static void count_wait(const struct thread_slot *self)
 
 void rcu_drain(void)
 {
-	struct rcu_batch b = { .slot = NULL };
-	struct rcu_item *items = NULL;
-	uint32_t n;
-
 	count_wait(thread_self());
-	park_lock(&drain_mutex);
-	n = thread_count();
-	for (uint32_t i = 0; i < n; i++)
-		take_open(&rcu_slot_of[i], &items);
-	queue_batch(&b, items);
-	while (atomic_load_acquire(&b.landed) == 0)                              /* -> D1 */
-		park_wait(&b.landed, 0, PARK_FOREVER);
-	park_unlock(&drain_mutex);
+	park_lock(&rounds);
+	run_round();
+	park_unlock(&rounds);
 }
 
 void rcu_synchronize(void)
@@ -285,7 +261,26 @@ void rcu_synchronize(void)
 	cookie = rcu_poll_start();
 	while (!rcu_poll_done(cookie))
 		park_spin(&spin);
+	park_lock(&rounds);
 	urcu_memb_synchronize_rcu();
+	park_unlock(&rounds);
+}
+
+int rcu_poll_wait(uint64_t deadline_ns)
+{
+	struct park_spin spin = PARK_SPIN;
+	uint64_t cookie;
+
+	if (deadline_ns == PARK_TRY)
+		return -EAGAIN;
+	count_wait(thread_self());
+	cookie = rcu_poll_start();
+	while (!rcu_poll_done(cookie)) {
+		if (deadline_ns != PARK_FOREVER && clock_ns() >= deadline_ns)
+			return -ETIMEDOUT;
+		park_spin(&spin);
+	}
+	return 0;
 }
 
 uint64_t rcu_waits(void)
@@ -295,30 +290,19 @@ uint64_t rcu_waits(void)
 
 /* ---- lives ---- */
 
-static void make_free_list(struct rcu_slot *s)
-{
-	if (s->ready)
-		return;
-	for (uint32_t i = 0; i < BATCHES; i++) {
-		s->batch[i].slot = s;
-		s->batch[i].next_free = s->free_list;
-		s->free_list = &s->batch[i];
-	}
-	s->ready = true;
-}
-
 /* The host program may have registered this thread with liburcu already: then it also unregisters it. */
 void rcu_thread_online(struct thread_slot *self)
 {
 	struct rcu_slot *s = &rcu_slot_of[self->number];
 
+	CHECK(!unsafe);          /* this process was forked inside a read section: it may exec or exit, no more */
 	self->rcu_private = s;
-	s->registered = !URCU_TLS(urcu_memb_reader).registered;
+	park_lock(&onlines);
+	s->reader = &URCU_TLS(urcu_memb_reader);
+	s->registered = !s->reader->registered;
 	if (s->registered)
 		urcu_memb_register_thread();
-	slot_lock(s);
-	make_free_list(s);
-	slot_unlock(s);
+	park_unlock(&onlines);
 }
 
 void rcu_thread_offline(struct thread_slot *self)
@@ -326,13 +310,74 @@ void rcu_thread_offline(struct thread_slot *self)
 	struct rcu_slot *s = self->rcu_private;
 
 	CHECK(self->rcu_nest == 0);
-	if (!BASE_MUTANT(rcu_exit_keeps_items)) {
-		slot_lock(s);
-		s->open_items = 0;
-		hand_over(s);
-		slot_unlock(s);
-	}
+	if (!BASE_MUTANT(rcu_exit_keeps_items))
+		rcu_retire_flush(self);
 	atomic_store_release(&self->rcu_word, 0);                                /* E3 -> S1 */
+	park_lock(&onlines);
+	BASE_POINT(rcu_offline_locked);
 	if (s->registered)
 		urcu_memb_unregister_thread();
+	s->reader = NULL;
+	park_unlock(&onlines);
+}
+
+/* ---- fork ---- */
+
+static bool inside_any(void)
+{
+	return (thread_current != NULL && rcu_inside(thread_current)) || urcu_memb_read_ongoing() != 0;
+}
+
+void rcu_fork_prepare(void)
+{
+	bool inside = inside_any();
+
+	rounds_taken = !inside || park_trylock(&rounds);
+	if (!inside && !BASE_MUTANT(fork_skips_rounds)) {
+		park_lock(&rounds);
+		run_round();
+	}
+	if (!BASE_MUTANT(fork_skips_onlines))
+		park_lock(&onlines);
+}
+
+void rcu_fork_parent(void)
+{
+	if (!BASE_MUTANT(fork_skips_onlines))
+		park_unlock(&onlines);
+	if (rounds_taken && !BASE_MUTANT(fork_skips_rounds))
+		park_unlock(&rounds);
+}
+
+/* Its stack is free for the next thread: it must not stay in liburcu's list. Two copies of this file in one process may
+ * know the same reader; the second finds it gone. */
+static void reader_out(struct rcu_slot *s)
+{
+	if (s->reader != NULL && s->reader->registered && !BASE_MUTANT(fork_keeps_readers)) {
+		cds_list_del(&s->reader->node);
+		s->reader->registered = 0;
+	}
+	s->reader = NULL;
+}
+
+bool rcu_fork_child(void)
+{
+	uint64_t epoch = atomic_load_relaxed(&rcu_global.epoch);
+
+	for (uint32_t i = 0, n = thread_count(); i < n; i++) {
+		if (thread_at(i) == thread_current)
+			continue;
+		reader_out(&rcu_slot_of[i]);
+		if (!BASE_MUTANT(fork_keeps_words))
+			atomic_store_relaxed(&thread_at(i)->rcu_word, 0);
+		atomic_store_relaxed(&rcu_slot_of[i].open, NULL);
+	}
+	if (atomic_load_relaxed(&poll_done_to) > epoch)
+		atomic_store_relaxed(&poll_done_to, epoch);
+	atomic_store_relaxed(&asked, 0);
+	if (!BASE_MUTANT(fork_keeps_worker))
+		atomic_store_relaxed(&worker_up, 0);
+	unsafe = unsafe || !rounds_taken;
+	rcu_fork_parent();
+	return !unsafe;
 }

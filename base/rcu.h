@@ -3,7 +3,7 @@
  * rcu.h - the only door to grace periods.
  *
  * Read sections nest. Nothing may sleep inside one (asserted in dev builds). Two kinds of grace period:
- *   rcu_retire      tree nodes, page tables: liburcu's call_rcu, one call per batch of a slot
+ *   rcu_retire      tree nodes, page tables: liburcu's grace period, one for the open items of all slots
  *   rcu_poll_*      frames: a polled grace period over one word per slot (Debian's liburcu 0.13.2 has no polling)
  * A pointer is published by a release store and read by an acquire load of base/atomic, never by liburcu's macros.
  */
@@ -20,20 +20,22 @@ static ALWAYS_INLINE void rcu_leave(struct thread_slot *self);
 static inline bool rcu_inside(const struct thread_slot *self) { return self->rcu_nest != 0; }
 
 /*
- * Calls item->fn(item) after a grace period, from liburcu's thread. Never waits, never fails, allocates nothing;
- * callable inside a read section. Cost: one uncontended compare-and-swap; each 64th call also queues the batch. Fewer
- * than 64 items may stay open until the next flush, drain or the thread's exit.
+ * Calls item->fn(item) after a grace period, from a thread of rcu.c's own, or from one that drains or forks. Never
+ * waits, never fails; callable inside a read section. fn may retire, but not drain. Cost: one uncontended
+ * compare-and-swap; each 64th call also asks for a round. Fewer than 64 items may stay open until the next flush, drain
+ * or the thread's exit. (The first one to ask starts the thread; where that fails, the next one tries again.)
  */
 void rcu_retire(struct thread_slot *self, struct rcu_item *item, void (*fn)(struct rcu_item *));
 /*
- * Hands this slot's open batch to liburcu, also when it is not full. Never waits: while a drain or a batch that has
- * just been called back is at the slot, or all of its batches are under way, the items go with the next one.
+ * Asks for a round, also when this slot's batch is not full. Never waits; the round comes within 10 ms or so.
  */
 void rcu_retire_flush(struct thread_slot *self);
 /* Returns when everything that any slot retired before the call has been freed. Outside read sections; waits. */
 void rcu_drain(void);
 /* Waits for a grace period of both kinds. Counted by rcu_waits(). */
 void rcu_synchronize(void);
+/* Waits for a polled grace period, until the deadline (base/park.h). 0, -EAGAIN (PARK_TRY: never waits), -ETIMEDOUT. */
+int  rcu_poll_wait(uint64_t deadline_ns);
 
 /*
  * Starts a polled grace period; its cookie is done when each read section that was open has ended. Never waits; costs
@@ -46,6 +48,12 @@ bool     rcu_poll_done(uint64_t cookie);
 /* For base/thread: the calling thread's slot begins and ends a life. */
 void rcu_thread_online(struct thread_slot *self);
 void rcu_thread_offline(struct thread_slot *self);
+
+/* For base/atfork. prepare sleeps until no grace period is under way. False: the child may not use the library, as it
+ * was forked inside a read section while one was. */
+void rcu_fork_prepare(void);
+void rcu_fork_parent(void);
+bool rcu_fork_child(void);
 
 /* How often rcu_synchronize or rcu_drain waited, in the whole process: 0 inside operations (promise P-7). */
 uint64_t rcu_waits(void);

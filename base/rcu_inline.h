@@ -4,10 +4,11 @@
  *
  * WORD  slot.rcu_word   0 = outside; epoch * 2 + 1 = inside, `epoch` read on entry. Written by its thread only.
  *       rcu_global.epoch  grows by one per rcu_poll_start.
- * ORDER on entry: own word, then liburcu's lock; on exit: own word, then liburcu's unlock. liburcu's lock begins with
- *       a compiler barrier, so the own word's store stays ahead of the section in the code; its unlock comes last, so
- *       that whoever waited for liburcu's grace period finds the own word already cleared (E3 -> F2 in rcu.c).
- * The protocol and its edges E1, E2, E3 are argued in rcu.c.
+ * ORDER on entry: own word, without membarrier the epoch once more (E4), then liburcu's lock; on exit: own word, then
+ *       liburcu's unlock. liburcu's lock begins with a compiler barrier, so the own word's store stays ahead of the
+ *       section in the code; its unlock comes last, so that whoever waited for liburcu's grace period finds the own
+ *       word already cleared (E3 -> F2 in rcu.c).
+ * The protocol and its edges E1 to E4 are argued in rcu.c.
  *
  * liburcu's read side is inlined (allowed by its licence for functions of this size; the project's licence is
  * compatible in any case), except under ThreadSanitizer: there its plain accesses would be seen and reported, while
@@ -36,10 +37,9 @@ static ALWAYS_INLINE void rcu_enter(struct thread_slot *self)
 	if (self->rcu_nest++ == 0) {
 		uint64_t word = atomic_load_acquire(&rcu_global.epoch) << 1 | 1;         /* E1 -> P1 */
 
-		if (likely(!rcu_global.heavy_readers))
-			atomic_store_release(&self->rcu_word, word);             /* E2 -> S1 */
-		else
-			atomic_store_seqcst(&self->rcu_word, word);              /* E2 -> S1 */
+		atomic_store_release(&self->rcu_word, word);                     /* E2 -> S1 */
+		if (unlikely(rcu_global.heavy_readers))
+			(void)atomic_add_acqrel(&rcu_global.epoch, 0);           /* E4 -> P1 */
 		urcu_memb_read_lock();
 	}
 }

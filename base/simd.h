@@ -19,7 +19,9 @@
 #include "base/atomic.h"
 #include "base/compiler.h"
 
+#ifndef SIMD_KEYS                                /* the models have smaller nodes                                  */
 #define SIMD_KEYS 28
+#endif
 #define SIMD_ALL  ((UINT32_C(1) << SIMD_KEYS) - 1)
 
 static ALWAYS_INLINE uint32_t simd_bias(uint32_t page) { return page ^ UINT32_C(0x80000000); }
@@ -39,7 +41,7 @@ static inline uint32_t simd_below_scalar(const atomic_u32 *key, uint32_t page)
 	uint32_t mask = 0;
 
 	for (unsigned i = 0; i < SIMD_KEYS; i++)
-		mask |= (uint32_t)((int32_t)atomic_load_acquire(&key[i]) < p) << i;      /* S1 */
+		mask |= (uint32_t)((int32_t)atomic_load_acquire(&key[i]) < p) << i;      /* S1 -> F */
 	return mask;
 }
 
@@ -49,7 +51,7 @@ static inline uint32_t simd_equal_scalar(const atomic_u32 *key, uint32_t page)
 	uint32_t p = simd_bias(page), mask = 0;
 
 	for (unsigned i = 0; i < SIMD_KEYS; i++)
-		mask |= (uint32_t)(atomic_load_acquire(&key[i]) == p) << i;              /* S1 */
+		mask |= (uint32_t)(atomic_load_acquire(&key[i]) == p) << i;              /* S1 -> F */
 	return mask;
 }
 
@@ -60,7 +62,7 @@ static inline uint32_t simd_meets_scalar(const atomic_u32 *first, const atomic_u
 	uint32_t mask = 0;
 
 	for (unsigned i = 0; i < SIMD_KEYS; i++) {
-		int32_t f = (int32_t)atomic_load_acquire(&first[i]);                     /* S1 */
+		int32_t f = (int32_t)atomic_load_acquire(&first[i]);                     /* S1 -> F */
 		int32_t e = (int32_t)atomic_load_acquire(&last[i]);
 
 		mask |= (uint32_t)(f <= h && e >= l) << i;

@@ -16,7 +16,9 @@
  *               runs and drops the mutex meanwhile; a marked hook stays linked, hence its `next` stays valid.
  * Lock order    `registry` is a leaf: nothing is called under it but park.
  * Progress      a thread past THREAD_MAX sleeps until one exits; not fair among such sleepers.
- * Fork          the child's only thread keeps its slot. (Slots of threads that do not exist there stay taken.)
+ * Fork          (base/atfork.c) prepare takes `registry`. In the child the only thread keeps its slot, if it has one;
+ *               the others' are free, and what they have in an instance's per-slot blocks is their next owners', as
+ *               after an exit. Their exit hooks do not run: they might find a block half changed.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -60,7 +62,7 @@ static struct thread_slot *take_lowest(void)
 		slot_of[number].number = number;
 		slot_of[number].in_use = 1;
 		if (number >= atomic_load_relaxed(&count))
-			atomic_store_release(&count, number + 1);                /* C1 */
+			atomic_store_release(&count, number + 1);                /* C1 -> C2 */
 		return &slot_of[number];
 	}
 	return NULL;
@@ -73,6 +75,7 @@ static void reset_owner_fields(struct thread_slot *slot)
 	slot->mem_fail_nth = 0;
 	slot->mem_fail_fired = 0;
 	slot->park_spins = 0;
+	slot->deadline_ns = PARK_FOREVER;
 	slot->point_role = NULL;
 	slot->point_random = 0;
 	slot->count_fn = NULL;
@@ -136,9 +139,36 @@ static void thread_exiting(void *value)
 	park_lock(&registry);
 	slot->in_use = 0;
 	taken[number / 64] &= ~(UINT64_C(1) << (number % 64));
-	park_unlock(&registry);                                                  /* O1 */
+	park_unlock(&registry);                                                  /* O1 -> N1 */
 	atomic_add_acqrel(&given_back, 1);
 	park_wake(&given_back, 1);
+}
+
+void thread_fork_prepare(void)
+{
+	if (!BASE_MUTANT(fork_skips_registry))
+		park_lock(&registry);
+}
+
+void thread_fork_parent(void)
+{
+	if (!BASE_MUTANT(fork_skips_registry))
+		park_unlock(&registry);
+}
+
+void thread_fork_child(bool usable)
+{
+	for (struct thread_exit_hook *h = hooks; h != NULL; h = h->next)
+		h->running = 0;
+	if (!usable)
+		thread_current = NULL;
+	for (uint32_t i = 0; i < atomic_load_relaxed(&count); i++) {
+		if (&slot_of[i] == thread_current || BASE_MUTANT(fork_keeps_slots))
+			continue;
+		slot_of[i].in_use = 0;
+		taken[i / 64] &= ~(UINT64_C(1) << (i % 64));
+	}
+	thread_fork_parent();
 }
 
 uint32_t thread_count(void)
@@ -156,6 +186,7 @@ void thread_exit_hook_add(struct thread_exit_hook *hook)
 	hook->running = 0;
 	hook->closing = false;
 	park_lock(&registry);
+	BASE_POINT(thread_hook_locked);
 	hook->next = hooks;
 	hook->link = &hooks;
 	if (hooks != NULL)
@@ -203,7 +234,7 @@ static void **chunk_make(struct thread_local_table *t, uint32_t i)
 	fresh = mem_alloc(MEM_SLOT, bytes, CACHE_LINE);
 	if (fresh == NULL)
 		return NULL;
-	if (atomic_cas_acqrel(&t->chunk[i], &chunk, fresh))                      /* B1 */
+	if (atomic_cas_acqrel(&t->chunk[i], &chunk, fresh))                      /* B1 -> B2 */
 		return fresh;
 	mem_free(MEM_SLOT, fresh, bytes);
 	return chunk;
@@ -224,7 +255,7 @@ void *thread_local_make(struct thread_local_table *t, uint32_t number)
 	fresh = mem_alloc(MEM_SLOT, t->block_bytes, CACHE_PAIR);
 	if (fresh == NULL)
 		return NULL;
-	if (atomic_cas_acqrel(where, &block, fresh))                             /* B1 */
+	if (atomic_cas_acqrel(where, &block, fresh))                             /* B1 -> B2 */
 		return fresh;
 	mem_free(MEM_SLOT, fresh, t->block_bytes);
 	return block;

@@ -31,6 +31,7 @@ struct thread_slot {
 	uint64_t mem_fail_nth;           /* base/mem: 0 = off, 1 = the next allocation fails                         */
 	uint32_t mem_fail_fired;
 	uint32_t park_spins;             /* base/park: how long spinning has paid lately                             */
+	uint64_t deadline_ns;            /* base/park: until when the present call may wait; PARK_FOREVER by default */
 	const char *point_role;          /* base/point: name in a script                                             */
 	uint64_t point_random;           /* base/point: state of the random yields                                   */
 	void (*count_fn)(const volatile void *where, void *arg);         /* base/count                               */
@@ -48,9 +49,24 @@ static ALWAYS_INLINE struct thread_slot *thread_self(void)
 	return likely(t != NULL) ? t : thread_register();
 }
 
+/* For base/atfork. usable false: the child's thread has no slot any more; to ask for one ends the process. */
+void thread_fork_prepare(void);
+void thread_fork_parent(void);
+void thread_fork_child(bool usable);
+
 /* Slots [0, thread_count()) have been used at least once. thread_at(i) is never NULL for them. */
 uint32_t thread_count(void);
 struct thread_slot *thread_at(uint32_t number);
+
+/* Until when calls of this thread may wait from here on (base/park.h); returns what held before, to be put back. What
+ * calls the user's code (a pager) sets PARK_FOREVER around it. */
+static ALWAYS_INLINE uint64_t thread_deadline(struct thread_slot *t, uint64_t deadline_ns)
+{
+	uint64_t before = t->deadline_ns;
+
+	t->deadline_ns = deadline_ns;
+	return before;
+}
 
 /* Unique in the process, even, never 0: slot number << 40 | its count << 1. One per acquisition of a range. */
 static ALWAYS_INLINE uint64_t thread_next_number(struct thread_slot *t)
@@ -84,7 +100,7 @@ void  thread_local_free(struct thread_local_table *t, void (*fini)(void *block, 
 /* NULL if that slot has none yet. */
 static ALWAYS_INLINE void *thread_local_at(struct thread_local_table *t, uint32_t number)
 {
-	void **chunk = atomic_load_acquire(&t->chunk[number / THREAD_CHUNK]);
+	void **chunk = atomic_load_acquire(&t->chunk[number / THREAD_CHUNK]);            /* B2 -> B1 */
 
 	return chunk ? (void *)atomic_load_acquire((_Atomic(void *) *)&chunk[number % THREAD_CHUNK]) : NULL;
 }

@@ -7,8 +7,8 @@
  *           it the arm works for `first_ms` unmeasured, so that frames, tables and caches have been used once.
  * BLOCK     `warm_ms` unmeasured, then `block_ms` measured, both stretched (up to ARM_STRETCH times) for workloads that
  *           spend most of their time making their ground anew, so that as much is measured of them. Afterwards the
- *           arm lies still for ARM_DRAIN_MS: liburcu's thread sleeps 10 ms between batches, and what this arm retired
- *           must not be freed on the next arm's time.
+ *           arm lies still for ARM_DRAIN_MS: the library's thread sleeps 10 ms between its rounds, and what this arm
+ *           retired must not be freed on the next arm's time.
  */
 #ifndef BENCH_ARM_H
 #define BENCH_ARM_H

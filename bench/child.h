@@ -2,8 +2,7 @@
 /*
  * child.h - another program, or this one again, and what it says on its standard output.
  *
- * By posix_spawn, never fork: the measuring process has threads, and two copies of base/ (the library's own, and the
- * one beside the tree that `lookup` measures), whose fork handlers would both stop liburcu's thread.
+ * By posix_spawn, not fork: the measuring process is large and has threads, and what comes next is another program.
  */
 #ifndef BENCH_CHILD_H
 #define BENCH_CHILD_H

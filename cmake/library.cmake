@@ -29,6 +29,8 @@ function(vmmap_library)
   set_target_properties(vmmap_shared PROPERTIES OUTPUT_NAME vmmap LINKER_LANGUAGE C
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} EXPORT_NAME vmmap)
   target_link_libraries(vmmap_shared PRIVATE $<BUILD_INTERFACE:vmmap_flags> ${VMMAP_LINK})
+  # Never unloaded: its worker thread, its thread-exit key and its fork handlers live as long as the process.
+  target_link_options(vmmap_shared PRIVATE LINKER:-z,nodelete)
 
   foreach(library vmmap_static vmmap_shared)
     target_include_directories(${library} INTERFACE

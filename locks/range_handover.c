@@ -140,17 +140,16 @@ static enum waiter_given hand_visit(struct range_locks *locks, struct range_lock
 {
 	struct thread_slot *self = thread_at(from->owner);
 	struct lock_seen seen;
-	bool held;
+	bool held, pinned;
 
 	rcu_enter(self);
 	locks->view->find(locks->space, atomic_load_relaxed(&w->addr), &seen);
 	held = seen.slot && seen.lk == from->mine.lk;
-	if (held && !seen.dummy)
-		atomic_add_seqcst(range_pins(locks, seen.slot), 1);                      /* H3 */
+	pinned = held && !seen.dummy && lock_pin(range_pins(locks, seen.slot));          /* H3 */
 	rcu_leave(self);
-	w->slot = held && !seen.dummy ? seen.slot : NULL;
+	w->slot = pinned ? seen.slot : NULL;
 	w->version = number;
-	return held ? WAITER_PINNED : WAITER_RETRY;
+	return pinned || (held && seen.dummy) ? WAITER_PINNED : WAITER_RETRY;
 }
 
 enum waiter_given range_hand(struct range_locks *locks, struct range_lock *from, uint64_t number,

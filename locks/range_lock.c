@@ -102,7 +102,7 @@ static int take_run(struct range_locks *locks, struct range_take *t, struct lock
 		}
 		t->touched |= c.r.lo > r.lo;
 		if (err) {
-			atomic_store_relaxed(&t->lock->cursor, c.r.lo);
+			atomic_store_relaxed(&t->lock->cursor, BASE_MUTANT(take_keeps_partial) ? r.lo : c.r.lo);
 			return err;
 		}
 	}
@@ -161,6 +161,9 @@ static void give_grant(struct range_waiter *list)
 	for (struct range_waiter *w = list, *later; w; w = later) {
 		later = w->later;                        /* after the grant the record is no longer ours           */
 		range_waiter_grant(w, w->given);
+		BASE_POINT(grant_done);
+		if (BASE_MUTANT(grant_reads_after))
+			later = w->later;
 	}
 }
 

@@ -16,7 +16,9 @@
 #include "base/rcu.h"
 #include "locks/range_lock.h"
 
+#ifndef SPIN_LOOKS                               /* the models look once                                           */
 #define SPIN_LOOKS     32
+#endif
 #define WATCHDOG_NS    UINT64_C(5000000000)
 
 enum push { PUSH_DONE, PUSH_AGAIN, PUSH_POLL };
@@ -86,9 +88,11 @@ static enum push push(struct range_wait *w, struct range_thread *home, uint64_t 
 	waiter_fill(w, waiter, addr, lock, count);
 	if (atomic_load_relaxed(&waiter->state) == WAITER_CANCELLED) {
 		/* It still stands in this queue, or has just been returned to us. */
-		if (atomic_cas_acqrel(&waiter->state, &state, WAITER_WAITING))
+		bool back = atomic_cas_acqrel(&waiter->state, &state, WAITER_WAITING);
+
+		if (back && !BASE_MUTANT(rewait_pushes_twice))
 			return PUSH_DONE;
-		ASSERT(state == WAITER_FREE);
+		ASSERT(back || state == WAITER_FREE);
 	}
 	atomic_store_relaxed(&waiter->state, WAITER_WAITING);
 	index = (uint32_t)(w->self->number * WAITERS_PER_THREAD + (uint32_t)(waiter - home->waiter) + 1);
@@ -158,6 +162,15 @@ static int sleep_queued(struct range_wait *w, struct range_thread *home, struct 
 	return rc ? rc : granted(w, waiter);
 }
 
+/* Inside RCU. What was seen before a sleep says nothing any more: the address is looked up again. */
+static void look(struct range_wait *w, uint64_t addr, bool slept, struct lock_seen *seen)
+{
+	if (slept && BASE_MUTANT(waiter_keeps_slot))
+		seen->lk = atomic_load_acquire(&seen->slot->lk);
+	else
+		w->locks->view->find(w->locks->space, addr, seen);
+}
+
 int range_wait(struct range_wait *w, uint64_t addr, struct lock_seen *seen)
 {
 	struct range_thread *home = range_thread_mine(w->locks, w->self);
@@ -171,7 +184,7 @@ int range_wait(struct range_wait *w, uint64_t addr, struct lock_seen *seen)
 		enum push pushed;
 
 		rcu_enter(w->self);
-		w->locks->view->find(w->locks->space, addr, seen);
+		look(w, addr, waiter != NULL, seen);
 		if (!seen->slot || lock_word_free(seen->lk) ||
 		    (w->kind == WAITER_EDIT && seen->lk == w->taker->mine.lk))
 			return 0;
@@ -184,6 +197,8 @@ int range_wait(struct range_wait *w, uint64_t addr, struct lock_seen *seen)
 		pushed = PUSH_POLL;
 		if (!rc && lock)
 			pushed = spin_on(seen) ? PUSH_AGAIN : push(w, home, addr, seen->lk, &waiter);
+		if (pushed == PUSH_DONE && BASE_MUTANT(wait_inside_rcu))
+			return sleep_queued(w, home, waiter, !slept);
 		rcu_leave(w->self);
 		if (rc)
 			return rc;

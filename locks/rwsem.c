@@ -10,7 +10,9 @@
 #include "base/park.h"
 #include "base/point.h"
 
+#ifndef SPIN_ROUNDS                              /* the models look once                                           */
 #define SPIN_ROUNDS  96
+#endif
 #define LOOK_NS      UINT64_C(1000000)
 #define BARGED_LIMIT 2
 
@@ -148,6 +150,7 @@ void rwsem_take_back(struct rwsem *s)
 
 static void queue_join(struct rwsem *s, struct rwsem_node *node)
 {
+	BASE_POINT(rwsem_before_join);
 	queue_enter(s);
 	if (s->last)
 		s->last->next = node;
@@ -156,7 +159,7 @@ static void queue_join(struct rwsem *s, struct rwsem_node *node)
 	s->last = node;
 	atomic_bump(node->exclusive ? &s->waits_exclusive : &s->waits_shared, 1);
 	atomic_or_acqrel(&s->word, RWSEM_QUEUED);
-	if (!(atomic_load_acquire(&s->word) & RWSEM_W))
+	if (!(atomic_load_acquire(&s->word) & RWSEM_W) && !BASE_MUTANT(rwsem_no_last_look))
 		wake_first(s, false); /* it came free, or shared, before QUEUED was there */
 	queue_leave(s);
 }
@@ -166,10 +169,13 @@ static int queue_quit(struct rwsem *s, struct rwsem_node *node)
 {
 	int rc = 0;
 
+	BASE_POINT(rwsem_before_quit);
 	queue_enter(s);
 	if (atomic_load_acquire(&node->state) != NODE_GRANTED) {
 		queue_remove(s, node);
 		wake_first(s, false); /* who stood behind may be able to go */
+		rc = -ETIMEDOUT;
+	} else if (BASE_MUTANT(rwsem_quits_granted)) {
 		rc = -ETIMEDOUT;
 	}
 	queue_leave(s);

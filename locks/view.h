@@ -56,6 +56,8 @@ struct lock_view {
 	int (*claim)(struct lock_space *, struct lock_claim *);
 	/* Cuts the VMA that crosses addr, if any; for policies under whose lock no slot is ever held. 0 -ENOMEM */
 	int (*cut)(struct lock_space *, uint64_t addr);
+	/* Undoes a cut at addr, under the same lock, when the edit fails. Cannot fail. */
+	void (*join)(struct lock_space *, uint64_t addr);
 	/* What `from` holds in r passes to `to`, low to high: the lk of VMAs, the dummies in gaps (removed if NULL).
 	 * A VMA that r covers only in part goes free instead (with a new version), a dummy is trimmed: nobody gets
 	 * more than r. What another holds stays. */

@@ -6,13 +6,22 @@
 #include "base/park.h"
 #include "base/point.h"
 
+/* By address: the object may be anything by now, also one whose next holder drains. */
+static void unpin_wake(atomic_u32 *pins)
+{
+	BASE_POINT(unpin_before_wake);
+	if (BASE_MUTANT(unpin_touches_late))
+		atomic_and_release(pins, ~LOCK_WRITER);
+	park_wake(pins, 1);
+}
+
 void lock_unpin(atomic_u32 *pins)
 {
 	uint32_t old = atomic_sub_release(pins, 1);                      /* U1 -> D2 */
 
 	ASSERT((old & ~LOCK_WRITER) != 0);
 	if (old == (BASE_MUTANT(unpin_wake_wrong) ? 1 : (LOCK_WRITER | 1)))
-		park_wake(pins, 1); /* by address: the object may be anything now */
+		unpin_wake(pins);
 }
 
 void lock_drain(atomic_u32 *pins)

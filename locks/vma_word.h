@@ -28,6 +28,7 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "base/point.h"
 
 struct range_lock;
 
@@ -65,7 +66,7 @@ static inline bool lock_pin(atomic_u32 *pins)
 {
 	uint32_t seen = atomic_load_relaxed(pins);
 
-	while (!(seen & LOCK_WRITER) && seen < LOCK_PINS_MAX)
+	while (!(seen & LOCK_WRITER) && (seen < LOCK_PINS_MAX || BASE_MUTANT(pins_no_limit)))
 		if (atomic_cas_seqcst(pins, &seen, seen + 1))                    /* P1 -> D2 */
 			return true;
 	return false;

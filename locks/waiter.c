@@ -32,9 +32,9 @@ bool range_queue_push(struct range_queue *q, uint32_t count, struct range_waiter
 {
 	uint64_t seen = atomic_load_acquire(&q->word);
 
-	while (range_queue_open_now(seen) && range_queue_count(seen) == count) {
+	while (range_queue_open_now(seen) && (range_queue_count(seen) == count || BASE_MUTANT(push_any_count))) {
 		atomic_store_relaxed(&w->next, range_queue_head(seen));
-		if (atomic_cas_acqrel(&q->word, &seen, (uint64_t)count << 32 | index))           /* Q1 -> Q2 */
+		if (atomic_cas_acqrel(&q->word, &seen, (seen & ~(uint64_t)UINT32_MAX) | index)) /* Q1 -> Q2 */
 			return true;
 	}
 	return false;
@@ -61,9 +61,13 @@ int range_waiter_sleep(struct range_waiter *w, uint64_t deadline_ns)
 	uint32_t state;
 
 	while ((state = atomic_load_acquire(&w->state)) != WAITER_GRANTED) {             /* W2 -> W1 */
-		if (park_wait(&w->state, state, deadline_ns) != -ETIMEDOUT)
+		if (park_wait(&w->state, state, deadline_ns) != -ETIMEDOUT) {
+			if (BASE_MUTANT(waiter_believes_wake))
+				return 0;
 			continue;
-		state = WAITER_WAITING;
+		}
+		BASE_POINT(waiter_before_cancel);
+		state = BASE_MUTANT(cancel_takes_claimed) ? atomic_load_acquire(&w->state) : WAITER_WAITING;
 		if (atomic_cas_acqrel(&w->state, &state, WAITER_CANCELLED))
 			return -ETIMEDOUT;
 		deadline_ns = PARK_FOREVER;              /* claimed: the grant is on its way                       */
@@ -82,7 +86,7 @@ static struct range_waiter *insert_by_ticket(struct range_waiter *list, struct r
 	struct range_waiter **link = &list;
 
 	/* The list comes newest first, so this is nearly always the front. */
-	while (*link && atomic_load_relaxed(&(*link)->ticket) < ticket)
+	while (*link && atomic_load_relaxed(&(*link)->ticket) < ticket && !BASE_MUTANT(claim_ignores_tickets))
 		link = &(*link)->later;
 	w->later = *link;
 	*link = w;
@@ -105,6 +109,8 @@ struct range_waiter *range_waiter_claim(uint32_t head, range_waiter_at *at, void
 				break;
 			}
 			ASSERT(state == WAITER_CANCELLED);
+			if (BASE_MUTANT(claim_takes_cancelled))
+				continue;                /* `state` lets the first CAS take it                     */
 			if (atomic_cas_release(&w->state, &state, WAITER_FREE))
 				break;
 			state = WAITER_WAITING;          /* it waits again: claim it after all                     */

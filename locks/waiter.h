@@ -52,16 +52,16 @@ struct range_waiter {
 	atomic_u32 next;                         /* index of the next older                                        */
 	atomic_u64 addr, ticket;                 /* atomic for dump                                                */
 	_Atomic(struct range_lock *) on;
-	uint32_t count;                          /* acquisition of `on`                                            */
-	uint32_t kind;
-	bool insist;
-	uint64_t hi;                             /* edit: wants [addr, hi)                                         */
-	struct range_lock *taker;                /* edit: who gets what is handed over                             */
+	PLAIN(uint32_t) count;                   /* acquisition of `on`                                            */
+	PLAIN(uint32_t) kind;
+	PLAIN(bool) insist;
+	PLAIN(uint64_t) hi;                      /* edit: wants [addr, hi)                                         */
+	PLAIN(struct range_lock *) taker;        /* edit: who gets what is handed over                             */
 	/* written by the releaser between CLAIMED and GRANTED */
 	struct range_waiter *later;
-	uint32_t given;
-	struct lock_slot *slot;
-	uint64_t version;                        /* edit: the end of what was handed over                          */
+	PLAIN(uint32_t) given;
+	PLAIN(struct lock_slot *) slot;
+	PLAIN(uint64_t) version;                 /* edit: the end of what was handed over                          */
 } PAIR_ALIGNED;
 
 struct range_queue { atomic_u64 word; };

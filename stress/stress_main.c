@@ -222,6 +222,7 @@ static void one_run(const struct stress_options *o, const struct profile *profil
 	if (!verify_violations(verify))
 		verify_quiet(verify);
 	row->audits++;
+	verify_overtakes(verify, row->result.counters.max_overtakes);
 	row->gp_waits = verify_gp_waits(verify);
 	if (!o->verify && !row->result.proven && !verify_violations(verify))
 		verify_report(verify, SIN_USAGE, 0, "%" PRIu64 " operations counted, the engine's counters show %"

@@ -24,7 +24,7 @@ const char *const verify_sin_name[SIN_COUNT] = {
 	[SIN_GHOST] = "ghost", [SIN_FOREIGN] = "foreign", [SIN_PROT] = "prot", [SIN_STALE] = "stale",
 	[SIN_LOST_WRITE] = "lost-write", [SIN_LEAK] = "leak", [SIN_OVERLAP] = "overlap", [SIN_HOLE] = "hole",
 	[SIN_AUDIT] = "audit", [SIN_USAGE] = "usage", [SIN_GP_WAIT] = "gp-wait", [SIN_ERRNO] = "errno",
-	[SIN_STUCK] = "stuck",
+	[SIN_OVERTAKEN] = "overtaken", [SIN_STUCK] = "stuck",
 };
 
 /* ---- life ---- */
@@ -273,6 +273,13 @@ void verify_quiet(struct verify *v)
 	if (waits)
 		verify_report(v, SIN_GP_WAIT, 0, "%" PRIu64 " grace periods were waited for", waits);
 	free(listing.vma);
+}
+
+void verify_overtakes(struct verify *v, uint64_t most)
+{
+	if (most > v->config.threads + 2)
+		verify_report(v, SIN_OVERTAKEN, 0, "a waiter was overtaken %" PRIu64 " times, at most %u are promised",
+			      most, v->config.threads + 2);
 }
 
 void verify_gone(struct verify *v)

@@ -22,6 +22,7 @@
  *   audit       vmmap_audit() finds nothing at quiet moments
  *   usage       vmmap_get_usage() agrees with the listing, and the listing with the model
  *   gp-wait     no operation waited for a grace period
+ *   overtaken   no waiter was overtaken more than threads + 2 times (promise P-6)
  *   errno       a call failed that had to succeed
  *   stuck       a thread made no step for ten seconds
  *
@@ -44,7 +45,8 @@ struct vmmap;
 
 enum verify_sin {                                /* kinds of breach; the first seven can be planted                */
 	SIN_GHOST, SIN_FOREIGN, SIN_PROT, SIN_STALE, SIN_LOST_WRITE, SIN_LEAK, SIN_OVERLAP, SIN_PLANTS,
-	SIN_HOLE = SIN_PLANTS, SIN_AUDIT, SIN_USAGE, SIN_GP_WAIT, SIN_ERRNO, SIN_STUCK, SIN_COUNT, SIN_NONE = SIN_COUNT
+	SIN_HOLE = SIN_PLANTS, SIN_AUDIT, SIN_USAGE, SIN_GP_WAIT, SIN_OVERTAKEN, SIN_ERRNO, SIN_STUCK, SIN_COUNT,
+	SIN_NONE = SIN_COUNT
 };
 extern const char *const verify_sin_name[SIN_COUNT];
 
@@ -66,6 +68,9 @@ void verify_quiet(struct verify *v);
 /* The map is quiet, and just now maps no shared object: the frames must add up exactly (profiles that fight). */
 void verify_no_objects(struct verify *v);
 void verify_gone(struct verify *v);
+
+/* max_overtakes of the run, all its maps, against the bound. */
+void verify_overtakes(struct verify *v, uint64_t most);
 
 /* ---- calls: as those of vmmap.h ---- */
 struct verify_remap { uint64_t old_addr, old_len, new_len; int flags; uint64_t new_addr; };

@@ -12,7 +12,7 @@ static bool face_range(uint64_t addr, uint64_t len)
 	return len <= ADDRESS_END && addr <= ADDRESS_END - len;
 }
 
-/* ---- policies and objects ---- */
+/* ---- policies (objects: vmmap_object.c) ---- */
 
 const char *vmmap_policy_name(unsigned i)
 {
@@ -33,30 +33,6 @@ int vmmap_policy_threads(unsigned i)
 	const struct lock_policy *p = lock_policy_at(i);
 
 	return p && p->caps & LOCK_CAP_THREADS;
-}
-
-int vmmap_object_create(struct vmmap_object **out, struct physmem *pm, const char *name, uint64_t size)
-{
-	struct object *object;
-	int err;
-
-	if (!out || !pm || !size || size > (UINT64_C(1) << (ADDRESS_BITS - 1)))
-		return -EINVAL;
-	err = object_make(&object, pm, name ? name : "", size, false);
-	if (!err)
-		*out = container_of(object, struct vmmap_object, object);
-	return err;
-}
-
-void vmmap_object_put(struct vmmap_object *object)
-{
-	if (object)
-		object_put(&object->object);
-}
-
-uint64_t vmmap_object_number(const struct vmmap_object *object)
-{
-	return object->object.number;
 }
 
 /* ---- mmap ---- */
@@ -91,7 +67,9 @@ static int face_mmap_late(const struct space_mmap *m)
 	if (m->object && end > ((UINT64_C(1) << 63) - 1) >> PAGE_SHIFT)
 		return -EOVERFLOW;
 	if (m->object && type == MAP_SHARED_VALIDATE)
-		return m->flags & ~FACE_OLD_FLAGS ? -EOPNOTSUPP : 0;
+		return m->flags & ~FACE_OLD_FLAGS ? -EOPNOTSUPP : m->flags & MAP_GROWSDOWN ? -EINVAL : 0;
+	if (m->flags & MAP_GROWSDOWN && (m->object || type != MAP_PRIVATE))
+		return -EINVAL;
 	return type == MAP_PRIVATE || type == MAP_SHARED ? 0 : -EINVAL;
 }
 
@@ -102,7 +80,9 @@ static int face_shared_anon(struct vmmap *map, struct space_mmap *m, struct obje
 
 	*own = NULL;
 	if (!m->object && (m->flags & MAP_TYPE) != MAP_PRIVATE) {
-		err = object_make(own, map->physmem, "/dev/zero (deleted)", m->len, true);
+		struct object_new is = { map->physmem, "/dev/zero (deleted)", m->len, NULL };
+
+		err = object_make(own, &is, true);
 		m->object = *own;
 		m->offset = 0;
 	}
@@ -117,7 +97,8 @@ static int64_t face_mmap_run(struct vmmap *map, struct thread_slot *self, struct
 	int64_t got;
 	int err = face_mmap_late(m);
 
-	if (err && m->noreplace && !space_empty(map, self, (struct lock_range){ m->addr, m->addr + m->len }))
+	if (err && m->noreplace && (!space_empty(map, self, (struct lock_range){ m->addr, m->addr + m->len }) ||
+				    (m->unguarded && space_guarded(map, self, m->addr + m->len, NULL))))
 		err = -EEXIST;
 	if (err && m->want && space_place(map, self, m->want, &fit, &locked) == -ENOMEM)
 		err = -ENOMEM;
@@ -140,7 +121,7 @@ static bool face_hint(struct vmmap *map, struct thread_slot *self, struct space_
 	if (!fixed.addr || fixed.addr < map->lo || !face_range(fixed.addr, m->len) || fixed.addr + m->len > map->hi)
 		return false;
 	fixed.want = NULL;
-	fixed.noreplace = true;
+	fixed.noreplace = fixed.unguarded = true;
 	*got = face_mmap_run(map, self, &fixed);
 	return *got != -EEXIST;
 }
@@ -219,10 +200,39 @@ int vmmap_munmap(struct vmmap *map, uint64_t addr, uint64_t len)
 	return space_munmap(map, thread_self(), (struct lock_range){ addr, addr + bytes });
 }
 
+/* The same with PROT_GROWSDOWN, PROT_GROWSUP: no VMA grows up here. */
+static NOINLINE int face_mprotect_grows(struct vmmap *map, uint64_t addr, uint64_t len, int prot)
+{
+	int grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+	uint64_t bytes = space_up(len), end = addr + bytes;
+	struct vmmap_vma vma;
+	int err;
+
+	prot &= ~grows;
+	if (grows == (PROT_GROWSDOWN | PROT_GROWSUP) || !space_aligned(addr))
+		return -EINVAL;
+	if (!len)
+		return 0;
+	if (!bytes || end <= addr)
+		return -ENOMEM;
+	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC))
+		return -EINVAL;
+	if (grows == PROT_GROWSUP)
+		return !vmmap_query(map, addr, &vma) && vma.start <= addr ? -EINVAL : -ENOMEM;
+	if (addr >= ADDRESS_END)
+		return -ENOMEM;
+	if (face_range(addr, bytes))
+		return space_mprotect_down(map, thread_self(), (struct lock_range){ addr, end }, (uint64_t)prot);
+	err = space_mprotect_down(map, thread_self(), (struct lock_range){ addr, ADDRESS_END }, (uint64_t)prot);
+	return err ? err : -ENOMEM;
+}
+
 int vmmap_mprotect(struct vmmap *map, uint64_t addr, uint64_t len, int prot)
 {
 	uint64_t bytes = space_up(len);
 
+	if (unlikely(prot & (PROT_GROWSDOWN | PROT_GROWSUP)))
+		return face_mprotect_grows(map, addr, len, prot);
 	if (!space_aligned(addr))
 		return -EINVAL;
 	if (!len)
@@ -315,6 +325,19 @@ int vmmap_madvise(struct vmmap *map, uint64_t addr, uint64_t len, int advice)
 	return space_madvise(map, thread_self(), (struct lock_range){ addr, addr + bytes }, advice);
 }
 
+/* A length that rounds up to 2^64 is none, as for Linux. */
+int vmmap_msync(struct vmmap *map, uint64_t addr, uint64_t len, int flags)
+{
+	uint64_t bytes = space_up(len);
+
+	if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || !space_aligned(addr) ||
+	    (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
+		return -EINVAL;
+	if (addr + bytes < addr)
+		return -ENOMEM;
+	return space_msync(map, thread_self(), (struct lock_range){ addr, addr + bytes }, flags);
+}
+
 int64_t vmmap_brk(struct vmmap *map, uint64_t addr)
 {
 	return space_brk(map, thread_self(), addr);
@@ -329,7 +352,7 @@ int vmmap_fault(struct vmmap *map, uint64_t addr, int access, struct vmmap_fault
 			*info = (struct vmmap_fault_info){ .code = VMMAP_MAPERR };
 		return -EFAULT;
 	}
-	return space_fault(map, thread_self(), addr, (uint64_t)access, info);
+	return space_fault(map, thread_self(), addr, (uint64_t)access, true, info);
 }
 
 static size_t face_copy_len(uint64_t addr, size_t len)

@@ -5,11 +5,13 @@
  * Conventions, once for every call
  *   addresses   uint64_t, simulated, below 2^47; page size 4096; ranges half open [addr, addr + len); len in bytes,
  *               rounded up to pages
- *   constants   PROT_*, MAP_*, MREMAP_*, MADV_* of <sys/mman.h>, same values (needs _GNU_SOURCE there)
+ *   constants   PROT_*, MAP_*, MREMAP_*, MADV_*, MS_* of <sys/mman.h>, same values (needs _GNU_SOURCE there)
  *   pointers    map and what is written through are not NULL, unless a call says so
  *   returns     0 or an address/byte count >= 0; else -errno, Linux's errno for the same call, in Linux's order
  *   threads     every call from any thread, no registration (with 1,024 threads alive, the first call of one more
  *               sleeps until one has ended); vmmap_destroy when no other call runs. Not from signal handlers
+ *   fork        of the process: in the child a map works, as a snapshot, if no other thread was inside a call on it, on
+ *               its physmem or its objects, or held a range; else it is to be left alone (docs/semantics.md)
  *   edits       mmap, munmap, mprotect, mremap, brk, flag advices: hold their range, gaps included, against edits and
  *               faults on the same pages until they return, and nothing afterwards
  *   visits      faults, accesses, DONTNEED, FREE, POPULATE: run beside each other; for one page each comes before or
@@ -17,6 +19,14 @@
  *   [waits]     may sleep for another thread's operation on pages of the same range; never for one elsewhere (policies
  *               `vma`, `vma-count`; the others have one lock for all edits), and never for a grace period, unless all
  *               free frames are deferred and the call would fail. Calls without the mark sleep only if they say so
+ *   _until      each call with [waits] has a form with a deadline, in ns of CLOCK_MONOTONIC: it waits no longer than
+ *               that, and says -ETIMEDOUT if it would have to; VMMAP_TRY does not wait, and says -EAGAIN. Nothing has
+ *               been done then: VMAs and contents are as they were. Only populating (MAP_POPULATE, MADV_POPULATE_*),
+ *               copying and syncing go page by page: pages faulted in stay so, bytes copied are the result, what a sync
+ *               has not come to is dirty. A pager is asked whatever the deadline: its time is the caller's own. A
+ *               deadline in the past fails only where it would have had to wait. Bounded steps of others (a leaf of
+ *               the tree, an entry, a visit that has begun; its thread may have lost its CPU) are not
+ *               counted as waiting
  *   failure     want of memory, a bad argument: map unchanged. Linux's partial effects
  *               (mprotect, madvise over a hole: -ENOMEM, the mapped part before it done) are kept
  *   -EDEADLK    the caller holds such a range itself (vmmap_hold): a mistake, told where it is noticed
@@ -42,6 +52,8 @@ struct vmmap;
 struct vmmap_object;
 
 #define VMMAP_PAGE_SIZE 4096u
+#define VMMAP_TRY       UINT64_C(0)              /* deadlines: never wait                                         */
+#define VMMAP_FOREVER   UINT64_MAX               /* as the plain form                                             */
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
@@ -80,15 +92,58 @@ int         vmmap_policy_threads(unsigned i);
 
 /* ---- memory objects: simulated files, with a page cache --------------------------------------------------------- */
 
-/* Makes an object of zeros whose pages come from pm as they are touched, and stay until it dies. name: for listings,
- * cut to 39 bytes; NULL = "". size: 1 .. 2^46 bytes, for good; accesses beyond its last page: BUS. The caller gets one
- * reference. 0; -EINVAL: out or pm NULL, size; -ENOMEM. pm outlives it. Never sleeps. O(1). */
-int  vmmap_object_create(struct vmmap_object **out, struct physmem *pm, const char *name, uint64_t size);
+/*
+ * Reads and writes the pages of an object, where it is given one. Both calls get self, the number of the page
+ * (offset / 4096) and 4096 bytes, and return 0, or anything else for failure. They run on the thread whose fault, sync
+ * or msync needs the page, hold nothing of the engine, may sleep, and may call vmmap functions on any map and object;
+ * only what waits for the very page they are called for (a fault on it, a sync of it, a resize that cuts it off) would
+ * wait for ever. Calls for different pages run beside each other; for one page one at a time, except that a page which
+ * was cut off and exists again may be read while the result of its last read is still to be dropped.
+ */
+struct vmmap_pager {
+	int (*read_page)(void *self, uint64_t page, void *bytes);        /* a fault met an absent page             */
+	int (*write_page)(void *self, uint64_t page, const void *bytes); /* a copy; beyond the object's end: zeros */
+	void *self;
+};
+
+/* Makes an object whose pages come from pm as they are touched, and stay until it is shorter or dies. name: for
+ * listings, cut to 39 bytes; NULL = "". size: 0 .. 2^46 bytes; accesses beyond its last page: BUS. pager: NULL: pages
+ * begin as zeros; else copied, both calls set, they outlive the object; what is mapped shared and stored to is dirty
+ * until it is synced. The caller gets one reference. 0; -EINVAL: out or pm NULL, size, a pager without both calls;
+ * -ENOMEM. pm outlives it. Never sleeps. O(1). */
+int  vmmap_object_create(struct vmmap_object **out, struct physmem *pm, const char *name, uint64_t size,
+			 const struct vmmap_pager *pager);
 /* Drops the caller's reference (NULL: nothing); VMAs hold their own. After the last one the object and its frames are
- * freed behind a grace period, which nobody waits for. Cost: O(1) here, O(pages cached) later. */
+ * freed behind a grace period, which nobody waits for. Dirty pages are not written: sync before. Cost: O(1) here,
+ * O(pages cached) later. */
 void vmmap_object_put(struct vmmap_object *object);
 /* Returns the number that listings show: unique in the process, from 1 (shared anonymous mmaps take numbers, too). */
 uint64_t vmmap_object_number(const struct vmmap_object *object);
+/* Returns the size in bytes, as the last resize left it. Never sleeps. O(1). */
+uint64_t vmmap_object_size(const struct vmmap_object *object);
+/*
+ * Sets the size, 0 .. 2^46 bytes. [waits] Shorter: when it returns, no page beyond the new end is mapped anywhere,
+ * private copies included, faults there say BUS, dirty pages there are forgotten, no write of one is under way, and the
+ * rest of the last page is zero. Longer: what is new reads zero, whatever was there before, and whatever the pager has;
+ * the pager's own storage is the caller's to cut. 0; -EINVAL: size; -EDEADLK: the caller holds such a range
+ * (vmmap_hold; told where it is noticed; size unchanged, some private copies beyond may be gone). Faults, accesses and
+ * edits of its maps go on; it waits for edits that hold pages beyond the end, for other resizes of the object, and for
+ * writes of pages that it cuts off; it has no form with a deadline, since half of it cannot be taken back. Cost:
+ * O(mappings of the object + entries and pages beyond). Source: ftruncate(2).
+ */
+int  vmmap_object_resize(struct vmmap_object *object, uint64_t size);
+/*
+ * Writes the dirty pages of [offset, offset + len), rounded outward to pages, through the pager, one by one. Any
+ * offset and len, in bytes; what is beyond the end is nothing. [waits] What was stored before the call is in the
+ * pager's copy when it returns; what is stored beside it is there, or its page is dirty again. A page that another
+ * sync is writing is waited for. 0, also without a pager; -EIO: write_page failed (that page stays dirty, the others
+ * are written); -EDEADLK: as resize. Entries of each page lose the right to store: the next store faults. Cost:
+ * O(mappings of the object) a dirty page. Source: fsync(2), page_mkclean of Linux.
+ */
+int  vmmap_object_sync(struct vmmap_object *object, uint64_t offset, uint64_t len);
+/* Syncs as vmmap_object_sync, waiting until deadline_ns at the longest. Errors: its, and -EAGAIN, -ETIMEDOUT ("_until"
+ * above): the pages up to there are written, the others dirty. */
+int  vmmap_object_sync_until(struct vmmap_object *object, uint64_t offset, uint64_t len, uint64_t deadline_ns);
 
 /* ---- the map: Linux's calls. All [waits], all edits ------------------------------------------------------------- */
 
@@ -98,11 +153,14 @@ uint64_t vmmap_object_number(const struct vmmap_object *object);
  * addr: exact with MAP_FIXED (replaces what is there) and MAP_FIXED_NOREPLACE; else a hint, taken if it is free, or 0.
  * Returns the address, or
  *   -EINVAL      len 0; prot beyond r, w, x; offset unaligned; neither MAP_SHARED nor MAP_PRIVATE; fixed addr
- *                unaligned; object of another physmem than the map's
+ *                unaligned; object of another physmem than the map's; GROWSDOWN of other than private anonymous memory
  *   -EBADF       neither object nor MAP_ANONYMOUS         -EOVERFLOW  object, offset + len beyond 2^63 - 1
  *   -EOPNOTSUPP  MAP_SHARED_VALIDATE, unknown flags       -EEXIST     NOREPLACE, and something is mapped there
  *   -ENOMEM      no gap fits; the range goes above hi; no memory  -EPERM  fixed addr below lo
- * MAP_POPULATE faults pages in afterwards; its failures are not told. MAP_LOCKED, HUGETLB, STACK, GROWSDOWN: no effect.
+ * MAP_POPULATE faults pages in afterwards; its failures are not told. MAP_LOCKED, HUGETLB, STACK: no effect.
+ * MAP_GROWSDOWN makes a stack: a fault or an access below it, with nothing mapped in between, extends it (vmmap_fault).
+ * No place that is not fixed (hints, mmap_within, mremap, brk) ends nearer than 256 pages below the VMA next above if
+ * that is a stack: its guard gap. The pieces that other calls cut it into are stacks.
  * Concurrently: an address is handed to one caller; if only locked gaps fit, it sleeps for one holder, holding nothing.
  * Cost: as an edit; the search O(log n); before -ENOMEM every leaf is read. Source: mmap(2), docs/semantics.md.
  */
@@ -122,7 +180,8 @@ int     vmmap_munmap(struct vmmap *map, uint64_t addr, uint64_t len);
 /* Sets prot, bits of r, w, x, on every page. 0, also with len 0; -EINVAL: addr unaligned, prot; -ENOMEM: a hole or the
  * end of the space (the mapped part before it is done), no memory (unchanged). A store that lost its right is over
  * when it returns; present entries get new rights at once, where no copy is due first. Where nothing changes, nothing
- * is held. Source: mprotect(2). */
+ * is held. With PROT_GROWSDOWN the range begins at the start of the first VMA that it meets, as it is when it is held;
+ * -EINVAL: that is no stack, or PROT_GROWSUP (-ENOMEM: addr is unmapped). Source: mprotect(2). */
 int     vmmap_mprotect(struct vmmap *map, uint64_t addr, uint64_t len, int prot);
 /*
  * Resizes or moves [old_addr, old_addr + old_len) to new_len > 0 bytes. flags: MREMAP_MAYMOVE, with it MREMAP_FIXED
@@ -133,7 +192,7 @@ int     vmmap_mprotect(struct vmmap *map, uint64_t addr, uint64_t len, int prot)
  *   -EFAULT   old_addr unmapped; the range leaves 2^47, or its VMA (but to shrink, or a FIXED move of equal length,
  *             which takes several VMAs along, one by one)  -EPERM   FIXED below lo
  *   -ENOMEM   cannot grow in place and may not move; no gap; no memory
- * On failure unchanged, but for what a FIXED call did before: the tail that it cut off, the VMAs that it had moved.
+ * On failure unchanged, but for what a FIXED call of several VMAs did before: those that it had moved.
  * Locks: both ranges, lower first; a gap of the engine's choice is only tried while the source is held. Each page is
  * seen at the old or the new place, faults on both wait. Cost: as two edits, a step an entry. Source: mremap(2).
  */
@@ -150,17 +209,45 @@ int64_t vmmap_mremap(struct vmmap *map, uint64_t old_addr, uint64_t old_len, uin
  * [UN]MERGEABLE are flags of the VMA: edits, split and merged as by mprotect. Source: madvise(2).
  */
 int     vmmap_madvise(struct vmmap *map, uint64_t addr, uint64_t len, int advice);
+/*
+ * Syncs the range: flags MS_SYNC, MS_ASYNC, MS_INVALIDATE, not both of the first two. MS_SYNC: the dirty pages of
+ * shared mappings of objects with a pager, as vmmap_object_sync; without it nothing is written. 0, also with len 0 or
+ * one that rounds up to 2^64; -EINVAL: flags; addr unaligned; -ENOMEM: a hole (told at the end, the rest is done; with
+ * MS_ASYNC alone it ends there), or the range wraps; -EBUSY: MS_INVALIDATE, and a VMA is locked: ends there; -EIO: a
+ * write failed: ends with that VMA. [waits] as vmmap_object_sync does; holds nothing meanwhile. Source: msync(2).
+ */
+int     vmmap_msync(struct vmmap *map, uint64_t addr, uint64_t len, int flags);
 /* Moves the break to addr, any byte in [brk_start, hi], and returns the break as it is then: unchanged if it cannot
  * move (0 asks). -ENOMEM: the map has no brk area. Calls of brk exclude each other by a lock of their own, taken
  * before the range. Cost: as an edit of what is added or removed. Source: brk(2), the system call. */
 int64_t vmmap_brk(struct vmmap *map, uint64_t addr);
+
+/*
+ * Do what the plain calls do, waiting until deadline_ns at the longest ("_until" above). Errors: theirs, and
+ *   -EAGAIN     deadline_ns is VMMAP_TRY, and the call would have to wait
+ *   -ETIMEDOUT  deadline_ns is over (VMMAP_FOREVER never is), and the call would still have to wait
+ * All or nothing also where the plain call may stop half way: DONTNEED and FREE, and mremap of several VMAs, hold the
+ * whole range as an edit first. brk gives these two errors instead of a break. Cost, locks, source: of the plain call.
+ */
+int64_t vmmap_mmap_until(struct vmmap *map, uint64_t addr, uint64_t len, int prot, int flags,
+			 struct vmmap_object *object, uint64_t offset, uint64_t deadline_ns);
+int64_t vmmap_mmap_within_until(struct vmmap *map, uint64_t lo, uint64_t hi, uint64_t align, uint64_t phase,
+				uint64_t len, int prot, int flags, struct vmmap_object *object, uint64_t offset,
+				uint64_t deadline_ns);
+int     vmmap_munmap_until(struct vmmap *map, uint64_t addr, uint64_t len, uint64_t deadline_ns);
+int     vmmap_mprotect_until(struct vmmap *map, uint64_t addr, uint64_t len, int prot, uint64_t deadline_ns);
+int64_t vmmap_mremap_until(struct vmmap *map, uint64_t old_addr, uint64_t old_len, uint64_t new_len, int flags,
+			   uint64_t new_addr, uint64_t deadline_ns);
+int     vmmap_madvise_until(struct vmmap *map, uint64_t addr, uint64_t len, int advice, uint64_t deadline_ns);
+int64_t vmmap_brk_until(struct vmmap *map, uint64_t addr, uint64_t deadline_ns);
+int     vmmap_msync_until(struct vmmap *map, uint64_t addr, uint64_t len, int flags, uint64_t deadline_ns);
 
 /* ---- faults and accesses. [waits] ------------------------------------------------------------------------------ */
 
 enum vmmap_fault_code {                          /* why -EFAULT: what the signal's si_code would say              */
 	VMMAP_MAPERR = 1,                        /* SIGSEGV, nothing mapped                                       */
 	VMMAP_ACCERR,                            /* SIGSEGV, protection                                           */
-	VMMAP_BUS,                               /* SIGBUS, beyond the object's end                               */
+	VMMAP_BUS,                               /* SIGBUS, beyond the object's end, or its pager failed          */
 };
 enum vmmap_fault_how { VMMAP_PRESENT, VMMAP_ZERO, VMMAP_ANON, VMMAP_COW, VMMAP_OBJECT };
 
@@ -168,13 +255,21 @@ struct vmmap_fault_info {
 	enum vmmap_fault_code code;              /* set with -EFAULT                                              */
 	enum vmmap_fault_how how;                /* set with 0                                                    */
 	uint64_t pfn;                            /* set with 0; PHYSMEM_NONE: the shared zero page                */
+	unsigned grew;                           /* 1: a GROWSDOWN VMA was extended first; also with an error     */
 };
 
 /*
  * Resolves a fault at addr, any byte. access: one of PROT_READ (content with any of r, w, x, as on x86), PROT_WRITE,
  * PROT_EXEC. info may be NULL. 0: the entry permitted the access at that instant; -EFAULT: info->code, validated as
  * success is; -ENOMEM: no frame or no table; -EINVAL: access (info untouched). Faults on one page run in parallel;
- * waits only while an edit holds the page. Holds an entry locked for a few instructions, sleeps holding nothing.
+ * waits only while an edit holds the page, or a pager reads it (on this thread, or on another: if that fails, BUS for
+ * the thread that asked, and the others ask for themselves). Holds an entry locked for a few instructions, sleeps
+ * holding nothing.
+ * In a hole below a stack (MAP_GROWSDOWN) it extends the stack to the page, as an edit of it and of its guard gap, and
+ * begins again: MAPERR if the VMA next below allows any access, is no stack, and ends within 256 pages of the page, or
+ * if the page is below lo. A stack that grew for an access which its protection then refuses stays grown. Only where
+ * the VMA next above a hole is held by an edit does a fault that ends with MAPERR wait for it, and only in a map that
+ * has had a stack. With a deadline: a fault that gives up after the stack has grown leaves it grown.
  * Cost: O(log n) and four tables; one frame at most. Writes no shared line but the entry's for anonymous memory
  * (policy vma; a private VMA's first write aside). Source: Linux mm/memory.c, per-VMA locks (Documentation/mm).
  */
@@ -193,6 +288,13 @@ ssize_t vmmap_read(struct vmmap *map, uint64_t addr, void *bytes, size_t len);
  * other store and copy-on-write: it locks the entry while it copies. Metadata only: sets dirty bits, moves nothing. */
 ssize_t vmmap_write(struct vmmap *map, uint64_t addr, const void *bytes, size_t len);
 
+/* vmmap_fault, read, write, waiting until deadline_ns at the longest. Errors: theirs, and -EAGAIN, -ETIMEDOUT as above;
+ * a copy that has bytes to tell tells these. With frames left that readers hold back, VMMAP_TRY says -EAGAIN. */
+int     vmmap_fault_until(struct vmmap *map, uint64_t addr, int access, struct vmmap_fault_info *info,
+			  uint64_t deadline_ns);
+ssize_t vmmap_read_until(struct vmmap *map, uint64_t addr, void *bytes, size_t len, uint64_t deadline_ns);
+ssize_t vmmap_write_until(struct vmmap *map, uint64_t addr, const void *bytes, size_t len, uint64_t deadline_ns);
+
 /* ---- looking ---------------------------------------------------------------------------------------------------- */
 
 enum vmmap_advice_bits { VMMAP_DONTDUMP = 1, VMMAP_DONTFORK = 2, VMMAP_WIPEONFORK = 4, VMMAP_SEQUENTIAL = 8,
@@ -200,7 +302,8 @@ enum vmmap_advice_bits { VMMAP_DONTDUMP = 1, VMMAP_DONTFORK = 2, VMMAP_WIPEONFOR
 
 struct vmmap_vma {
 	uint64_t start, end, offset;             /* offset: bytes in the object; anonymous: 0                      */
-	int prot, flags;                         /* PROT_*; MAP_SHARED or MAP_PRIVATE, MAP_ANONYMOUS, MAP_NORESERVE */
+	int prot, flags;                         /* PROT_*; MAP_SHARED or MAP_PRIVATE, MAP_ANONYMOUS, MAP_NORESERVE,
+						    MAP_GROWSDOWN                                                 */
 	unsigned advice;                         /* bits of the flag advices                                      */
 	uint64_t object;                         /* number of the object, 0 = anonymous private                   */
 	char name[48];                           /* the object's; "" for anonymous private                        */
@@ -211,8 +314,9 @@ struct vmmap_vma {
  * delays no one; looks again if overtaken. Cost: O(log n). Source: PROCMAP_QUERY (Linux 6.11). */
 int vmmap_query(struct vmmap *map, uint64_t addr, struct vmmap_vma *out);
 /* Calls fn for each VMA that meets [lo, hi), ascending, until it returns non-zero; returns that, else 0. VMAs are not
- * cut to [lo, hi). Each is as vmmap_query says, all of them not of one instant; what is mapped throughout is not
- * missed. fn runs with nothing held: it may call anything, edits of this map included. Cost: O(log n) a VMA. */
+ * cut to [lo, hi). Each is as vmmap_query says, all of them not of one instant: ends always rise, and a VMA that has
+ * changed since the one before was told may begin below its end. What is mapped throughout is not missed. fn runs with
+ * nothing held: it may call anything, edits of this map included. Cost: O(log n) a VMA. */
 int vmmap_walk(struct vmmap *map, uint64_t lo, uint64_t hi, int (*fn)(const struct vmmap_vma *vma, void *arg),
 	       void *arg);
 /* Prints the map as /proc/PID/maps does, device 00:00, the object's number as inode. 0; -EIO: out does not take it. As
@@ -256,8 +360,10 @@ struct vmmap_held { uint64_t lo, hi; void *opaque[24]; };
  * held NULL; -ENOMEM: to cut a VMA at a border; -EDEADLK: it holds a range already (where noticed). Then it holds none
  * of this one. Cost: O(log n + VMAs and leaves met). Source: range locks, Dufour and Glisse, LPC 2019. */
 int  vmmap_hold(struct vmmap *map, uint64_t addr, uint64_t len, struct vmmap_held *held);
-/* Releases what vmmap_hold took, once, on the same thread; joins again what the borders had cut, grants to waiters in
- * turn. Cannot fail; may sleep, holding nothing, for who holds a neighbour that is to be merged. Cost: as hold. */
+/* Holds as vmmap_hold, waiting until deadline_ns at the longest. Errors: its, and -EAGAIN, -ETIMEDOUT as above. */
+int  vmmap_hold_until(struct vmmap *map, uint64_t addr, uint64_t len, struct vmmap_held *held, uint64_t deadline_ns);
+/* Releases what vmmap_hold took, once, on the same thread; joins again what the borders had cut, or leaves it to who
+ * holds a neighbour; grants to waiters in turn. Cannot fail, waits for no range: needs no deadline. Cost: as hold. */
 void vmmap_release(struct vmmap *map, struct vmmap_held *held);
 
 /* Checks tree, page table, locks, and what they owe each other: canonical merging, no entry without a VMA, no lock

@@ -144,8 +144,12 @@ static int checked_edit_begin(void *state, struct lock_edit *e, uint64_t deadlin
 		return err;
 	global_enter(&s->global, e);
 	err = intree_edit_begin(&s->in, e, deadline_ns);
-	if (err)
+	if (err) {
+		for (unsigned i = 0; i < e->merges; i++)         /* the borders that it cut                          */
+			s->global.view->join(s->global.space, e->merge_at[i]);
+		e->merges = 0;
 		checked_unlock(s, e);
+	}
 	return err;
 }
 

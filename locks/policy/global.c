@@ -55,7 +55,7 @@ int global_cut(struct global *g, struct lock_edit *e)
 		return err;
 	err = g->view->cut(g->space, e->r.hi);
 	if (err)
-		lock_note_merge(e, e->r.lo);
+		g->view->join(g->space, e->r.lo);
 	return err;
 }
 

@@ -32,7 +32,7 @@ int  global_may_nest(const struct global *g, struct lock_range r, uint64_t deadl
 void global_enter(struct global *g, struct lock_edit *e);
 /* Forgets the range. True: it was the last, the caller releases the lock. */
 bool global_leave(struct global *g, struct lock_edit *e);
-/* Cuts at both borders of e->r. -ENOMEM: what was cut is in e->merge_at. */
+/* Cuts at both borders of e->r. -ENOMEM: nothing is cut. */
 int  global_cut(struct global *g, struct lock_edit *e);
 /* Fills in a visit from find; the caller is inside RCU. */
 void global_find(const struct global *g, struct lock_visit *v);

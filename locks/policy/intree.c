@@ -40,7 +40,7 @@ bool intree_visit_pin(struct intree *s, struct lock_visit *v)
 	if (!lock_pin(range_pins(&s->locks, v->slot)))
 		return false;
 	BASE_POINT(visit_after_pin);
-	if (atomic_load_seqcst(&v->slot->lk) != v->own[0]) {                     /* P2 -> D1 */
+	if (atomic_load_seqcst(&v->slot->lk) != v->own[0] && !BASE_MUTANT(pin_no_recheck)) {     /* P2 -> D1 */
 		lock_unpin(range_pins(&s->locks, v->slot));
 		return false;
 	}
@@ -64,7 +64,7 @@ static void visit_given(struct intree *s, struct lock_visit *v, const struct ran
 int intree_visit_wait(struct intree *s, struct lock_visit *v, bool count, uint64_t deadline_ns)
 {
 	struct range_wait w = { .locks = &s->locks, .self = v->self, .kind = WAITER_VISIT, .deadline_ns = deadline_ns,
-				.ticket = v->own[2], .fails = (uint32_t)v->own[3], .fails_at = v->r.lo };
+				.ticket = v->own[2], .fails_at = v->r.lo, .fails = (uint32_t)v->own[3] };
 	struct park_spin spin = PARK_SPIN;
 	struct lock_seen seen;
 	uint64_t hi = v->r.hi;
@@ -168,7 +168,8 @@ void intree_edit_shut(void *state, struct lock_edit *e, struct lock_slot *slot)
 void intree_edit_born(void *state, struct lock_edit *e, struct lock_slot *slot)
 {
 	(void)state;
-	atomic_store_release(&slot->lk, e->own[0] ? e->mine.lk : thread_next_number(e->self));
+	atomic_store_release(&slot->lk,
+			     e->own[0] && !BASE_MUTANT(born_free) ? e->mine.lk : thread_next_number(e->self));
 }
 
 void intree_edit_dead(void *state, struct lock_edit *e, struct lock_slot *slot)
@@ -193,7 +194,7 @@ bool intree_edit_take(void *state, struct lock_edit *e, struct lock_slot *slot, 
 	uint64_t lk = atomic_load_acquire(&slot->lk);
 
 	if (lock_word_free(lk) && atomic_cas_seqcst(&slot->lk, &lk, LOCK_BRIEF)) {               /* T1 -> V1, P2 */
-		if (atomic_load_seqcst(range_pins(&s->locks, slot)) == 0 || BASE_MUTANT(take_ignores_pins))
+		if (e->shuts || atomic_load_seqcst(range_pins(&s->locks, slot)) == 0 || BASE_MUTANT(take_ignores_pins))
 			return true;
 		atomic_store_release(&slot->lk, lk);
 	} else if (border && range_leave_note(&s->locks, e->self, slot, border)) {

@@ -12,9 +12,10 @@
  *          A gap is observed whole by one find: the answer holds at that instant, nothing is left to check.
  * EDIT     own[0]  struct range_lock *, NULL in brief form       own[1]  some of it came by hand-over
  *          shut    S1 drains the pins; lk was taken before (D1 -> V1, and D1 -> P2 in vma_word.h)
- *          take    T1 lk: version -> LOCK_BRIEF, then no pin must be seen; else the version goes back, unchanged:
- *                  nothing was done under it.        drop, dead: a release store (a visit's re-load that misses it
- *                  sees T1 or an older word, and those were ordered by T1's seq_cst RMW).
+ *          take    T1 lk: version -> LOCK_BRIEF, then no pin must be seen (unless the caller shuts what it takes); else
+ *                  the version goes back, unchanged: nothing was done under it.
+ *          drop, dead  a release store (a visit's re-load that misses it sees T1 or an older word, and those were
+ *                  ordered by T1's seq_cst RMW).
  */
 #ifndef LOCKS_POLICY_INTREE_H
 #define LOCKS_POLICY_INTREE_H

@@ -59,10 +59,14 @@ static bool pervma_pin(struct pervma_state *s, struct lock_visit *v)
 		return false;
 	global_find(&s->global, v);
 	BASE_POINT(visit_after_find);
-	if (!v->slot || atomic_load_relaxed(&v->slot->seq) == seq || !lock_pin(lock_far_pins(v->slot))) /* P1 -> D2 */
+	if (!v->slot || atomic_load_relaxed(&v->slot->seq) == seq)
+		return false;
+	BASE_POINT(visit_before_pin);
+	if (!lock_pin(lock_far_pins(v->slot)))                                   /* P1 -> D2 */
 		return false;
 	BASE_POINT(visit_after_pin);
-	if (atomic_load_seqcst(&v->slot->seq) != seq && atomic_load_acquire(&s->seq) == seq) /* M1 -> S1, E1 */
+	if ((atomic_load_seqcst(&v->slot->seq) != seq && atomic_load_acquire(&s->seq) == seq) || /* M1 -> S1, E1 */
+	    BASE_MUTANT(pervma_no_recheck))
 		return true;
 	lock_unpin(lock_far_pins(v->slot));
 	return false;
@@ -201,7 +205,7 @@ static int pervma_edit_begin(void *state, struct lock_edit *e, uint64_t deadline
 	if (!err) {
 		err = pervma_cut(s, e, e->r.hi);
 		if (err)
-			lock_note_merge(e, e->r.lo);
+			s->global.view->join(s->global.space, e->r.lo);
 	}
 	if (err)
 		pervma_edit_end(state, e);

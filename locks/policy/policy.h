@@ -58,6 +58,8 @@ struct lock_edit {
 	unsigned merges;                         /* out, after edit_end, brief_end or a failed edit_begin: borders */
 	uint64_t merge_at[4];                    /* at which a merge is due; the caller tries it as a fresh edit   */
 	struct lock_range merge_in;              /* ... and at every border in here, the ends included; hi 0: none */
+	bool shuts;                              /* in: what edit_take takes is shut before it changes, so that it
+	                                            need not mind who is still inside                              */
 	uint64_t own[6];
 };
 
@@ -70,7 +72,7 @@ enum lock_caps {
 	LOCK_CAP_DISJOINT_EDITS = 1 << 2,        /* edits on disjoint ranges do not wait for each other              */
 	LOCK_CAP_SUBRANGE       = 1 << 3,        /* ... also inside one VMA                                          */
 	LOCK_CAP_TRY            = 1 << 4,        /* LOCK_TRY is honoured exactly                                     */
-	LOCK_CAP_DEADLINE       = 1 << 5,
+	LOCK_CAP_DEADLINE       = 1 << 5,        /* off: a call with a deadline waits as long as it takes             */
 	LOCK_CAP_DOWNGRADE      = 1 << 6,
 	LOCK_CAP_FIFO           = 1 << 7,        /* overtakes are bounded (promise P-6); pthread_rwlock: not          */
 };
@@ -116,7 +118,9 @@ struct lock_policy {
 	/* Inside a leaf section, for a VMA that the edit does not hold (a neighbour to merge with; any VMA of a brief
 	   edit). Never waits. true: visits of before are out or will notice; drop (or edit_dead) gives it back, with
 	   a new version. A false answer leaves a note with the holder, so that it retries the merge at `border` (0: no
-	   note wanted). */
+	   note wanted), or with this edit, if there is no holder who would.
+	   Asked by merges where `mine` is a word or edits are DISJOINT, after an edit's end too (then in an edit that
+	   began nothing). Else an edit has all of the map, and only what dies is shut. */
 	bool (*edit_take)(void *state, struct lock_edit *, struct lock_slot *, uint64_t border);
 	void (*edit_drop)(void *state, struct lock_edit *, struct lock_slot *);
 

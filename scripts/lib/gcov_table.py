@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Adds up gcov's reports of all objects (both flavours of each) and prints coverage per source file.
 
-Usage: gcov_table.py BUILD DIRECTORY...      run in the repository root
+Usage: gcov_table.py [--least PERCENT] BUILD DIRECTORY...      run in the repository root
 
-A line counts as covered if any object ran it; a branch if any object took it.
+A line counts as covered if any object ran it; a branch if any object took it. Exit code 1 if the lines of one of the
+directories are covered by less than PERCENT.
 """
 import collections
 import json
@@ -30,7 +31,10 @@ def percent(taken, all_):
 
 
 def main():
-    root, build, wanted = os.getcwd(), sys.argv[1], tuple(name + "/" for name in sys.argv[2:])
+    args, least = sys.argv[1:], 0.0
+    if args[0] == "--least":
+        least, args = float(args[1]), args[2:]
+    root, build, wanted = os.getcwd(), args[0], tuple(name + "/" for name in args[1:])
     lines = collections.defaultdict(lambda: collections.defaultdict(int))
     branches = collections.defaultdict(lambda: collections.defaultdict(int))
     for report in reports(build):
@@ -43,15 +47,22 @@ def main():
                 for number, branch in enumerate(line["branches"]):
                     if not branch["throw"]:
                         branches[path][line["line_number"], number] += branch["count"]
-    total = [0, 0, 0, 0]
+    totals = {name: [0, 0, 0, 0] for name in wanted + ("all",)}
     print(f"{'file':40} {'lines':>6} {'%':>6} {'branches':>9} {'%':>6}")
     for path in sorted(lines):
         row = [len(lines[path]), sum(c > 0 for c in lines[path].values()),
                len(branches[path]), sum(c > 0 for c in branches[path].values())]
-        total = [a + b for a, b in zip(total, row)]
+        for name in totals:
+            if name == "all" or path.startswith(name):
+                totals[name] = [a + b for a, b in zip(totals[name], row)]
         print(f"{path:40} {row[0]:6} {percent(row[1], row[0])} {row[2]:9} {percent(row[3], row[2])}")
-    print(f"{'all':40} {total[0]:6} {percent(total[1], total[0])} {total[2]:9} {percent(total[3], total[2])}")
-    return 0
+    bad = False
+    for name, row in totals.items():
+        low = 100 * row[1] < least * row[0] or (least > 0 and row[0] == 0)
+        bad = bad or low
+        print(f"{name:40} {row[0]:6} {percent(row[1], row[0])} {row[2]:9} {percent(row[3], row[2])}"
+              f"{f'   below {least:g} % of the lines' if low else ''}")
+    return int(bad)
 
 
 if __name__ == "__main__":

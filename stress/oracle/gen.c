@@ -26,6 +26,8 @@ static const uint8_t weight[KIND_COUNT] = {
 	[KIND_MADVISE_WILLNEED] = 3,
 	[KIND_MADVISE_POPULATE] = 3,
 	[KIND_BRK] = 4,
+	[KIND_MSYNC] = 3,
+	[KIND_RESIZE] = 3,
 	[KIND_READ] = 6,
 	[KIND_WRITE] = 6,
 };
@@ -137,7 +139,7 @@ static void as_below(const struct gen *g, struct op *op)
 	op->object = (uint8_t)p->object;
 	op->offset = p->object ? (p->off + 1) * PAGE : 0;
 	op->flags = (p->shared ? MAP_SHARED : MAP_PRIVATE) | (p->object ? 0 : MAP_ANONYMOUS) |
-		    (p->noreserve ? MAP_NORESERVE : 0);
+		    (p->noreserve ? MAP_NORESERVE : 0) | (p->growsdown ? MAP_GROWSDOWN : 0);
 }
 
 static void gen_mmap(struct gen *g, struct op *op)
@@ -163,6 +165,8 @@ static void gen_mmap(struct gen *g, struct op *op)
 	}
 	if (below(g, 100) < g->noreserve)
 		op->flags |= MAP_NORESERVE;
+	if (one_in(g, kind < 6 ? 24 : 100))
+		op->flags |= MAP_GROWSDOWN;      /* of other than private anonymous memory: refused                */
 	if (beside)
 		as_below(g, op);
 	if ((op->flags & MAP_SHARED || g->private_writes) && one_in(g, 6))
@@ -272,6 +276,24 @@ static void gen_brk(struct gen *g, struct op *op)
 		op->addr = g->m->hi;
 }
 
+static void gen_msync(struct gen *g, struct op *op)
+{
+	static const uint8_t flags[] = { MS_SYNC, MS_SYNC, MS_SYNC, MS_ASYNC, MS_INVALIDATE, 0,
+					 MS_SYNC | MS_INVALIDATE, MS_ASYNC | MS_INVALIDATE };
+
+	set_range(g, op, pick(g));
+	op->flags = flags[below(g, sizeof(flags))];
+}
+
+/* Often back to its full length. What is cut off the last page lies behind the bytes that loads and stores touch. */
+static void gen_resize(struct gen *g, struct op *op)
+{
+	op->object = one_in(g, 2) ? OBJECT_A : OBJECT_B;
+	op->len = (one_in(g, 2) ? OBJECT_PAGES : below(g, OBJECT_PAGES + 1)) * PAGE;
+	if (op->len && one_in(g, 4))
+		op->len -= below(g, PAGE - 8);
+}
+
 static void gen_touch(struct gen *g, struct op *op)
 {
 	struct range r = pick_vma(g);
@@ -282,6 +304,13 @@ static void gen_touch(struct gen *g, struct op *op)
 		if (p->mapped && (p->prot & PROT_WRITE) && (p->shared || g->private_writes))
 			break;
 		r = pick_vma(g);
+	}
+	/* below a stack: it grows, which makes a group like a write                                           */
+	if (g->private_writes && one_in(g, 3) && g->m->page[r.lo].growsdown) {
+		uint64_t depth = 1 + below(g, one_in(g, 2) ? 8 : 320);
+
+		model_vma(g->m, r.lo, &r.lo, &r.hi);
+		r.lo -= depth < r.lo ? depth : r.lo;
 	}
 	op->addr = at(g, r.lo);
 	op->call = op->kind == KIND_READ ? OP_READ : OP_WRITE;
@@ -309,6 +338,8 @@ static void spoil(struct gen *g, struct op *op)
 			op->flags &= ~3;
 		else if (op->call == OP_MPROTECT)
 			op->prot |= 0x100;
+		else if (op->call == OP_MSYNC)
+			op->flags = one_in(g, 2) ? 8 : MS_SYNC | MS_ASYNC;
 		else if (op->call == OP_MREMAP)
 			op->flags = MREMAP_FIXED;
 		else if (op->call == OP_MADVISE)
@@ -382,6 +413,8 @@ static void gen_call(struct gen *g, struct op *op)
 			set_range(g, op, r);
 			op->prot = g->m->page[r.lo - 1].prot;
 		}
+		if (one_in(g, g->m->page[(op->addr - g->m->lo) / PAGE].growsdown ? 3 : 60))
+			op->prot |= one_in(g, 8) ? PROT_GROWSUP : PROT_GROWSDOWN;
 		break;
 	case KIND_MREMAP_SHRINK: case KIND_MREMAP_GROW: case KIND_MREMAP_MOVE: case KIND_MREMAP_DONTUNMAP:
 		op->call = OP_MREMAP;
@@ -391,6 +424,14 @@ static void gen_call(struct gen *g, struct op *op)
 		op->call = OP_BRK;
 		gen_brk(g, op);
 		break;
+	case KIND_MSYNC:
+		op->call = OP_MSYNC;
+		gen_msync(g, op);
+		break;
+	case KIND_RESIZE:
+		op->call = OP_RESIZE;
+		gen_resize(g, op);
+		return;
 	case KIND_READ: case KIND_WRITE:
 		gen_touch(g, op);
 		return;

@@ -76,6 +76,10 @@ static int64_t run(const struct op *op)
 		return raw(syscall(SYS_madvise, op->addr, op->len, op->advice));
 	case OP_BRK:
 		return syscall(SYS_brk, op->addr);
+	case OP_MSYNC:
+		return raw(syscall(SYS_msync, op->addr, op->len, op->flags));
+	case OP_RESIZE:
+		return raw(ftruncate(ring->file[op->object], (off_t)op->len));
 	default:
 		return touch(op);
 	}

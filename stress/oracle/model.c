@@ -7,13 +7,15 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define HUGE_PAGES 512u
+#define HUGE_PAGES  512u
+#define GUARD_PAGES 256u                         /* below a stack: nothing is placed there                         */
 
 /* Linux's merge rule, without anonymous groups. */
 static bool same(const struct model_page *a, const struct model_page *b)
 {
 	return a->mapped && b->mapped && a->prot == b->prot && a->shared == b->shared && a->noreserve == b->noreserve &&
-	       a->account == b->account && a->advice == b->advice && a->object == b->object && b->off == a->off + 1;
+	       a->growsdown == b->growsdown && a->account == b->account && a->advice == b->advice &&
+	       a->object == b->object && b->off == a->off + 1;
 }
 
 static void touch_vma(struct model *m, uint64_t i)
@@ -76,6 +78,28 @@ bool pages_free(const struct model *m, uint64_t i, uint64_t n)
 	return !n;
 }
 
+static uint64_t next_mapped(const struct model *m, uint64_t i)
+{
+	while (i < m->pages && !m->page[i].mapped)
+		i++;
+	return i;
+}
+
+/* Where the guard gap of the stack next above begins, if it reaches below `end`; else `end`. */
+static uint64_t guard_from(const struct model *m, uint64_t end)
+{
+	uint64_t stack = next_mapped(m, end);
+
+	if (stack == m->pages || !m->page[stack].growsdown || stack - end >= GUARD_PAGES)
+		return end;
+	return stack > GUARD_PAGES ? stack - GUARD_PAGES : 0;
+}
+
+bool pages_clear(const struct model *m, uint64_t i, uint64_t n)
+{
+	return pages_free(m, i, n) && guard_from(m, i + n) == i + n;
+}
+
 /* The highest place for n pages, -1: none. */
 static int64_t topdown(const struct model *m, uint64_t n)
 {
@@ -83,8 +107,12 @@ static int64_t topdown(const struct model *m, uint64_t n)
 
 	for (uint64_t i = m->pages; i-- > 0;) {
 		run = m->page[i].mapped ? 0 : run + 1;
-		if (run == n)
+		if (run < n)
+			continue;
+		if (guard_from(m, i + n) == i + n)
 			return (int64_t)i;
+		i = guard_from(m, i + n);        /* goes on below it */
+		run = 0;
 	}
 	return -1;
 }
@@ -97,7 +125,7 @@ int64_t pages_place(const struct model *m, uint64_t n, bool anon, uint64_t off)
 	int64_t i;
 
 	if (m->follow && m->placed >= 0)
-		return pages_free(m, ((uint64_t)m->placed - m->lo) / PAGE, n)
+		return pages_clear(m, ((uint64_t)m->placed - m->lo) / PAGE, n)
 			       ? (m->placed - (int64_t)m->lo) / (int64_t)PAGE
 			       : -1;
 	if (!m->follow && anon && n % HUGE_PAGES == 0 && off + n >= up + HUGE_PAGES) {
@@ -140,14 +168,37 @@ int64_t pages_content(const struct model *m, const struct model_page *p)
 	return (int64_t)model_object_value(m, p->object, p->off);
 }
 
+/* A touch of page i, which is not mapped: the stack next above is extended, if the rules allow it. */
+static bool grow(struct model *m, uint64_t i)
+{
+	uint64_t stack = next_mapped(m, i), below = i;
+	struct model_page p;
+
+	while (below && !m->page[below - 1].mapped)
+		below--;
+	if (stack == m->pages || !m->page[stack].growsdown || m->page[stack].off < stack - i)
+		return false;
+	if (below && m->page[below - 1].prot && !m->page[below - 1].growsdown && i - below < GUARD_PAGES)
+		return false;
+	touch_vma(m, stack);                     /* growth makes the group */
+	p = m->page[stack];
+	p.copied = p.lazy = 0;
+	p.off -= stack - i;
+	for (uint64_t k = i; k < stack; k++, p.off++)
+		pages_put(m, k, &p);
+	pages_rejoin(m, i, stack, true);
+	return true;
+}
+
 int64_t pages_touch(struct model *m, uint64_t addr, bool write, uint64_t value)
 {
 	uint64_t i = (addr - m->lo) / PAGE;
 	struct model_page *p = &m->page[i];
-	int64_t now = pages_content(m, p);
+	int64_t now;
 
-	if (!p->mapped)
+	if (!p->mapped && !grow(m, i))
 		return OP_FAULT(FAULT_MAPERR);
+	now = pages_content(m, p);
 	if (write ? !(p->prot & PROT_WRITE) : !p->prot)  /* x86: what may be accessed at all may be read              */
 		return OP_FAULT(FAULT_ACCERR);
 	if (!write || now == OP_FAULT(FAULT_BUS))
@@ -156,7 +207,7 @@ int64_t pages_touch(struct model *m, uint64_t addr, bool write, uint64_t value)
 		struct model_object *o = &m->object[p->object];
 
 		if (!o->value)
-			o->value = calloc(o->pages, sizeof(*o->value));
+			o->value = calloc(p->object < OBJECT_FILES ? OBJECT_PAGES : o->pages, sizeof(*o->value));
 		o->value[p->off] = value;
 		return 0;
 	}
@@ -189,7 +240,7 @@ unsigned model_list(const struct model *m, struct row *rows, unsigned room)
 			rows[n] = (struct row){
 				m->lo + lo * PAGE, m->lo + hi * PAGE, p->object ? p->off * PAGE : 0,
 				p->object,         p->prot,           p->shared,
-				p->noreserve,      p->advice};
+				p->noreserve,      p->advice,         p->growsdown};
 		n++;
 	}
 	return n;

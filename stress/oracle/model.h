@@ -6,7 +6,7 @@
  * One struct per page of [lo, hi); a VMA is a maximal run of pages that are `joined`. Outside of private writes this
  * is a pure function of the pages (equal attributes, consecutive offsets: the canonical form). A private write makes
  * the VMA `touched` (Linux: it gets an anonymous group), and from then on history decides what merges: see
- * model_loose().
+ * model_loose(). So does the growth of a stack: a touch below a GROWSDOWN VMA extends it.
  */
 #ifndef STRESS_ORACLE_MODEL_H
 #define STRESS_ORACLE_MODEL_H
@@ -14,7 +14,7 @@
 #include "stress/oracle/op.h"
 
 struct model_page {
-	uint8_t mapped, prot, shared, noreserve;
+	uint8_t mapped, prot, shared, noreserve, growsdown;
 	uint8_t account;                         /* VM_ACCOUNT: invisible, but splits VMAs                         */
 	uint8_t touched;                         /* the VMA has seen a private write                               */
 	uint8_t copied, lazy;                    /* the page has contents of its own; MADV_FREE may drop them       */
@@ -24,7 +24,7 @@ struct model_page {
 	uint64_t value;                          /* first 8 bytes, where copied                                    */
 };
 
-struct model_object { uint64_t pages, mapped; uint64_t *value; };
+struct model_object { uint64_t pages, mapped; uint64_t *value; };        /* value: room for OBJECT_PAGES of a file */
 
 struct model {
 	uint64_t lo, hi, brk_start, brk;

@@ -15,7 +15,8 @@ static int64_t do_mmap(struct model *m, const struct op *op)
 	uint64_t len = ALIGN(op->len), n = len / PAGE, lo;
 	bool shared = (op->flags & 3) == MAP_SHARED, anon = !op->object && !shared;
 	struct model_page new = { .mapped = 1, .prot = op->prot & 7, .shared = shared, .object = op->object,
-				  .off = op->offset / PAGE, .noreserve = !!(op->flags & MAP_NORESERVE) };
+				  .off = op->offset / PAGE, .noreserve = !!(op->flags & MAP_NORESERVE),
+				  .growsdown = !!(op->flags & MAP_GROWSDOWN) };
 	int64_t i = -1;
 
 	if (op->offset % PAGE || !op->len)
@@ -29,7 +30,7 @@ static int64_t do_mmap(struct model *m, const struct op *op)
 		if ((op->flags & MAP_FIXED_NOREPLACE) && !pages_free(m, (uint64_t)i, n))
 			return -EEXIST;
 	} else {
-		if (op->addr && pages_free(m, (op->addr - m->lo) / PAGE, n))
+		if (op->addr && pages_clear(m, (op->addr - m->lo) / PAGE, n))
 			i = (int64_t)((op->addr - m->lo) / PAGE);
 		else
 			i = pages_place(m, n, anon && !op->addr, 0);
@@ -38,7 +39,7 @@ static int64_t do_mmap(struct model *m, const struct op *op)
 	}
 	if (op->object && op->offset / PAGE > (UINT64_C(1) << 51) - 1 - n)
 		return -EOVERFLOW;
-	if (!(op->flags & 3))
+	if (!(op->flags & 3) || (new.growsdown && !anon))
 		return -EINVAL;
 	lo = (uint64_t)i;
 	new.account = !shared && !new.noreserve && (op->prot & PROT_WRITE);
@@ -66,26 +67,39 @@ static int64_t do_munmap(struct model *m, const struct op *op)
 
 static int64_t do_mprotect(struct model *m, const struct op *op)
 {
-	uint64_t end = op->addr + ALIGN(op->len), lo = (op->addr - m->lo) / PAGE, i = lo;
+	uint64_t end = op->addr + ALIGN(op->len), lo = (op->addr - m->lo) / PAGE, i = lo, hi;
+	int grows = op->prot & (PROT_GROWSDOWN | PROT_GROWSUP), prot = op->prot & ~grows;
 
-	if (op->addr % PAGE)
+	if (op->addr % PAGE || grows == (PROT_GROWSDOWN | PROT_GROWSUP))
 		return -EINVAL;
 	if (!op->len)
 		return 0;
 	if (end <= op->addr)
 		return -ENOMEM;
-	if (op->prot & ~7)
+	if (prot & ~7)
+		return -EINVAL;
+	if (grows == PROT_GROWSDOWN) {           /* from the start of the first VMA that the range meets           */
+		while (m->lo + i * PAGE < end && i < m->pages && !m->page[i].mapped)
+			i++;
+		if (m->lo + i * PAGE >= end || i == m->pages)
+			return -ENOMEM;
+		if (!m->page[i].growsdown)
+			return -EINVAL;
+		model_vma(m, i, &lo, &hi);
+		i = lo;
+	}
+	if (grows == PROT_GROWSUP && m->page[i].mapped)
 		return -EINVAL;
 	for (; m->lo + i * PAGE < end && m->page[i].mapped; i++) {
 		struct model_page *p = &m->page[i];
 
-		if (p->prot == op->prot)
+		if (p->prot == prot)
 			continue;
-		if (op->prot & PROT_WRITE)
+		if (prot & PROT_WRITE)
 			p->account |= !(p->prot & PROT_WRITE) && !p->shared && !p->noreserve;
 		else if (private_anon(p) && !p->touched)
 			p->account = 0;
-		p->prot = (uint8_t)op->prot;
+		p->prot = (uint8_t)prot;
 	}
 	pages_rejoin(m, lo, i, false);
 	return m->lo + i * PAGE < end ? -ENOMEM : 0;
@@ -181,7 +195,7 @@ static int64_t do_mremap(struct model *m, const struct op *op)
 	}
 	if (!(op->flags & MREMAP_MAYMOVE))
 		return -ENOMEM;
-	if (keep && op->new_addr && pages_free(m, (op->new_addr - m->lo) / PAGE, new_n))
+	if (keep && op->new_addr && pages_clear(m, (op->new_addr - m->lo) / PAGE, new_n))
 		to = (int64_t)((op->new_addr - m->lo) / PAGE);
 	else
 		to = pages_place(m, new_n, private_anon(&m->page[from]) && !(keep && op->new_addr), m->page[from].off);
@@ -290,7 +304,8 @@ static int64_t do_brk(struct model *m, const struct op *op)
 			return (int64_t)m->brk;
 		pages_unmap(m, new, old);
 	} else if (new > old) {
-		if (!pages_free(m, old, new + 1 - old))     /* one page beyond must be free, too                      */
+		/* one page beyond must be free, too, and no guard gap                                         */
+		if (!pages_free(m, old, new + 1 - old) || !pages_clear(m, new, 1))
 			return (int64_t)m->brk;
 		for (i = old; i < new; i++, p.off++)
 			pages_put(m, i, &p);
@@ -298,6 +313,38 @@ static int64_t do_brk(struct model *m, const struct op *op)
 	}
 	m->brk = op->addr;
 	return (int64_t)m->brk;
+}
+
+static int64_t do_msync(const struct model *m, const struct op *op)
+{
+	uint64_t end = op->addr + ALIGN(op->len);
+
+	if (op->flags & ~7 || op->addr % PAGE || (op->flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
+		return -EINVAL;
+	if (end < op->addr)
+		return -ENOMEM;
+	for (uint64_t at = op->addr; at < end; at += PAGE)
+		if (at >= m->hi || !m->page[(at - m->lo) / PAGE].mapped)
+			return -ENOMEM;
+	return 0;
+}
+
+/* What is cut off goes for good, private copies as well. */
+static int64_t do_resize(struct model *m, const struct op *op)
+{
+	struct model_object *o = &m->object[op->object];
+	uint64_t pages = ALIGN(op->len) / PAGE;
+
+	for (uint64_t i = pages; o->value && i < o->pages; i++)
+		o->value[i] = 0;
+	o->pages = pages;
+	for (uint64_t i = 0; i < m->pages; i++) {
+		struct model_page *p = &m->page[i];
+
+		if (p->mapped && p->object == op->object && p->off >= pages)
+			p->copied = p->lazy = 0;
+	}
+	return 0;
 }
 
 int64_t model_run(struct model *m, const struct op *op)
@@ -309,6 +356,8 @@ int64_t model_run(struct model *m, const struct op *op)
 	case OP_MREMAP: return do_mremap(m, op);
 	case OP_MADVISE: return do_madvise(m, op);
 	case OP_BRK: return do_brk(m, op);
+	case OP_MSYNC: return do_msync(m, op);
+	case OP_RESIZE: return do_resize(m, op);
 	default: return pages_touch(m, op->addr, op->call == OP_WRITE, op->value);
 	}
 }

@@ -10,6 +10,8 @@ void pages_rejoin(struct model *m, uint64_t lo, uint64_t hi, bool fresh);
 void pages_put(struct model *m, uint64_t i, const struct model_page *value);     /* NULL: nothing is mapped there   */
 void pages_unmap(struct model *m, uint64_t lo, uint64_t hi);
 bool pages_free(const struct model *m, uint64_t i, uint64_t n);                  /* false also outside the region   */
+/* ... and not in the guard gap of the stack next above. */
+bool pages_clear(const struct model *m, uint64_t i, uint64_t n);
 /* Where n pages go when nobody says; -1: nowhere. anon: placed for huge pages, in step with the page offset off. */
 int64_t pages_place(const struct model *m, uint64_t n, bool anon, uint64_t off);
 uint32_t pages_object(struct model *m, uint64_t pages);                          /* new shared anonymous memory     */

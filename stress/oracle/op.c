@@ -9,18 +9,22 @@
 const char *const op_kind_name[KIND_COUNT] = {
 	"mmap", "mmap_hint", "mmap_fixed", "mmap_noreplace", "munmap", "mprotect", "mremap_shrink", "mremap_grow",
 	"mremap_move", "mremap_dontunmap", "madvise_flag", "madvise_dontneed", "madvise_free", "madvise_willneed",
-	"madvise_populate", "brk", "read", "write",
+	"madvise_populate", "brk", "msync", "resize", "read", "write",
 };
 
 struct flag { int bit; const char *name; };
 
 static const struct flag prots[] = {
-	{PROT_READ, "PROT_READ"}, {PROT_WRITE, "PROT_WRITE"}, {PROT_EXEC, "PROT_EXEC"}, {0, NULL}};
+	{PROT_READ, "PROT_READ"}, {PROT_WRITE, "PROT_WRITE"}, {PROT_EXEC, "PROT_EXEC"},
+	{PROT_GROWSDOWN, "PROT_GROWSDOWN"}, {PROT_GROWSUP, "PROT_GROWSUP"}, {0, NULL}};
 static const struct flag maps[] = {
 	{ MAP_SHARED, "MAP_SHARED" }, { MAP_PRIVATE, "MAP_PRIVATE" }, { MAP_ANONYMOUS, "MAP_ANONYMOUS" },
 	{ MAP_FIXED_NOREPLACE, "MAP_FIXED_NOREPLACE" }, { MAP_FIXED, "MAP_FIXED" },
-	{ MAP_NORESERVE, "MAP_NORESERVE" }, { MAP_POPULATE, "MAP_POPULATE" }, { 0, NULL },
+	{ MAP_NORESERVE, "MAP_NORESERVE" }, { MAP_POPULATE, "MAP_POPULATE" },
+	{ MAP_GROWSDOWN, "MAP_GROWSDOWN" }, { 0, NULL },
 };
+static const struct flag syncs[] = {
+	{ MS_ASYNC, "MS_ASYNC" }, { MS_INVALIDATE, "MS_INVALIDATE" }, { MS_SYNC, "MS_SYNC" }, { 0, NULL } };
 static const struct flag remaps[] = { { MREMAP_MAYMOVE, "MREMAP_MAYMOVE" }, { MREMAP_FIXED, "MREMAP_FIXED" },
 				      { MREMAP_DONTUNMAP, "MREMAP_DONTUNMAP" }, { 0, NULL } };
 static const struct flag advices[] = {
@@ -58,10 +62,10 @@ static void print_advice(FILE *out, int advice)
 	fprintf(out, advice ? "%d" : "MADV_NORMAL", advice);
 }
 
+static const char *const files[] = { "-1", "A", "B", "border" };
+
 static void print_mmap(FILE *out, const struct op *op)
 {
-	static const char *const files[] = { "-1", "A", "B", "border" };
-
 	fprintf(out, "mmap((void *)%#" PRIx64 ", %#" PRIx64 ", ", op->addr, op->len);
 	print_flags(out, prots, op->prot);
 	fputs(", ", out);
@@ -97,6 +101,14 @@ void op_print(FILE *out, const struct op *op)
 	case OP_BRK:
 		fprintf(out, "syscall(SYS_brk, %#" PRIx64 ");", op->addr);
 		break;
+	case OP_MSYNC:
+		fprintf(out, "msync((void *)%#" PRIx64 ", %#" PRIx64 ", ", op->addr, op->len);
+		print_flags(out, syncs, op->flags);
+		fputs(");", out);
+		break;
+	case OP_RESIZE:
+		fprintf(out, "ftruncate(%s, %#" PRIx64 ");", files[op->object], op->len);
+		break;
 	case OP_READ:
 		fprintf(out, "*(volatile uint64_t *)%#" PRIx64 ";", op->addr);
 		break;
@@ -121,8 +133,8 @@ const char *op_result(char *text, int64_t result)
 
 void row_print(FILE *out, const struct row *row)
 {
-	fprintf(out, "%" PRIx64 "-%" PRIx64 " %c%c%c%c off %#" PRIx64 " object %" PRIu64 " advice %#x%s\n",
+	fprintf(out, "%" PRIx64 "-%" PRIx64 " %c%c%c%c off %#" PRIx64 " object %" PRIu64 " advice %#x%s%s\n",
 		row->start, row->end, row->prot & PROT_READ ? 'r' : '-', row->prot & PROT_WRITE ? 'w' : '-',
 		row->prot & PROT_EXEC ? 'x' : '-', row->shared ? 's' : 'p', row->offset, row->object,
-		row->advice, row->noreserve ? " noreserve" : "");
+		row->advice, row->noreserve ? " noreserve" : "", row->growsdown ? " growsdown" : "");
 }

@@ -55,6 +55,8 @@ static bool same_row(const struct row *w, const struct row *h, bool deep, struct
 		return differ(why, "advice", w, h);
 	if (deep && w->noreserve != h->noreserve)
 		return differ(why, "noreserve", w, h);
+	if (deep && w->growsdown != h->growsdown)
+		return differ(why, "growsdown", w, h);
 	return true;
 }
 
@@ -132,7 +134,7 @@ bool trial_step(struct trial *t, const struct op *op, bool list)
 	if (op->call == OP_READ) {
 		struct model_page *p = &t->model.page[(op->addr - t->model.lo) / PAGE];
 
-		lazy = p->mapped && p->lazy && (p->prot & PROT_READ);    /* after MADV_FREE: old, or dropped       */
+		lazy = p->mapped && p->lazy && p->prot;                     /* after MADV_FREE: old, or dropped       */
 		if (lazy && !err && !t->got)
 			p->copied = p->lazy = 0;
 	}
@@ -182,11 +184,15 @@ static unsigned without(struct trial *t, struct op *ops, unsigned n, unsigned fr
 	return at + 1;
 }
 
-/* Calls that make the model's map as it is: one mmap per VMA, one store per page that holds something. */
+/* Calls that make the model's map as it is: sizes, one mmap per VMA, one store per page that holds something. */
 static unsigned rebuild(struct trial *t, struct op *ops, unsigned room)
 {
 	unsigned n = 0, rows = model_list(&t->model, t->want, t->room);
 
+	for (uint8_t file = OBJECT_A; file <= OBJECT_B && n < room; file++)
+		if (t->model.object[file].pages != OBJECT_PAGES)
+			ops[n++] = (struct op){ .call = OP_RESIZE, .kind = KIND_RESIZE, .object = file,
+						.len = t->model.object[file].pages * PAGE };
 	for (unsigned i = 0; i < rows && n < room; i++) {
 		const struct row *r = &t->want[i];
 		bool anon = !r->object || r->object >= OBJECT_FILES;
@@ -200,7 +206,8 @@ static unsigned rebuild(struct trial *t, struct op *ops, unsigned room)
 				    .object = anon ? OBJECT_NONE : (uint8_t)r->object,
 				    .offset = anon ? 0 : r->offset,
 				    .flags = MAP_FIXED | (r->shared ? MAP_SHARED : MAP_PRIVATE) |
-					     (anon ? MAP_ANONYMOUS : 0) | (r->noreserve ? MAP_NORESERVE : 0)};
+					     (anon ? MAP_ANONYMOUS : 0) | (r->noreserve ? MAP_NORESERVE : 0) |
+					     (r->growsdown ? MAP_GROWSDOWN : 0)};
 	}
 	for (uint64_t i = 0; i < t->model.pages && n < room; i++) {
 		const struct model_page *p = &t->model.page[i];

@@ -182,7 +182,7 @@ static int64_t race_query(struct profile_thread *t, struct race_at a)
 static int64_t race_hold(struct profile_thread *t, struct race_at a)
 {
 	struct vmmap_held held;
-	int err = vmmap_hold(t->vm, a.addr, a.len, &held);
+	int err = vmmap_hold_until(t->vm, a.addr, a.len, &held, prng_next(&t->prng) & 1 ? VMMAP_TRY : VMMAP_FOREVER);
 
 	for (unsigned i = 0; !err && i < 50; i++)
 		atomic_pause();

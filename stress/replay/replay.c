@@ -187,7 +187,7 @@ static int open_map(struct crew *c, uint64_t *numbers)
 	config.physmem = c->physmem;
 	err = vmmap_create(&c->map, &config);
 	for (uint32_t i = 0; i < log->files && !err; i++) {
-		err = vmmap_object_create(&c->object[i], c->physmem, log->file[i].name, log->file[i].size);
+		err = vmmap_object_create(&c->object[i], c->physmem, log->file[i].name, log->file[i].size, NULL);
 		numbers[i] = err ? 0 : vmmap_object_number(c->object[i]);
 	}
 	return err;

@@ -73,6 +73,19 @@ static const struct bad table[] = {
 	  0, EOVERFLOW, BOTH },
 	{ "an offset that overflows, private", MMAP, AT, 4 * P, P, RW, NEEDS_FILE | MAP_PRIVATE | FIX,
 	  FAR, 0, EOVERFLOW, BOTH },
+	{ "a shared stack", MMAP, AT, 4 * P, P, RW, MAP_ANONYMOUS | MAP_SHARED | MAP_GROWSDOWN | FIX,
+	  0, 0, EINVAL, BOTH },
+	{ "a shared stack over a mapping, noreplace", MMAP, AT, 3 * P, P, RW,
+	  MAP_ANONYMOUS | MAP_SHARED | MAP_GROWSDOWN | NOREP, 0, 0, EEXIST, BOTH },
+	{ "a stack of a file", MMAP, AT, 4 * P, P, RW, NEEDS_FILE | MAP_PRIVATE | MAP_GROWSDOWN | FIX,
+	  0, 0, EINVAL, BOTH },
+	{ "a stack of a shared file", MMAP, AT, 4 * P, P, RW, NEEDS_FILE | MAP_SHARED | MAP_GROWSDOWN | FIX,
+	  0, 0, EINVAL, BOTH },
+	{ "a validated stack", MMAP, AT, 4 * P, P, RW, NEEDS_FILE | MAP_SHARED_VALIDATE | MAP_GROWSDOWN | FIX,
+	  0, 0, EINVAL, BOTH },
+	{ "a stack of a file, an offset that overflows", MMAP, AT, 4 * P, P, RW,
+	  NEEDS_FILE | MAP_PRIVATE | MAP_GROWSDOWN | FIX, FAR, 0, EOVERFLOW, BOTH },
+	{ "a stack without a type", MMAP, AT, 4 * P, P, RW, MAP_ANONYMOUS | MAP_GROWSDOWN | FIX, 0, 0, EINVAL, BOTH },
 	/* Linux ignores it: docs/semantics.md */
 	{ "unknown protection", MMAP, AT, 4 * P, P, 0x100, NORES | FIX, 0, 0, EINVAL, ENGINE },
 
@@ -93,6 +106,18 @@ static const struct bad table[] = {
 	{ "a hole first", MPROTECT, AT, 4 * P, 5 * P, RW, 0, 0, 0, ENOMEM, BOTH },
 	{ "nothing mapped", MPROTECT, AT, 13 * P, P, RW, 0, 0, 0, ENOMEM, BOTH },
 	{ "beyond the space", MPROTECT, ABSOLUTE, FAR, P, PROT_READ, 0, 0, 0, ENOMEM, BOTH },
+	{ "down and up", MPROTECT, AT, 0, P, PROT_READ | PROT_GROWSDOWN | PROT_GROWSUP, 0, 0, 0, EINVAL, BOTH },
+	{ "down and up, no length", MPROTECT, AT, 0, 0, PROT_GROWSDOWN | PROT_GROWSUP, 0, 0, 0, EINVAL, BOTH },
+	{ "down, no length", MPROTECT, AT, 0, 0, PROT_READ | PROT_GROWSDOWN, 0, 0, 0, 0, BOTH },
+	{ "down, of no stack", MPROTECT, AT, 0, P, PROT_READ | PROT_GROWSDOWN, 0, 0, 0, EINVAL, BOTH },
+	{ "down, of no stack, a hole first", MPROTECT, AT, 6 * P, 4 * P, RW | PROT_GROWSDOWN, 0, 0, 0, EINVAL, BOTH },
+	{ "down, nothing mapped", MPROTECT, AT, 4 * P, P, RW | PROT_GROWSDOWN, 0, 0, 0, ENOMEM, BOTH },
+	{ "down, unaligned", MPROTECT, AT, 1, P, RW | PROT_GROWSDOWN, 0, 0, 0, EINVAL, BOTH },
+	{ "down, unknown protection", MPROTECT, AT, 0, P, 0x100 | PROT_GROWSDOWN, 0, 0, 0, EINVAL, BOTH },
+	{ "down, beyond the space", MPROTECT, ABSOLUTE, FAR, P, RW | PROT_GROWSDOWN, 0, 0, 0, ENOMEM, BOTH },
+	{ "up", MPROTECT, AT, 0, P, PROT_READ | PROT_GROWSUP, 0, 0, 0, EINVAL, BOTH },
+	{ "up, no length", MPROTECT, AT, 0, 0, PROT_READ | PROT_GROWSUP, 0, 0, 0, 0, BOTH },
+	{ "up, a hole first", MPROTECT, AT, 6 * P, 4 * P, RW | PROT_GROWSUP, 0, 0, 0, ENOMEM, BOTH },
 
 	{ "unknown flag", MREMAP, AT, 0, P, 0, 8, P, 0, EINVAL, BOTH },
 	{ "unaligned", MREMAP, AT, 1, P, 0, MAY, 2 * P, 0, EINVAL, BOTH },
@@ -154,7 +179,7 @@ static void layout(struct vmmap *map)
 	maps_fixed(map, 0, 4, RW, NORES);
 	maps_fixed(map, 8, 2, PROT_READ, NORES);
 	maps_fixed(map, 10, 2, RW, NORES);
-	assert_int_equal(vmmap_object_create(&file, maps_memory, "file", FILE_PAGES * PAGE), 0);
+	assert_int_equal(vmmap_object_create(&file, maps_memory, "file", FILE_PAGES * PAGE, NULL), 0);
 	assert_int_equal(vmmap_mmap(map, BASE + 16 * PAGE, 4 * PAGE, RW, MAP_SHARED | FIX, file, 6 * PAGE),
 			 BASE + 16 * PAGE);
 	assert_int_equal(vmmap_mmap(map, BASE + 24 * PAGE, 2 * PAGE, RW, MAP_PRIVATE | FIX, file, 0), BASE + 24 * PAGE);

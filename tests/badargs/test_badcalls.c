@@ -107,20 +107,28 @@ static void test_frames(void **state)
 	physmem_destroy(pm);
 }
 
+static int half_read(void *self, uint64_t page, void *bytes) { return !self + (int)page + !bytes; }
+static int half_write(void *self, uint64_t page, const void *bytes) { return !self + (int)page + !bytes; }
+
 static void test_objects(void **state)
 {
 	struct vmmap *map = maps_new(*state);
 	struct vmmap_object *object = NULL, *foreign;
+	struct vmmap_pager half = { .read_page = half_read };
 	struct physmem *other;
 
-	assert_int_equal(vmmap_object_create(NULL, maps_memory, "a", PAGE), -EINVAL);
-	assert_int_equal(vmmap_object_create(&object, NULL, "a", PAGE), -EINVAL);
-	assert_int_equal(vmmap_object_create(&object, maps_memory, "a", 0), -EINVAL);
-	assert_int_equal(vmmap_object_create(&object, maps_memory, "a", SPACE), -EINVAL);
+	assert_int_equal(vmmap_object_create(NULL, maps_memory, "a", PAGE, NULL), -EINVAL);
+	assert_int_equal(vmmap_object_create(&object, NULL, "a", PAGE, NULL), -EINVAL);
+	assert_int_equal(vmmap_object_create(&object, maps_memory, "a", SPACE, NULL), -EINVAL);
+	assert_int_equal(vmmap_object_create(&object, maps_memory, "a", PAGE, &half), -EINVAL);
+	half = (struct vmmap_pager){ .write_page = half_write };
+	assert_int_equal(vmmap_object_create(&object, maps_memory, "a", PAGE, &half), -EINVAL);
 	assert_null(object);
-	assert_int_equal(vmmap_object_create(&object, maps_memory, NULL, 1), 0);
+	assert_int_equal(vmmap_object_create(&object, maps_memory, "", 0, NULL), 0);
+	vmmap_object_put(object);
+	assert_int_equal(vmmap_object_create(&object, maps_memory, NULL, 1, NULL), 0);
 	assert_int_equal(physmem_create(&other, NULL), 0);
-	assert_int_equal(vmmap_object_create(&foreign, other, "foreign", PAGE), 0);
+	assert_int_equal(vmmap_object_create(&foreign, other, "foreign", PAGE, NULL), 0);
 	refuses(map, -EINVAL, vmmap_mmap(map, BASE, PAGE, RW, MAP_SHARED | MAP_FIXED, foreign, 0));
 	refuses(map, -EINVAL, vmmap_mmap_within(map, BASE, SPACE, PAGE, 0, PAGE, RW, MAP_SHARED, foreign, 0));
 	vmmap_object_put(foreign);
@@ -201,7 +209,7 @@ static void test_accesses(void **state)
 	maps_fixed(map, 0, 1, RW, NORES);
 	maps_fixed(map, 1, 1, PROT_READ, NORES);
 	maps_fixed(map, 2, 1, PROT_NONE, NORES);
-	assert_int_equal(vmmap_object_create(&object, maps_memory, "short", 10), 0);
+	assert_int_equal(vmmap_object_create(&object, maps_memory, "short", 10, NULL), 0);
 	assert_int_equal(vmmap_mmap(map, BASE + 4 * PAGE, 2 * PAGE, RW, MAP_SHARED | MAP_FIXED, object, 0),
 			 BASE + 4 * PAGE);
 	assert_int_equal(vmmap_mmap(map, BASE + 6 * PAGE, 2 * PAGE, RW, MAP_PRIVATE | MAP_FIXED, object, 0),
@@ -234,6 +242,43 @@ static void test_accesses(void **state)
 	assert_string_equal(byte, "abcdefg");                    /* nothing was copied out */
 	assert_int_equal(vmmap_write(map, BASE + PAGE - 3, byte, sizeof byte), 3);      /* up to the read-only page */
 	assert_int_equal(vmmap_read(map, BASE + 2 * PAGE - 5, byte, sizeof byte), 5);   /* up to PROT_NONE */
+	maps_free(map);
+}
+
+static void test_resize_and_sync(void **state)
+{
+	struct vmmap *map = maps_new(*state);
+	struct vmmap_object *object;
+	struct vmmap_vma vma;
+	uint64_t at = BASE + 4 * PAGE;
+
+	maps_fixed(map, 0, 2, RW, NORES);
+	assert_int_equal(vmmap_object_create(&object, maps_memory, "file", 3 * PAGE, NULL), 0);
+	assert_int_equal(vmmap_mmap(map, at, 4 * PAGE, RW, MAP_SHARED | MAP_FIXED, object, 0), at);
+	assert_int_equal(vmmap_fault(map, at, PROT_WRITE, NULL), 0);
+	refuses(map, -EINVAL, vmmap_object_resize(object, SPACE));
+	refuses(map, -EINVAL, vmmap_object_resize(object, UINT64_MAX));
+	assert_int_equal(vmmap_object_size(object), 3 * PAGE);
+	refuses(map, 0, vmmap_object_resize(object, 3 * PAGE));
+	refuses(map, 0, vmmap_object_sync(object, 0, UINT64_MAX));
+	refuses(map, 0, vmmap_object_sync(object, UINT64_MAX, UINT64_MAX));
+	refuses(map, 0, vmmap_object_sync(object, 5, 0));
+	refuses(map, -EINVAL, vmmap_msync(map, at + 1, PAGE, MS_SYNC));
+	refuses(map, -EINVAL, vmmap_msync(map, at, PAGE, MS_SYNC | MS_ASYNC));
+	refuses(map, -EINVAL, vmmap_msync(map, at, PAGE, 8));
+	refuses(map, -EINVAL, vmmap_msync(map, at, 0, -1));
+	refuses(map, 0, vmmap_msync(map, SPACE, 0, MS_SYNC));
+	refuses(map, 0, vmmap_msync(map, at, UINT64_MAX, MS_SYNC));      /* rounds up to nothing */
+	refuses(map, -ENOMEM, vmmap_msync(map, at, UINT64_MAX - PAGE, MS_SYNC));
+	refuses(map, -ENOMEM, vmmap_msync(map, SPACE, PAGE, MS_SYNC));
+	refuses(map, -ENOMEM, vmmap_msync(map, UINT64_MAX - PAGE + 1, PAGE, MS_SYNC));
+	refuses(map, -ENOMEM, vmmap_msync(map, BASE, 8 * PAGE, MS_SYNC));
+	refuses(map, -ENOMEM, vmmap_msync(map, BASE, 8 * PAGE, MS_ASYNC));
+	refuses(map, 0, vmmap_msync(map, at, 4 * PAGE, MS_SYNC | MS_INVALIDATE));
+	refuses(map, 0, vmmap_msync(map, at, 4 * PAGE, 0));
+	assert_int_equal(vmmap_query(map, at, &vma), 0);
+	assert_int_equal(vma.end, at + 4 * PAGE);
+	vmmap_object_put(object);
 	maps_free(map);
 }
 
@@ -288,9 +333,44 @@ static void test_hold(void **state)
 	maps_free(map);
 }
 
+/* A form with a deadline refuses what the plain one refuses, whatever the deadline, over or not. */
+static void test_until(void **state)
+{
+	static const uint64_t deadlines[] = { VMMAP_TRY, 1, VMMAP_FOREVER - 1, VMMAP_FOREVER };
+	struct vmmap *map = maps_new(*state);
+	struct vmmap_held held;
+	char byte = 'a';
+
+	maps_fixed(map, 0, 8, RW, NORES);
+	for (unsigned i = 0; i < sizeof deadlines / sizeof deadlines[0]; i++) {
+		const uint64_t until = deadlines[i];
+
+		refuses(map, -EINVAL, vmmap_mmap_until(map, BASE + 1, PAGE, RW, NORES | MAP_FIXED, NULL, 0, until));
+		refuses(map, -EEXIST,
+			vmmap_mmap_until(map, BASE, PAGE, RW, NORES | MAP_FIXED_NOREPLACE, NULL, 0, until));
+		refuses(map, -ENOMEM,
+			vmmap_mmap_within_until(map, BASE, BASE + 8 * PAGE, PAGE, 0, PAGE, RW, NORES, NULL, 0, until));
+		refuses(map, -EINVAL, vmmap_munmap_until(map, BASE, 0, until));
+		refuses(map, -EINVAL, vmmap_mprotect_until(map, BASE, PAGE, 0x100, until));
+		refuses(map, 0, vmmap_mprotect_until(map, BASE, 0, RW, until));
+		refuses(map, -EFAULT, vmmap_mremap_until(map, BASE + 9 * PAGE, PAGE, 2 * PAGE, 0, 0, until));
+		refuses(map, -EINVAL, vmmap_mremap_until(map, BASE, PAGE, PAGE, MREMAP_FIXED, BASE, until));
+		refuses(map, -EINVAL, vmmap_madvise_until(map, BASE, PAGE, 77, until));
+		refuses(map, -ENOMEM, vmmap_brk_until(map, BASE, until));
+		refuses(map, -EINVAL, vmmap_fault_until(map, BASE, RW, NULL, until));
+		refuses(map, -EFAULT, vmmap_fault_until(map, BASE + 9 * PAGE, PROT_READ, NULL, until));
+		refuses(map, -EFAULT, vmmap_read_until(map, BASE + 9 * PAGE, &byte, 1, until));
+		refuses(map, -EFAULT, vmmap_write_until(map, SPACE, &byte, 1, until));
+		refuses(map, -EINVAL, vmmap_hold_until(map, BASE, PAGE, NULL, until));
+		refuses(map, -EINVAL, vmmap_hold_until(map, BASE, 0, &held, until));
+	}
+	maps_free(map);
+}
+
 static struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_config), cmocka_unit_test(test_frames), cmocka_unit_test(test_objects),
+	cmocka_unit_test(test_resize_and_sync),
 	cmocka_unit_test(test_within), cmocka_unit_test(test_break), cmocka_unit_test(test_accesses),
-	cmocka_unit_test(test_looking), cmocka_unit_test(test_hold),
+	cmocka_unit_test(test_looking), cmocka_unit_test(test_hold), cmocka_unit_test(test_until),
 };
 MAPS_MAIN(tests)

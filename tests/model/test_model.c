@@ -49,6 +49,19 @@ static bool sweep(struct trial *t)
 	return true;
 }
 
+/* After a sync the pager of B has what the pages have. */
+static bool synced(struct engine *e, const struct model *m)
+{
+	bool same = vmmap_object_sync(e->object[OBJECT_B], 0, UINT64_MAX) == 0;
+
+	for (uint64_t i = 0; i < OBJECT_PAGES && same; i++) {
+		same = engine_copied(e, i, model_object_value(m, OBJECT_B, i));
+		if (!same)
+			print_message("page %llu of B is not what its pager got\n", (unsigned long long)i);
+	}
+	return same;
+}
+
 static void complain(struct trial *t, struct op *ops, unsigned n)
 {
 	print_message("%s\n", t->why);
@@ -83,6 +96,7 @@ static void programs(void **state)
 	else if (!swept)
 		print_message("contents differ at the end: %s\n", t.why);
 	assert_true(same && swept);
+	assert_true(synced(&engine, &t.model));
 	assert_int_equal(vmmap_audit(engine.map, stdout), 0);
 	trial_close(&t);
 	engine_close(&engine);

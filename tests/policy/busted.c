@@ -271,6 +271,13 @@ static int visit_try_begin(void *state, struct lock_visit *v, uint64_t deadline_
 
 static void visit_try(struct lock_policy *p) { p->visit_begin = visit_try_begin; }
 
+static int visit_late_begin(void *state, struct lock_visit *v, uint64_t deadline_ns)
+{
+	return good.visit_begin(state, v, deadline_ns == LOCK_TRY ? LOCK_TRY : LOCK_FOREVER);
+}
+
+static void visit_deadline(struct lock_policy *p) { p->visit_begin = visit_late_begin; }
+
 /* ---- the rest ---- */
 
 static void downgrade_not(void *state, struct lock_edit *e) { (void)state, (void)e; }
@@ -278,11 +285,29 @@ static void downgrade(struct lock_policy *p) { p->edit_downgrade = downgrade_not
 
 static int gap_at_once(void *state, struct thread_slot *self, uint64_t addr, uint64_t deadline_ns)
 {
-	(void)state, (void)self, (void)addr, (void)deadline_ns;
-	return 0;
+	return deadline_ns == LOCK_FOREVER ? 0 : good.gap_wait(state, self, addr, deadline_ns);
 }
 
 static void gap_wait(struct lock_policy *p) { p->gap_wait = gap_at_once; }
+
+static int gap_late(void *state, struct thread_slot *self, uint64_t addr, uint64_t deadline_ns)
+{
+	(void)deadline_ns;
+	return good.gap_wait(state, self, addr, LOCK_FOREVER);
+}
+
+static void gap_gives_up(struct lock_policy *p) { p->gap_wait = gap_late; }
+
+static int cutting_begin(void *state, struct lock_edit *e, uint64_t deadline_ns)
+{
+	int err = good.edit_begin(state, e, deadline_ns);
+
+	if (err == -ENOMEM)
+		fake_view.cut(fake_space(map_now), e->r.lo);
+	return err;
+}
+
+static void failure_cuts(struct lock_policy *p) { p->edit_begin = cutting_begin; }
 
 static bool take_no_note(void *state, struct lock_edit *e, struct lock_slot *slot, uint64_t border)
 {
@@ -316,10 +341,13 @@ const struct busted busted[] = {
 	{ "visits-are-shared", "rwsem", visits_are_shared },
 	{ "own-range", "vma", own_range },
 	{ "visit-try", "vma", visit_try },
+	{ "visit-deadline", "vma", visit_deadline },
 	{ "downgrade", "rwsem", downgrade },
 	{ "gap-wait", "vma", gap_wait },
+	{ "gap-gives-up", "vma", gap_gives_up },
 	{ "merge-note", "vma", merge_note },
 	{ "failure-holds-nothing", "vma", failure_holds },
+	{ "failure-cuts-nothing", "rwsem", failure_cuts },
 	{ "audit-sees", "vma", audit_sees },
 	{ "dump-shows", "vma", dump_shows },
 	{ "born-and-dead", "vma", born_and_dead },

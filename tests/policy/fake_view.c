@@ -197,6 +197,27 @@ static int view_cut(struct lock_space *space, uint64_t addr)
 	return err;
 }
 
+/* The piece above addr becomes part of the one below, if they are parts of what one edit made. */
+static void view_join(struct lock_space *space, uint64_t addr)
+{
+	struct fake_map *map = map_of(space);
+	unsigned i = page_of(addr), lo, hi;
+	struct fake_vma *left, *right;
+
+	if (i == 0 || i >= FAKE_PAGES)
+		return;
+	change_lock(map);
+	left = map->page[i - 1].vma;
+	right = map->page[i].vma;
+	if (left && right && left != right && atomic_load_relaxed(&left->gen) == atomic_load_relaxed(&right->gen)) {
+		extent(map, i, &lo, &hi);
+		pages_set(map, i, hi, left);
+		atomic_store_release(&right->slot.lk, LOCK_DEAD);
+		object_give(map, right);
+	}
+	change_unlock(map);
+}
+
 static void view_pass(struct lock_space *space, struct lock_range r, const struct lock_holder *from,
 		      const struct lock_holder *to)
 {
@@ -235,7 +256,7 @@ static void view_dummy_init(struct lock_space *space, void *buffer, struct lock_
 
 const struct lock_view fake_view = {
 	.find = view_find, .look = view_look, .next = view_next, .claim = view_claim, .cut = view_cut,
-	.pass = view_pass, .dummy_init = view_dummy_init,
+	.join = view_join, .pass = view_pass, .dummy_init = view_dummy_init,
 };
 
 /* ---- set-up ---- */
@@ -321,52 +342,14 @@ unsigned fake_dummies(struct fake_map *map) { return count(map, true); }
 
 /* ---- the small conductor ---- */
 
-#define ENTRY_LOCKED UINT64_C(1)
-
-/* One attempt. 1: not valid, again. */
-static int fault_once(struct fake_map *map, struct lock_visit *v, unsigned page, uint64_t deadline_ns, uint64_t *gen)
-{
-	const struct lock_policy *pol = map->policy;
-	atomic_u64 *entry = &map->page[page].entry;
-	uint64_t seen;
-	bool locked, valid;
-	int err;
-
-	v->r = fake_range(page, page + 1);
-	err = pol->visit_begin(map->state, v, deadline_ns);
-	if (err)
-		return err;
-	*gen = v->slot ? atomic_load_acquire(&fake_of(v->slot)->gen) : 0;
-	seen = atomic_load_acquire(entry);
-	locked = v->slot && !(seen & ENTRY_LOCKED) && atomic_cas_seqcst(entry, &seen, seen | ENTRY_LOCKED);
-	BASE_POINT(fake_entry_locked);
-	valid = (locked || !v->slot) && pol->visit_valid(map->state, v);
-	if (locked)
-		atomic_store_release(entry, valid ? *gen : seen);
-	err = !valid ? 1 : v->slot ? 0 : -EFAULT;
-	pol->visit_end(map->state, v);
-	return err;
-}
-
-int fake_fault(struct fake_map *map, unsigned page, uint64_t deadline_ns, uint64_t *gen)
-{
-	struct lock_visit v = { .self = thread_self() };
-	struct park_spin spin = PARK_SPIN;
-	int err;
-
-	while ((err = fault_once(map, &v, page, deadline_ns, gen)) == 1)
-		park_spin(&spin);
-	return err;
-}
-
 /* Empties an entry, waiting for a visit that is in the middle of it. */
 static void entry_clear(struct fake_map *map, unsigned page)
 {
 	uint64_t seen = atomic_load_seqcst(&map->page[page].entry);
 	struct park_spin spin = PARK_SPIN;
 
-	while (seen & ENTRY_LOCKED || !atomic_cas_seqcst(&map->page[page].entry, &seen, 0)) {
-		if (seen & ENTRY_LOCKED)
+	while (seen & FAKE_LOCKED || !atomic_cas_seqcst(&map->page[page].entry, &seen, 0)) {
+		if (seen & FAKE_LOCKED)
 			park_spin(&spin);
 		seen = atomic_load_seqcst(&map->page[page].entry);
 	}

@@ -20,6 +20,7 @@
 #include "locks/policy/policy.h"
 
 #define FAKE_PAGES   64
+#define FAKE_LOCKED  UINT64_C(1)                 /* bit of an entry                                                */
 #define FAKE_LEAF    8
 #define FAKE_OBJECTS 1024
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 /* Visits come in, edits stay out. */
 static bool downgrade(struct rule_run *run)
 {
@@ -52,6 +54,26 @@ static bool gap_wait(struct rule_run *run)
 	actor_join(&a);
 	RULE_NEED(run, blocked && !a.err);
 	RULE_NEED(run, fake_dummies(run->map) == 0);
+	return true;
+}
+
+/* LOCK_TRY and a deadline of gap_wait. */
+static bool gap_gives_up(struct rule_run *run)
+{
+	struct actor try, until;
+	struct lock_edit e;
+	bool went;
+	int err;
+
+	e = fake_begin(run->map, 9, 10, LOCK_FOREVER, &err);
+	RULE_NEED(run, !err);
+	actor_start(&try, run->map, wait_gap, 9, 10, LOCK_TRY);
+	actor_start(&until, run->map, wait_gap, 9, 10, clock_ns() + UINT64_C(20000000));
+	went = actor_done(&try, 5000) && actor_done(&until, 5000);
+	fake_end(run->map, &e);
+	actor_join(&try);
+	actor_join(&until);
+	RULE_NEED(run, went && try.err == -EAGAIN && until.err == -ETIMEDOUT);
 	return true;
 }
 
@@ -134,6 +156,27 @@ static bool failure_holds_nothing(struct rule_run *run)
 	return true;
 }
 
+/* Where nobody else will come back to it, a begin that fails leaves no cut behind. */
+static bool failure_cuts_nothing(struct rule_run *run)
+{
+	fake_place(run->map, 4, 28);
+	for (unsigned nth = 1; nth < 6; nth++) {
+		struct lock_edit e;
+		int err;
+
+		run->map->fail_claims = nth;
+		e = fake_begin(run->map, 6, 22, LOCK_FOREVER, &err);
+		run->map->fail_claims = 0;
+		if (!err) {
+			fake_end(run->map, &e);
+			return true;
+		}
+		RULE_NEED(run, err == -ENOMEM && !e.merges && !e.merge_in.hi);
+		RULE_NEED(run, fake_vmas(run->map) == 1);
+	}
+	return true;
+}
+
 /* A reader of what is under an edit, or after an error: does the report say so, and stop saying so? */
 static bool audit_sees(struct rule_run *run)
 {
@@ -202,6 +245,7 @@ static bool described(struct rule_run *run)
 }
 
 static bool has_downgrade(const struct lock_policy *p) { return p->edit_downgrade != NULL; }
+static bool has_one_lock(const struct lock_policy *p)  { return !(p->caps & LOCK_CAP_DISJOINT_EDITS); }
 static bool has_gap_wait(const struct lock_policy *p)  { return p->gap_wait && p->caps & LOCK_CAP_DISJOINT_EDITS; }
 
 const struct rule rules_more[] = {
@@ -209,6 +253,8 @@ const struct rule rules_more[] = {
 	{ "gap-wait",           LOCK_CAP_THREADS, has_gap_wait, gap_wait },
 	{ "merge-note",         LOCK_CAP_DISJOINT_EDITS | LOCK_CAP_SUBRANGE, NULL, merge_note },
 	{ "failure-holds-nothing", 0, NULL, failure_holds_nothing },
+	{ "gap-gives-up",       LOCK_CAP_THREADS | LOCK_CAP_TRY | LOCK_CAP_DEADLINE, has_gap_wait, gap_gives_up },
+	{ "failure-cuts-nothing", 0, has_one_lock, failure_cuts_nothing },
 	{ "audit-sees",         0, NULL, audit_sees },
 	{ "dump-shows",         0, NULL, dump_shows },
 	{ "born-and-dead",      0, NULL, born_and_dead },

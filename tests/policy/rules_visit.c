@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "base/clock.h"
+
 struct opener { struct lock_visit v; int err; };
 
 static struct opener open_visit(struct rule_run *run, unsigned page)
@@ -206,6 +208,29 @@ static bool visit_try(struct rule_run *run)
 	return true;
 }
 
+static bool visit_deadline(struct rule_run *run)
+{
+	uint64_t until = clock_ns() + UINT64_C(60000000), end;
+	struct lock_edit e;
+	struct actor a;
+	bool went;
+	int err;
+
+	fake_place(run->map, 1, 2);
+	e = fake_begin(run->map, 1, 2, LOCK_FOREVER, &err);
+	RULE_NEED(run, !err);
+	if (fake_slot(run->map, 1))
+		run->policy->edit_shut(run->map->state, &e, fake_slot(run->map, 1));
+	actor_start(&a, run->map, actor_fault, 1, 2, until);
+	went = actor_done(&a, 2000);
+	end = clock_ns();
+	fake_end(run->map, &e);
+	actor_join(&a);
+	RULE_NEED(run, went && a.err == -ETIMEDOUT);
+	RULE_NEED(run, end >= until);
+	return true;
+}
+
 static bool has_brief(const struct lock_policy *policy)
 {
 	return policy->brief_begin != NULL;
@@ -220,5 +245,6 @@ const struct rule rules_visit[] = {
 	{ "visits-are-shared",  LOCK_CAP_THREADS, NULL, visits_are_shared },
 	{ "own-range",          0, NULL, own_range },
 	{ "visit-try",          LOCK_CAP_THREADS | LOCK_CAP_TRY, NULL, visit_try },
+	{ "visit-deadline",     LOCK_CAP_THREADS | LOCK_CAP_DEADLINE, NULL, visit_deadline },
 	{ NULL, 0, NULL, NULL },
 };

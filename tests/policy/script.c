@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/point.h"
 
-struct gate hold;
+struct gate hold, asleep, woken;                 /* static: a thread may still look at a gate after it was opened */
 
 struct fake_map *script_start(const char *policy)
 {
@@ -58,4 +59,36 @@ void shut_edit(struct actor *a)
 	a->map->policy->edit_shut(a->map->state, &a->e, fake_slot(a->map, a->lo));
 	atomic_store_release(&a->done, 1);               /* past shut                                             */
 	fake_end(a->map, &a->e);
+}
+
+struct lock_edit script_begin(struct fake_map *map, struct lock_range r)
+{
+	unsigned lo = (unsigned)(r.lo >> PAGE_SHIFT), hi = (unsigned)(r.hi >> PAGE_SHIFT);
+	int err;
+	struct lock_edit e = fake_begin(map, lo, hi, LOCK_FOREVER, &err);
+
+	CHECK(!err);
+	return e;
+}
+
+void start_waiter(struct fake_map *map, struct actor *a, void (*fn)(struct actor *), unsigned lo, unsigned hi)
+{
+	gate_at(&asleep, "edit", "waiter_before_sleep");
+	actor_start(a, map, fn, lo, hi, LOCK_FOREVER);
+	CHECK(gate_wait(&asleep, SOON_MS));
+	gate_open(&asleep);
+}
+
+void overtake(struct fake_map *map, struct lock_edit *e, unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		gate_at(&woken, "edit", "waiter_woken");
+		fake_end(map, e);
+		CHECK(gate_wait(&woken, SOON_MS));
+		*e = script_begin(map, e->r);
+		gate_at(&asleep, "edit", "waiter_before_sleep");
+		gate_open(&woken);
+		CHECK(gate_wait(&asleep, SOON_MS));
+		gate_open(&asleep);
+	}
 }

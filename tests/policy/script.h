@@ -10,6 +10,7 @@
 #define SOON_MS  3000                            /* it must happen                                                 */
 
 extern struct gate hold;                         /* passed by an edit that is to be held, while it is              */
+extern struct gate asleep, woken;                /* of the role "edit": before it sleeps, after it was granted     */
 
 /* A fresh script and map. */
 struct fake_map *script_start(const char *policy);
@@ -21,5 +22,12 @@ void as_fault(struct actor *a);                  /* role "fault"                
 void as_edit(struct actor *a);                   /* role "edit", and all below: begin, end                         */
 void hold_edit(struct actor *a);                 /* begin, hold, end                                               */
 void shut_edit(struct actor *a);                 /* begin, shut, done, end                                         */
+
+/* An edit of these pages; must not fail. */
+struct lock_edit script_begin(struct fake_map *map, struct lock_range r);
+/* Starts `a`, which wants [lo, hi) and finds it held; returns when it is asleep. */
+void start_waiter(struct fake_map *map, struct actor *a, void (*fn)(struct actor *), unsigned lo, unsigned hi);
+/* A waiter (role edit) waits for what e holds: e is given up, and taken again before it looks, so many times. */
+void overtake(struct fake_map *map, struct lock_edit *e, unsigned times);
 
 #endif

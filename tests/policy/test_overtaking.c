@@ -26,8 +26,6 @@
 #include "locks/policy/intree.h"
 #include "tests/policy/script.h"
 
-static struct gate asleep, woken;                /* static: a thread may still look at a gate after it was opened */
-
 /* An edit that waits holds nothing above the place where it waits. */
 static void test_ascending(void **state)
 {
@@ -52,40 +50,6 @@ static void test_ascending(void **state)
 	fake_free(map);
 }
 
-static struct lock_edit begin(struct fake_map *map, struct lock_range r)
-{
-	unsigned lo = (unsigned)(r.lo >> PAGE_SHIFT), hi = (unsigned)(r.hi >> PAGE_SHIFT);
-	int err;
-	struct lock_edit e = fake_begin(map, lo, hi, LOCK_FOREVER, &err);
-
-	assert_int_equal(err, 0);
-	return e;
-}
-
-/* A waiter (role edit) waits for what e holds: e is given up, and taken again before it looks, so many times. */
-static void overtake(struct fake_map *map, struct lock_edit *e, unsigned times)
-{
-	for (unsigned i = 0; i < times; i++) {
-		gate_at(&woken, "edit", "waiter_woken");
-		fake_end(map, e);
-		assert_true(gate_wait(&woken, SOON_MS));
-		*e = begin(map, e->r);
-		gate_at(&asleep, "edit", "waiter_before_sleep");
-		gate_open(&woken);
-		assert_true(gate_wait(&asleep, SOON_MS));
-		gate_open(&asleep);
-	}
-}
-
-/* Starts `a`, which wants [lo, hi) and finds it held; returns when it is asleep. */
-static void start_waiter(struct fake_map *map, struct actor *a, void (*fn)(struct actor *), unsigned lo, unsigned hi)
-{
-	gate_at(&asleep, "edit", "waiter_before_sleep");
-	actor_start(a, map, fn, lo, hi, LOCK_FOREVER);
-	assert_true(gate_wait(&asleep, SOON_MS));
-	gate_open(&asleep);
-}
-
 /* Overtaken twice, a waiter insists: the third release hands the range over, in a gap and in a VMA. */
 static void test_insisting_edit(void **state)
 {
@@ -100,7 +64,7 @@ static void test_insisting_edit(void **state)
 		if (mapped)
 			fake_place(map, 6, 7);
 		gate_init(&hold);
-		e = begin(map, fake_range(6, 7));
+		e = script_begin(map, fake_range(6, 7));
 		start_waiter(map, &a, hold_edit, 6, 7);
 		overtake(map, &e, 2);
 		fake_end(map, &e);
@@ -132,7 +96,7 @@ static void test_redrain_after_handover(void **state)
 	assert_int_equal(map->policy->visit_begin(map->state, &v, LOCK_FOREVER), 0);
 	assert_true(v.own[1] == INTREE_PINNED);
 	rcu_leave(v.self);                               /* the script below sleeps: the pin stays                 */
-	e = begin(map, fake_range(6, 7));
+	e = script_begin(map, fake_range(6, 7));
 	start_waiter(map, &a, shut_edit, 6, 7);
 	overtake(map, &e, 2);
 	fake_end(map, &e);
@@ -166,7 +130,7 @@ static void test_unbroken_handover(void **state)
 
 	(void)state;
 	fake_place(map, 4, 8);
-	e = begin(map, fake_range(4, 9));
+	e = script_begin(map, fake_range(4, 9));
 	start_waiter(map, &waiter, as_edit, 6, 9);
 	overtake(map, &e, 2);
 	assert_int_equal(point_call(NULL, "handover_before_claim", barge, map), 0);
@@ -191,7 +155,7 @@ static void test_handover_of_parts(void **state)
 	fake_place(map, 4, 10);
 	fake_place(map, 10, 12);
 	fake_place(map, 13, 20);
-	e = begin(map, fake_range(4, 20));
+	e = script_begin(map, fake_range(4, 20));
 	start_waiter(map, &waiter, as_edit, 6, 18);
 	overtake(map, &e, 2);
 	fake_end(map, &e);
@@ -234,7 +198,7 @@ static void test_handover_to_two(void **state)
 	fake_place(map, 4, 10);
 	gate_init(&hold);
 	gate_init(&second_hold);
-	e = begin(map, fake_range(4, 10));
+	e = script_begin(map, fake_range(4, 10));
 	start_waiter(map, &first, hold_edit, 5, 6);
 	gate_at(&second_asleep, "second", "waiter_before_sleep");
 	actor_start(&second, map, second_edit, 7, 9, LOCK_FOREVER);
@@ -245,7 +209,7 @@ static void test_handover_to_two(void **state)
 		gate_at(&second_woken, "second", "waiter_woken");
 		fake_end(map, &e);
 		assert_true(gate_wait(&woken, SOON_MS) && gate_wait(&second_woken, SOON_MS));
-		e = begin(map, e.r);
+		e = script_begin(map, e.r);
 		gate_at(&asleep, "edit", "waiter_before_sleep");
 		gate_at(&second_asleep, "second", "waiter_before_sleep");
 		gate_open(&woken);

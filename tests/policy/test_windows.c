@@ -13,6 +13,9 @@
  * mutant: pinned_no_refind
  * mutant: pinned_no_length
  * mutant: take_ignores_pins
+ * mutant: push_any_count
+ * mutant: pin_no_recheck
+ * mutant: pervma_no_recheck
  *
  * The lines above are read by the build: each becomes a test that must see this program fail.
  */
@@ -37,7 +40,11 @@ static void stamp_edit(struct actor *a)
 	a->err |= fake_edit(a->map, a->lo, a->hi, FAKE_STAMP, LOCK_FOREVER);
 }
 
-
+static void renew_edit(struct actor *a)
+{
+	point_role("edit");
+	a->err = fake_edit(a->map, a->lo, a->hi, FAKE_MAP, LOCK_FOREVER);
+}
 
 /* The fault has locked its entry when the edit takes the VMA: it must take that back. */
 static void test_fault_against_edit(void **state)
@@ -122,6 +129,74 @@ static void test_drain(void **state)
 	must_end(&a);
 	assert_false(past);
 	fake_free(map);
+}
+
+/* A visit that counts itself in behind the holder's look at the counter takes that back. */
+static void pin_against_edit(const char *policy)
+{
+	struct fake_map *map = script_start(policy);
+	struct gate before_pin;
+	struct lock_edit e;
+	struct actor a;
+	uint64_t entry;
+	int err;
+
+	fake_place(map, 4, 5);
+	gate_at(&before_pin, "fault", "visit_before_pin");
+	actor_start(&a, map, as_fault, 4, 5, LOCK_FOREVER);
+	assert_true(gate_wait(&before_pin, SOON_MS));
+	e = fake_begin(map, 4, 5, LOCK_FOREVER, &err);
+	assert_int_equal(err, 0);
+	fake_clear(map, &e);                             /* shut: nobody is inside                                 */
+	gate_open(&before_pin);
+	actor_done(&a, NEVER_MS);
+	entry = atomic_load_seqcst(&map->page[4].entry);
+	fake_replace(map, &e, false);
+	fake_end(map, &e);
+	must_end(&a);
+	assert_int_equal(entry, 0);
+	assert_int_equal(a.err, -EFAULT);
+	fake_free(map);
+}
+
+static void test_pin_against_edit(void **state)
+{
+	(void)state;
+	pin_against_edit("vma-count");
+	pin_against_edit("pervma");
+}
+
+/* A counted visit of four pages sees all of them before an edit of the four, or none. */
+static void test_one_generation(void **state)
+{
+	static const char *const policies[] = { "vma-count", "pervma" };
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(policies); i++) {
+		struct fake_map *map = script_start(policies[i]);
+		struct lock_visit v = { .self = thread_self(), .r = fake_range(4, 8) };
+		struct gate draining;
+		struct actor a;
+		uint64_t gen, first, last;
+
+		fake_place(map, 4, 8);
+		for (unsigned page = 4; page < 8; page++)
+			assert_int_equal(fake_fault(map, page, LOCK_FOREVER, &gen), 0);
+		assert_int_equal(map->policy->visit_begin(map->state, &v, LOCK_FOREVER), 0);
+		assert_int_equal(v.r.hi, fake_range(4, 8).hi);
+		first = atomic_load_acquire(&map->page[4].entry);
+		gate_at(&draining, "edit", "drain_after_w");
+		actor_start(&a, map, renew_edit, 4, 8, LOCK_FOREVER);
+		if (gate_wait(&draining, 500))
+			gate_open(&draining);
+		actor_done(&a, NEVER_MS);
+		last = atomic_load_acquire(&map->page[7].entry);
+		map->policy->visit_end(map->state, &v);
+		must_end(&a);
+		assert_true(first == gen && last == gen);
+		assert_int_equal(a.err, 0);
+		fake_free(map);
+	}
 }
 
 /* A cut gives a visited page to another VMA, whose holder does not know of the pin. */
@@ -252,7 +327,7 @@ static void test_push_on_next(void **state)
 static void test_sweep_then_wake(void **state)
 {
 	struct fake_map *map = script_start("vma");
-	struct gate before_sleep, before_sweep, woken;
+	struct gate before_sleep, before_sweep;
 	struct actor holder, waiter;
 	bool early;
 
@@ -324,6 +399,8 @@ int main(void)
 		cmocka_unit_test(test_fault_against_edit),
 		cmocka_unit_test(test_version_is_new),
 		cmocka_unit_test(test_drain),
+		cmocka_unit_test(test_pin_against_edit),
+		cmocka_unit_test(test_one_generation),
 		cmocka_unit_test(test_cut_under_pin),
 		cmocka_unit_test(test_short_after_cut),
 		cmocka_unit_test(test_take_under_pin),

@@ -20,7 +20,8 @@ VOLATILE_FILES = {
     "stress/oracle/kernel_child.c": "touches pages of the running kernel: each access must really happen",
 }
 # Linux's calls have the parameters that they have.
-MANY_PARAMETERS = {"vmmap_mmap", "vmmap_mmap_within", "space_mmap", "space_mmap_within", "space_mremap"}
+MANY_PARAMETERS = {"vmmap_mmap", "vmmap_mmap_within", "space_mmap", "space_mmap_within", "space_mremap",
+                   "vmmap_mmap_until", "vmmap_mmap_within_until", "vmmap_mremap_until"}
 
 SKIP_DIRS = {"build", "results", ".git", "__pycache__"}
 NO_SPDX = {"LICENSE", "CMakePresets.json"}
@@ -152,7 +153,8 @@ def judge(path, text):
 def files(root):
     for where, dirs, names in os.walk(root):
         dirs[:] = sorted(d for d in dirs if d not in SKIP_DIRS)
-        yield from (os.path.relpath(os.path.join(where, name), root) for name in sorted(names))
+        yield from (os.path.relpath(os.path.join(where, name), root) for name in sorted(names)
+                    if name not in SKIP_DIRS)            # .git of a worktree is a file
 
 
 HEAD = "/* SPDX-License-Identifier: MIT */\n"

@@ -16,7 +16,7 @@ static void script(const char *policy)
 	struct vmmap_object *object;
 	struct vma *vma;
 
-	expect(vmmap_object_create(&object, map->physmem, "w24", PAGE) == 0);
+	expect(vmmap_object_create(&object, map->physmem, "w24", PAGE, NULL) == 0);
 	expect(vmmap_mmap(map, BASE, PAGE, RW, MAP_PRIVATE | MAP_FIXED, object, 0) == (int64_t)BASE);
 	vmmap_object_put(object);
 	vma = vtree_lookup(&map->tree, BASE);

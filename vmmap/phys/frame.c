@@ -9,7 +9,8 @@
  *             owner fills an empty shelf, anybody empties it by swap. depot, late_stack: anybody.
  * EDGES       S1 the owner fills a shelf: release (spare, closed).   S2 swap (acq_rel) -> the chain is the taker's.
  *             D1/D2 through the stacks, see frame_depot.c.
- *             G1 a reader's last access to a frame -> its rcu_leave; G2 rcu_poll_done(cookie) -> the frame is FREE.
+ *             G1 a reader's last access to a frame, then its rcu_leave (E3 in rcu_inline.h) -> G2 rcu_poll_done(cookie)
+ *             -> the frame is FREE.
  *             The cookie is started after the last frame of its chain was unlinked from every page table
  *             (frame_close), so that a read section which can still see the frame is one that the cookie waits for.
  * DEFERRED    `open` grows to 128 (to 512 inside one read section: starting a grace period interrupts the other
@@ -22,14 +23,16 @@
  *             takes four chains from there, and an allocation that finds nothing else takes all.
  * CACHED      loaded and spare have at most 64 frames each and one chain that came home. Out of other slots' reach
  *             are `loaded` and `open` only.
- * ORDER       no lock is held; callable with ranges, leaf sections and entries held. Only frame_alloc_slow sleeps,
- *             outside read sections, and only in rcu_synchronize: the exception of P-7.
+ * ORDER       no lock is held; callable with ranges, leaf sections and entries held. Only frame_refill sleeps, outside
+ *             read sections, and only for a grace period, until the thread's deadline: the exception of P-7.
  * THREAD EXIT frame_slot_exit gives everything of the slot to the depot and the late stack.
  * INVARIANT   every frame is in one place; frames = free + cached + deferred + owned (physmem_audit).
  * NOT HERE    fairness between slots for the last frames. Two racing frees of one frame by the engine itself.
  * SOURCE      two magazines per cache: Bonwick and Adams 2001; polled grace periods: Linux get_state_synchronize_rcu.
  */
 #include "vmmap/phys/frame.h"
+
+#include <errno.h>
 
 #include "base/point.h"
 #include "vmmap/phys/frame_depot.h"
@@ -296,26 +299,36 @@ static bool refill_far(struct physmem *pm, struct frame_slot *slot)
 	return waiting;
 }
 
-NOINLINE uint64_t frame_alloc_slow(struct physmem *pm, struct thread_slot *self)
+int frame_refill(struct physmem *pm, struct thread_slot *self)
 {
 	struct frame_slot *slot = thread_local_mine(&pm->slots, self);
+	int err;
 
 	if (!slot)
-		return PHYSMEM_NONE;
+		return -ENOMEM;
 	if (atomic_load_relaxed(&slot->open_n) >= pm->defer_batch)
 		frame_full(pm, slot, self);
 	for (int round = 0;; round++) {
 		bool waiting;
 
 		if (slot->loaded || refill_near(pm, slot))
-			return frame_pop(pm, slot);
+			return 0;
 		waiting = refill_far(pm, slot);
 		if (slot->loaded)
-			return frame_pop(pm, slot);
+			return 0;
 		if (!waiting || rcu_inside(self) || round == WAIT_ROUNDS)
-			return PHYSMEM_NONE;
-		rcu_synchronize();
+			return -ENOMEM;
+		err = rcu_poll_wait(self->deadline_ns);
+		if (err)
+			return err;
 	}
+}
+
+NOINLINE uint64_t frame_alloc_slow(struct physmem *pm, struct thread_slot *self)
+{
+	if (frame_refill(pm, self))
+		return PHYSMEM_NONE;
+	return frame_pop(pm, thread_local_at(&pm->slots, self->number));
 }
 
 /* ---- a slot's end, and the instance's ---- */

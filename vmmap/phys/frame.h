@@ -20,6 +20,9 @@
  * deferred (the exception of promise P-7). A caller that got PHYSMEM_NONE inside may leave, call again, and start over.
  */
 static inline uint64_t frame_alloc(struct physmem *pm, struct thread_slot *self);
+/* Brings a frame into this slot's cache, as frame_alloc would, waiting no longer than the thread's deadline. 0;
+ * -ENOMEM: nothing is left; -EAGAIN, -ETIMEDOUT: frames are left, but readers hold them back. */
+int frame_refill(struct physmem *pm, struct thread_slot *self);
 /* Frees at once: only if no other thread can still be reading it. Aborts on a frame that is not owned. Never waits. */
 static inline void frame_free(struct physmem *pm, struct thread_slot *self, uint64_t pfn);
 /*

@@ -9,13 +9,13 @@
  *             a late fault may lock an entry, notice lk, and store back what it saw; a CAS that finds the LOCKED bit
  *             waits for that.
  * EDGES       all seq_cst, one order S: Dekker's pair on (lk, entry).
- *             F1 fault: CAS entry -> LOCKED      F2 fault: load lk again
- *             W1 writer: CAS lk -> held          W2 writer: load entry (load_seqcst, the CAS in take, settled)
- *             F2 misses W1  =>  F1 < F2 < W1 < W2: the writer sees LOCKED or the value.
- *             W2 sees EMPTY =>  W2 < F1, so W1 < W2 < F1 < F2: the fault sees the lock and undoes.
- *             A1 the same for an absent table: the fault's install (CAS) precedes its F1; the writer skips a table
- *             only on a seq_cst load after W1. If that reads 0, then W1 < that load < install < F1 < F2: F2 sees W1.
- *             A2 store of a settled value: release, or seq_cst CAS -> the next fault's load.
+ *             F1 fault: CAS entry -> LOCKED      F2 fault: load lk again (the policy's V1)
+ *             D1 writer: CAS lk -> held          W2 writer: load entry (load_seqcst, the CAS in take, settled)
+ *             F2 misses D1  =>  F1 < F2 < D1 < W2: the writer sees LOCKED or the value.
+ *             W2 sees EMPTY =>  W2 < F1, so D1 < W2 < F1 < F2: the fault sees the lock and undoes.
+ *             The same for an absent table: A1, the fault's install (CAS), precedes its F1; the writer skips a table
+ *             only on A2, a seq_cst load after D1. If A2 reads 0, then D1 < A2 < A1 < F1 < F2: F2 sees D1.
+ *             S1 store of a settled value: release, or seq_cst CAS -> S2, the next fault's load.
  *             An unlinked table under a VMA that lives on: a fault that found it before the unlink fails at F2,
  *             because the unlinker's release of the range leaves a new version in lk.
  * LOCK ORDER  ranges -> leaf -> entry. One entry at a time; nothing is waited for while one is LOCKED by us (nothing
@@ -46,7 +46,7 @@ static struct pt_table *make_below(struct pt *pt, struct thread_slot *self, atom
 		return NULL;
 	table->level = level;
 	BASE_POINT(pt_make_before_cas);
-	if (atomic_cas_seqcst(word, &seen, (uint64_t)(uintptr_t)table))          /* A1 */
+	if (atomic_cas_seqcst(word, &seen, (uint64_t)(uintptr_t)table))          /* A1 -> A2 */
 		return table;
 	pt_table_drop(pt, self, table);
 	return (struct pt_table *)(uintptr_t)seen;
@@ -76,7 +76,7 @@ static struct pt_table *next_below(struct pt_table *table, unsigned level, uint6
 	uint64_t span = UINT64_C(1) << pt_level_shift(level);
 
 	for (unsigned i = pt_index(*addr, level); i < PT_WORDS && *addr < hi; i++) {
-		struct pt_table *below = pt_below(&table->word[i]);              /* A1 */
+		struct pt_table *below = pt_below(&table->word[i]);              /* A2 -> A1 */
 
 		if (below)
 			return below;
@@ -120,7 +120,7 @@ NOINLINE uint64_t pt_settled(atomic_u64 *entry)
 	struct park_spin spin = PARK_SPIN;
 	uint64_t value;
 
-	while ((value = atomic_load_seqcst(entry)) & PT_LOCKED) {                /* W2 */
+	while ((value = atomic_load_seqcst(entry)) & PT_LOCKED) {                /* W2 -> F1 */
 		BASE_POINT(pt_settled_waits);
 		park_spin(&spin);
 	}
@@ -132,7 +132,7 @@ NOINLINE uint64_t pt_settled(atomic_u64 *entry)
 /* Takes out what is in an entry: EMPTY afterwards. Returns it, 0 if there was nothing. */
 static inline uint64_t take(atomic_u64 *entry)
 {
-	uint64_t seen = atomic_load_seqcst(entry);                               /* W2 */
+	uint64_t seen = atomic_load_seqcst(entry);                               /* W2 -> F1 */
 
 	while (seen) {
 		if (unlikely(seen & PT_LOCKED)) {
@@ -189,7 +189,7 @@ static ALWAYS_INLINE uint64_t with_access(uint64_t entry, const struct access *a
 
 static ALWAYS_INLINE bool protect_one(atomic_u64 *entry, const struct access *a)
 {
-	uint64_t seen = atomic_load_seqcst(entry), want;                         /* W2 */
+	uint64_t seen = atomic_load_seqcst(entry), want;                         /* W2 -> F1 */
 
 	while (seen) {
 		if (unlikely(seen & PT_LOCKED)) {

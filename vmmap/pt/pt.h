@@ -54,7 +54,10 @@ static inline bool pt_lock(atomic_u64 *entry, uint64_t seen)
 {
 	return atomic_cas_seqcst(entry, &seen, seen | PT_LOCKED);
 }
-static inline void pt_store(atomic_u64 *entry, uint64_t value) { atomic_store_release(entry, value); }
+static inline void pt_store(atomic_u64 *entry, uint64_t value)
+{
+	atomic_store_release(entry, value);                                      /* S1 -> S2 */
+}
 /* Spins until the entry is not LOCKED and returns it (seq_cst). */
 uint64_t pt_settled(atomic_u64 *entry);
 

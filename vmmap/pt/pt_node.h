@@ -13,7 +13,9 @@
 
 #include "base/compiler.h"
 
+#ifndef PT_TABLE_SHIFT                           /* the models have smaller tables                                 */
 #define PT_TABLE_SHIFT 9
+#endif
 #define PT_WORDS       (1u << PT_TABLE_SHIFT)
 #define PT_ROOT_LEVEL  3
 

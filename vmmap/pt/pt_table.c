@@ -119,7 +119,7 @@ static void table_retired(struct rcu_item *item)
 	struct pt_slot *home = table->home;
 	struct pt *pt = table->pt;
 
-	table_reclaim(table, home);
+	table_reclaim(table, home);                                              /* T2 -> T1 */
 	(void)atomic_add_acqrel(home ? &home->reclaimed : &pt->stray_reclaimed, 1);                      /* T5 */
 }
 

@@ -19,7 +19,7 @@ static bool access_touch(struct thread_slot *self, atomic_u64 *entry, uint64_t *
 {
 	uint64_t next = *seen & ~(UINT64_C(0xfff) << PT_TOUCHER_SHIFT);
 
-	if (pt_toucher(*seen) == 0 || pt_toucher(*seen) == self->number + 1)
+	if (pt_toucher(*seen) == 0 || pt_toucher(*seen) == self->number + 1 || BASE_MUTANT(access_keeps_toucher))
 		return true;
 	if (*seen & PT_LOCKED || !atomic_cas_seqcst(entry, seen, next))
 		return false;
@@ -73,10 +73,11 @@ static int access_page(struct vmmap *map, struct thread_slot *self, uint64_t add
 		rcu_leave(self);
 		if (done)
 			return 0;
-		err = space_fault(map, self, addr, write ? VMA_WRITE : VMA_READ, NULL);
+		err = space_fault(map, self, addr, write ? VMA_WRITE : VMA_READ, true, NULL);
+		if (!err)
+			err = space_again(self, &spin);
 		if (err)
 			return err;
-		park_spin(&spin);
 	}
 }
 

@@ -35,19 +35,23 @@ static enum advise_step advise_drop(struct vmmap *map, struct lock_visit *v, uin
 	return ADVISE_ON;
 }
 
-/* One visit from *at on. 0, or -ENOMEM at a hole (then *at is past it), -EINVAL; -EAGAIN: again from *at. */
+static bool advise_spares(const struct vma *vma, bool free_only)
+{
+	return free_only && (vma->object || atomic_load_acquire(&vma->bits) & VMA_SHARED);
+}
+
+/* One visit from *at on. 0, or -ENOMEM at a hole (then *at is past it), -EINVAL; -ERESTART: again from *at. */
 static int advise_visit(struct vmmap *map, struct thread_slot *self, uint64_t *at, uint64_t hi, bool free_only)
 {
 	struct lock_visit v = { .self = self, .r = { *at, hi } };
-	int err = map->policy->visit_begin(map->lock_state, &v, LOCK_FOREVER);
-	uint64_t bits, entry_at = *at;
+	int err = map->policy->visit_begin(map->lock_state, &v, self->deadline_ns);
+	uint64_t entry_at = *at;
 	atomic_u64 *entry;
 
 	if (err)
 		return err;
-	bits = v.slot ? atomic_load_acquire(&space_vma(v.slot)->bits) : 0;
-	if (!v.slot || (free_only && (space_vma(v.slot)->object || bits & VMA_SHARED))) {
-		err = !map->policy->visit_valid(map->lock_state, &v) ? -EAGAIN : v.slot ? -EINVAL : -ENOMEM;
+	if (!v.slot || advise_spares(space_vma(v.slot), free_only)) {
+		err = !map->policy->visit_valid(map->lock_state, &v) ? -ERESTART : v.slot ? -EINVAL : -ENOMEM;
 		*at = err == -ENOMEM ? v.r.hi : *at;
 		map->policy->visit_end(map->lock_state, &v);
 		return err;
@@ -56,7 +60,7 @@ static int advise_visit(struct vmmap *map, struct thread_slot *self, uint64_t *a
 		if (advise_drop(map, &v, entry_at, entry) == ADVISE_AGAIN) {
 			*at = entry_at;
 			map->policy->visit_end(map->lock_state, &v);
-			return -EAGAIN;
+			return -ERESTART;
 		}
 		entry_at += PAGE_BYTES;
 	}
@@ -67,14 +71,55 @@ static int advise_visit(struct vmmap *map, struct thread_slot *self, uint64_t *a
 	return 0;
 }
 
+/* The entries of a VMA, or of its part in one leaf, that e holds. */
+static int advise_drop_vma(struct vmmap *map, struct lock_edit *e, const struct vtree_seen *seen, bool free_only)
+{
+	if (advise_spares(seen->vma, free_only))
+		return -EINVAL;
+	map->policy->edit_shut(map->lock_state, e, &seen->vma->slot);
+	space_touch(map, e->self, seen->r, LOCK_TOUCH_ENTRY, true);
+	space_zap(map, e->self, seen->r, false);
+	return 0;
+}
+
+/* With a deadline all or nothing is dropped: as an edit. Its visits could be stopped half way. */
+static int advise_drop_held(struct vmmap *map, struct thread_slot *self, struct lock_range r, bool free_only)
+{
+	struct vtree_seen seen;
+	struct lock_edit e;
+	int err = space_edit_begin(map, &e, self, r);
+
+	if (err)
+		return err;
+	for (uint64_t at = r.lo; at < r.hi && err != -EINVAL; at = seen.r.hi) {
+		bool found, gap;
+
+		rcu_enter(self);
+		found = vtree_next(&map->tree, at, &seen) && seen.r.lo < r.hi;
+		rcu_leave(self);
+		gap = found && atomic_load_acquire(&seen.vma->bits) & VMA_GAP;
+		if (!found || gap || seen.r.lo > at)
+			err = -ENOMEM;
+		if (!found)
+			break;
+		if (!gap)
+			err = advise_drop_vma(map, &e, &seen, free_only) ? -EINVAL : err;
+	}
+	space_merge(map, &e, r);
+	space_edit_end(map, &e);
+	return err;
+}
+
 static int advise_dontneed(struct vmmap *map, struct thread_slot *self, struct lock_range r, bool free_only)
 {
 	struct park_spin spin = PARK_SPIN;
 	int result = 0, err;
 
+	if (space_may_give_up(self))
+		return advise_drop_held(map, self, r, free_only);
 	for (uint64_t at = r.lo; at < r.hi;) {
 		err = advise_visit(map, self, &at, r.hi, free_only);
-		if (err == -EAGAIN)
+		if (err == -ERESTART)
 			park_spin(&spin);
 		else if (err == -ENOMEM)
 			result = err;
@@ -84,7 +129,7 @@ static int advise_dontneed(struct vmmap *map, struct thread_slot *self, struct l
 	return result;
 }
 
-/* WILLNEED has nothing to read ahead (objects have no pager); only holes are told. */
+/* WILLNEED reads nothing ahead; only holes are told. */
 static int advise_willneed(struct vmmap *map, struct thread_slot *self, struct lock_range r)
 {
 	struct vtree_seen seen;

@@ -49,11 +49,30 @@ static void audit_vmas(struct audit *a)
 				  "mergeable VMAs meet at %#" PRIx64 " (bits %#" PRIx64 ", groups %#" PRIx64
 				  " %#" PRIx64 ")",
 				  end, atomic_load_relaxed(&v->bits), vma_anon(last), vma_anon(v));
+		if (v->object && !v->object->shared_anon &&
+		    (!v->rmap || !rmap_covers(v->rmap, a->map, v->delta, seen.r)))
+			audit_say(a, "object %" PRIu64 " does not know that it is mapped at %#" PRIx64,
+				  v->object->number, seen.r.lo);
 		if (last == v && end != seen.r.lo)
 			audit_say(a, "one VMA object stands at two places: %#" PRIx64 ", %#" PRIx64, end, seen.r.lo);
 		last = v;
 		end = seen.r.hi;
 	}
+}
+
+/* An entry that shows an object's page: that frame is cached, inside the object, and dirty if stores go through. */
+static void audit_object_entry(struct audit *a, const struct vma *vma, uint64_t addr, uint64_t entry)
+{
+	uint64_t page = (addr >> PAGE_SHIFT) + (uint64_t)vma->delta;
+	atomic_u64 *word = vma->object && page < object_pages(vma->object)
+				   ? pt_find(&vma->object->pages, page << PAGE_SHIFT)
+				   : NULL;
+	uint64_t is = word ? atomic_load_acquire(word) : 0;
+
+	if (!(is & PT_PRESENT) || pt_pfn(is) != pt_pfn(entry))
+		audit_say(a, "the entry at %#" PRIx64 " shows what is no page of its object: %#" PRIx64, addr, entry);
+	else if (entry & PT_WRITE && object_paged(vma->object) && !(is & PT_DIRTY))
+		audit_say(a, "stores at %#" PRIx64 " go into a page that is not dirty", addr);
 }
 
 /* Each entry lies in a VMA that allows at least what the entry allows. */
@@ -74,6 +93,8 @@ static void audit_entry(uint64_t addr, uint64_t entry, void *arg)
 			  entry & PT_ACCESS);
 	if (entry & PT_WRITE && (entry & PT_ZERO || (entry & PT_OBJECT && !(bits & VMA_SHARED))))
 		audit_say(a, "a shared frame is writable at private %#" PRIx64, addr);
+	if (entry & PT_OBJECT)
+		audit_object_entry(a, seen.vma, addr, entry);
 	a->frames += pt_has_frame(entry) && !(entry & PT_OBJECT);
 }
 
@@ -83,7 +104,7 @@ static void audit_count(uint64_t addr, uint64_t entry, void *arg)
 	*(uint64_t *)arg += pt_has_frame(entry);
 }
 
-/* Page caches of the objects that this map alone can hold (its own physical memory). */
+/* The objects, and what they cache. */
 static void audit_objects(struct audit *a)
 {
 	struct object *counted[64], *o;
@@ -102,6 +123,7 @@ static void audit_objects(struct audit *a)
 			return;
 		}
 		counted[n++] = o;
+		a->bad += object_audit(o, a->report);
 		pt_walk(&o->pages, (struct lock_range){ 0, ADDRESS_END }, audit_count, &a->frames);
 	}
 }
@@ -110,9 +132,9 @@ static void audit_frames(struct audit *a)
 {
 	struct physmem_usage usage;
 
-	if (!a->map->own_physmem)
-		return;
 	audit_objects(a);
+	if (!a->map->own_physmem)                        /* others may have frames of it */
+		return;
 	physmem_get_usage(a->map->physmem, &usage);
 	if (a->frames != UINT64_MAX && usage.owned != a->frames)
 		audit_say(a, "%" PRIu64 " frames are owned, %" PRIu64 " are mapped or cached", usage.owned, a->frames);

@@ -7,10 +7,12 @@
 
 #include "vmmap/space/space.h"
 
-static void brk_enter(struct vmmap *map)
+static int brk_enter(struct vmmap *map, struct thread_slot *self)
 {
-	for (uint32_t seen = 0; !atomic_cas_acquire(&map->brk_lock, &seen, 1); seen = 0)
-		park_wait(&map->brk_lock, 1, PARK_FOREVER);
+	for (uint32_t seen = 0; !atomic_cas_acquire(&map->brk_lock, &seen, 1) && !BASE_MUTANT(brk_no_lock); seen = 0)
+		if (park_wait(&map->brk_lock, 1, self->deadline_ns))
+			return self->deadline_ns == LOCK_TRY ? -EAGAIN : -ETIMEDOUT;
+	return 0;
 }
 
 static void brk_leave(struct vmmap *map)
@@ -19,11 +21,18 @@ static void brk_leave(struct vmmap *map)
 	park_wake(&map->brk_lock, 1);
 }
 
-/* Returns the break as it is afterwards: unchanged on every failure, as the system call does. */
-static uint64_t brk_move(struct vmmap *map, struct thread_slot *self, uint64_t addr)
+static bool brk_gave_up(int64_t err)
 {
-	uint64_t now = atomic_load_relaxed(&map->brk), old_end = space_up(now), end = space_up(addr);
+	return err == -EAGAIN || err == -ETIMEDOUT;
+}
 
+/* Returns the break as it is afterwards: unchanged on every failure, as the system call does; or why it gave up. */
+static int64_t brk_move(struct vmmap *map, struct thread_slot *self, uint64_t addr)
+{
+	uint64_t break_now = atomic_load_relaxed(&map->brk), old_end = space_up(break_now), end = space_up(addr);
+	int64_t now = (int64_t)break_now, err = 0;
+
+	BASE_POINT(brk_after_now);
 	if (addr < map->brk_start || addr > map->hi)
 		return now;
 	/* Linux: a break does not shrink over a hole, and grows only while one page beyond is free, too. */
@@ -31,28 +40,34 @@ static uint64_t brk_move(struct vmmap *map, struct thread_slot *self, uint64_t a
 		return now;
 	if (end > old_end && end < map->hi && !space_empty(map, self, (struct lock_range){ end, end + PAGE_BYTES }))
 		return now;
-	if (end < old_end && space_munmap(map, self, (struct lock_range){ end, old_end }))
+	if (end > old_end && space_guarded(map, self, end + PAGE_BYTES, NULL))   /* nor into the guard of a stack */
 		return now;
+	if (end < old_end)
+		err = space_munmap(map, self, (struct lock_range){ end, old_end });
 	if (end > old_end) {
 		struct space_mmap m = { .addr = old_end, .len = end - old_end, .prot = PROT_READ | PROT_WRITE,
-					.flags = MAP_PRIVATE | MAP_ANONYMOUS, .noreplace = true };
+					.flags = MAP_PRIVATE | MAP_ANONYMOUS, .noreplace = true, .unguarded = true };
 
-		if (space_mmap(map, self, &m) < 0)
-			return now;
+		err = space_mmap(map, self, &m);
 	}
+	if (err < 0)
+		return brk_gave_up(err) ? err : now;
 	atomic_store_relaxed(&map->brk, addr);
-	return addr;
+	return (int64_t)addr;
 }
 
 int64_t space_brk(struct vmmap *map, struct thread_slot *self, uint64_t addr)
 {
-	uint64_t now;
+	int64_t now;
 
 	if (!map->brk_start)
 		return -ENOMEM;
-	brk_enter(map);
+	now = brk_enter(map, self);
+	if (now)
+		return now;
 	now = brk_move(map, self, addr);
 	brk_leave(map);
-	space_count(map, self, SPACE_BRK, 1);
-	return (int64_t)now;
+	if (now >= 0)
+		space_count(map, self, SPACE_BRK, 1);
+	return now;
 }

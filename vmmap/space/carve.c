@@ -6,7 +6,7 @@
  *             entries; the new set of slots, neighbours merged in; leave (one store publishes everything); give the
  *             lock words back with a new version. Whatever does not fit this shape takes the general form instead:
  *             a held VMA or gap, a VMA that goes on in another leaf, many entries, many VMAs.
- * EDGES       Towards faults: take is a seq_cst RMW on lk before the first load of an entry (D1 -> D2, visit_valid).
+ * EDGES       Towards faults: take is a seq_cst RMW on lk before the first load of an entry (T1 of the policy -> F2).
  *             Publication before the release of lk: a fault that finds lk free again finds the new slots too.
  * NEIGHBOURS  A VMA beside r that only grows is not taken: its lock word is free and lock words are taken only inside
  *             sections of a leaf that shows it, so nobody edits it before we leave, and its old pages do not change.
@@ -77,6 +77,14 @@ static int work_collect(struct work *w)
 	if (w->n && w->c->r.hi - w->c->r.lo > SPACE_BRIEF_PAGES * PAGE_BYTES)
 		return CARVE_GENERAL;
 	return 0;
+}
+
+/* In the section that shows all of r as free (grow.c, GUARD). */
+static NOINLINE int work_guard(const struct work *w)
+{
+	bool guarded = w->c->unguarded && space_guarded(w->map, w->e->self, w->c->r.hi, NULL);
+
+	return guarded && !BASE_MUTANT(map_no_guard) ? -EEXIST : 0;
 }
 
 /* CARVE_BITS: cuts w->r at the first hole; the result is -ENOMEM then, with the part before it to be done. */
@@ -204,6 +212,8 @@ static bool work_join(struct work *w, struct piece *p, struct piece *q)
 			w->map->policy->edit_drop(w->map->lock_state, w->e, &go->vma->slot);
 		return false;
 	}
+	if (stay->is.rmap)
+		rmap_extend(stay->is.rmap, go->r);
 	if (go->vma) {
 		w->dead[w->deads++] = go->vma;
 		if (go->slot >= 0)
@@ -256,7 +266,7 @@ static void work_entries(struct work *w)
 			r.hi = r.hi > w->r.hi ? w->r.hi : r.hi;
 			if (r.lo < r.hi)
 				pt_protect(&w->map->pt, r, space_pt_access(w->piece[i].is.bits),
-					   w->piece[i].is.bits & VMA_SHARED);
+					   space_object_write(w->piece[i].is.bits, w->piece[i].is.object));
 		}
 		return;
 	}
@@ -290,10 +300,11 @@ static void work_make(struct work *w, struct piece *p)
 
 	p->vma = vma_take(&w->map->vmas, w->e->self);
 	space_vma_fill(w->e->self, p->vma, &p->is);
-	if (p->is.object && c->kind == CARVE_MAP && p->is.object == c->fresh->object && !c->taken_object)
+	if (p->is.object && c->kind == CARVE_MAP && p->is.object == c->fresh->object &&
+	    p->is.rmap == c->fresh->rmap && !c->taken_object)
 		c->taken_object = true;
-	else if (p->is.object)
-		object_get(p->is.object);
+	else
+		space_backing_get(&p->is);
 	atomic_store_release(&p->vma->slot.lk, w->e->number);
 }
 
@@ -302,8 +313,10 @@ static void work_slots(struct work *w)
 	for (unsigned i = 0; i < w->pieces; i++) {
 		struct piece *p = &w->piece[i];
 
-		if (p->vma && p->store)
+		if (p->vma && p->store) {
 			atomic_store_release(&p->vma->bits, p->is.bits);
+			vtree_touch(&w->s);
+		}
 		if (p->moved && p->slot >= 0)
 			vtree_drop(&w->s, (unsigned)p->slot);
 	}
@@ -332,12 +345,19 @@ static void work_release(struct work *w)
 	}
 	for (unsigned i = 0; i < w->deads; i++) {
 		struct object *object = w->dead[i]->object;
+		struct rmap *rmap = w->dead[i]->rmap;
 
 		pol->edit_dead(w->map->lock_state, w->e, &w->dead[i]->slot);
 		vma_give(&w->map->vmas, w->e->self, w->dead[i]);
-		if (object)
-			object_put(object);
+		space_backing_put(object, rmap);
 	}
+}
+
+/* For the mutant that lets go before anything is published. */
+static void work_release_early(struct work *w)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		w->map->policy->edit_drop(w->map->lock_state, w->e, &w->old[i].vma->slot);
 }
 
 /* `old` goes on in another leaf: can the piece on that side keep the object? */
@@ -409,6 +429,8 @@ int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 	err = work_collect(&w);
 	if (!err && c->kind == CARVE_BITS)
 		err = work_cut_at_hole(&w);
+	if (unlikely(atomic_load_acquire(&map->stacks)) && !err)
+		err = work_guard(&w);
 	changes = !err && work_changes(&w);
 	if (!changes || !work_take(&w)) {
 		vtree_leave(&w.s);
@@ -424,8 +446,11 @@ int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 	BASE_POINT(carve_before_slots);
 	work_drop_unmapped(&w);
 	work_slots(&w);
+	if (BASE_MUTANT(carve_releases_early))
+		work_release_early(&w);
 	BASE_POINT(carve_before_leave);
 	vtree_leave(&w.s);
+	BASE_POINT(carve_after_leave);
 	work_release(&w);
 	if (vtree_sparse(&w.s))
 		vtree_join(&map->tree, e->self, w.s.r);

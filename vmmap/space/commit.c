@@ -11,28 +11,12 @@
  */
 #include "vmmap/space/space.h"
 
-void space_heal_notes(struct vmmap *map, const struct lock_edit *e)
-{
-	struct vtree_seen seen;
-	bool found = true;
-
-	for (unsigned i = 0; i < e->merges; i++)
-		space_heal(map, e->self, e->merge_at[i]);
-	for (uint64_t at = e->merge_in.lo; found && at <= e->merge_in.hi && e->merge_in.hi;) {
-		space_heal(map, e->self, at);
-		rcu_enter(e->self);
-		found = vtree_next(&map->tree, at, &seen);
-		rcu_leave(e->self);
-		at = found && seen.r.lo > at ? seen.r.lo : found ? seen.r.hi : at;
-	}
-}
-
 int space_edit_begin(struct vmmap *map, struct lock_edit *e, struct thread_slot *self, struct lock_range r)
 {
 	int err;
 
 	*e = (struct lock_edit){ .self = self, .r = r };
-	err = map->policy->edit_begin(map->lock_state, e, LOCK_FOREVER);
+	err = map->policy->edit_begin(map->lock_state, e, self->deadline_ns);
 	if (err)
 		space_heal_notes(map, e);
 	else
@@ -40,22 +24,33 @@ int space_edit_begin(struct vmmap *map, struct lock_edit *e, struct thread_slot 
 	return err;
 }
 
+/* merge.c, ONE LOCK */
+static void commit_join(struct vmmap *map, struct lock_edit *e)
+{
+	if (unlikely(space_merges_due(e)) && space_one_lock(map) && !BASE_MUTANT(merge_after_lock))
+		space_heal_held(map, e);
+}
+
 void space_edit_end(struct vmmap *map, struct lock_edit *e)
 {
+	commit_join(map, e);
 	map->policy->edit_end(map->lock_state, e);
-	space_heal_notes(map, e);
+	if (unlikely(space_merges_due(e)))
+		space_heal_notes(map, e);
 }
 
 int space_brief_begin(struct vmmap *map, struct lock_edit *e, struct thread_slot *self, struct lock_range r)
 {
 	*e = (struct lock_edit){ .self = self, .r = r, .number = thread_next_number(self) };
-	return map->policy->brief_begin(map->lock_state, e, LOCK_FOREVER);
+	return map->policy->brief_begin(map->lock_state, e, self->deadline_ns);
 }
 
 void space_brief_end(struct vmmap *map, struct lock_edit *e)
 {
+	commit_join(map, e);
 	map->policy->brief_end(map->lock_state, e);
-	space_heal_notes(map, e);
+	if (unlikely(space_merges_due(e)))
+		space_heal_notes(map, e);
 }
 
 /* The next VMA or dummy at or after *at, below hi; its bounds in one leaf. */
@@ -84,22 +79,25 @@ bool space_empty(struct vmmap *map, struct thread_slot *self, struct lock_range 
 	return true;
 }
 
+int space_room(struct vmmap *map, struct thread_slot *self, struct lock_range r)
+{
+	struct vtree_section s;
+
+	for (uint64_t at = r.lo; at < r.hi; at = s.r.hi) {
+		if (vtree_enter_room(&map->tree, self, at, 1, &s))
+			return -ENOMEM;
+		vtree_leave(&s);
+	}
+	return 0;
+}
+
 int space_prepare(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_new *fresh,
 		  struct vma **vma)
 {
 	struct vma *v;
 
-	if (vma_reserve(&map->vmas, e->self, 1))
+	if (vma_reserve(&map->vmas, e->self, 1) || (!e->mine.dummy && space_room(map, e->self, r)))
 		return -ENOMEM;
-	if (!e->mine.dummy)
-		for (uint64_t at = r.lo; at < r.hi;) {
-			struct vtree_section s;
-
-			if (vtree_enter_room(&map->tree, e->self, at, 1, &s))
-				return -ENOMEM;
-			at = s.r.hi;
-			vtree_leave(&s);
-		}
 	v = vma_take(&map->vmas, e->self);
 	space_vma_fill(e->self, v, fresh);
 	atomic_store_release(&v->slot.lk, e->number);
@@ -185,10 +183,10 @@ void space_bury(struct vmmap *map, struct thread_slot *self, struct vma *dead)
 	while (dead) {
 		struct vma *next = dead->next_free;
 		struct object *object = dead->object;
+		struct rmap *rmap = dead->rmap;
 
 		vma_give(&map->vmas, self, dead);
-		if (object)
-			object_put(object);
+		space_backing_put(object, rmap);
 		dead = next;
 	}
 }
@@ -219,10 +217,27 @@ void space_replace(struct vmmap *map, struct lock_edit *e, struct lock_range r, 
 	vtree_join(&map->tree, e->self, r);
 }
 
+/* The bits of what stands in r have changed: listings have to notice, in each leaf (one may have been split by now).
+ * As a section after the change it also does half of merge.c's LOOK; the mutant that has none skips it, too. */
+static void change_tell(struct vmmap *map, struct thread_slot *self, struct lock_range r)
+{
+	if (BASE_MUTANT(merge_looks_outside))
+		return;
+	while (r.lo < r.hi) {
+		struct vtree_section s;
+
+		vtree_enter(&map->tree, self, r.lo, &s);
+		r.lo = s.r.hi;
+		vtree_touch(&s);
+		vtree_leave(&s);
+	}
+}
+
 bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_rebits *rebits,
 		  bool every)
 {
 	struct vtree_seen seen;
+	const struct vma *changed = NULL;
 	uint64_t at = r.lo;
 	bool whole = true;
 
@@ -246,11 +261,17 @@ bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, c
 		map->policy->edit_shut(map->lock_state, e, &seen.vma->slot);
 		if (rebits->prot) {
 			rcu_enter(e->self);
-			pt_protect(&map->pt, seen.r, space_pt_access(next), next & VMA_SHARED);
+			pt_protect(&map->pt, seen.r, space_pt_access(next),
+				   space_object_write(next, seen.vma->object));
 			rcu_leave(e->self);
 		}
-		if (next != bits)
+		if (next != bits) {
 			atomic_store_release(&seen.vma->bits, next);
+			changed = seen.vma;
+			BASE_POINT(change_before_tell);
+		}
+		if (seen.vma == changed)
+			change_tell(map, e->self, seen.r);
 	}
 	return whole;
 }

@@ -26,11 +26,16 @@ static int create_parts(struct vmmap *map)
 	err = pt_init(&map->pt);
 	if (err)
 		goto tree;
+	err = rmap_gate_make(&map->gate, map);
+	if (err)
+		goto pt;
 	map->lock_state = mem_alloc(MEM_MAP, map->policy->state_bytes ? map->policy->state_bytes : 1, CACHE_PAIR);
 	err = map->lock_state ? map->policy->init(map->lock_state, space_lock(map), &space_lock_view) : -ENOMEM;
 	if (!err)
 		return 0;
 	mem_free(MEM_MAP, map->lock_state, map->policy->state_bytes ? map->policy->state_bytes : 1);
+	rmap_gate_put(map->gate);
+pt:
 	pt_fini(&map->pt);
 tree:
 	vtree_fini(&map->tree);
@@ -116,8 +121,8 @@ static void destroy_contents(struct vmmap *map, struct thread_slot *self)
 		if (!found)
 			return;
 		at = seen.r.hi;
-		if (seen.vma->object && seen.vma != last)
-			object_put(seen.vma->object);
+		if (seen.vma != last)
+			space_backing_put(seen.vma->object, seen.vma->rmap);
 		last = seen.vma;
 	}
 }
@@ -126,6 +131,7 @@ void vmmap_destroy(struct vmmap *map)
 {
 	if (!map)
 		return;
+	rmap_gate_close(map->gate);                      /* an object that it maps may be in a resize or a sync    */
 	destroy_contents(map, thread_self());
 	rcu_drain();                                     /* retired tables, nodes and objects                      */
 	map->policy->fini(map->lock_state);
@@ -134,6 +140,7 @@ void vmmap_destroy(struct vmmap *map)
 	vtree_fini(&map->tree);
 	vma_pool_fini(&map->vmas);
 	thread_local_free(&map->locals, NULL, NULL);
+	rmap_gate_put(map->gate);
 	if (map->own_physmem)
 		physmem_destroy(map->physmem);
 	mem_free(MEM_MAP, map, sizeof *map);

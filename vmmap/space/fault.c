@@ -5,8 +5,8 @@
  * STEPS   1 visit_begin: inside RCU, the VMA over the page, its lock word free (or we waited)
  *         2 bits -> may the access be resolved?  A negative answer is validated like a positive one.
  *         3 prepare: the frame and the tables, before the entry is touched; the anonymous group of a first write
- *         4 CAS entry seen -> LOCKED (seq_cst)                        D1: fault's store, partner D2 in the writer
- *         5 visit_valid: the lock word again (seq_cst)                 D2': fault's load, partner the writer's lk RMW
+ *         4 CAS entry seen -> LOCKED (seq_cst)                        F1: fault's store, partner W2 in the writer
+ *         5 visit_valid: the lock word again (seq_cst)                 F2: fault's load, partner D1, the lk RMW
  *         6 store the value, or what was there before, and begin again
  * DEKKER  The writer sets lk (RMW), then loads every entry (pt_zap, pt_protect wait for LOCKED). All four are seq_cst:
  *         either the fault sees the new lk and undoes, or the writer sees LOCKED or the value. Tables obey the same
@@ -14,7 +14,14 @@
  * FIELDS  of the VMA are loaded once, inside the visit. Any object so found was referenced by a VMA at some instant of
  *         this read section, and the last put of an object waits for it: its memory is there even if the VMA is long
  *         another.
+ * STACKS  a hole is no answer yet in a map with stacks: holding nothing, the fault extends the one above if it may
+ *         (grow.c), and begins again.
  * WAITING between 4 and 6 nothing is allocated, slept on, or called: a LOCKED entry is held for a few instructions.
+ * OBJECT  an entry that shows a page of an object, or a copy of one, is stored only if after 4 the page still is that
+ *         frame, inside the object; and one that lets a program store into a page of a pager's object, only after the
+ *         page's dirty mark (object.h, Z and Y). An absent page of such an object is read outside of the visit,
+ *         holding nothing but a reference, and the fault starts again. If the pager failed, the fault says BUS, unless
+ *         by then something else is mapped there or another thread has read the page.
  */
 #include "vmmap/space/space.h"
 
@@ -23,11 +30,17 @@ struct fault {
 	struct thread_slot *self;
 	uint64_t page, access;
 	uint64_t frame;                          /* prepared, not yet used; PHYSMEM_NONE                           */
-	bool refilled;
+	bool refilled, grows;
+	bool unread;                             /* a pager has failed, for the page of the object of this number: */
 	struct vmmap_fault_info info;
+	uint64_t unread_number, unread_page;
+	/* Where the VMA maps an object, set in each visit: */
+	struct object *object;                   /* whose page the entry is going to show or copy; NULL: none      */
+	uint64_t object_page, object_pfn;
+	bool dirties;                            /* the entry is going to let stores through to the object's page  */
 };
 
-enum fault_step { FAULT_DONE, FAULT_AGAIN, FAULT_FAIL, FAULT_NOMEM };
+enum fault_step { FAULT_DONE, FAULT_AGAIN, FAULT_FAIL, FAULT_NOMEM, FAULT_READ };
 
 static ALWAYS_INLINE bool fault_prepare_frame(struct fault *f)
 {
@@ -63,18 +76,45 @@ static struct object *fault_checked(const struct vma *vma, const struct space_ne
 	return BASE_MUTANT(fault_object_twice) ? atomic_load_acquire(&vma->object) : is->object;
 }
 
-/* The page of the object under this address; FAULT_FAIL beyond its end. */
+/* The page of the object under this address; FAULT_FAIL beyond its end, or if the pager has just failed. */
 static enum fault_step fault_object(struct fault *f, const struct vma *vma, const struct space_new *is, uint64_t *pfn)
 {
-	uint64_t page = (uint64_t)((int64_t)(f->page >> PAGE_SHIFT) + is->delta);
-	struct object *object = fault_checked(vma, is);
+	enum object_has has;
 
-	if (page >= space_up(object->size) >> PAGE_SHIFT) {
-		f->info.code = VMMAP_BUS;
-		return FAULT_FAIL;
-	}
-	*pfn = object_page(object, f->self, page);
-	return *pfn == PHYSMEM_NONE ? FAULT_NOMEM : FAULT_DONE;
+	f->object = fault_checked(vma, is);
+	f->object_page = (uint64_t)((int64_t)(f->page >> PAGE_SHIFT) + is->delta);
+	has = object_page(f->object, f->self, f->object_page, pfn);
+	f->object_pfn = *pfn;
+	if (has == OBJECT_HAS)
+		return FAULT_DONE;
+	if (has == OBJECT_NOMEM)
+		return FAULT_NOMEM;
+	if (has == OBJECT_ABSENT &&
+	    !(f->unread && f->unread_number == f->object->number && f->unread_page == f->object_page))
+		return FAULT_READ;
+	f->info.code = VMMAP_BUS;
+	return FAULT_FAIL;
+}
+
+/* A store through an entry that is there, but has shown the object's page to loads only. */
+static enum fault_step fault_first_store(struct fault *f, const struct space_new *is, uint64_t seen)
+{
+	f->object = is->object;
+	f->object_page = (uint64_t)((int64_t)(f->page >> PAGE_SHIFT) + is->delta);
+	f->object_pfn = pt_pfn(seen);
+	f->info.code = VMMAP_BUS;
+	/* Else a resize is on its way here: nobody waits for it. */
+	return f->object_page < object_pages(f->object) || BASE_MUTANT(fault_store_waits) ? FAULT_DONE : FAULT_FAIL;
+}
+
+/* After the entry was locked: may it show that page, and let stores through? */
+static NOINLINE bool fault_object_holds(struct fault *f)
+{
+	if (!f->object)
+		return true;
+	if (f->dirties && !BASE_MUTANT(dirty_before_lock) && !BASE_MUTANT(dirty_after_store))
+		return object_dirty(f->object, f->object_page, f->object_pfn);
+	return object_still(f->object, f->object_page, f->object_pfn);
 }
 
 /* Who touched this frame: still one thread, or several. */
@@ -101,144 +141,267 @@ static ALWAYS_INLINE enum fault_step fault_own_page(struct fault *f, struct lock
 	return FAULT_DONE;
 }
 
-/* The new value of an entry that was `seen`, for this access. Off the way of a first write to anonymous memory. */
-static NOINLINE enum fault_step fault_value(struct fault *f, struct lock_visit *v, struct vma *vma,
-					    const struct space_new *is, uint64_t seen, uint64_t *value)
+/* Present, and good enough once the permissions are: a spurious fault, or one after mprotect. */
+static ALWAYS_INLINE uint64_t fault_present(struct fault *f, uint64_t allow, uint64_t seen)
 {
-	uint64_t allow = space_pt_access(is->bits), pfn;
-	bool write = f->access == VMA_WRITE, shared = is->bits & VMA_SHARED;
-	enum fault_step step;
+	bool write = f->access == VMA_WRITE;
+	uint64_t value = seen | (allow & (write ? PT_ACCESS : (uint64_t)(PT_READ | PT_EXEC))) | (write ? PT_DIRTY : 0);
 
-	if (seen & PT_PRESENT && (!write || (!(seen & PT_ZERO) && (shared || !(seen & PT_OBJECT))))) {
-		/* Present, and good enough once the permissions are: a spurious fault, or one after mprotect. */
-		f->info.how = seen & PT_ZERO ? VMMAP_ZERO : VMMAP_PRESENT;
-		f->info.pfn = seen & PT_ZERO ? PHYSMEM_NONE : pt_pfn(seen);
-		*value = seen | (allow & (write ? PT_ACCESS : (uint64_t)(PT_READ | PT_EXEC))) | (write ? PT_DIRTY : 0);
-		if (!(seen & PT_ZERO))
-			*value = pt_entry(pt_pfn(*value), *value & ((1u << PT_PFN_SHIFT) - 1), fault_toucher(f, seen));
+	f->info.how = seen & PT_ZERO ? VMMAP_ZERO : VMMAP_PRESENT;
+	f->info.pfn = seen & PT_ZERO ? PHYSMEM_NONE : pt_pfn(seen);
+	if (!(seen & PT_ZERO))
+		value = pt_entry(pt_pfn(value), value & ((1u << PT_PFN_SHIFT) - 1), fault_toucher(f, seen));
+	return value;
+}
+
+/* The new value of an entry that was `seen`, for this access, in anonymous memory. */
+static ALWAYS_INLINE enum fault_step fault_anonymous(struct fault *f, struct lock_visit *v, uint64_t bits,
+						     uint64_t seen, uint64_t *value)
+{
+	uint64_t allow = space_pt_access(bits);
+
+	if (likely(seen & PT_PRESENT && (f->access != VMA_WRITE || !(seen & PT_ZERO)))) {
+		*value = fault_present(f, allow, seen);
 		return FAULT_DONE;
 	}
-	if (is->object && (shared || !write)) {
-		step = fault_object(f, vma, is, &pfn);
-		if (step != FAULT_DONE)
-			return step;
-		f->info.how = VMMAP_OBJECT;
-		f->info.pfn = pfn;
-		*value = pt_entry(pfn, PT_PRESENT | PT_OBJECT | PT_YOUNG | (write ? PT_DIRTY : 0) |
-				  (allow & (write ? PT_ACCESS : (uint64_t)(PT_READ | PT_EXEC))), 0);
-		return FAULT_DONE;
-	}
-	if (!write) {
+	if (f->access != VMA_WRITE) {
 		f->info.how = VMMAP_ZERO;
 		f->info.pfn = PHYSMEM_NONE;
 		*value = PT_PRESENT | PT_ZERO | PT_YOUNG | (allow & (PT_READ | PT_EXEC));
 		return FAULT_DONE;
 	}
-	if (is->object && !(seen & PT_PRESENT)) {
-		step = fault_object(f, vma, is, &pfn);
-		if (step != FAULT_DONE)
-			return step;
-	} else {
-		pfn = seen & PT_OBJECT ? pt_pfn(seen) : PHYSMEM_NONE;
+	f->info.how = seen & PT_PRESENT ? VMMAP_COW : VMMAP_ANON;
+	return fault_own_page(f, v, space_vma(v->slot), bits, PHYSMEM_NONE, value);
+}
+
+/* The same where an object is mapped. */
+static enum fault_step fault_mapped(struct fault *f, struct lock_visit *v, const struct space_new *is, uint64_t seen,
+				    uint64_t *value)
+{
+	struct vma *vma = space_vma(v->slot);
+	uint64_t allow = space_pt_access(is->bits), pfn;
+	bool write = f->access == VMA_WRITE, shared = is->bits & VMA_SHARED;
+	enum fault_step step = FAULT_DONE;
+
+	f->object = NULL;
+	f->dirties = write && shared && object_paged(is->object) && !(seen & PT_WRITE);
+	if (seen & PT_PRESENT && (!write || shared || !(seen & PT_OBJECT))) {
+		*value = fault_present(f, allow, seen);
+		return f->dirties ? fault_first_store(f, is, seen) : FAULT_DONE;
 	}
-	f->info.how = seen & PT_PRESENT || is->object ? VMMAP_COW : VMMAP_ANON;
-	return fault_own_page(f, v, vma, is->bits, pfn, value);
+	if (seen & PT_PRESENT)
+		pfn = pt_pfn(seen);
+	else
+		step = fault_object(f, vma, is, &pfn);
+	if (step != FAULT_DONE)
+		return step;
+	if (write && !shared) {
+		f->info.how = VMMAP_COW;
+		return fault_own_page(f, v, vma, is->bits, pfn, value);
+	}
+	f->info.how = VMMAP_OBJECT;
+	f->info.pfn = pfn;
+	*value = pt_entry(pfn, PT_PRESENT | PT_OBJECT | PT_YOUNG | (write ? PT_DIRTY : 0) |
+			  (allow & (write ? PT_ACCESS : (uint64_t)(PT_READ | PT_EXEC))), 0);
+	return FAULT_DONE;
+}
+
+/* Steps 4 to 6. object: what the VMA maps. */
+static ALWAYS_INLINE enum fault_step fault_commit(struct fault *f, struct lock_visit *v, atomic_u64 *entry,
+						  uint64_t seen, uint64_t value, const struct object *object)
+{
+	const struct lock_policy *pol = f->map->policy;
+
+	if (value == seen)
+		return pol->visit_valid(f->map->lock_state, v) ? FAULT_DONE : FAULT_AGAIN;
+	space_touch(f->map, f->self, (struct lock_range){ f->page, f->page + PAGE_BYTES }, LOCK_TOUCH_ENTRY, false);
+	if (BASE_MUTANT(dirty_before_lock) && object && f->object && f->dirties)
+		object_dirty(f->object, f->object_page, f->object_pfn);
+	BASE_POINT(fault_before_cas);
+	if (unlikely(!pt_lock(entry, seen)))                     /* F1 -> W2 */
+		return FAULT_AGAIN;
+	BASE_POINT(fault_before_valid);
+	if (unlikely(!pol->visit_valid(f->map->lock_state, v) ||         /* F2 -> D1, then Z2, Z4, Y2 */
+		     (object && !fault_object_holds(f)))) {
+		pt_store(entry, seen);
+		return FAULT_AGAIN;
+	}
+	BASE_POINT(fault_before_store);
+	pt_store(entry, value);
+	if (BASE_MUTANT(dirty_after_store) && object && f->object && f->dirties) {
+		BASE_POINT(fault_after_store);
+		object_dirty(f->object, f->object_page, f->object_pfn);
+	}
+	if (f->frame != PHYSMEM_NONE && f->info.pfn == f->frame)
+		f->frame = PHYSMEM_NONE;
+	return FAULT_DONE;
+}
+
+/* No value: is that so? What has to be read needs a reference, as long as the visit lasts. */
+static enum fault_step fault_stop(struct fault *f, struct lock_visit *v, enum fault_step step)
+{
+	if (step == FAULT_NOMEM)
+		return step;
+	if (!f->map->policy->visit_valid(f->map->lock_state, v))
+		return FAULT_AGAIN;
+	return step == FAULT_READ && !object_get_live(f->object) ? FAULT_AGAIN : step;
+}
+
+/* What is not a first write to anonymous memory. */
+static NOINLINE enum fault_step fault_other(struct fault *f, struct lock_visit *v, atomic_u64 *entry, uint64_t seen,
+					    const struct space_new *is)
+{
+	uint64_t value = 0;
+	enum fault_step step;
+
+	if (likely(!is->object)) {
+		step = fault_anonymous(f, v, is->bits, seen, &value);
+		if (unlikely(step != FAULT_DONE))
+			return step;
+		return fault_commit(f, v, entry, seen, value, NULL);
+	}
+	step = fault_mapped(f, v, is, seen, &value);
+	if (step != FAULT_DONE)
+		return fault_stop(f, v, step);
+	return fault_commit(f, v, entry, seen, value, is->object);
 }
 
 /* Steps 2 to 6 of one visit. */
 static ALWAYS_INLINE enum fault_step fault_visit(struct fault *f, struct lock_visit *v)
 {
-	const struct lock_policy *pol = f->map->policy;
-	enum fault_step step;
 	struct vma *vma = v->slot ? space_vma(v->slot) : NULL;
-	uint64_t bits = likely(vma != NULL) ? atomic_load_acquire(&vma->bits) : 0, seen, value;
+	uint64_t bits = likely(vma != NULL) ? atomic_load_acquire(&vma->bits) : 0, seen, value = 0;
 	struct object *object;
 	atomic_u64 *entry;
 
 	if (unlikely(!space_allows(bits, f->access))) {
 		f->info.code = vma ? VMMAP_ACCERR : VMMAP_MAPERR;
-		return pol->visit_valid(f->map->lock_state, v) ? FAULT_FAIL : FAULT_AGAIN;
+		return f->map->policy->visit_valid(f->map->lock_state, v) || BASE_MUTANT(fault_denies_unchecked)
+			       ? FAULT_FAIL
+			       : FAULT_AGAIN;
 	}
 	space_touch(f->map, f->self, (struct lock_range){ f->page, f->page + PAGE_BYTES }, LOCK_TOUCH_VMA, false);
 	BASE_POINT(fault_before_walk);
 	entry = pt_make(&f->map->pt, f->self, f->page);
 	if (unlikely(!entry))
 		return FAULT_NOMEM;
-	seen = atomic_load_acquire(entry);
+	seen = atomic_load_acquire(entry);                                       /* S2 -> S1 */
 	if (unlikely(seen & PT_LOCKED))
 		return FAULT_AGAIN;
 	object = atomic_load_acquire(&vma->object);
 	if (likely(!seen && !object && f->access == VMA_WRITE)) {
 		f->info.how = VMMAP_ANON;
-		step = fault_own_page(f, v, vma, bits, PHYSMEM_NONE, &value);
-	} else {
-		struct space_new is = { .bits = bits, .object = object, .delta = atomic_load_acquire(&vma->delta) };
-
-		step = fault_value(f, v, vma, &is, seen, &value);
+		if (unlikely(fault_own_page(f, v, vma, bits, PHYSMEM_NONE, &value) != FAULT_DONE))
+			return FAULT_NOMEM;
+		return fault_commit(f, v, entry, seen, value, NULL);
 	}
-	if (unlikely(step != FAULT_DONE))
-		return step == FAULT_NOMEM || pol->visit_valid(f->map->lock_state, v) ? step : FAULT_AGAIN;
-	if (value == seen)
-		return pol->visit_valid(f->map->lock_state, v) ? FAULT_DONE : FAULT_AGAIN;
-	space_touch(f->map, f->self, (struct lock_range){ f->page, f->page + PAGE_BYTES }, LOCK_TOUCH_ENTRY, false);
-	BASE_POINT(fault_before_cas);
-	if (unlikely(!pt_lock(entry, seen)))                     /* D1 */
-		return FAULT_AGAIN;
-	BASE_POINT(fault_before_valid);
-	if (unlikely(!pol->visit_valid(f->map->lock_state, v))) {        /* D2' */
-		pt_store(entry, seen);
-		return FAULT_AGAIN;
-	}
-	BASE_POINT(fault_before_store);
-	pt_store(entry, value);
-	if (f->frame != PHYSMEM_NONE && f->info.pfn == f->frame)
-		f->frame = PHYSMEM_NONE;
-	return FAULT_DONE;
+	return fault_other(f, v, entry, seen,
+			   &(struct space_new){ .bits = bits, .object = object,
+						.delta = atomic_load_acquire(&vma->delta) });
 }
 
-/* Outside of the read section an allocation may wait for frames that are only deferred. Once per fault. */
-static NOINLINE bool fault_refill(struct fault *f)
+/* Outside of the read section one may wait for frames that are only deferred. Once per fault. */
+static NOINLINE int fault_refill(struct fault *f)
 {
-	uint64_t frame;
-
 	if (f->refilled)
-		return false;
+		return -ENOMEM;
 	f->refilled = true;
-	frame = frame_alloc(f->map->physmem, f->self);
-	if (frame == PHYSMEM_NONE)
-		return false;
-	frame_free(f->map->physmem, f->self, frame);     /* into this slot's cache, for whoever asks next in there */
-	return true;
+	return frame_refill(f->map->physmem, f->self);   /* into this slot's cache, for whoever asks next in there */
 }
 
-int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t access,
+/* The page is asked for, or has come, or a pager has failed: 0 to begin again. We hold a reference on the object. */
+static int fault_read(struct fault *f)
+{
+	int err = object_fill(f->object, f->self, f->object_page);
+
+	if (err == -EIO) {
+		f->unread = true;
+		f->unread_number = f->object->number;
+		f->unread_page = f->object_page;
+		err = 0;
+		if (BASE_MUTANT(fault_trusts_failure)) {
+			f->info.code = VMMAP_BUS;
+			err = -EFAULT;
+		}
+	}
+	object_put(f->object);
+	return err == -ENOMEM ? fault_refill(f) : err;
+}
+
+/* A hole, in a map with stacks. What the page will need is asked for before one grows: without it all stays as is. */
+static int fault_grow(struct fault *f)
+{
+	int err = space_may_grow(f->map, f->self, f->page);
+	bool table;
+
+	if (err)
+		return err;
+	rcu_enter(f->self);
+	table = pt_make(&f->map->pt, f->self, f->page) != NULL;
+	rcu_leave(f->self);
+	if (!table)
+		return -ENOMEM;
+	if (f->access == VMA_WRITE && f->frame == PHYSMEM_NONE)
+		err = frame_refill(f->map->physmem, f->self);
+	return err ? err : space_grow(f->map, f->self, f->page, &f->info.grew);
+}
+
+/* The visit has refused. */
+static int fault_refused(struct fault *f)
+{
+	if (f->info.code == VMMAP_MAPERR && f->grows && atomic_load_acquire(&f->map->stacks))
+		return fault_grow(f);
+	return -EFAULT;
+}
+
+/* After a step that did not end the fault: 0 to begin again. */
+static NOINLINE int fault_again(struct fault *f, enum fault_step step, struct park_spin *spin)
+{
+	int err = 0;
+
+	if (step == FAULT_FAIL)
+		err = fault_refused(f);
+	else if (step == FAULT_READ)
+		err = fault_read(f);
+	else if (step == FAULT_NOMEM)
+		err = fault_refill(f);
+	if (err)
+		return err;
+	space_count(f->map, f->self, SPACE_FAULT_RETRY, 1);
+	return space_again(f->self, spin);
+}
+
+int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t access, bool grows,
 		struct vmmap_fault_info *info)
 {
-	struct fault f = {
-		.map = map, .self = self, .page = addr & ~(PAGE_BYTES - 1), .access = access, .frame = PHYSMEM_NONE
-	};
+	struct fault f;                          /* what belongs to an object is set where it maps one             */
 	struct lock_visit v = { .self = self };          /* v.own lives on: a visit that begins again grows old    */
 	struct park_spin spin = PARK_SPIN;
 	enum fault_step step;
 	int err;
 
+	f.map = map;
+	f.self = self;
+	f.page = addr & ~(PAGE_BYTES - 1);
+	f.access = access;
+	f.frame = PHYSMEM_NONE;
+	f.grows = grows;
+	f.refilled = f.unread = false;
+	f.info = (struct vmmap_fault_info){ 0 };
 	for (;;) {
 		v.r = (struct lock_range){ f.page, f.page + PAGE_BYTES };
-		err = map->policy->visit_begin(map->lock_state, &v, LOCK_FOREVER);
+		err = map->policy->visit_begin(map->lock_state, &v, self->deadline_ns);
 		if (unlikely(err))
 			break;
 		BASE_POINT(fault_after_begin);
 		step = fault_visit(&f, &v);
 		map->policy->visit_end(map->lock_state, &v);
 		BASE_POINT(fault_after_end);
-		if (unlikely(step == FAULT_NOMEM) && fault_refill(&f))
-			step = FAULT_AGAIN;
-		if (likely(step != FAULT_AGAIN)) {
-			err = step == FAULT_DONE ? 0 : step == FAULT_FAIL ? -EFAULT : -ENOMEM;
+		if (likely(step == FAULT_DONE))
 			break;
-		}
-		space_count(map, self, SPACE_FAULT_RETRY, 1);
-		park_spin(&spin);
+		err = fault_again(&f, step, &spin);
+		if (err)
+			break;
 	}
 	if (unlikely(f.frame != PHYSMEM_NONE))
 		frame_free(map->physmem, self, f.frame);
@@ -255,7 +418,7 @@ int space_populate(struct vmmap *map, struct thread_slot *self, struct lock_rang
 	int err;
 
 	for (uint64_t at = r.lo; at < r.hi; at += PAGE_BYTES) {
-		err = space_fault(map, self, at, access, &info);
+		err = space_fault(map, self, at, access, false, &info);
 		if (err == -EFAULT)
 			return info.code == VMMAP_MAPERR ? -ENOMEM : info.code == VMMAP_BUS ? -EFAULT : -EINVAL;
 		if (err)

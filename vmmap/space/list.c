@@ -33,7 +33,7 @@ static void list_fill(struct vmmap_vma *out, const struct vtree_listed *v)
 	out->end = v->r.hi;
 	out->prot = (int)(v->bits & VMA_PROT);
 	out->flags = (v->bits & VMA_SHARED ? MAP_SHARED : MAP_PRIVATE) | (v->bits & VMA_NORESERVE ? MAP_NORESERVE : 0) |
-		     (!o || o->shared_anon ? MAP_ANONYMOUS : 0);
+		     (v->bits & VMA_GROWSDOWN ? MAP_GROWSDOWN : 0) | (!o || o->shared_anon ? MAP_ANONYMOUS : 0);
 	out->advice = list_advice(v->bits);
 	if (o) {
 		out->offset = (uint64_t)((int64_t)(v->r.lo >> PAGE_SHIFT) + v->delta) << PAGE_SHIFT;
@@ -42,13 +42,26 @@ static void list_fill(struct vmmap_vma *out, const struct vtree_listed *v)
 	}
 }
 
+/* For the mutant that keeps writers out while it looks. */
+static bool list_in_section(struct vmmap *map, struct thread_slot *self, uint64_t addr, struct vtree_listed *v)
+{
+	struct vtree_section s;
+	bool found;
+
+	vtree_enter(&map->tree, self, addr, &s);
+	found = vtree_list(&map->tree, addr, v);
+	vtree_leave(&s);
+	return found;
+}
+
 static bool list_next(struct vmmap *map, struct thread_slot *self, uint64_t addr, struct vmmap_vma *out)
 {
 	struct vtree_listed v;
 	bool found;
 
 	rcu_enter(self);
-	found = addr < ADDRESS_END && vtree_list(&map->tree, addr, &v);
+	found = addr < ADDRESS_END && (BASE_MUTANT(list_enters_leaf) ? list_in_section(map, self, addr, &v) :
+								       vtree_list(&map->tree, addr, &v));
 	if (found)
 		list_fill(out, &v);              /* inside RCU: the object's name */
 	rcu_leave(self);

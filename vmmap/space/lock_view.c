@@ -4,7 +4,7 @@
  *
  * CLAIM       one leaf section puts the claimant's word into everything of one leaf, low to high. A VMA that crosses a
  *             border of the range is cut in that section: the middle is born held, the outer pieces are free with a
- *             new version. lk is set by a seq_cst RMW before anything else about the VMA changes (D1 -> D2).
+ *             new version. lk is set by a seq_cst RMW (D1) before anything else about the VMA changes.
  * SPANS       a VMA that goes on in other leaves is taken first (its lk), then cut leaf by leaf while it is held.
  * LOOK        A thread's visit begins with what its last one met: a version stands for one VMA whose bounds only grow,
  *             so an equal lk says that the bounds remembered with it are still covered. Whoever shrinks or moves a VMA
@@ -55,7 +55,8 @@ static uint64_t view_look(struct lock_space *space, struct thread_slot *self, st
 	struct space_local *local = thread_local_mine(&map->locals, self);
 	const struct space_last *last = &local->last;
 
-	if (unlikely(!local) || !lock_range_holds(last->r, r->lo) || atomic_load_acquire(&last->slot->lk) != last->lk)
+	if (unlikely(!local) || !lock_range_holds(last->r, r->lo) ||
+	    atomic_load_acquire(&last->slot->lk) != last->lk)                    /* LOOK -> D1 */
 		return look_in_tree(map, local, r, slot);
 	r->hi = last->r.hi < r->hi ? last->r.hi : r->hi;
 	*slot = last->slot;
@@ -95,11 +96,11 @@ static struct vma *view_piece(struct vmmap *map, struct thread_slot *self, const
 static void view_piece_undo(struct vmmap *map, struct thread_slot *self, struct vma *piece)
 {
 	struct object *object = piece->object;
+	struct rmap *rmap = piece->rmap;
 
 	atomic_store_release(&piece->slot.lk, LOCK_DEAD);
 	vma_give(&map->vmas, self, piece);
-	if (object)
-		object_put(object);
+	space_backing_put(object, rmap);
 }
 
 /* The VMA is held by us and spans leaves. Cuts it to c->r; outer pieces are freed. *hi: where what we hold ends. */
@@ -129,7 +130,7 @@ static int claim_spanning(struct vmmap *map, struct thread_slot *self, struct lo
 		if (err)
 			view_piece_undo(map, self, piece);
 		else
-			atomic_store_seqcst(&vma->slot.lk, c->version);  /* PIN; the left piece keeps the object */
+			atomic_store_seqcst(&vma->slot.lk, c->version);  /* PIN -> P2; left piece keeps the object */
 	}
 	if (err)
 		atomic_store_release(&vma->slot.lk, c->version);
@@ -176,7 +177,7 @@ static enum claim_step claim_step(struct vmmap *map, struct vtree_section *s, st
 	}
 	slot = vtree_slot_at(s, (unsigned)i);
 	lk = atomic_load_seqcst(&slot.vma->slot.lk);
-	if (lock_word_held(lk)) {
+	if (lock_word_held(lk) && !(lk == LOCK_BRIEF && BASE_MUTANT(claim_steals_brief))) {
 		c->held = (struct lock_seen){ &slot.vma->slot, lk, slot.r,
 					      atomic_load_acquire(&slot.vma->bits) & VMA_GAP };
 		return CLAIM_BUSY;
@@ -185,7 +186,7 @@ static enum claim_step claim_step(struct vmmap *map, struct vtree_section *s, st
 
 	if (crosses && !spans && vtree_room(s) < 3)
 		return CLAIM_LEAVE;
-	if (!atomic_cas_seqcst(&slot.vma->slot.lk, &lk, c->mine.lk)) /* D1 -> D2: before any change under this VMA */
+	if (!atomic_cas_seqcst(&slot.vma->slot.lk, &lk, c->mine.lk)) /* A1 -> R3; D1 -> F2, P2, LOOK */
 		return CLAIM_LEAVE;
 	BASE_POINT(claim_after_lk);
 	*next = slot.r.hi < end ? slot.r.hi : end;
@@ -219,6 +220,9 @@ static int view_claim(struct lock_space *space, struct lock_claim *c)
 		if (step == CLAIM_ON || step == CLAIM_LEAVE)
 			c->r.lo = next;
 	}
+	if (left.vma && step != CLAIM_SPANS && BASE_MUTANT(claim_left_early))
+		atomic_store_seqcst(&left.vma->slot.lk, c->version);
+	BASE_POINT(claim_before_leave);
 	vtree_leave(&s);
 	if (step == CLAIM_SPANS) {
 		int err = claim_spanning(map, self, c, left.vma, &next);
@@ -227,7 +231,7 @@ static int view_claim(struct lock_space *space, struct lock_claim *c)
 		return err;
 	}
 	if (left.vma)                                    /* the left piece keeps the object */
-		atomic_store_seqcst(&left.vma->slot.lk,                                          /* PIN */
+		atomic_store_seqcst(&left.vma->slot.lk,                                          /* PIN -> P2 */
 				    BASE_MUTANT(claim_old_version) ? left.old : c->version);
 	return step == CLAIM_BUSY && c->r.lo == from ? -EBUSY : 0;
 }
@@ -259,6 +263,11 @@ static int view_cut(struct lock_space *space, uint64_t addr)
 	else if (!BASE_MUTANT(cut_keeps_version))
 		atomic_store_release(&seen.vma->slot.lk, thread_next_number(self));      /* LOOK */
 	return err;
+}
+
+static void view_join(struct lock_space *space, uint64_t addr)
+{
+	space_join(space_of(space), thread_self(), addr);
 }
 
 /* Dummies of one leaf. false: no room to leave pieces standing; the slot was not touched. */
@@ -322,19 +331,22 @@ static void view_pass(struct lock_space *space, struct lock_range r, const struc
 		if (dummy) {
 			struct lock_range part = { at, seen.r.hi < r.hi ? seen.r.hi : r.hi };
 
+			if (BASE_MUTANT(pass_dummy_whole))
+				part = seen.r;
 			if (!pass_dummy(map, self, part, from->dummy, to->dummy, &next) &&
 			    !pass_dummy(map, self, seen.r, from->dummy, NULL, &next))
 				next = seen.r.hi;
 		} else if (atomic_load_acquire(&seen.vma->slot.lk) == from->lk) {
-			bool whole = has.lo >= r.lo && has.hi <= r.hi && has.lo < has.hi;
+			bool whole = (has.lo >= r.lo && has.hi <= r.hi && has.lo < has.hi) ||
+				     BASE_MUTANT(pass_vma_whole);
 
 			BASE_POINT(pass_before_lk);
-			atomic_store_release(&seen.vma->slot.lk, whole ? to->lk : version);      /* R1 -> A1 */
+			atomic_store_release(&seen.vma->slot.lk, whole ? to->lk : version);      /* R3 -> A1 */
 		}
 	}
 }
 
 const struct lock_view space_lock_view = {
-	.find = view_find, .look = view_look, .next = view_next, .claim = view_claim, .cut = view_cut,
-	.pass = view_pass, .dummy_init = view_dummy_init,
+	.find = view_find, .next = view_next, .look = view_look, .claim = view_claim, .cut = view_cut,
+	.join = view_join, .pass = view_pass, .dummy_init = view_dummy_init,
 };

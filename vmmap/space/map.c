@@ -17,27 +17,37 @@ static struct space_new map_fresh(const struct space_mmap *m, uint64_t addr)
 		bits |= VMA_NORESERVE;
 	else if (!shared && bits & VMA_WRITE)
 		bits |= VMA_ACCOUNT;
+	bits |= (uint64_t)(m->flags & MAP_GROWSDOWN) / (MAP_GROWSDOWN / VMA_GROWSDOWN);
 	return (struct space_new){ .bits = bits,
 				   .object = m->object,
+				   .rmap = m->rmap,
 				   .delta = m->object
 						    ? (int64_t)(m->offset >> PAGE_SHIFT) - (int64_t)(addr >> PAGE_SHIFT)
 						    : 0 };
 }
 
-/* The general form over r. -EEXIST: wanted free, is not. */
-static int map_general(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_new *fresh,
-		       bool only_free, bool *taken)
+/* Whoever walks the object's mappings finds this one from here on, which is before anybody can fault there. */
+static inline void map_place(const struct space_new *fresh, struct lock_range r)
 {
+	if (unlikely(fresh->rmap != NULL))
+		rmap_place(fresh->rmap, fresh->delta, r);
+}
+
+/* The general form of c. -EEXIST: wanted free, is not, or lies in a guard gap. */
+static int map_general(struct vmmap *map, struct thread_slot *self, const struct carve *c, bool *taken)
+{
+	struct lock_range r = c->r;
 	struct lock_edit e;
 	struct vma *vma;
 	int err = space_edit_begin(map, &e, self, r);
 
 	if (err)
 		return err;
-	if (only_free && !space_empty(map, self, r))
+	if ((c->only_free && !space_empty(map, self, r)) ||
+	    (c->unguarded && space_guarded(map, self, r.hi, NULL) && !BASE_MUTANT(map_no_guard)))
 		err = -EEXIST;
 	if (!err)
-		err = space_prepare(map, &e, r, fresh, &vma);
+		err = space_prepare(map, &e, r, c->fresh, &vma);
 	if (!err) {
 		*taken = true;
 		space_replace(map, &e, r, vma);
@@ -51,10 +61,12 @@ static int map_at(struct vmmap *map, struct thread_slot *self, const struct spac
 		  bool *taken)
 {
 	struct space_new fresh = map_fresh(m, r.lo);
-	struct carve c = { .kind = CARVE_MAP, .r = r, .fresh = &fresh, .only_free = m->noreplace };
+	struct carve c = { .kind = CARVE_MAP, .r = r, .fresh = &fresh, .only_free = m->noreplace,
+			   .unguarded = m->unguarded };
 	struct lock_edit e;
 	int err = CARVE_GENERAL;
 
+	map_place(&fresh, r);
 	if (map->policy->brief_begin) {
 		err = space_brief_begin(map, &e, self, r);
 		if (err)
@@ -63,10 +75,10 @@ static int map_at(struct vmmap *map, struct thread_slot *self, const struct spac
 		space_brief_end(map, &e);
 		*taken = c.taken_object;
 	}
-	return err == CARVE_GENERAL ? map_general(map, self, r, &fresh, m->noreplace, taken) : err;
+	return err == CARVE_GENERAL ? map_general(map, self, &c, taken) : err;
 }
 
-/* One try of an unaddressed mmap. -EAGAIN: the place was lost or is locked, look again. */
+/* One try of an unaddressed mmap. -ERESTART: the place was lost or is locked, look again. */
 static int map_somewhere(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m,
 			 struct lock_range *fit, bool *taken)
 {
@@ -82,11 +94,15 @@ static int map_somewhere(struct vmmap *map, struct thread_slot *self, const stru
 	}
 	err = space_place(map, self, m->want, fit, &locked);
 	struct space_new fresh = map_fresh(m, fit->lo);
+	struct carve c;
 	bool general = !err && !brief;
 
+	if (!err) {
+		map_place(&fresh, *fit);
+		c = (struct carve){ .kind = CARVE_MAP, .r = *fit, .fresh = &fresh, .only_free = true,
+				    .unguarded = true };
+	}
 	if (!err && brief) {
-		struct carve c = { .kind = CARVE_MAP, .r = *fit, .fresh = &fresh, .only_free = true };
-
 		BASE_POINT(mmap_after_place);
 		err = space_carve(map, &e, &c);
 		*taken = c.taken_object;
@@ -94,30 +110,43 @@ static int map_somewhere(struct vmmap *map, struct thread_slot *self, const stru
 	}
 	if (brief)
 		space_brief_end(map, &e);
+	if (err == -ERESTART)
+		return space_place_wait(map, self, locked);
 	if (general)
-		err = map_general(map, self, *fit, &fresh, true, taken);
-	if (err == -EAGAIN && map->policy->gap_wait)
-		return map->policy->gap_wait(map->lock_state, self, locked, LOCK_FOREVER) ? -ENOMEM : -EAGAIN;
-	return err == -EEXIST ? -EAGAIN : err;
+		err = map_general(map, self, &c, taken);
+	if (err == -EAGAIN && !space_one_lock(map))
+		return -ERESTART;                        /* a try: the place is locked now; others may be free      */
+	return err == -EEXIST ? -ERESTART : err;
 }
 
-int64_t space_mmap(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m)
+static NOINLINE int map_backing(struct vmmap *map, struct space_mmap *m)
+{
+	if (!m->object->shared_anon)
+		return rmap_make(&m->rmap, m->object, map->gate);
+	object_get(m->object);
+	return 0;
+}
+
+int64_t space_mmap(struct vmmap *map, struct thread_slot *self, struct space_mmap *m)
 {
 	struct lock_range r = { m->addr, m->addr + m->len };
+	struct park_spin spin = PARK_SPIN;
 	bool taken = false;
 	int err;
 
-	if (m->object)
-		object_get(m->object);
+	if (unlikely(m->object && map_backing(map, m)))
+		return -ENOMEM;
+	if (m->flags & MAP_GROWSDOWN)
+		atomic_store_seqcst(&map->stacks, 1);    /* before it can be seen (grow.c, GUARD)                  */
 	if (m->want) {
 		do
 			err = map_somewhere(map, self, m, &r, &taken);
-		while (err == -EAGAIN);
+		while (err == -ERESTART && !(err = space_again(self, &spin)));
 	} else {
 		err = map_at(map, self, m, r, &taken);
 	}
-	if (m->object && !taken)
-		object_put(m->object);
+	if (!taken)
+		space_backing_put(m->object, m->rmap);
 	if (err)
 		return err;
 	space_count(map, self, SPACE_MMAP, 1);

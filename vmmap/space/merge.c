@@ -4,20 +4,36 @@
  *
  * RULE        Two VMAs that meet at a border are joined by whoever made them mergeable, before it lets go of its own.
  *             The one outside is tried, never waited for (it may be below: ascending order). A failed try leaves a note
- *             with the holder, who retries the border as a fresh acquisition after its own release. Between the two, a
- *             listing puts mergeable neighbours together (vtree_list), so nobody sees the difference.
+ *             with the holder, who heals the border after its own release. Between the two, a listing puts mergeable
+ *             neighbours together (vtree_list), so nobody sees the difference.
  * LOOK        Whoever changes what stands at a border looks at it afterwards, in a section of the leaf that shows the
  *             page above the border. Sections of one leaf follow each other, so of two neighbours that change at the
  *             same time the later look sees both changes (a brief edit's look is the section that changes).
  * JOIN        The left object stays. The slots of the right one get its pointer, leaf by leaf; the slot of the left
- *             one changes only where both stand in one leaf. Both are held meanwhile: faults wait.
- * PROGRESS    space_heal never waits while it holds anything; two healers of one border exclude each other by range.
+ *             one changes only where both stand in one leaf. Both are held meanwhile: faults wait. What it says about
+ *             where an object is mapped covers the right one before that (rmap.c).
+ * HEAL        A border that is left after a release is joined by a brief edit: both VMAs are taken by tries
+ *             (LOCK_BRIEF), the right one is shut, since it dies. A failed try ends in one of three ways:
+ *               held, and the holder took the note    done: it heals the border after its release, and so does each
+ *                                                     holder that it may meet then
+ *               the word was lost, is LOCK_BRIEF,     again, from the look: a few steps of another thread, which waits
+ *               or its holder is closing              for no range meanwhile (waiter.h, carve.c)
+ *               another VMA stands there              again, from the look
+ *             So a quiet map is canonical also if every call of its life was a try. Healing waits for no range, needs
+ *             no memory, and may be done while ranges are held. Counted visits do not stop it: they are shut out, as
+ *             from any VMA that dies, and wait for nothing inside.
+ * ONE LOCK    Under a policy with one lock for all edits (no DISJOINT_EDITS) nobody may be there to be left a note, and
+ *             to ask for the lock again may be to wait. There every border is joined before the lock goes: an edit has
+ *             all of the map, so that no take fails; a cut of a begin that fails is undone by the policy (view.h,
+ *             join); mremap ends its target before it merges its source.
+ * PROGRESS    space_heal waits for no range; of two healers of one border the second finds LOCK_BRIEF and looks again.
  */
 #include "vmmap/space/space.h"
 
-static bool merge_held(const struct lock_edit *e, const struct vma *vma)
+/* Its word says so; where an edit leaves no words, it has all of the map, or (DISJOINT_EDITS, a brief one) nothing. */
+static bool merge_held(struct vmmap *map, const struct lock_edit *e, const struct vma *vma)
 {
-	return e->mine.lk && atomic_load_acquire(&vma->slot.lk) == e->mine.lk;
+	return e->mine.lk ? atomic_load_acquire(&vma->slot.lk) == e->mine.lk : space_one_lock(map);
 }
 
 /* Takes a VMA outside the edit, in a section that shows it over addr. */
@@ -142,30 +158,34 @@ static void merge_border(struct vmmap *map, struct lock_edit *e, uint64_t at)
 	bool left_taken = false, right_taken = false;
 	struct vma *left, *right;
 	struct object *object;
+	struct rmap *rmap;
 
 	if (at == 0 || at >= ADDRESS_END || !merge_pair(map, e->self, e->mine.lk, at, &left, &right))
 		return;
-	if (!merge_held(e, left) && !(left_taken = merge_take(map, e, left, at - PAGE_BYTES, at)))
+	if (!merge_held(map, e, left) && !(left_taken = merge_take(map, e, left, at - PAGE_BYTES, at)))
 		return;
-	if (!merge_held(e, right) && !(right_taken = merge_take(map, e, right, at, at))) {
+	BASE_POINT(merge_left_taken);
+	if (!merge_held(map, e, right) && !(right_taken = merge_take(map, e, right, at, at))) {
 		merge_let(map, e, left, left_taken);
 		return;
 	}
+	if ((!right_taken || e->shuts) && !BASE_MUTANT(merge_no_drain))  /* it may die: visits of before must be out */
+		map->policy->edit_shut(map->lock_state, e, &right->slot);
 	if (!vma_mergeable(left, right) || !merge_groups(left, right)) {
 		merge_let(map, e, right, right_taken);
 		merge_let(map, e, left, left_taken);
 		return;
 	}
-	if (!right_taken && !BASE_MUTANT(merge_no_drain))        /* it dies: visits of before must be out */
-		map->policy->edit_shut(map->lock_state, e, &right->slot);
 	BASE_POINT(merge_before_slots);
-	merge_slots(map, e->self, left, right, at);
 	object = right->object;
+	rmap = right->rmap;
+	if (rmap)
+		rmap_swallow(left->rmap, rmap);
+	merge_slots(map, e->self, left, right, at);
 	map->policy->edit_dead(map->lock_state, e, &right->slot);
 	vma_give(&map->vmas, e->self, right);
 	merge_let(map, e, left, left_taken);
-	if (object)
-		object_put(object);
+	space_backing_put(object, rmap);
 	space_count(map, e->self, SPACE_MERGE, 1);
 }
 
@@ -191,45 +211,57 @@ void space_merge(struct vmmap *map, struct lock_edit *e, struct lock_range r)
 	}
 }
 
-/* One border, as an edit of the two VMAs that meet there. false: nothing to do, or no memory for it. */
-static bool heal_border(struct vmmap *map, struct thread_slot *self, uint64_t addr, struct lock_edit *e)
+void space_join(struct vmmap *map, struct thread_slot *self, uint64_t addr)
 {
-	struct vma *left, *right;
-	struct lock_range hull;
+	struct lock_edit e = { .self = self, .r = { addr, addr } };
 
-	if (addr == 0 || addr >= ADDRESS_END || !merge_pair(map, self, 0, addr, &left, &right))
-		return false;
-	rcu_enter(self);
-	hull.lo = space_extent(map, left, addr - PAGE_BYTES).lo;
-	hull.hi = space_extent(map, right, addr).hi;
-	rcu_leave(self);
-	*e = (struct lock_edit){ .self = self, .r = hull };
-	if (map->policy->edit_begin(map->lock_state, e, LOCK_FOREVER))
-		return false;
-	space_merge(map, e, hull);
-	map->policy->edit_end(map->lock_state, e);
-	return true;
+	ASSERT(space_one_lock(map));
+	merge_border(map, &e, addr);
 }
 
-#define HEAL_QUEUE 16
+void space_heal_held(struct vmmap *map, struct lock_edit *e)
+{
+	struct lock_edit due = *e;
+
+	ASSERT(space_one_lock(map));
+	for (unsigned i = 0; i < due.merges; i++)
+		merge_border(map, e, due.merge_at[i]);
+	if (due.merge_in.hi)
+		space_merge(map, e, due.merge_in);
+	e->merges = 0;
+	e->merge_in = (struct lock_range){ 0, 0 };
+}
 
 void space_heal(struct vmmap *map, struct thread_slot *self, uint64_t addr)
 {
-	uint64_t queue[HEAL_QUEUE] = { addr };
+	struct park_spin spin = PARK_SPIN;
 	struct lock_edit e;
-	unsigned n = 1;
 
-	while (n) {
-		if (!heal_border(map, self, queue[--n], &e))
-			continue;
-		if (e.merge_in.hi) {
-			space_heal_notes(map, &e);
-			continue;
-		}
-		for (unsigned i = 0; i < e.merges; i++)
-			if (n < HEAL_QUEUE)
-				queue[n++] = e.merge_at[i];
-			else
-				space_heal(map, self, e.merge_at[i]);
+	for (;;) {
+		e = (struct lock_edit){ .self = self, .r = { addr, addr }, .shuts = true };
+		e.number = thread_next_number(self);
+		merge_border(map, &e, addr);                             /* HEAL */
+		if (!e.merges || BASE_MUTANT(heal_tries_once))
+			return;
+		BASE_POINT(heal_again);
+		park_spin(&spin);
+	}
+}
+
+void space_heal_notes(struct vmmap *map, const struct lock_edit *e)
+{
+	struct vtree_seen seen;
+	bool found = true;
+
+	if (space_one_lock(map))
+		return;                                  /* ONE LOCK: joined before it went                           */
+	for (unsigned i = 0; i < e->merges; i++)
+		space_heal(map, e->self, e->merge_at[i]);
+	for (uint64_t at = e->merge_in.lo; found && at <= e->merge_in.hi && e->merge_in.hi;) {
+		space_heal(map, e->self, at);
+		rcu_enter(e->self);
+		found = vtree_next(&map->tree, at, &seen);
+		rcu_leave(e->self);
+		at = found && seen.r.lo > at ? seen.r.lo : found ? seen.r.hi : at;
 	}
 }

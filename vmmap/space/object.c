@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * object.c - memory objects: simulated files and shared anonymous memory, each with a page cache.
+ * object.c - memory objects: simulated files and shared anonymous memory, each with a page cache. Words and edges:
+ * object.h.
  *
  * The page cache is a page table keyed by page number: one concurrent index for both. A page, once in, stays in with
- * its frame until the object dies, so an entry that maps it needs no reference on the frame; the mapping VMA holds one
- * on the object. The last put retires the object by RCU: a listing may still be reading its name, and an access that
- * hit an entry may still be copying.
+ * its frame until the object dies or a resize cuts it off, which visits every entry that maps it first (resize.c): so
+ * an entry needs no reference on the frame. The VMAs of one mmap share a reference on the object (rmap.c); shared
+ * anonymous memory has no handle, is never resized or synced, and so its VMAs hold one each and nobody keeps track of
+ * them. The last put retires the object by RCU: a listing may still be reading its name, and an access that hit an
+ * entry may still be copying. Its tables stay until then: a pointer to a page's word is good as long as a reference.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "vmmap/space/space.h"
 
 static atomic_u64 object_numbers;
 
-int object_make(struct object **out, struct physmem *pm, const char *name, uint64_t size, bool shared_anon)
+int object_make(struct object **out, const struct object_new *is, bool shared_anon)
 {
 	struct vmmap_object *o = mem_alloc(MEM_OBJECT, sizeof *o, CACHE_PAIR);
 	int err;
@@ -26,11 +30,15 @@ int object_make(struct object **out, struct physmem *pm, const char *name, uint6
 		return err;
 	}
 	atomic_store_relaxed(&o->object.refs, 1);
-	o->object.size = size;
+	atomic_store_relaxed(&o->object.size, is->size);
+	atomic_store_relaxed(&o->object.filled, is->size);
 	o->object.number = atomic_add_relaxed(&object_numbers, 1) + 1;
-	o->object.physmem = pm;
+	o->object.physmem = is->physmem;
+	if (is->pager)
+		o->object.pager = *is->pager;
 	o->object.shared_anon = shared_anon;
-	strncpy(o->object.name, name, sizeof o->object.name - 1);
+	strncpy(o->object.name, is->name, sizeof o->object.name - 1);
+	rmap_list_init(&o->object);
 	*out = &o->object;
 	return 0;
 }
@@ -74,23 +82,125 @@ void object_put(struct object *object)
 		rcu_retire(thread_self(), &object->rcu, object_free);
 }
 
-uint64_t object_page(struct object *object, struct thread_slot *self, uint64_t page)
+/* A resize that did not see our page must be seen by us. */
+static enum object_has object_made(struct object *object, struct thread_slot *self, uint64_t page, atomic_u64 *entry,
+				   uint64_t is)
 {
-	atomic_u64 *entry = pt_make(&object->pages, self, page << PAGE_SHIFT);
-	uint64_t seen, pfn;
+	uint64_t seen = is;
 
+	if (likely(page < object_pages(object)))                                 /* Z5 -> Z6 */
+		return OBJECT_HAS;
+	while (pt_pfn(seen) == pt_pfn(is) && seen & PT_PRESENT)
+		if (atomic_cas_seqcst(entry, &seen, seen & OBJECT_WRITEBACK)) {
+			frame_defer(object->physmem, self, pt_pfn(is));
+			break;
+		}
+	return OBJECT_BEYOND;
+}
+
+/* A page of zeros. */
+static enum object_has object_make_page(struct object *object, struct thread_slot *self, uint64_t page,
+					atomic_u64 *entry, uint64_t *pfn)
+{
+	uint64_t seen = atomic_load_acquire(entry), frame = frame_alloc(object->physmem, self), is;
+
+	if (frame == PHYSMEM_NONE)
+		return OBJECT_NOMEM;
+	frame_zero(object->physmem, frame);
+	BASE_POINT(object_before_make);
+	do {
+		if (seen & PT_PRESENT) {
+			frame_free(object->physmem, self, frame);        /* another was first; nobody saw ours     */
+			*pfn = pt_pfn(seen);
+			return OBJECT_HAS;
+		}
+		is = pt_entry(frame, PT_PRESENT | (seen & OBJECT_WRITEBACK), 0);
+	} while (!atomic_cas_seqcst(entry, &seen, is));                          /* Z5 */
+	*pfn = frame;
+	return object_made(object, self, page, entry, is);
+}
+
+enum object_has object_page(struct object *object, struct thread_slot *self, uint64_t page, uint64_t *pfn)
+{
+	atomic_u64 *entry;
+	uint64_t seen;
+
+	if (page >= object_pages(object))
+		return OBJECT_BEYOND;
+	entry = pt_make(&object->pages, self, page << PAGE_SHIFT);
 	if (!entry)
-		return PHYSMEM_NONE;
+		return OBJECT_NOMEM;
 	seen = atomic_load_acquire(entry);
-	if (seen & PT_PRESENT)
-		return pt_pfn(seen);
-	pfn = frame_alloc(object->physmem, self);
-	if (pfn == PHYSMEM_NONE)
-		return PHYSMEM_NONE;
-	frame_zero(object->physmem, pfn);
-	if (!atomic_cas_seqcst(entry, &seen, pt_entry(pfn, PT_PRESENT, 0))) {
-		frame_free(object->physmem, self, pfn);          /* another thread was first; nobody saw ours */
-		pfn = pt_pfn(seen);
+	if (seen & PT_PRESENT) {
+		*pfn = pt_pfn(seen);
+		return OBJECT_HAS;
 	}
-	return pfn;
+	/* Where the pager has nothing, nothing is asked for; `filled` only goes down, so that stays right. */
+	if (object_paged(object) && page << PAGE_SHIFT < atomic_load_seqcst(&object->filled))
+		return OBJECT_ABSENT;
+	return object_make_page(object, self, page, entry, pfn);
+}
+
+/* Is it the page's frame? */
+static bool object_shows(struct object *object, uint64_t page, uint64_t pfn)
+{
+	uint64_t now = atomic_load_seqcst(pt_find(&object->pages, page << PAGE_SHIFT));  /* Z4 -> Z3 */
+
+	return (now & PT_PRESENT && pt_pfn(now) == pfn) || BASE_MUTANT(fault_no_page);
+}
+
+bool object_still(struct object *object, uint64_t page, uint64_t pfn)
+{
+	bool first = BASE_MUTANT(still_page_first), shows = first && object_shows(object, page, pfn);
+	bool inside = first || page < object_pages(object) || BASE_MUTANT(fault_no_size);        /* Z2 -> Z1 */
+
+	BASE_POINT(object_between);
+	return first ? shows && page < object_pages(object) : inside && object_shows(object, page, pfn);
+}
+
+bool object_dirty(struct object *object, uint64_t page, uint64_t pfn)
+{
+	atomic_u64 *entry;
+	uint64_t now;
+
+	if (page >= object_pages(object))                                        /* Z2, before the page: see Z4 */
+		return false;
+	entry = pt_find(&object->pages, page << PAGE_SHIFT);
+	now = atomic_load_seqcst(entry);
+	do {
+		if (!(now & PT_PRESENT) || pt_pfn(now) != pfn)
+			return false;
+	} while (!(now & PT_DIRTY) && !atomic_cas_seqcst(entry, &now, now | PT_DIRTY));  /* Y2 -> Y1 */
+	return true;
+}
+
+/* ---- audit ---- */
+
+struct object_check { struct object *object; FILE *report; uint64_t pages, bad; };
+
+static void object_check_page(uint64_t addr, uint64_t entry, void *arg)
+{
+	struct object_check *c = arg;
+	const char *wrong = NULL;
+
+	if (entry & (OBJECT_BUSY | OBJECT_WRITEBACK))
+		wrong = "is under way";
+	else if (entry & PT_DIRTY && !object_paged(c->object))
+		wrong = "is dirty, and there is no pager";
+	else if (addr >> PAGE_SHIFT >= c->pages)
+		wrong = "lies beyond the end";
+	if (!wrong)
+		return;
+	c->bad++;
+	if (c->report)
+		fprintf(c->report, "audit: page %" PRIu64 " of object %" PRIu64 " %s: %#" PRIx64 "\n",
+			addr >> PAGE_SHIFT, c->object->number, wrong, entry);
+}
+
+uint64_t object_audit(struct object *object, FILE *report)
+{
+	struct object_check c = { .object = object, .report = report, .pages = object_pages(object) };
+
+	pt_walk(&object->pages, (struct lock_range){ 0, ADDRESS_END }, object_check_page, &c);
+	return c.bad;
 }

@@ -7,7 +7,9 @@
  * TOPDOWN     Linux's choice (mm/mmap.c, arch_get_unmapped_area_topdown; THP alignment as in 6.18: an anonymous private
  *             mapping whose length is a multiple of 2 MiB and that brings no hint is placed 2 MiB aligned in the
  *             highest gap that has 2 MiB to spare).
- * A proposal binds nobody: the leaf section that takes the place checks again that it is free.
+ * GUARDS      a place that reaches into the guard gap of a stack is none: the search goes on below that gap (Linux,
+ *             mm/vma.c, unmapped_area_topdown).
+ * A proposal binds nobody: the leaf section that takes the place checks again that it is free, and not guarded.
  */
 #include "vmmap/space/space.h"
 
@@ -53,6 +55,34 @@ void space_want_anywhere(struct vmmap *map, struct thread_slot *self, uint64_t l
 		place_separate(map, self, place_arena(map, self));
 }
 
+/* vtree_gap, or vtree_gap_scan, but for places in guard gaps. left->within.hi is cut to below those that were met. */
+static NOINLINE bool place_below_guard(struct vmmap *map, struct thread_slot *self, struct vtree_want *left,
+				       bool dummies_free, bool scan, struct lock_range *fit)
+{
+	int err;
+
+	do {
+		rcu_enter(self);
+		err = scan ? vtree_gap_scan(&map->tree, left, dummies_free, fit)
+			   : vtree_gap(&map->tree, self, left, left->within.hi, dummies_free, fit);
+		rcu_leave(self);
+	} while (!err && space_guarded(map, self, fit->hi, &left->within.hi));
+	return !err;
+}
+
+static bool place_gap(struct vmmap *map, struct thread_slot *self, const struct vtree_want *want, bool dummies_free,
+		      struct lock_range *fit)
+{
+	struct vtree_want left;
+
+	if (vtree_gap(&map->tree, self, want, want->within.hi, dummies_free, fit))
+		return false;
+	if (!space_guarded(map, self, fit->hi, NULL))
+		return true;
+	left = *want;
+	return place_below_guard(map, self, &left, dummies_free, false, fit);
+}
+
 /* Linux asks for 2 MiB more than it needs and aligns inside what it got. */
 static bool place_thp(struct vmmap *map, struct thread_slot *self, const struct vtree_want *want, bool dummies_free,
 		      struct lock_range *fit)
@@ -61,7 +91,7 @@ static bool place_thp(struct vmmap *map, struct thread_slot *self, const struct 
 	uint64_t lo;
 
 	padded.len += HUGE_BYTES;
-	if (vtree_gap(&map->tree, self, &padded, want->within.hi, dummies_free, fit))
+	if (!place_gap(map, self, &padded, dummies_free, fit))
 		return false;
 	lo = (fit->lo + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1);
 	if (lo == fit->lo)
@@ -85,7 +115,7 @@ static bool place_beside(struct vmmap *map, struct thread_slot *self, const stru
 	rcu_enter(self);
 	vtree_find(&map->tree, fit->lo, &seen);
 	rcu_leave(self);
-	return !seen.vma && seen.r.hi >= fit->hi;
+	return !seen.vma && seen.r.hi >= fit->hi && !space_guarded(map, self, fit->hi, NULL);
 }
 
 void space_place_again(struct vmmap *map, struct thread_slot *self, struct lock_range r)
@@ -104,7 +134,7 @@ static bool place_in_arena(struct vmmap *map, struct thread_slot *self, const st
 
 	mine.within = place_arena(map, self);
 	if (!place_beside(map, self, &mine, mine.within, fit) &&
-	    vtree_gap(&map->tree, self, &mine, mine.within.hi, dummies_free, fit))
+	    !place_gap(map, self, &mine, dummies_free, fit))
 		return false;
 	if (local)
 		local->arena_top = fit->lo;
@@ -118,7 +148,7 @@ static bool place_try(struct vmmap *map, struct thread_slot *self, const struct 
 		return true;
 	if (w->topdown_thp && place_thp(map, self, &w->want, dummies_free, fit))
 		return true;
-	return !vtree_gap(&map->tree, self, &w->want, w->want.within.hi, dummies_free, fit);
+	return place_gap(map, self, &w->want, dummies_free, fit);
 }
 
 /* A dummy in r: somebody's address to wait for. */
@@ -143,14 +173,20 @@ int space_place(struct vmmap *map, struct thread_slot *self, const struct space_
 		struct vtree_want all = w->want;
 
 		all.within = (struct lock_range){ map->lo, map->hi };
-		if (w->want.within.hi == map->mmap_base && !vtree_gap(&map->tree, self, &all, map->hi, false, fit))
+		if (w->want.within.hi == map->mmap_base && place_gap(map, self, &all, false, fit))
 			return 0;
 	}
 	if (place_try(map, self, w, true, fit))
-		return place_dummy(map, self, *fit, locked) ? -EAGAIN : 0;
+		return place_dummy(map, self, *fit, locked) ? -ERESTART : 0;
 	/* The bounds may lag behind a concurrent unmap; before ENOMEM is said, every leaf is read. */
-	rcu_enter(self);
-	int err = vtree_gap_scan(&map->tree, &w->want, false, fit);
-	rcu_leave(self);
-	return err ? -ENOMEM : 0;
+	struct vtree_want all = w->want;
+
+	return place_below_guard(map, self, &all, false, true, fit) ? 0 : -ENOMEM;
+}
+
+int space_place_wait(struct vmmap *map, struct thread_slot *self, uint64_t locked)
+{
+	int err = map->policy->gap_wait ? map->policy->gap_wait(map->lock_state, self, locked, self->deadline_ns) : 0;
+
+	return !err ? -ERESTART : err == -EDEADLK ? -ENOMEM : err;
 }

@@ -4,6 +4,9 @@
  *
  * VM_ACCOUNT follows Linux (mm/mprotect.c): charged when a private VMA becomes writable without NORESERVE; given back
  * when an anonymous VMA that was never written becomes read-only.
+ *
+ * PROT_GROWSDOWN: where the stack begins is looked up, held from there, and looked up again: a stack that has grown
+ * since is a longer one. While it is held from its start it cannot grow (grow.c holds it to its end).
  */
 #include "vmmap/space/space.h"
 
@@ -79,6 +82,55 @@ int space_mprotect(struct vmmap *map, struct thread_slot *self, struct lock_rang
 	struct space_rebits rb = { protect_bits, prot, true };
 	int err = space_edit_bits(map, self, r, &rb, false);
 
+	if (!err)
+		space_count(map, self, SPACE_MPROTECT, 1);
+	return err;
+}
+
+/* -ERESTART: the first VMA in r begins elsewhere by now. */
+static int protect_down(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_rebits *rb)
+{
+	struct vtree_listed v, again;
+	struct lock_range hold = r;
+	struct lock_edit e;
+	bool found;
+	int err;
+
+	rcu_enter(self);
+	found = vtree_list(&map->tree, r.lo, &v) && v.r.lo < r.hi;
+	rcu_leave(self);
+	if (found && v.r.lo < r.lo)
+		hold.lo = v.r.lo;
+	BASE_POINT(protect_down_looked);
+	err = space_edit_begin(map, &e, self, hold);
+	if (err)
+		return err;
+	rcu_enter(self);
+	found = vtree_list(&map->tree, r.lo, &again) && again.r.lo < r.hi;
+	rcu_leave(self);
+	if (!found)
+		err = -ENOMEM;
+	else if (!(again.bits & VMA_GROWSDOWN))
+		err = -EINVAL;
+	else if (again.r.lo < hold.lo && !BASE_MUTANT(protect_down_one_look))
+		err = -ERESTART;
+	else if (!space_change(map, &e, (struct lock_range){ again.r.lo > hold.lo ? again.r.lo : hold.lo, r.hi }, rb,
+			       false))
+		err = -ENOMEM;
+	space_merge(map, &e, hold);
+	space_edit_end(map, &e);
+	return err;
+}
+
+int space_mprotect_down(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t prot)
+{
+	struct space_rebits rb = { protect_bits, prot, true };
+	struct park_spin spin = PARK_SPIN;
+	int err;
+
+	do
+		err = protect_down(map, self, r, &rb);
+	while (err == -ERESTART && !(err = space_again(self, &spin)));
 	if (!err)
 		space_count(map, self, SPACE_MPROTECT, 1);
 	return err;

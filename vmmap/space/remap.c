@@ -7,19 +7,18 @@
  *         locked gaps would fit the source is released before anybody waits.
  * PREPARE VMAs, tables and leaf room for the destination are there before anything changes: failure leaves the map as
  *         it was, the destination's old mappings included (Linux has unmapped them by then: docs/semantics.md).
+ * WHOLE   several steps under one hold: remap_whole.c.
+ * UNLOCK  The target is ended before the source is merged: what the target's merges found held by the source is free or
+ *         noted by then, and under one lock (merge.c) the lock is still there.
+ * FOLLOW  Entries of an object move past who walks its mappings (rmap.c). So, before anything is let go: what lies
+ *         beyond the object's end by now is dropped, and shared entries of a pager's object lose WRITE. A walk that has
+ *         not passed the source by then waits there until we are done; one that has, had its way with the entries. The
+ *         end is looked at after the entries are in place: a resize that comes later finds the new place in the ring.
  * OFFSETS a private anonymous VMA that was never written takes its new address as offset; others keep theirs (Linux).
  */
 #include <sys/mman.h>
 
-#include "vmmap/space/space.h"
-
-struct remap {
-	struct vmmap *map;
-	struct thread_slot *self;
-	struct lock_range from, to;              /* to.lo unknown while the target is free                         */
-	bool keep;                               /* MREMAP_DONTUNMAP                                               */
-	struct lock_edit source, target;
-};
+#include "vmmap/space/remap.h"
 
 /* The VMA over addr: attributes as a space_new, and where it ends. false: none. */
 static bool remap_look(struct vmmap *map, struct thread_slot *self, uint64_t addr, struct space_new *attr,
@@ -40,7 +39,7 @@ static bool remap_look(struct vmmap *map, struct thread_slot *self, uint64_t add
 
 /* ---- in place ---- */
 
-/* Extends the VMA that ends at `end` by `more` bytes. -ENOMEM: the gap is not free, or no memory. */
+/* Extends the VMA that ends at `end` by `more` bytes. -ENOMEM: the gap is not free, or no memory. -EAGAIN -ETIMEDOUT */
 static int remap_grow(struct vmmap *map, struct thread_slot *self, uint64_t end, uint64_t more)
 {
 	struct lock_range r = { end - PAGE_BYTES, end + more }, gap = { end, end + more };
@@ -54,7 +53,7 @@ static int remap_grow(struct vmmap *map, struct thread_slot *self, uint64_t end,
 		return -ENOMEM;
 	err = space_edit_begin(map, &e, self, r);
 	if (err)
-		return -ENOMEM;
+		return err == -EAGAIN || err == -ETIMEDOUT ? err : -ENOMEM;
 	rcu_enter(self);
 	vtree_find(&map->tree, r.lo, &seen);
 	rcu_leave(self);
@@ -62,12 +61,14 @@ static int remap_grow(struct vmmap *map, struct thread_slot *self, uint64_t end,
 		err = -ENOMEM;
 	} else {
 		fresh = (struct space_new){ .bits = atomic_load_acquire(&seen.vma->bits), .delta = seen.vma->delta,
-					    .object = seen.vma->object, .anon = vma_anon(seen.vma) };
+					    .object = seen.vma->object, .rmap = seen.vma->rmap,
+					    .anon = vma_anon(seen.vma) };
 		err = space_prepare(map, &e, gap, &fresh, &vma);
 	}
 	if (!err) {
-		if (fresh.object)
-			object_get(fresh.object);
+		space_backing_get(&fresh);
+		if (fresh.rmap)
+			rmap_extend(fresh.rmap, gap);
 		space_replace(map, &e, gap, vma);
 	}
 	space_merge(map, &e, r);
@@ -94,16 +95,17 @@ static void remap_give_up(struct remap *m, struct lock_edit *e)
 	space_edit_end(m->map, e);
 }
 
-static int remap_lock_fixed(struct remap *m)
+int remap_lock_fixed(struct remap *m)
 {
-	bool source_first = m->from.lo < m->to.lo;
+	bool source_first = m->from.lo < m->to.lo || BASE_MUTANT(remap_source_first);
 	struct lock_edit *first = source_first ? &m->source : &m->target,
 			 *second = source_first ? &m->target : &m->source;
 	int err = space_edit_begin(m->map, first, m->self, source_first ? m->from : m->to);
 
 	if (err)
 		return err;
-	err = remap_second(m, second, source_first ? m->to : m->from, LOCK_FOREVER);
+	BASE_POINT(remap_between_locks);
+	err = remap_second(m, second, source_first ? m->to : m->from, m->self->deadline_ns);
 	if (err) {
 		remap_give_up(m, first);
 		space_heal_notes(m->map, second);        /* where the begin that failed had cut */
@@ -111,7 +113,7 @@ static int remap_lock_fixed(struct remap *m)
 	return err;
 }
 
-/* -EAGAIN: again, after the wait that was needed. */
+/* -ERESTART: again, after the wait that was needed. */
 static int remap_lock_free(struct remap *m, const struct space_want *want)
 {
 	uint64_t locked = 0;
@@ -122,38 +124,36 @@ static int remap_lock_free(struct remap *m, const struct space_want *want)
 	err = space_place(m->map, m->self, want, &m->to, &locked);
 	if (!err) {
 		locked = 0;
+		BASE_POINT(remap_after_place);
 		err = remap_second(m, &m->target, m->to, LOCK_TRY);
-		if (!err && space_empty(m->map, m->self, m->to))
+		if (!err && space_empty(m->map, m->self, m->to) && !space_guarded(m->map, m->self, m->to.hi, NULL))
 			return 0;
-		if (!err) {
+		if (!err)
 			remap_give_up(m, &m->target);
-			err = -EAGAIN;
-		}
+		err = !err || err == -EAGAIN ? -ERESTART : err;
 	}
 	remap_give_up(m, &m->source);
 	space_heal_notes(m->map, &m->target);            /* where a begin that failed had cut */
-	if (err == -EAGAIN && locked && m->map->policy->gap_wait)
-		m->map->policy->gap_wait(m->map->lock_state, m->self, locked, LOCK_FOREVER);
-	return err;
+	return err == -ERESTART && locked ? space_place_wait(m->map, m->self, locked) : err;
 }
 
-static void remap_unlock(struct remap *m)
+void remap_unlock(struct remap *m)
 {
-	space_merge(m->map, &m->target, m->to);
-	space_merge(m->map, &m->source, m->from);
-	space_edit_end(m->map, &m->target);
-	space_edit_end(m->map, &m->source);
-	/* Where a VMA lay between the two ranges, or they meet, each was held against the other's merge. */
-	space_heal(m->map, m->self, m->from.lo);
-	space_heal(m->map, m->self, m->from.hi);
-	space_heal(m->map, m->self, m->to.lo);
-	space_heal(m->map, m->self, m->to.hi);
+	bool late = BASE_MUTANT(remap_ends_late);
+
+	if (late)
+		space_merge(m->map, &m->source, m->source.r);
+	remap_give_up(m, &m->target);                            /* UNLOCK */
+	if (late)
+		space_edit_end(m->map, &m->source);
+	else
+		remap_give_up(m, &m->source);
 }
 
 /* ---- the move, both ranges held ---- */
 
 /* The next VMA of the source at or after `at` (no VMA crosses the borders of a held range). */
-static bool remap_next(struct remap *m, uint64_t at, struct vma **vma, struct lock_range *r)
+bool remap_next(struct remap *m, uint64_t at, struct vma **vma, struct lock_range *r)
 {
 	struct vtree_seen seen;
 	bool found;
@@ -171,7 +171,7 @@ static bool remap_next(struct remap *m, uint64_t at, struct vma **vma, struct lo
 	return found;
 }
 
-/* What the destination becomes. The source must be one VMA, or several that may merge; -EAGAIN: it has changed since
+/* What the destination becomes. The source must be one VMA, or several that may merge; -ERESTART: it has changed since
  * it was looked at. */
 static int remap_attr(struct remap *m, struct space_new *attr)
 {
@@ -182,7 +182,7 @@ static int remap_attr(struct remap *m, struct space_new *attr)
 		uint64_t anon;
 
 		if (!remap_next(m, at, &vma, &r) || r.lo != at)
-			return -EAGAIN;
+			return -ERESTART;
 		anon = vma_anon(vma);
 		if (!first) {
 			first = vma;
@@ -192,7 +192,7 @@ static int remap_attr(struct remap *m, struct space_new *attr)
 						    .anon = anon };
 		} else if (attr->bits != atomic_load_acquire(&vma->bits) || attr->delta != vma->delta ||
 			   attr->object != vma->object || (attr->anon && anon && attr->anon != anon)) {
-			return -EAGAIN;
+			return -ERESTART;
 		} else if (!attr->anon) {
 			attr->anon = anon;
 		}
@@ -236,7 +236,38 @@ static void remap_forget(struct remap *m)
 			atomic_store_release(&vma->anon, thread_next_number(m->self));
 }
 
-static int remap_move(struct remap *m)
+/* FOLLOW: the entries are in the new place, both ranges are still held. */
+static void remap_follow(struct remap *m, const struct space_new *attr)
+{
+	uint64_t pages = object_pages(attr->object), end = (pages - (uint64_t)attr->delta) << PAGE_SHIFT;
+	uint64_t first = (m->to.lo >> PAGE_SHIFT) + (uint64_t)attr->delta;
+
+	end = pages <= first ? m->to.lo : end;
+	if (pages < first + ((m->to.hi - m->to.lo) >> PAGE_SHIFT) && !BASE_MUTANT(move_no_size))
+		space_zap(m->map, m->self, (struct lock_range){ end, m->to.hi }, false);
+	if (attr->bits & VMA_SHARED && object_paged(attr->object) && !BASE_MUTANT(move_keeps_write)) {
+		rcu_enter(m->self);
+		pt_protect(&m->map->pt, m->to, space_pt_access(attr->bits), false);
+		rcu_leave(m->self);
+	}
+}
+
+/* A mapping with another delta is another hint. */
+static int remap_backing(struct remap *m, struct space_new *attr)
+{
+	if (!attr->object)
+		return 0;
+	if (attr->object->shared_anon) {
+		object_get(attr->object);
+		return 0;
+	}
+	if (rmap_make(&attr->rmap, attr->object, m->map->gate))
+		return -ENOMEM;
+	rmap_place(attr->rmap, attr->delta, m->to);
+	return 0;
+}
+
+int remap_move(struct remap *m)
 {
 	struct space_new attr;
 	struct vma *vma;
@@ -245,11 +276,14 @@ static int remap_move(struct remap *m)
 	if (!err)
 		err = remap_tables(m);
 	if (!err)
-		err = space_prepare(m->map, &m->target, m->to, &attr, &vma);
+		err = remap_backing(m, &attr);
 	if (err)
 		return err;
-	if (attr.object)
-		object_get(attr.object);
+	err = space_prepare(m->map, &m->target, m->to, &attr, &vma);
+	if (err) {
+		space_backing_put(attr.object, attr.rmap);
+		return err;
+	}
 	space_shut(m->map, &m->source, m->from);
 	space_shut(m->map, &m->target, m->to);
 	space_touch(m->map, m->self, m->to, LOCK_TOUCH_ENTRY, true);
@@ -260,6 +294,8 @@ static int remap_move(struct remap *m)
 		CHECK(!"tables of the destination were made before");
 	rcu_leave(m->self);
 	BASE_POINT(remap_after_move);
+	if (attr.rmap)
+		remap_follow(m, &attr);
 	space_replace_slots(m->map, &m->target, m->to, vma);
 	if (m->keep)
 		remap_forget(m);
@@ -273,8 +309,9 @@ static int64_t remap_free(struct remap *m, const struct space_want *want)
 	struct park_spin spin = PARK_SPIN;
 	int err;
 
-	while ((err = remap_lock_free(m, want)) == -EAGAIN)
-		park_spin(&spin);
+	do
+		err = remap_lock_free(m, want);
+	while (err == -ERESTART && !(err = space_again(m->self, &spin)));
 	if (err)
 		return err;
 	err = remap_move(m);
@@ -312,7 +349,7 @@ static int64_t remap_many(struct remap *m, struct lock_range from, uint64_t to)
 		m->to.lo = to + (m->from.lo - from.lo);
 		m->to.hi = to + (m->from.hi - from.lo);
 		got = remap_fixed(m);
-		if (got < 0 && got != -EAGAIN)
+		if (got < 0 && got != -ERESTART)
 			return got;
 		if (got >= 0)
 			at = m->from.hi;
@@ -328,7 +365,7 @@ static bool remap_hint(struct remap *m, int64_t *got)
 	if (m->to.lo < m->map->lo || m->to.lo == 0)
 		return false;
 	err = remap_lock_fixed(m);
-	if (!err && !space_empty(m->map, m->self, m->to)) {
+	if (!err && (!space_empty(m->map, m->self, m->to) || space_guarded(m->map, m->self, m->to.hi, NULL))) {
 		remap_unlock(m);
 		return false;
 	}
@@ -396,20 +433,18 @@ static int64_t remap_run(struct vmmap *map, struct thread_slot *self, const stru
 	/* Only a pure move to a fixed place may take several VMAs along. */
 	if (old_len > r.hi - old && (new_len > old_len || (new_len == old_len && !(flags & MREMAP_FIXED))))
 		return -EFAULT;
-	if (new_len > old_len && !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old + old_len == r.hi &&
-	    !remap_grow(map, self, r.hi, new_len - old_len))
-		return (int64_t)old;
+	if (new_len > old_len && !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old + old_len == r.hi) {
+		err = remap_grow(map, self, r.hi, new_len - old_len);
+		if (err != -ENOMEM)
+			return err ? err : (int64_t)old;
+	}
 	if (!(flags & MREMAP_MAYMOVE))
 		return -ENOMEM;
-	if (flags & MREMAP_FIXED && new_len < old_len) {
-		if (new_len > r.hi - old)
-			return -EFAULT;
-		err = space_munmap(map, self, (struct lock_range){ old + new_len, old + old_len });
-		if (err)
-			return err;
-		m.from.hi = old + new_len;
-	}
+	if (flags & MREMAP_FIXED && new_len < old_len && new_len > r.hi - old)
+		return -EFAULT;
 	m.to = (struct lock_range){ to, to + new_len };
+	if (flags & MREMAP_FIXED && (new_len < old_len || (new_len == old_len && space_may_give_up(self))))
+		return remap_whole(&m);
 	if (flags & MREMAP_FIXED)
 		return new_len == old_len ? remap_many(&m, m.from, to) : remap_fixed(&m);
 	if (m.keep && remap_hint(&m, &got))
@@ -420,11 +455,12 @@ static int64_t remap_run(struct vmmap *map, struct thread_slot *self, const stru
 
 int64_t space_mremap(struct vmmap *map, struct thread_slot *self, const struct space_mremap *r)
 {
+	struct park_spin spin = PARK_SPIN;
 	int64_t got;
 
-	do                                       /* -EAGAIN: the source changed between look and lock              */
+	do                                       /* -ERESTART: the source changed between look and lock            */
 		got = r->old_len ? remap_run(map, self, r) : remap_duplicate(map, self, r);
-	while (got == -EAGAIN);
+	while (got == -ERESTART && !(got = space_again(self, &spin)));
 	if (got >= 0)
 		space_count(map, self, SPACE_MREMAP, 1);
 	return got;

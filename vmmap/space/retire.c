@@ -12,7 +12,7 @@ void space_retire_entry(struct vmmap *map, struct thread_slot *self, uint64_t en
 {
 	if (!pt_has_frame(entry) || entry & PT_OBJECT)
 		return;
-	if (pt_toucher(entry) == self->number + 1) {
+	if (pt_toucher(entry) == self->number + 1 || BASE_MUTANT(retire_at_once)) {
 		frame_free(map->physmem, self, pt_pfn(entry));
 		space_count(map, self, SPACE_FRAME_DIRECT, 1);
 	} else {

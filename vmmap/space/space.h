@@ -12,11 +12,13 @@
 #include <errno.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/point.h"
 #include "locks/policy/policy.h"
 #include "vmmap/phys/frame.h"
 #include "vmmap/pt/pt.h"
+#include "vmmap/space/object.h"
 #include "vmmap/vma/vtree.h"
 #include "vmmap/vmmap.h"
 
@@ -41,9 +43,11 @@ struct vmmap {                                   /* = struct lock_space of the p
 	void *lock_state;
 	uint64_t lo, hi, mmap_base;              /* usable addresses                                     [const]   */
 	enum vmmap_placement placement;
+	atomic_u32 stacks;                       /* 1: there is, or was, a GROWSDOWN VMA (grow.c)                  */
 	struct physmem *physmem;
 	bool own_physmem;
 	struct thread_local_table locals;        /* struct space_local                                             */
+	struct rmap_gate *gate;                  /* for who walks the mappings of an object              [const]   */
 
 	uint64_t brk_start;                      /* 0: no brk area                                       [const]   */
 	atomic_u64 brk;                          /* changed under brk_lock                                         */
@@ -60,6 +64,31 @@ static inline struct vmmap *space_of(struct lock_space *space) { return (struct 
 static inline uint64_t space_up(uint64_t bytes) { return (bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1); }
 static inline bool space_aligned(uint64_t addr) { return !(addr & (PAGE_BYTES - 1)); }
 extern const struct lock_view space_lock_view;                           /* lock_view.c                            */
+/* Edits exclude each other whatever their ranges: each has all of the map (merge.c, ONE LOCK). */
+static inline bool space_one_lock(const struct vmmap *map)
+{
+	return !(map->policy->caps & LOCK_CAP_DISJOINT_EDITS);
+}
+
+/* ---- deadlines: a call waits until self->deadline_ns, which its _until form has set ---- */
+/* It may have to give up: what it does in several steps, it holds as a whole first. */
+static inline bool space_may_give_up(const struct thread_slot *self)
+{
+	return self->deadline_ns != LOCK_FOREVER;
+}
+#define SPACE_ROUNDS 64                          /* looks again, before one asks for the time                      */
+/* Before the call looks again, since another thread's step came between. 0 -EAGAIN -ETIMEDOUT */
+static inline int space_again(const struct thread_slot *self, struct park_spin *spin)
+{
+	if (space_may_give_up(self) && spin->rounds >= SPACE_ROUNDS) {
+		if (self->deadline_ns == LOCK_TRY)
+			return -EAGAIN;
+		if (clock_ns() >= self->deadline_ns)
+			return -ETIMEDOUT;
+	}
+	park_spin(spin);
+	return 0;
+}
 
 struct space_local *space_local_make(struct vmmap *map, struct thread_slot *self);
 /* NULL (no memory): the event goes uncounted. */
@@ -87,26 +116,51 @@ struct space_rebits {
 struct space_new {                               /* a VMA to be made                                               */
 	uint64_t bits;
 	int64_t delta;
-	struct object *object;                   /* its reference is taken over when the VMA is published          */
+	struct object *object;
+	struct rmap *rmap;                       /* of object; its reference (without one, the object's) is taken over
+	                                            when the VMA is published                                      */
 	uint64_t anon;
 };
 
-/* Attributes of a VMA that is not published yet. Its memory may still be read by who found it in an earlier life. */
+/* Attributes of a VMA that is not published yet. Its memory may still be read by who found it in an earlier life: each
+ * store is release (B1), so that who sees one of them finds another lk at its next look (B2: acquire, then lk). */
 static inline void space_vma_fill(struct thread_slot *self, struct vma *vma, const struct space_new *attr)
 {
-	atomic_store_relaxed(&vma->bits, attr->bits);
-	atomic_store_relaxed(&vma->delta, attr->delta);
-	atomic_store_release(&vma->object, attr->object);       /* an optimistic fault may follow it already */
-	atomic_store_relaxed(&vma->anon, attr->anon ? attr->anon : thread_next_number(self));
+	atomic_store_release(&vma->bits, attr->bits);                            /* B1 -> B2 */
+	atomic_store_release(&vma->delta, attr->delta);                          /* B1 */
+	atomic_store_relaxed(&vma->rmap, attr->rmap);                            /* its holder's */
+	atomic_store_release(&vma->object, attr->object);       /* B1; an optimistic fault may follow it already */
+	atomic_store_release(&vma->anon, attr->anon ? attr->anon : thread_next_number(self));            /* B1 */
 }
 
 /* What a VMA is like, each field loaded once. Optimistic callers believe it only after lk has been looked at again. */
 static inline struct space_new space_vma_attr(const struct vma *vma)
 {
-	return (struct space_new){ .bits = atomic_load_acquire(&vma->bits),
-				   .delta = atomic_load_acquire(&vma->delta),
-				   .object = atomic_load_acquire(&vma->object),
+	return (struct space_new){ .bits = atomic_load_acquire(&vma->bits),              /* B2 -> B1 */
+				   .delta = atomic_load_acquire(&vma->delta),            /* B2 */
+				   .object = atomic_load_acquire(&vma->object),          /* B2 */
+				   .rmap = atomic_load_relaxed(&vma->rmap),
 				   .anon = vma_anon(vma) };
+}
+
+/* The reference on what it maps that a VMA holds, one more and one less. */
+static inline void space_backing_get(const struct space_new *is)
+{
+	if (likely(!is->object))
+		return;
+	if (is->rmap)
+		rmap_get(is->rmap);
+	else
+		object_get(is->object);
+}
+static inline void space_backing_put(struct object *object, struct rmap *rmap)
+{
+	if (likely(!object))
+		return;
+	if (rmap)
+		rmap_put(rmap);
+	else
+		object_put(object);
 }
 
 /* ---- the brief form (carve.c): one change in one leaf section ---- */
@@ -118,6 +172,7 @@ struct carve {
 	bool every;                              /* CARVE_BITS: past holes too (then not in this form)             */
 	const struct space_new *fresh;           /* CARVE_MAP                                                      */
 	bool only_free;                          /* CARVE_MAP: -EEXIST unless [r) is a gap                         */
+	bool unguarded;                          /* ... and below the guard gap of a stack                         */
 	bool taken_object;                       /* out: fresh->object's reference was consumed                    */
 };
 #define SPACE_BRIEF_PAGES 64                     /* entries that one leaf section may touch                        */
@@ -138,11 +193,13 @@ int space_prepare(struct vmmap *map, struct lock_edit *e, struct lock_range r, c
 void space_prepare_undo(struct vmmap *map, struct lock_edit *e, struct vma *vma);
 /* Shuts every VMA in r, zaps r, frees tables, and puts `vma` (NULL: nothing, the gap stays held) in its place. */
 void space_replace(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma);
+/* Room for one more slot in every leaf of r; under a lock that keeps it (no dummies). -ENOMEM. */
+int  space_room(struct vmmap *map, struct thread_slot *self, struct lock_range r) MUST_CHECK;
 /* The same for the tree alone: the caller has shut and zapped r. */
 void space_replace_slots(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma);
-/* Its two halves: the VMAs that went, dead; and later, when no entry shows their objects' frames, what they hold. */
+/* Its two steps: the VMAs that went, and giving them back with what they hold. */
 struct vma *space_unlink(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma) MUST_CHECK;
-void        space_bury(struct vmmap *map, struct thread_slot *self, struct vma *dead);
+void space_bury(struct vmmap *map, struct thread_slot *self, struct vma *dead);
 /* Applies rebits to each VMA from r.lo to the first hole (`every`: past holes too); true: r had no hole. */
 bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_rebits *rebits,
 		  bool every);
@@ -156,8 +213,12 @@ void space_zap(struct vmmap *map, struct thread_slot *self, struct lock_range r,
 void space_merge(struct vmmap *map, struct lock_edit *e, struct lock_range r);
 /* After the release of e: retries the merges that others noted with us. */
 void space_heal_notes(struct vmmap *map, const struct lock_edit *e);
-/* As a fresh acquisition: joins what meets at addr, if mergeable. */
+/* Joins what meets at addr, if mergeable, or leaves that to whoever holds one of the two. Waits for no range. */
 void space_heal(struct vmmap *map, struct thread_slot *self, uint64_t addr);
+static inline bool space_merges_due(const struct lock_edit *e) { return e->merges || e->merge_in.hi; }
+/* Under a policy with one lock, which the caller has: the merges noted in e; what meets at addr. */
+void space_heal_held(struct vmmap *map, struct lock_edit *e);
+void space_join(struct vmmap *map, struct thread_slot *self, uint64_t addr);
 /* ---- the tree with VMAs that span leaves (span.c) ---- */
 /* Full extent of the VMA over addr; the caller knows it to be stable (held), or checks later. Inside RCU. */
 struct lock_range space_extent(struct vmmap *map, const struct vma *vma, uint64_t addr);
@@ -168,37 +229,38 @@ void space_put(struct vtree_section *s, uint64_t lo, uint64_t hi, struct vma *vm
 /* The slots of `vma` from addr upwards get `right` instead. vma is held by the caller (or nobody else edits). -ENOMEM:
  * nothing changed. */
 int  space_cut_held(struct vmmap *map, struct thread_slot *self, struct vma *vma, uint64_t addr, struct vma *right);
+/* Cuts what crosses addr, if anything, inside what e holds, a dummy, too; both pieces stay held. -ENOMEM: nothing
+ * changed. */
+int  space_cut(struct vmmap *map, struct lock_edit *e, uint64_t addr) MUST_CHECK;
 /* `right` takes on what vma is, except bounds and lock word. Takes a reference on the object. */
 void space_vma_copy(struct thread_slot *self, struct vma *right, const struct vma *vma);
 
 /* ---- placement (place.c) ---- */
 struct space_want { struct vtree_want want; bool topdown_thp; bool arena; };
-/* Proposes a place: 0 and *fit; -ENOMEM; -EAGAIN with *locked = an address in a locked gap that would fit. */
+/* Proposes a place: 0 and *fit; -ENOMEM; -ERESTART with *locked = an address in a locked gap that would
+ * fit. */
 int space_place(struct vmmap *map, struct thread_slot *self, const struct space_want *w, struct lock_range *fit,
 		uint64_t *locked);
+/* Waits, holding nothing, for the holder of that gap. -ERESTART: look again; -ENOMEM: the caller; -EAGAIN -ETIMEDOUT */
+int space_place_wait(struct vmmap *map, struct thread_slot *self, uint64_t locked);
 /* r was unmapped by this thread: its next unaddressed mmap may go there, where tables and lines are warm. */
 void space_place_again(struct vmmap *map, struct thread_slot *self, struct lock_range r);
 void space_want_anywhere(struct vmmap *map, struct thread_slot *self, uint64_t len, bool anonymous,
 			 struct space_want *w);
 
-/* ---- memory objects (object.c) ---- */
-struct object {
-	atomic_u64 refs;
-	uint64_t size;                           /* bytes                                                [const]   */
-	uint64_t number;
-	struct physmem *physmem;
-	struct pt pages;                         /* the page cache: a page table keyed by page number              */
-	struct rcu_item rcu;
-	bool shared_anon;
-	char name[40];
-};
-struct vmmap_object { struct object object; };
-int  object_make(struct object **out, struct physmem *pm, const char *name, uint64_t size, bool shared_anon);
-void object_get(struct object *object);          /* the caller knows that somebody holds a reference         */
-bool object_get_live(struct object *object);     /* inside RCU; false: the last reference was dropped         */
-void object_put(struct object *object);
-/* The frame of a page, made zeroed if absent. PHYSMEM_NONE: no memory. Inside RCU. */
-uint64_t object_page(struct object *object, struct thread_slot *self, uint64_t page);
+/* ---- stacks (grow.c) ---- */
+#define SPACE_GUARD (256 * PAGE_BYTES)           /* Linux's stack_guard_gap                                        */
+bool space_guard_meets(struct vmmap *map, struct thread_slot *self, uint64_t end, uint64_t *from);
+/* Does the guard gap of the stack next above `end` begin below `end`? Then *from (may be NULL) is where. */
+static inline bool space_guarded(struct vmmap *map, struct thread_slot *self, uint64_t end, uint64_t *from)
+{
+	return unlikely(atomic_load_acquire(&map->stacks) != 0) && space_guard_meets(map, self, end, from);
+}
+/* May a stack grow over a hole at page? 0: perhaps; -EFAULT: certainly not, at this instant. Waits as a visit. */
+int  space_may_grow(struct vmmap *map, struct thread_slot *self, uint64_t page);
+/* Holding nothing: extends the stack next above down to page. 0: fault again (*grew = 1: it was extended), -EFAULT: it
+ * may not, or there is none; -ENOMEM: nothing changed. */
+int  space_grow(struct vmmap *map, struct thread_slot *self, uint64_t page, unsigned *grew);
 
 /* ---- operations (one file each); arguments checked by vmmap.c ---- */
 struct space_mmap {
@@ -208,17 +270,23 @@ struct space_mmap {
 	uint64_t offset;
 	const struct space_want *want;           /* NULL: fixed at addr                                            */
 	bool noreplace;
+	struct rmap *rmap;                       /* space_mmap's own: where the object is going to be              */
+	bool unguarded;                          /* fixed at addr by a hint: not in the guard gap of a stack       */
 };
-int64_t space_mmap(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m);
+int64_t space_mmap(struct vmmap *map, struct thread_slot *self, struct space_mmap *m);
 int     space_munmap(struct vmmap *map, struct thread_slot *self, struct lock_range r);
 int     space_mprotect(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t prot);
+/* PROT_GROWSDOWN: from the start of the stack that is the first VMA in r. -EINVAL: it is none; -ENOMEM: a hole. */
+int     space_mprotect_down(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t prot);
 int space_edit_bits(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_rebits *rb,
 		    bool every);
-int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t access,
+/* grows: a stack above may be extended to addr. */
+int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t access, bool grows,
 		struct vmmap_fault_info *info);
 struct space_mremap { uint64_t old, old_len, new_len, to; int flags; };
 int64_t space_mremap(struct vmmap *map, struct thread_slot *self, const struct space_mremap *r);
 int     space_madvise(struct vmmap *map, struct thread_slot *self, struct lock_range r, int advice);
+int     space_msync(struct vmmap *map, struct thread_slot *self, struct lock_range r, int flags);
 int64_t space_brk(struct vmmap *map, struct thread_slot *self, uint64_t addr);
 int     space_populate(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t access);
 ssize_t space_copy(struct vmmap *map, struct thread_slot *self, uint64_t addr, void *bytes, size_t len, bool write);
@@ -232,6 +300,12 @@ static inline uint64_t space_pt_access(uint64_t bits)
 {
 	_Static_assert(PT_READ == VMA_READ << 2 && PT_WRITE == VMA_WRITE << 2 && PT_EXEC == VMA_EXEC << 2, "a shift");
 	return (bits & VMA_PROT) << 2 | ((bits & VMA_PROT) ? PT_READ : 0);
+}
+
+/* May an edit of permissions give WRITE to entries that show the object's pages? Not where a fault has to mark them. */
+static inline bool space_object_write(uint64_t bits, const struct object *object)
+{
+	return bits & VMA_SHARED && !(object && object_paged(object) && !BASE_MUTANT(protect_gives_write));
 }
 
 /* `checked` wants to know what is touched. */

@@ -52,8 +52,7 @@ void space_vma_copy(struct thread_slot *self, struct vma *right, const struct vm
 	struct space_new attr = space_vma_attr(vma);
 
 	space_vma_fill(self, right, &attr);
-	if (attr.object)
-		object_get(attr.object);
+	space_backing_get(&attr);
 }
 
 void space_put(struct vtree_section *s, uint64_t lo, uint64_t hi, struct vma *vma)
@@ -105,4 +104,70 @@ int space_cut_held(struct vmmap *map, struct thread_slot *self, struct vma *vma,
 			return 0;
 		BASE_POINT(cut_between_leaves);
 	}
+}
+
+/* The VMA that crosses addr, or NULL. */
+static struct vma *span_crossing(struct vmmap *map, struct thread_slot *self, uint64_t addr)
+{
+	struct vtree_seen seen;
+	bool crosses;
+
+	rcu_enter(self);
+	vtree_find(&map->tree, addr, &seen);
+	crosses = seen.vma && !(atomic_load_acquire(&seen.vma->bits) & VMA_GAP) &&
+		  space_extent(map, seen.vma, addr).lo < addr;
+	rcu_leave(self);
+	return crosses ? seen.vma : NULL;
+}
+
+/* The dummy that crosses addr, if any, is in two slots from here on, so that one of them can be replaced alone. */
+static int span_cut_dummy(struct vmmap *map, struct lock_edit *e, uint64_t addr)
+{
+	struct vma *dummy = e->mine.dummy ? space_vma(e->mine.dummy) : NULL;
+	struct vtree_section s;
+	struct vtree_slot slot;
+	int err, i;
+
+	if (!dummy || BASE_MUTANT(cut_spares_dummies))
+		return 0;
+	err = vtree_enter_room(&map->tree, e->self, addr, 2, &s);
+	if (err)
+		return err;
+	i = vtree_slot_over(&s, addr);
+	if (i >= 0 && (slot = vtree_slot_at(&s, (unsigned)i)).vma == dummy && slot.r.lo < addr) {
+		vtree_drop(&s, (unsigned)i);
+		vtree_add(&s, slot.r.lo, addr, dummy);
+		vtree_add(&s, addr, slot.r.hi, dummy);
+	}
+	vtree_leave(&s);
+	return 0;
+}
+
+int space_cut(struct vmmap *map, struct lock_edit *e, uint64_t addr)
+{
+	bool inside = addr > e->r.lo && addr < e->r.hi;
+	struct vma *vma = inside ? span_crossing(map, e->self, addr) : NULL, *right;
+	int err;
+
+	if (!vma)
+		return inside ? span_cut_dummy(map, e, addr) : 0;
+	if (vma_reserve(&map->vmas, e->self, 1))
+		return -ENOMEM;
+	right = vma_take(&map->vmas, e->self);
+	space_vma_copy(e->self, right, vma);
+	atomic_store_release(&right->slot.lk, e->number);
+	map->policy->edit_born(map->lock_state, e, &right->slot);
+	map->policy->edit_shut(map->lock_state, e, &vma->slot);  /* counts do not follow a page elsewhere */
+	err = space_cut_held(map, e->self, vma, addr, right);
+	if (err) {
+		struct object *object = right->object;
+		struct rmap *rmap = right->rmap;
+
+		map->policy->edit_dead(map->lock_state, e, &right->slot);
+		vma_give(&map->vmas, e->self, right);
+		space_backing_put(object, rmap);
+	} else if (!e->mine.lk) {
+		atomic_store_release(&vma->slot.lk, thread_next_number(e->self));        /* lock_view.c, LOOK         */
+	}
+	return err;
 }

@@ -19,7 +19,7 @@ static bool unmap_absent(struct vmmap *map, struct thread_slot *self, struct loc
 
 /* As Linux does: once nothing is mapped in r, faults elsewhere need not wait for the zap; edits still do. Only here,
  * where nothing but the zap is left to do. What the VMAs hold is put after it: entries still show frames of objects,
- * and accesses that hit ask no lock. */
+ * accesses that hit ask no lock, and who walks an object's mappings has to find these (rmap.c). */
 static void unmap_downgraded(struct vmmap *map, struct lock_edit *e, struct lock_range r)
 {
 	struct vma *dead;

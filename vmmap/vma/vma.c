@@ -6,7 +6,8 @@
  *             giver's list (vma_give), at once: no grace period. Memory stays VMAs until vma_pool_fini, so a reader
  *             that still holds a pointer reads a VMA, perhaps another one; it finds out when it looks at `lk`
  *             again: LOCK_DEAD, or the version of another life (numbers are unique in the process).
- * Edges       G1 (vma_give's store of LOCK_DEAD, seq_cst like all writes of lk) -> the reader's re-load of lk.
+ * Edges       G1 (vma_give's store of LOCK_DEAD, seq_cst like all writes of lk) -> the reader's re-load of lk (V1 and
+ *             P2 in intree.c).
  *             D1 (depot unlock, release) -> D2 (depot lock, acquire): a batch travels with everything written to it.
  * Ownership   a list belongs to the thread slot. next_free is touched only by the owner of the list it is on.
  * Promise     `promised` of a list: takes that vma_reserve has promised and that have not happened. vma_give hands a
@@ -77,7 +78,7 @@ void vma_pool_fini(struct vma_pool *pool)
 	pool->depot = NULL;
 }
 
-/* `spare` of a batch's first VMA links the batches of the depot. A batch has VMA_BATCH VMAs, or one (give_stray). */
+/* `rmap` of a batch's first VMA links the batches of the depot; one has VMA_BATCH VMAs, or one (give_stray). */
 static struct vma *depot_pull(struct vma_pool *pool)
 {
 	struct vma *batch;
@@ -85,7 +86,7 @@ static struct vma *depot_pull(struct vma_pool *pool)
 	depot_lock(pool);
 	batch = pool->depot;
 	if (batch != NULL)
-		pool->depot = (struct vma *)(uintptr_t)batch->spare;
+		pool->depot = (struct vma *)atomic_load_relaxed(&batch->rmap);
 	depot_unlock(pool);
 	return batch;
 }
@@ -93,7 +94,7 @@ static struct vma *depot_pull(struct vma_pool *pool)
 static void depot_push(struct vma_pool *pool, struct vma *batch)
 {
 	depot_lock(pool);
-	batch->spare = (uint64_t)(uintptr_t)pool->depot;
+	atomic_store_relaxed(&batch->rmap, (struct rmap *)pool->depot);
 	pool->depot = batch;
 	depot_unlock(pool);
 }

@@ -6,8 +6,8 @@
  * and "consecutive offsets" means equal delta. Changes of attributes replace or store `bits` (one word) under the
  * VMA's lock. Objects are type-stable: memory of a map's pool is VMAs until the map is destroyed, and is reused
  * without a grace period; a reader that loaded `lk` inside the leaf's validation notices reuse at its re-check.
- * For that reason a constant field is atomic too (release store before the VMA is added, acquire load): a reader of an
- * earlier life may look at it while the next life fills it in.
+ * For that reason a constant field is atomic too (B1 a release store before the VMA is added, B2 an acquire load, then
+ * a look at `lk`): a reader of an earlier life may look at it while the next life fills it in.
  */
 #ifndef VMMAP_VMA_VMA_H
 #define VMMAP_VMA_VMA_H
@@ -16,6 +16,7 @@
 #include "locks/vma_word.h"
 
 struct object;                                   /* memory object; opaque down here                                */
+struct rmap;                                     /* where an object is mapped; opaque down here                    */
 
 enum vma_bits {
 	VMA_READ       = 1 << 0,                 /* PROT_READ, PROT_WRITE, PROT_EXEC: same values                  */
@@ -50,7 +51,9 @@ struct vma {
 	atomic_u64 anon;                         /* odd: the anonymous group. even: none until a write fault CASes it
 	                                            in; another number in each life, for late faults               */
 	struct vma *next_free;                   /* pool                                                           */
-	uint64_t spare;
+	_Atomic(struct rmap *) rmap;             /* holds one reference; NULL: no object, or a shared anonymous one.
+	                                            Read only by who holds the VMA, or in a section that shows it. Of
+	                                            the first VMA of a batch in the depot: the next batch          */
 } LINE_ALIGNED;
 
 _Static_assert(sizeof(struct vma) == 64, "one line");

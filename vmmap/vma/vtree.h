@@ -16,7 +16,9 @@
 #include "locks/range.h"
 #include "vmmap/vma/vma.h"
 
+#ifndef VTREE_SLOTS                              /* the models have smaller nodes                                  */
 #define VTREE_SLOTS 28                           /* of which one always stays free between sections                */
+#endif
 #define VTREE_ROOM  (VTREE_SLOTS - 1)
 
 struct vtree_leaf;
@@ -49,9 +51,12 @@ bool vtree_next(const struct vtree *t, uint64_t addr, struct vtree_seen *seen);
 
 /* One whole VMA as it was at one instant, for listings: the slots of one VMA across leaves put together, mergeable
  * neighbours (pieces of a lock split, pending merges) put together, dummies left out. Covering addr, else the first
- * above. false: none. Retries while it is overtaken by writers; writes nothing. */
-struct vtree_listed { struct lock_range r; uint64_t bits; int64_t delta; struct object *object; };
+ * above. false: none. lk: of the piece met first. Retries while it is overtaken by writers; writes nothing. */
+struct vtree_listed { struct lock_range r; uint64_t bits, lk; int64_t delta; struct object *object; };
 bool vtree_list(const struct vtree *t, uint64_t addr, struct vtree_listed *out);
+/* The same of one leaf, as of one instant: what covers addr, else the first above, its bounds cut to that leaf. Leaves
+ * in between are read one after the other; inside a section of this thread too. Never looks twice at a quiet leaf. */
+bool vtree_above(const struct vtree *t, uint64_t addr, struct vtree_listed *out);
 
 /* ---- one leaf section ---- */
 struct vtree_slot { struct vma *vma; struct lock_range r; };
@@ -95,6 +100,8 @@ void vtree_drop(struct vtree_section *s, unsigned i);
 /* Put vma at [lo, hi): inside s->r, free, and there is room. Whether it is a dummy (VMA_GAP) is looked up now and must
  * not change while the slot lives. */
 void vtree_add(struct vtree_section *s, uint64_t lo, uint64_t hi, struct vma *vma);
+/* Tell listings that a VMA of this leaf has other bits than before: a publication, also where no slot has changed. */
+static inline void vtree_touch(struct vtree_section *s);
 /* Publish all of it by one store, if anything changed; open the leaf; raise bounds of free space if pages became free
  * and the bounds were lower; end the RCU section. Cannot fail, never waits. */
 void vtree_leave(struct vtree_section *s);

@@ -8,8 +8,9 @@
  *        leaf looked at, the leaf and its word, and for each VMA its lock word and bits; do it again; equal sums:
  *        all of it stood so at any instant between the first and the second collect. A leaf's count never returns
  *        inside one RCU section, so equal words mean an untouched leaf. (Two different collects have equal sums
- *        once in 2^64.) Bits that are changed in place under a lock held throughout are seen per VMA: pieces that
- *        differ are separate.
+ *        once in 2^64.) Bits are changed in place, and lk of a held VMA may be the same word twice: so whoever stores
+ *        bits publishes each leaf of the VMA after that (vtree_touch), and between two changes the word of each of
+ *        them moves. Hence equal words and equal bits: no change in between.
  * Progress  lock-free: a retry means that somebody else has published. Nobody is waited for, nothing is written.
  */
 #include "vmmap/vma/vtree_impl.h"
@@ -90,6 +91,8 @@ static uint32_t vmas_only(const struct vtree_leaf *leaf, uint32_t live)
 {
 	uint32_t mask = live;
 
+	if (BASE_MUTANT(vtree_list_dummies))
+		return live;
 	for (; live != 0; live &= live - 1) {
 		unsigned i = (unsigned)__builtin_ctz(live);
 
@@ -156,6 +159,8 @@ static bool piece_at(const struct vtree *t, uint64_t addr, bool above, struct pi
 /* Is `next`, a neighbour, of the same VMA as `whole`, for whoever looks from outside? */
 static bool belongs(const struct piece *whole, const struct piece *next)
 {
+	if (BASE_MUTANT(vtree_list_apart) && whole->vma != next->vma)
+		return false;
 	return whole->bits == next->bits && whole->delta == next->delta && whole->object == next->object &&
 	       (whole->anon == next->anon || whole->anon == 0 || next->anon == 0);
 }
@@ -165,6 +170,7 @@ static bool collect(const struct vtree *t, uint64_t addr, struct piece *whole, u
 	struct piece next;
 
 	*sum = 0;
+	BASE_POINT(vtree_list_collect);
 	if (!piece_at(t, addr, true, whole, sum))
 		return false;
 	BASE_POINT(vtree_list_first_piece);
@@ -177,6 +183,11 @@ static bool collect(const struct vtree *t, uint64_t addr, struct piece *whole, u
 		whole->anon |= next.anon;
 	}
 	return true;
+}
+
+static struct vtree_listed piece_listed(const struct piece *p)
+{
+	return (struct vtree_listed){ .r = p->r, .bits = p->bits, .lk = p->lk, .delta = p->delta, .object = p->object };
 }
 
 bool vtree_list(const struct vtree *t, uint64_t addr, struct vtree_listed *out)
@@ -192,6 +203,17 @@ bool vtree_list(const struct vtree *t, uint64_t addr, struct vtree_listed *out)
 	}
 	if (!found_a)
 		return false;
-	*out = (struct vtree_listed){ .r = a.r, .bits = a.bits, .delta = a.delta, .object = a.object };
+	*out = piece_listed(&a);
+	return true;
+}
+
+bool vtree_above(const struct vtree *t, uint64_t addr, struct vtree_listed *out)
+{
+	struct piece p;
+	uint64_t sum = 0;
+
+	if (!piece_at(t, addr, true, &p, &sum))
+		return false;
+	*out = piece_listed(&p);
 	return true;
 }

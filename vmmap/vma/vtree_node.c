@@ -3,7 +3,7 @@
  * vtree_node.c - memory of the tree's nodes: slabs, one depot, a cache per thread slot.
  *
  * STATES  in a slab, fresh -> depot -> cache of a slot (reserve) -> taken -> linked -> DEAD, retired -> depot, from
- *         liburcu's thread, after a grace period.
+ *         RCU's thread, after a grace period.
  * LIFE    struct vtree_nodes outlives its tree while retired nodes are under way: each of them and the tree hold a
  *         reference, whoever drops the last frees the slabs. So vtree_fini waits for no grace period.
  * Edges   N1 (depot unlock) -> N2 (depot lock). R1 (release part of dropping a reference) -> R2 (its acquire part).

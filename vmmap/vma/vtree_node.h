@@ -243,6 +243,12 @@ static inline struct vtree_slot vtree_slot_at(const struct vtree_section *s, uns
 	};
 }
 
+static inline void vtree_touch(struct vtree_section *s)
+{
+	if (!BASE_MUTANT(vtree_bits_untold))
+		s->word += VTREE_COUNT_ONE;
+}
+
 static inline bool vtree_sparse(const struct vtree_section *s)
 {
 	return s->word / VTREE_COUNT_ONE % VTREE_SPARSE == 0 && simd_count(s->kept) <= VTREE_SPARSE;

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* test_vma_word.c - lock words and reader counters: layout, transitions, the drain. */
+/*
+ * test_vma_word.c - lock words and reader counters: layout, transitions, the drain.
+ * mutant: unpin_touches_late
+ * mutant: pins_no_limit
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,6 +13,9 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <stdlib.h>
+
+#include "base/point.h"
 #include "base/thread.h"
 #include "locks/vma_word.h"
 
@@ -104,8 +111,55 @@ static void test_drain_waits(void **state)
 	assert_int_equal(atomic_load_relaxed(&d.pins), 0);
 }
 
+static void *unpin_late(void *arg)
+{
+	point_role("reader");
+	lock_unpin(arg);
+	point_role(NULL);
+	return NULL;
+}
+
+static void *drain_first(void *arg)
+{
+	point_role("holder");
+	lock_drain(arg);
+	point_role(NULL);
+	return NULL;
+}
+
+/* The last reader is out and has still to wake the holder, who goes on without that. The memory lives again, with a
+ * reader inside and another holder; then it is given back. The late wake-up must not write to it. */
+static void test_unpin_is_the_last_access(void **state)
+{
+	const uint64_t soon = UINT64_C(2000000000);
+	atomic_u32 *pins = malloc(sizeof(*pins));
+	pthread_t reader, holder;
+	uint32_t second_life;
+
+	(void)state;
+	assert_non_null(pins);
+	atomic_store_relaxed(pins, 1);
+	assert_int_equal(point_stop("holder", "drain_after_w", NULL, NULL), 0);
+	assert_int_equal(point_stop("reader", "unpin_before_wake", NULL, NULL), 0);
+	assert_int_equal(pthread_create(&holder, NULL, drain_first, pins), 0);
+	assert_true(point_wait_reached("holder", "drain_after_w", soon));
+	assert_int_equal(pthread_create(&reader, NULL, unpin_late, pins), 0);
+	assert_true(point_wait_reached("reader", "unpin_before_wake", soon));
+	point_release("holder", "drain_after_w");
+	pthread_join(holder, NULL);
+	second_life = LOCK_WRITER | 1;
+	atomic_store_seqcst(pins, second_life);
+	point_release("reader", "unpin_before_wake");
+	pthread_join(reader, NULL);
+	second_life = atomic_load_seqcst(pins);
+	free(pins);
+	assert_int_equal(second_life, LOCK_WRITER | 1);
+	assert_int_equal(point_timeouts(), 0);
+}
+
 int main(void)
 {
+	const char *mutant = getenv("VMMAP_MUTANT");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_versions),
@@ -113,6 +167,11 @@ int main(void)
 		cmocka_unit_test(test_pins_refused),
 		cmocka_unit_test(test_drain_waits),
 	};
+	const struct CMUnitTest script[] = { cmocka_unit_test(test_unpin_is_the_last_access) };
 
+	if (mutant && point_mutant_select(mutant))
+		return 99;
+	if (cmocka_run_group_tests(script, NULL, NULL))
+		return 1;                                /* where this fails a drain may hang                      */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

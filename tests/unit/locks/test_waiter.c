@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* test_waiter.c - the queue word and the states of a waiter's record. */
+/*
+ * test_waiter.c - the queue word and the states of a waiter's record.
+ * mutant: waiter_believes_wake
+ * mutant: push_any_count
+ * mutant: cancel_takes_claimed
+ * mutant: claim_takes_cancelled
+ * mutant: claim_ignores_tickets
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -8,10 +15,13 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/park.h"
+#include "base/point.h"
 #include "locks/waiter.h"
 
 static struct range_waiter pool[WAITERS_PER_THREAD];
@@ -140,15 +150,50 @@ static void test_claimed_is_not_cancelled(void **state)
 	assert_int_equal(atomic_load_relaxed(&w->state), WAITER_FREE);
 }
 
+static atomic_u32 awake;
+
+static void *sleeper(void *arg)
+{
+	(void)range_waiter_sleep(arg, PARK_FOREVER);
+	atomic_store_release(&awake, 1);
+	return NULL;
+}
+
+/* A record is used for one wait after the other, so a wake-up meant for an earlier one may come late. It is spurious:
+ * the state is the answer. */
+static void test_late_wake_up(void **state)
+{
+	struct range_waiter *w = waiting(0, 1);
+	pthread_t thread;
+	uint32_t early;
+
+	(void)state;
+	atomic_store_relaxed(&awake, 0);
+	assert_int_equal(pthread_create(&thread, NULL, sleeper, w), 0);
+	for (unsigned i = 0; i < 40 && !atomic_load_acquire(&awake); i++) {
+		usleep(1000);
+		park_wake(&w->state, 1);
+	}
+	early = atomic_load_acquire(&awake);
+	range_waiter_grant(w, WAITER_HANDED);
+	pthread_join(thread, NULL);
+	assert_int_equal(early, 0);
+	range_waiter_put(w);
+}
+
 int main(void)
 {
+	const char *mutant = getenv("VMMAP_MUTANT");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_open_close),
 		cmocka_unit_test(test_push_expects_count),
 		cmocka_unit_test(test_claim_sorts),
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_claimed_is_not_cancelled),
+		cmocka_unit_test(test_late_wake_up),
 	};
 
+	if (mutant && point_mutant_select(mutant))
+		return 99;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,7 +70,7 @@ static void test_objects(void **state)
 	struct vmmap_fault_info info;
 	struct vmmap_object *file;
 
-	assert_int_equal(vmmap_object_create(&file, maps_memory, "file", 8 * PAGE), 0);
+	assert_int_equal(vmmap_object_create(&file, maps_memory, "file", 8 * PAGE, NULL), 0);
 	assert_int_equal(vmmap_mmap(map, BASE, 4 * PAGE, RW, MAP_SHARED | MAP_FIXED, file, 2 * PAGE), BASE);
 	assert_int_equal(vmmap_mmap(map, BASE + 8 * PAGE, 10 * PAGE, RW, MAP_PRIVATE | MAP_FIXED, file, 0),
 			 BASE + 8 * PAGE);

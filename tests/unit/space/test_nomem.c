@@ -14,11 +14,32 @@
 
 struct want { const char *what; int64_t (*call)(struct vmmap *map, uint64_t page); unsigned places; };
 
-static struct vmmap_object *file;
+static struct vmmap_object *file, *paged;
 
-/* pages 0 .. 2 * CROWD: the crowd; 1000 .. 3000: one large VMA with some pages; 4000 .. 4008: a shared object. */
+static int zeros_read(void *self, uint64_t page, void *bytes)
+{
+	(void)self, (void)page;
+	memset(bytes, 0, PAGE);
+	return 0;
+}
+
+static int none_write(void *self, uint64_t page, const void *bytes)
+{
+	(void)self, (void)page, (void)bytes;
+	return 0;
+}
+
+static void drop_objects(void)
+{
+	vmmap_object_put(file);
+	vmmap_object_put(paged);
+}
+
+/* pages 0 .. 2 * CROWD: the crowd; 1000 .. 3000: one large VMA with some pages; 4000 .. 4008: a shared object;
+ * 5000 .. 5600: one with a pager, a page of it dirty; 7600 .. 7604: a stack, crowded below (7300 .. 7580). */
 static struct vmmap *crowded(const char *policy)
 {
+	const struct vmmap_pager pager = { zeros_read, none_write, NULL };
 	struct vmmap *map = maps_new(policy);
 
 	for (unsigned i = 0; i < CROWD; i++)
@@ -28,8 +49,14 @@ static struct vmmap *crowded(const char *policy)
 	maps_fixed(map, 1000, 2000, RW, NORES);
 	for (unsigned i = 1000; i < 3000; i += 512)
 		assert_int_equal(maps_touch(map, i), 0);
-	assert_int_equal(vmmap_object_create(&file, maps_memory, "file", 8 * PAGE), 0);
+	for (unsigned i = 7300; i < 7580; i += 2)
+		assert_true(maps_fixed(map, i, 1, PROT_NONE, NORES) > 0);
+	assert_true(maps_fixed(map, 7600, 4, RW, NORES | MAP_GROWSDOWN) > 0);
+	assert_int_equal(vmmap_object_create(&file, maps_memory, "file", 8 * PAGE, NULL), 0);
 	assert_true(vmmap_mmap(map, BASE + 4000 * PAGE, 8 * PAGE, RW, MAP_SHARED | MAP_FIXED, file, 0) > 0);
+	assert_int_equal(vmmap_object_create(&paged, maps_memory, "paged", 600 * PAGE, &pager), 0);
+	assert_true(vmmap_mmap(map, BASE + 5000 * PAGE, 600 * PAGE, RW, MAP_SHARED | MAP_FIXED, paged, 0) > 0);
+	assert_int_equal(maps_touch(map, 5010), 0);
 	return map;
 }
 
@@ -174,6 +201,105 @@ static int64_t remap_duplicate(struct vmmap *map, uint64_t page)
 	return vmmap_mremap(map, BASE + 4000 * PAGE, 0, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, BASE + (page + 1) * PAGE);
 }
 
+/* With a deadline: what has several steps without one is held as a whole. */
+static int64_t until_drop(struct vmmap *map, uint64_t page)
+{
+	return vmmap_madvise_until(map, BASE + (2 * page + 1) * PAGE, 100 * PAGE, MADV_DONTNEED, VMMAP_TRY);
+}
+
+static int64_t until_move(struct vmmap *map, uint64_t page)
+{
+	return vmmap_mremap_until(map, BASE + (1023 + page) * PAGE, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+				  BASE + (2 * page + 1) * PAGE, VMMAP_TRY);
+}
+
+static int64_t until_cut(struct vmmap *map, uint64_t page)
+{
+	return vmmap_mremap_until(map, BASE + (1023 + page) * PAGE, 9 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+				  BASE + (2 * page + 1) * PAGE, VMMAP_TRY);
+}
+
+static int64_t until_cut_gap(struct vmmap *map, uint64_t page)
+{
+	return vmmap_mremap_until(map, BASE + (1023 + page) * PAGE, 600 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+				  BASE + (3500 + page) * PAGE, VMMAP_TRY);
+}
+
+static int64_t remap_object(struct vmmap *map, uint64_t page)
+{
+	return vmmap_mremap(map, BASE + (4000 + page % 4) * PAGE, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+			    BASE + (2 * page + 1) * PAGE);
+}
+
+static int64_t grow_object(struct vmmap *map, uint64_t page)
+{
+	(void)page;
+	return vmmap_mremap(map, BASE + 4007 * PAGE, PAGE, 3 * PAGE, 0, 0);
+}
+
+static int64_t unmap_object(struct vmmap *map, uint64_t page)
+{
+	return maps_unmap(map, 4002 + page, 1);
+}
+
+static int64_t make_object(struct vmmap *map, uint64_t page)
+{
+	struct vmmap_object *object;
+	int err = vmmap_object_create(&object, maps_memory, "more", page * PAGE, NULL);
+
+	(void)map;
+	if (!err)
+		vmmap_object_put(object);
+	return err;
+}
+
+static int64_t read_object(struct vmmap *map, uint64_t page)
+{
+	return vmmap_fault(map, BASE + (5000 + 530 * page) * PAGE, PROT_READ, NULL);
+}
+
+static int64_t cut_object(struct vmmap *map, uint64_t page)
+{
+	(void)map;
+	return vmmap_object_resize(paged, page * PAGE);
+}
+
+static int64_t sync_object(struct vmmap *map, uint64_t page)
+{
+	(void)map;
+	return vmmap_object_sync(paged, page * PAGE, UINT64_MAX);
+}
+
+static int64_t msync_object(struct vmmap *map, uint64_t page)
+{
+	return vmmap_msync(map, BASE + (5000 + page) * PAGE, 100 * PAGE, MS_SYNC);
+}
+
+static int64_t make_map(struct vmmap *map, uint64_t page)
+{
+	struct vmmap_config config = VMMAP_CONFIG;
+	struct vmmap *other;
+	int err;
+
+	(void)map, (void)page;
+	config.physmem = maps_memory;
+	err = vmmap_create(&other, &config);
+	if (!err)
+		vmmap_destroy(other);
+	return err;
+}
+
+static int64_t grow(struct vmmap *map, uint64_t page)
+{
+	return vmmap_fault(map, BASE + (7599 - 2 * page) * PAGE, PROT_WRITE, NULL);
+}
+
+static int64_t protect_down(struct vmmap *map, uint64_t page)
+{
+	(void)page;
+	return vmmap_mprotect(map, BASE + 7602 * PAGE, PAGE, PROT_READ | PROT_GROWSDOWN);
+}
+
 static const struct want wants[] = {
 	{ "mmap, fixed in a gap", fixed_free, PLACES }, { "mmap over two VMAs", fixed_over, PLACES },
 	{ "mmap over many VMAs", fixed_over_many, PLACES }, { "mmap over a part of a large VMA", fixed_over_large, 2 },
@@ -190,6 +316,12 @@ static const struct want wants[] = {
 	{ "mremap, move", remap_move, 2 }, { "mremap, fixed", remap_fixed, PLACES },
 	{ "mremap, fixed, same length", remap_same_length, PLACES }, { "mremap, dontunmap", remap_keep, 2 },
 	{ "mremap, duplicate", remap_duplicate, PLACES },
+	{ "a try: dontneed", until_drop, PLACES }, { "a try: mremap, same length", until_move, PLACES },
+	{ "a try: mremap, cut", until_cut, PLACES }, { "a try: mremap, cut, into a gap", until_cut_gap, 2 },
+	{ "mremap of an object", remap_object, 4 }, { "mremap of an object, grow in place", grow_object, 1 },
+	{ "munmap in an object", unmap_object, 2 }, { "object", make_object, 2 }, { "fault, pager", read_object, 2 },
+	{ "resize", cut_object, 2 }, { "sync", sync_object, 2 }, { "msync", msync_object, 2 }, { "map", make_map, 1 },
+	{ "fault, a stack grows", grow, PLACES }, { "mprotect of a stack, down", protect_down, 1 },
 };
 
 /* The listing alone: populating is a partial effect that Linux has too. */
@@ -244,7 +376,7 @@ static unsigned fail_once(const char *policy, const struct want *w, uint64_t pag
 			    (unsigned long long)page, (unsigned long long)n);
 		wrong++;
 	}
-	vmmap_object_put(file);
+	drop_objects();
 	vmmap_destroy(map);
 	physmem_destroy(maps_memory);            /* aborts if a frame is missing */
 	if (memory_of_maps() != memory) {
@@ -300,7 +432,7 @@ static bool fail_along(const char *policy, const struct want *w, uint64_t n, uns
 	}
 	mem_fail_nth(0);
 	*wrong += vmmap_audit(map, stderr) != 0;
-	vmmap_object_put(file);
+	drop_objects();
 	vmmap_destroy(map);
 	physmem_destroy(maps_memory);
 	return fired;
@@ -313,6 +445,7 @@ static void test_along(void **state)
 		{ "mmap of an object", fixed_object, 150 }, { "munmap of a page", unmap_one, 300 },
 		{ "mprotect of a page", protect_one, 150 }, { "mprotect in a large VMA", protect_middle, 200 },
 		{ "madvise of a page", advise_one, 150 }, { "mmap anywhere", anywhere, 150 },
+		{ "fault, a stack grows", grow, 10 },
 		{ "mremap, fixed", remap_fixed_apart, 150 }, { "mremap, duplicate", remap_duplicate, 150 },
 	};
 	unsigned wrong = 0, failures = 0;

@@ -86,11 +86,30 @@ static void a_drop_after_the_load_is_no_breach(void **state)
 	assert_int_equal(point_timeouts(), 0);
 }
 
+/* ---- the run as a whole ---- */
+
+/* A run above the bound of overtakes is a violation, named so; one at the bound is none. */
+static void above_the_bound(void **state)
+{
+	const struct verify_config config = { .stamps = true, .plant = SIN_NONE, .threads = 4, .seed = 1 };
+	struct verify *v = verify_create(&config);
+
+	(void)state;
+	assert_non_null(v);
+	verify_overtakes(v, 6);
+	assert_int_equal(verify_violations(v), 0);
+	verify_overtakes(v, 7);
+	assert_int_equal(verify_violations(v), 1);
+	assert_string_equal(verify_sin_name[verify_first(v)], "overtaken");
+	verify_destroy(v);
+}
+
 int main(void)
 {
 	const char *mutant = getenv("VMMAP_MUTANT");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_drop_after_the_load_is_no_breach, setup, teardown),
+		cmocka_unit_test(above_the_bound),
 	};
 
 	if (mutant && *mutant && point_mutant_select(mutant))

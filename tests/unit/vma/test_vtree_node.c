@@ -81,6 +81,30 @@ static bool second_life(void)
 	return again == a && seen.vma == a && seen.lk == 2;
 }
 
+/* The leaf in which a reader stands is joined with its neighbour, and what it looks at goes from the new leaf. */
+static bool joined_leaf(void)
+{
+	struct vtree_stats stats;
+	struct vtree_seen seen;
+	pthread_t t;
+
+	for (unsigned i = 0; i < 40; i++)
+		ref_set(&tree, PAGES(4 * i), PAGES(4 * i + 1), ref_vma(&pool, i + 1, VMA_READ));
+	ref_set(&tree, 0, PAGES(160), NULL);
+	ref_set(&tree, PAGES(10), PAGES(11), ref_vma(&pool, 41, VMA_READ));
+	point_stop("reader", "vtree_find_hit", NULL, NULL);
+	pthread_create(&t, NULL, reader_at_10, &seen);
+	CHECK(point_wait_reached("reader", "vtree_find_hit", 2 * SECOND));
+	for (unsigned i = 0; i < 20; i++)
+		vtree_join(&tree, thread_self(), (struct lock_range){ 0, PAGES(160) });
+	vtree_get_stats(&tree, &stats);
+	CHECK(stats.joins > 0);
+	ref_set(&tree, PAGES(10), PAGES(11), NULL);
+	point_release("reader", "vtree_find_hit");
+	pthread_join(t, NULL);
+	return seen.vma == NULL;
+}
+
 static void window(bool (*run)(void), const char *mutant)
 {
 	void *none = NULL;
@@ -97,6 +121,7 @@ static void window(bool (*run)(void), const char *mutant)
 }
 
 static void window_recheck(void **state) { (void)state; window(reused_slot, "vtree_reader_no_recheck"); }
+static void window_joined_leaf(void **state) { (void)state; window(joined_leaf, "vtree_old_leaf_alive"); }
 static void window_early_refill(void **state) { (void)state; window(early_refill, "vtree_slot_refilled_early"); }
 static void window_lock_word(void **state) { (void)state; window(second_life, "vtree_lk_after_validation"); }
 
@@ -273,6 +298,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(window_recheck, setup, teardown),
+		cmocka_unit_test_setup_teardown(window_joined_leaf, setup, teardown),
 		cmocka_unit_test_setup_teardown(window_early_refill, setup, teardown),
 		cmocka_unit_test_setup_teardown(window_lock_word, setup, teardown),
 		cmocka_unit_test_setup_teardown(stopped_in_a_section, setup, teardown),

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Window: a resize is inside a map that is being destroyed; another one comes by afterwards.
+ * Rule: vmmap_destroy closes the map's gate and waits for who is inside. Broken: it frees what the walk is using, or
+ * the second walk walks into what is gone.
+ * mutant: gate_no_wait
+ * mutant: gate_lets_in
+ */
+#include "tests/windows/objects.h"
+
+static void destroy(struct window_thread *t)
+{
+	BASE_POINT(window_destroying);
+	vmmap_destroy(t->map);
+}
+
+static void script(const char *policy)
+{
+	struct vmmap_config config = VMMAP_CONFIG;
+	struct vmmap *map = window_map(policy), *other;
+	struct window_thread resize = { .role = "resize", .fn = object_to_size, .len = PAGE };
+	struct window_thread late = { .role = "late", .fn = object_to_pager };
+	struct window_thread destroyer = { .role = "destroy", .fn = destroy };
+
+	object_of(map, 2, true);
+	config.policy = policy;
+	config.physmem = map->physmem;
+	expect(vmmap_create(&other, &config) == 0);
+	object_at(other, BASE, 2, 0);
+	expect(put_word(other, BASE, 7) == 8);
+	expect(put_word(other, BASE + PAGE, 7) == 8);
+	destroyer.map = other;
+	expect(point_stop("resize", "rmap_inside", NULL, NULL) == 0);
+	expect(point_stop("late", "rmap_after_pin", NULL, NULL) == 0);
+	window_start(&resize);
+	expect(point_wait_reached("resize", "rmap_inside", SOON));
+	window_start(&late);
+	expect(point_wait_reached("late", "rmap_after_pin", SOON));
+	window_start(&destroyer);
+	expect(point_wait_reached("destroy", "window_destroying", SOON));
+	expect(!window_done_within(&destroyer, 100));    /* it cannot, as long as somebody is inside */
+	point_release("resize", "rmap_inside");
+	window_join(&resize);
+	window_join(&destroyer);
+	point_release("late", "rmap_after_pin");
+	expect(point_stop("late", "rmap_inside", NULL, NULL) == 0);      /* it must not come there */
+	window_join(&late);
+	expect(point_timeouts() == 0);
+	expect(resize.result == 0 && late.result == 0);
+	expect(pager_word(0) == 7);                      /* dirty, though nobody maps it */
+	object_close(map);
+}
+
+int main(void)
+{
+	return window_run((const char *const[]){ "vma", "vma-count", "rwsem", "pervma", NULL }, script);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * object.h - memory objects: a size, a page cache, where they are mapped, and for some a pager.
+ *
+ * PAGE    one word per page, in a page table of the object (pt.h: PRESENT, DIRTY, frame), and two marks:
+ *           0                     absent
+ *           BUSY | frame          a fault asks the pager to fill this frame, which is its own: so the word is unique
+ *           PRESENT | frame       cached; DIRTY (objects with a pager): may differ from the pager's copy
+ *           .. | WRITEBACK        a sync writes a copy of it; stays, alone, when the page is cut off meanwhile
+ *         0 -> PRESENT, 0 -> BUSY -> PRESENT | 0 by a fault; PRESENT -> DIRTY by a fault; DIRTY -> WRITEBACK -> PRESENT
+ *         (DIRTY again on failure) by a sync; all -> 0 by a resize. All by seq_cst CAS.
+ * WHERE   struct rmap, one per mmap: rmap.c.
+ * EDGES   towards mappings, all seq_cst. "Entry" is that of a map's page table, "page" the word above.
+ *         Z1 resize: store size, then load each entry       Z2 fault: CAS entry LOCKED, then load size
+ *            either the fault sees the new size and undoes, or the resize sees LOCKED or the value, and drops it.
+ *         Z3 resize: page -> 0, after Z1's entries          Z4 fault: after Z2, load page: still this frame?
+ *            a size that was lowered and raised again: resizes exclude each other, so the page went before the raise.
+ *            The frame is deferred, so it does not come back to this word inside the fault's read section.
+ *         Z5 make a page: CAS page, then load size          Z6 resize: store size, then load page: none is left behind
+ *         Y1 sync: page DIRTY -> WRITEBACK, then take WRITE out of each entry, then copy the bytes
+ *         Y2 fault: CAS entry LOCKED, then page -> DIRTY, then store the entry with WRITE
+ *            Y2's mark before Y1's: the entry was LOCKED before Y1, so Y1 waits for it and takes WRITE away: the stores
+ *            until then are in the copy, a later one faults. Y2's mark after Y1's: the page stays dirty.
+ *         B1 fill: page BUSY -> another word, then wake + 1, then wake up
+ *         B2 waiter: load wake, then page: still BUSY, then sleep while wake is that
+ *         P1 fill: CAS page BUSY, then load filled          P2 resize: lower filled, then page BUSY -> 0
+ *            either the fill knows what the pager's copy is no longer good for, or its CAS to PRESENT fails and it
+ *            starts again.
+ * ORDER   object.resize_lock -> ranges of maps -> object.lock (the ring) -> leaf section -> entry. A fault that asks
+ *         a pager holds nothing but a reference and the BUSY mark; a sync that writes, nothing but WRITEBACK.
+ */
+#ifndef VMMAP_SPACE_OBJECT_H
+#define VMMAP_SPACE_OBJECT_H
+
+#include "base/park.h"
+#include "base/rcu.h"
+#include "locks/policy/policy.h"
+#include "vmmap/pt/pt.h"
+#include "vmmap/vmmap.h"
+
+enum object_page_bits { OBJECT_BUSY = 1 << 9, OBJECT_WRITEBACK = 1 << 10 };
+
+/* Where an object is, or was, mapped: a hint that misses nothing (rmap.c). */
+struct rmap {
+	struct rmap *next, *prev;                /* ring of the object, under its lock; NULL: not in it yet        */
+	struct object *object;                   /* holds one reference; NULL: the ring's head           [const]   */
+	struct rmap_gate *gate;                  /* of the map; holds one reference                      [const]   */
+	_Atomic(int64_t) delta;                  /* as in the VMAs                                                 */
+	atomic_u64 lo, hi;                       /* pages of the object; only grows once a VMA is published        */
+	atomic_u64 refs;                         /* VMAs, walkers                                                  */
+};
+
+/* Outlives its map: who walks an object's mappings goes through it, vmmap_destroy closes it. */
+struct rmap_gate {
+	atomic_u32 inside;                       /* walkers, RMAP_CLOSED; slept on by vmmap_destroy                */
+	atomic_u32 refs;                         /* the map and its rmaps                                          */
+	struct vmmap *map;                       /*                                                      [const]   */
+};
+
+struct object {
+	atomic_u64 refs;
+	atomic_u64 size;                         /* bytes; written under resize_lock                               */
+	atomic_u64 filled;                       /* bytes from here on are zero, whatever the pager has: the least size
+	                                            since birth; written under resize_lock                         */
+	uint64_t number;                         /*                                                      [const]   */
+	struct physmem *physmem;                 /*                                                      [const]   */
+	struct vmmap_pager pager;                /* read_page NULL: none                                 [const]   */
+	struct pt pages;                         /* the page cache: a page table keyed by page number              */
+	struct park_mutex resize_lock;
+	atomic_u32 wake;                         /* counts up when a BUSY or WRITEBACK mark goes: slept on         */
+	atomic_u32 lock;                         /* of the ring                                                    */
+	struct rmap where;                       /* head of the ring                                               */
+	struct rcu_item rcu;
+	bool shared_anon;                        /*                                                      [const]   */
+	char name[40];
+};
+struct vmmap_object { struct object object; };
+
+/* ---- life and page cache (object.c) ---- */
+struct object_new { struct physmem *physmem; const char *name; uint64_t size; const struct vmmap_pager *pager; };
+int  object_make(struct object **out, const struct object_new *is, bool shared_anon);
+void object_get(struct object *object);          /* the caller knows that somebody holds a reference         */
+bool object_get_live(struct object *object);     /* inside RCU; false: the last reference was dropped         */
+void object_put(struct object *object);
+static inline bool object_paged(const struct object *object) { return object->pager.read_page != NULL; }
+static inline uint64_t object_pages(struct object *object)
+{
+	return (atomic_load_seqcst(&object->size) + PAGE_BYTES - 1) >> PAGE_SHIFT;              /* Z2 -> Z1; Z5 -> Z6 */
+}
+
+enum object_has { OBJECT_HAS, OBJECT_BEYOND, OBJECT_NOMEM, OBJECT_ABSENT };
+/* The frame of a page, made zeroed if absent; ABSENT: its pager has to be asked (object_fill). Inside RCU. */
+enum object_has object_page(struct object *object, struct thread_slot *self, uint64_t page, uint64_t *pfn);
+/* After an entry was locked: is this still the page's frame, and the page inside the object? Inside RCU. */
+bool object_still(struct object *object, uint64_t page, uint64_t pfn);
+/* The same, and the page is dirty from here on. */
+bool object_dirty(struct object *object, uint64_t page, uint64_t pfn);
+uint64_t object_audit(struct object *object, FILE *report);      /* quiescent                                      */
+
+/* ---- reading from and writing to the pager (pager.c): outside RCU, holding nothing but a reference ---- */
+/* Asks the pager for an absent page, or waits for who does. 0: look again; -EIO: it failed; -ENOMEM: no frame at hand;
+ * -EAGAIN -ETIMEDOUT: another asks for it. */
+int object_fill(struct object *object, struct thread_slot *self, uint64_t page);
+/* Writes dirty pages of [lo, hi). 0, -EIO (some failed, the others are written), or what ends it: -EDEADLK, -EAGAIN,
+ * -ETIMEDOUT. */
+int object_sync(struct object *object, struct thread_slot *self, uint64_t lo, uint64_t hi);
+/* Sleeps until the page's word may have changed from one with a BUSY or WRITEBACK mark. 0 -EAGAIN -ETIMEDOUT */
+int object_wait(struct object *object, struct thread_slot *self, atomic_u64 *entry, uint64_t marked) MUST_CHECK;
+void object_woken(struct object *object);        /* after such a mark went                                         */
+
+/* ---- size (resize.c) ---- */
+int object_resize(struct object *object, struct thread_slot *self, uint64_t size);
+
+/* ---- where it is mapped (rmap.c) ---- */
+int  rmap_gate_make(struct rmap_gate **out, struct vmmap *map);
+void rmap_gate_close(struct rmap_gate *gate);    /* no walker comes in, none is inside when it returns; may sleep   */
+void rmap_gate_put(struct rmap_gate *gate);
+void rmap_list_init(struct object *object);
+/* One reference, not in the ring yet. -ENOMEM. */
+int  rmap_make(struct rmap **out, struct object *object, struct rmap_gate *gate);
+/* Says where it is going to be mapped, before that is published; again if that place was lost. */
+void rmap_place(struct rmap *where, int64_t delta, struct lock_range r);
+void rmap_extend(struct rmap *where, struct lock_range r);       /* before what lies in r is published under it     */
+void rmap_swallow(struct rmap *where, const struct rmap *other); /* the same for all that other covers              */
+void rmap_get(struct rmap *where);
+void rmap_put(struct rmap *where);
+/* What a walk does to the entries of pages [lo, hi), one by one, by the fault's protocol. */
+struct rmap_walk {
+	struct object *object;
+	struct thread_slot *self;
+	uint64_t lo, hi;                         /* pages of the object                                            */
+	bool drop;                               /* out, private copies included; else: WRITE out of shared entries */
+};
+/* 0; -EDEADLK: the caller holds such a range; -EAGAIN -ETIMEDOUT. May sleep for ranges; outside RCU. */
+int  rmap_walk(struct rmap_walk *w) MUST_CHECK;
+/* Does the ring know this mapping? Quiescent. */
+bool rmap_covers(struct rmap *where, const struct vmmap *map, int64_t delta, struct lock_range r);
+
+#endif

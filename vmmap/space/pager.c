@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pager.c - pages that are read from a pager and written back to it. Words and edges: object.h.
+ *
+ * FILL       reference, frame, BUSY by CAS, read_page, then PRESENT, or 0 if it failed; then wake whoever waited. One
+ *            asks, the others wait and look again from the address: where the first one failed, each asks for itself.
+ *            A resize may take the BUSY mark away: what was read is dropped then, and the fault starts again.
+ * SYNC       one page after the other: DIRTY becomes WRITEBACK, WRITE goes out of every entry that maps the page (no
+ *            store is in flight then), its bytes are copied, write_page is given the copy. Who meets WRITEBACK waits:
+ *            two writes of one page follow each other.
+ * CALLBACKS  run with nothing held but the mark and a reference; they may sleep, and may call anything that does not
+ *            wait for this very mark (a fault on that page, a sync of it, a resize that cuts it off while it is
+ *            written).
+ * NOT HERE   Reading ahead; writing back by itself: the last put of an object drops dirty pages with the others.
+ */
+#include <string.h>
+
+#include "vmmap/space/space.h"
+
+void object_woken(struct object *object)
+{
+	atomic_add_seqcst(&object->wake, 1);                                     /* B1 -> B2 */
+	park_wake(&object->wake, INT32_MAX);
+}
+
+int object_wait(struct object *object, struct thread_slot *self, atomic_u64 *entry, uint64_t marked)
+{
+	uint32_t wake = atomic_load_seqcst(&object->wake);                       /* B2 -> B1: before the word */
+
+	if (atomic_load_seqcst(entry) != marked)
+		return 0;
+	if (self->deadline_ns == LOCK_TRY)
+		return -EAGAIN;
+	BASE_POINT(object_before_wait);
+	if (BASE_MUTANT(wait_looks_late))
+		wake = atomic_load_seqcst(&object->wake);
+	return park_wait(&object->wake, wake, self->deadline_ns);
+}
+
+/* Gives the frame that we fill to the page. false: the mark is gone. */
+static bool fill_publish(atomic_u64 *entry, uint64_t frame, bool good)
+{
+	uint64_t seen = atomic_load_seqcst(entry), next;
+
+	do {
+		if ((!(seen & OBJECT_BUSY) || pt_pfn(seen) != frame) && !(BASE_MUTANT(fill_ignores_cut) && !seen))
+			return false;
+		next = (good ? pt_entry(frame, PT_PRESENT, 0) : 0) | (seen & OBJECT_WRITEBACK);
+	} while (!atomic_cas_seqcst(entry, &seen, next));                        /* P1 -> P2 */
+	return good;
+}
+
+/* The callbacks are the user's: a deadline of the call that needs them is not theirs. */
+static int call_read(struct object *object, struct thread_slot *self, uint64_t page, void *bytes)
+{
+	uint64_t deadline = BASE_MUTANT(pager_keeps_deadline) ? self->deadline_ns : thread_deadline(self, PARK_FOREVER);
+	int err = object->pager.read_page(object->pager.self, page, bytes);
+
+	thread_deadline(self, deadline);
+	return err;
+}
+
+static int call_write(struct object *object, struct thread_slot *self, uint64_t page, const void *bytes)
+{
+	uint64_t deadline = thread_deadline(self, PARK_FOREVER);
+	int err = object->pager.write_page(object->pager.self, page, bytes);
+
+	thread_deadline(self, deadline);
+	return err;
+}
+
+static int fill_read(struct object *object, struct thread_slot *self, uint64_t page, uint64_t frame)
+{
+	uint64_t filled = atomic_load_seqcst(&object->filled), at = page << PAGE_SHIFT;          /* P1, after BUSY */
+	unsigned char bytes[PAGE_BYTES] = { 0 };
+
+	if (at < filled && call_read(object, self, page, bytes))
+		return -EIO;
+	if (filled < at + PAGE_BYTES)
+		memset(bytes + (filled > at ? filled - at : 0), 0, PAGE_BYTES - (filled > at ? filled - at : 0));
+	frame_write(object->physmem, frame, 0, bytes, PAGE_BYTES);
+	return 0;
+}
+
+int object_fill(struct object *object, struct thread_slot *self, uint64_t page)
+{
+	atomic_u64 *entry;
+	uint64_t seen, frame;
+	int err;
+
+	rcu_enter(self);
+	entry = pt_make(&object->pages, self, page << PAGE_SHIFT);
+	rcu_leave(self);
+	if (!entry)
+		return -ENOMEM;
+	seen = atomic_load_seqcst(entry);
+	if (seen & OBJECT_BUSY)
+		return object_wait(object, self, entry, seen);
+	if (seen & PT_PRESENT)
+		return 0;
+	rcu_enter(self);
+	frame = frame_alloc(object->physmem, self);      /* inside: does not wait; the fault does, by its deadline */
+	rcu_leave(self);
+	if (frame == PHYSMEM_NONE)
+		return -ENOMEM;
+	if (!atomic_cas_seqcst(entry, &seen, pt_entry(frame, OBJECT_BUSY | (seen & OBJECT_WRITEBACK), 0))) {
+		frame_free(object->physmem, self, frame);
+		return 0;
+	}
+	BASE_POINT(fill_busy);
+	err = fill_read(object, self, page, frame);
+	BASE_POINT(fill_before_publish);
+	if (!fill_publish(entry, frame, !err && page < object_pages(object)))    /* Z5 -> Z6: after BUSY */
+		frame_free(object->physmem, self, frame);                        /* nobody but us has seen it  */
+	object_woken(object);
+	return err;
+}
+
+/* ---- sync ---- */
+
+/* Takes the page's dirty mark for a write of our own. *taken 0: nothing is to be written. */
+static int sync_take(struct object *object, struct thread_slot *self, atomic_u64 *entry, uint64_t *taken)
+{
+	uint64_t seen = atomic_load_seqcst(entry), next;
+	int err;
+
+	*taken = 0;
+
+	for (;;) {
+		if (seen & OBJECT_WRITEBACK && !BASE_MUTANT(sync_no_wait)) {
+			err = object_wait(object, self, entry, seen);
+			if (err)
+				return err;
+			seen = atomic_load_seqcst(entry);
+			continue;
+		}
+		if ((seen & (PT_PRESENT | PT_DIRTY)) != (PT_PRESENT | PT_DIRTY))
+			return 0;
+		next = (seen & ~(uint64_t)PT_DIRTY) | OBJECT_WRITEBACK;
+		if (BASE_MUTANT(sync_clears_late))
+			next |= PT_DIRTY;
+		if (atomic_cas_seqcst(entry, &seen, next)) {                     /* Y1 -> Y2 */
+			*taken = next;
+			return 0;
+		}
+	}
+}
+
+/* A copy of the page's bytes, zeros from the object's end on. false: it was cut off meanwhile. */
+static bool sync_copy(struct object *object, struct thread_slot *self, uint64_t page, atomic_u64 *entry, uint64_t taken,
+		      unsigned char *bytes)
+{
+	uint64_t now, size = atomic_load_seqcst(&object->size), at = page << PAGE_SHIFT;
+	bool there;
+
+	rcu_enter(self);                                 /* a frame that is cut off lives until we are out         */
+	now = atomic_load_seqcst(entry);
+	there = now & PT_PRESENT && pt_pfn(now) == pt_pfn(taken) && at < size;
+	if (there)
+		frame_read(object->physmem, pt_pfn(now), 0, bytes, PAGE_BYTES);
+	rcu_leave(self);
+	if (there && size - at < PAGE_BYTES)
+		memset(bytes + (size - at), 0, PAGE_BYTES - (size - at));
+	return there;
+}
+
+static void sync_done(struct object *object, atomic_u64 *entry, uint64_t taken, bool failed)
+{
+	uint64_t seen = atomic_load_seqcst(entry), next;
+
+	do {
+		next = seen & ~(uint64_t)OBJECT_WRITEBACK;
+		if (failed && seen & PT_PRESENT && pt_pfn(seen) == pt_pfn(taken) && !BASE_MUTANT(sync_forgets_failure))
+			next |= PT_DIRTY;
+		if (!failed && BASE_MUTANT(sync_clears_late))
+			next &= ~(uint64_t)PT_DIRTY;
+	} while (!atomic_cas_seqcst(entry, &seen, next));
+	object_woken(object);
+}
+
+static int sync_page(struct object *object, struct thread_slot *self, uint64_t page, atomic_u64 *entry)
+{
+	struct rmap_walk w = { .object = object, .self = self, .lo = page, .hi = page + 1 };
+	unsigned char bytes[PAGE_BYTES] = { 0 };
+	uint64_t taken;
+	int err = sync_take(object, self, entry, &taken);
+
+	if (err || !taken)
+		return err;
+	BASE_POINT(sync_after_take);
+	if (!BASE_MUTANT(sync_keeps_write))
+		err = rmap_walk(&w);
+	BASE_POINT(sync_after_walk);
+	if (!err && sync_copy(object, self, page, entry, taken, bytes)) {
+		BASE_POINT(sync_after_copy);
+		if (call_write(object, self, page, bytes))
+			err = -EIO;
+	}
+	BASE_POINT(sync_before_done);
+	sync_done(object, entry, taken, err != 0);
+	return err;
+}
+
+int object_sync(struct object *object, struct thread_slot *self, uint64_t lo, uint64_t hi)
+{
+	uint64_t at = lo << PAGE_SHIFT, pages = object_pages(object), end = (hi < pages ? hi : pages) << PAGE_SHIFT;
+	int err = 0;
+
+	while (object_paged(object) && at < end) {
+		atomic_u64 *entry;
+		int one;
+
+		rcu_enter(self);
+		entry = pt_next(&object->pages, &at, end);       /* its tables stay as long as the object */
+		rcu_leave(self);
+		if (!entry)
+			break;
+		one = sync_page(object, self, at >> PAGE_SHIFT, entry);
+		if (one && one != -EIO)
+			return one;
+		err = one ? one : err;
+		at += PAGE_BYTES;
+	}
+	return err;
+}
