@@ -36,8 +36,8 @@ bool park_trylock(struct park_mutex *m);
 void park_unlock(struct park_mutex *m);
 
 /* As park_wait, but stands for a preemption, not for a wait: is not counted and is allowed in a read section.
- * Only for base/point, which stops a thread in the middle of a race window, and for rcu.c's worker, which is nobody's
- * operation. */
+ * Only for base/point, which stops a thread in the middle of a race window, and for rcu.c's worker and fork's handlers,
+ * which are nobody's operation. */
 int  park_stall(atomic_u32 *word, uint32_t expected, uint64_t deadline_ns);
 void park_stall_lock(struct park_mutex *m);              /* park_lock in the same spirit                           */
 

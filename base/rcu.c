@@ -28,6 +28,10 @@
  *   round    under `rounds`: swap every slot's list for an empty one, liburcu's grace period, the callbacks. Run by the
  *            worker, a thread of our own that somebody asked, or by a drain. One at a time, from the first swap to the
  *            last callback: so whoever gets `rounds` knows that each item is in a list or has been called back.
+ *   rounds   a lock with tickets: `drawn` counts those who came, `turn` those who have gone; free if they are equal.
+ *            T1 (turn, release) -> T2 (acquire): one round to the next. First come, first served: a drain, a fork or
+ *            the worker waits for those who came before it, however fast others come back. Tried (trylock) it is by
+ *            a CAS of `drawn` from what `turn` was: turn never passes drawn, so if that succeeds nobody is inside.
  *   worker   none -> up (the first ask starts it) -> none (in a fork's child, or it could not be started: the next ask
  *            tries again, the items wait). Not liburcu's call_rcu, whose one lock for forks only one party in a process
  *            can take (ADR 0010), and which ends the process where no thread can be started.
@@ -38,12 +42,14 @@
  *            follows its E3; so F2 reads E3 or later, and the edge reader -> callback is one that both the language and
  *            ThreadSanitizer know.
  *   Bound    a slot asks at every 64th item and when its thread exits. Retiring allocates nothing and cannot fail.
+ *            Not promised: that rounds keep up with threads which do nothing but retire.
  *
  * FORK (base/atfork.c). A child has one thread; what the others had in their hands is half done for ever.
  *   prepare  takes `rounds` and runs a round; takes `onlines`. Then nobody is inside liburcu's grace period or its
  *            registry, and what was retired before the fork began is freed.
  *            A forker that is inside a read section (ours, or the host's) would wait for itself: it only tries, and
- *            where a round is under way the child is `unsafe`: it may exec or exit, its first call here aborts.
+ *            where a round is under way the child is `unsafe`: it may exec, exit or fork, its first call here aborts.
+ *            `onlines`, as `registry` (thread.c), is waited for even there: who holds it waits for no section.
  *   child    the others' words are cleared and their readers taken out of liburcu's registry, before anybody reuses
  *            the stacks that they lie in; what they retired since the round is forgotten, as it belongs to calls that
  *            will never end. The worker is none. No cookie of before is larger than the epoch.
@@ -78,7 +84,8 @@ static atomic_u64 poll_done_to PAIR_ALIGNED;
 static atomic_u64 waits PAIR_ALIGNED;
 static atomic_u32 asked;
 static atomic_u32 worker_up;
-static struct park_mutex rounds, onlines;
+static struct { atomic_u32 drawn, turn; } rounds;
+static struct park_mutex onlines;
 static struct rcu_slot rcu_slot_of[THREAD_MAX];
 static bool rounds_taken, unsafe;        /* by prepare; for the child                                               */
 
@@ -128,6 +135,34 @@ bool rcu_poll_done(uint64_t cookie)
 }
 
 /* ---- retired ---- */
+
+static bool rounds_trylock(void)
+{
+	uint32_t turn = atomic_load_acquire(&rounds.turn);                       /* T2 -> T1 */
+
+	return atomic_cas_acquire(&rounds.drawn, &turn, turn + 1);
+}
+
+/* wait: park_wait, or park_stall for who is nobody's operation. */
+static void rounds_lock(int (*wait)(atomic_u32 *word, uint32_t expected, uint64_t deadline_ns))
+{
+	bool unfair = BASE_MUTANT(rounds_unfair);
+	uint32_t mine = unfair ? 0 : atomic_add_relaxed(&rounds.drawn, 1), turn;
+
+	BASE_POINT(rcu_rounds_queued);
+	for (;;) {
+		turn = atomic_load_acquire(&rounds.turn);                        /* T2 -> T1 */
+		if (unfair ? rounds_trylock() : turn == mine)
+			return;
+		wait(&rounds.turn, turn, PARK_FOREVER);
+	}
+}
+
+static void rounds_unlock(void)
+{
+	atomic_store_release(&rounds.turn, atomic_load_relaxed(&rounds.turn) + 1);       /* T1 -> T2 */
+	park_wake(&rounds.turn, INT32_MAX);
+}
 
 /* Links what slot s has open in front of `list`. */
 static struct rcu_item *take_open(struct rcu_slot *s, struct rcu_item *list)
@@ -182,9 +217,9 @@ static void *worker(void *arg)
 		while (park_stall(&asked, 1, until) == 0)
 			;
 		atomic_swap_acqrel(&asked, 0);                                   /* A2 -> A1 */
-		park_stall_lock(&rounds);
+		rounds_lock(park_stall);
 		run_round();
-		park_unlock(&rounds);
+		rounds_unlock();
 	}
 	return arg;
 }
@@ -247,9 +282,9 @@ static void count_wait(const struct thread_slot *self)
 void rcu_drain(void)
 {
 	count_wait(thread_self());
-	park_lock(&rounds);
+	rounds_lock(park_wait);
 	run_round();
-	park_unlock(&rounds);
+	rounds_unlock();
 }
 
 void rcu_synchronize(void)
@@ -261,9 +296,9 @@ void rcu_synchronize(void)
 	cookie = rcu_poll_start();
 	while (!rcu_poll_done(cookie))
 		park_spin(&spin);
-	park_lock(&rounds);
+	rounds_lock(park_wait);
 	urcu_memb_synchronize_rcu();
-	park_unlock(&rounds);
+	rounds_unlock();
 }
 
 int rcu_poll_wait(uint64_t deadline_ns)
@@ -295,7 +330,7 @@ void rcu_thread_online(struct thread_slot *self)
 {
 	struct rcu_slot *s = &rcu_slot_of[self->number];
 
-	CHECK(!unsafe);          /* this process was forked inside a read section: it may exec or exit, no more */
+	CHECK(!unsafe);          /* forked inside a read section: this process may exec, exit or fork, no more */
 	self->rcu_private = s;
 	park_lock(&onlines);
 	s->reader = &URCU_TLS(urcu_memb_reader);
@@ -323,22 +358,27 @@ void rcu_thread_offline(struct thread_slot *self)
 
 /* ---- fork ---- */
 
-static bool inside_any(void)
+/* It cannot wait for a round: that may wait for its own section; in an unsafe child nobody ends it. */
+static bool must_not_wait(void)
 {
+	if (unsafe && !BASE_MUTANT(fork_trusts_lost_rounds))
+		return true;
 	return (thread_current != NULL && rcu_inside(thread_current)) || urcu_memb_read_ongoing() != 0;
 }
 
 void rcu_fork_prepare(void)
 {
-	bool inside = inside_any();
+	bool only_tries = must_not_wait();
 
-	rounds_taken = !inside || park_trylock(&rounds);
-	if (!inside && !BASE_MUTANT(fork_skips_rounds)) {
-		park_lock(&rounds);
+	rounds_taken = !only_tries || rounds_trylock();
+	if (!only_tries && !BASE_MUTANT(fork_skips_rounds)) {
+		rounds_lock(park_stall);
 		run_round();
 	}
-	if (!BASE_MUTANT(fork_skips_onlines))
+	if (BASE_MUTANT(fork_sleeps_as_a_call))
 		park_lock(&onlines);
+	else if (!BASE_MUTANT(fork_skips_onlines))
+		park_stall_lock(&onlines);
 }
 
 void rcu_fork_parent(void)
@@ -346,7 +386,7 @@ void rcu_fork_parent(void)
 	if (!BASE_MUTANT(fork_skips_onlines))
 		park_unlock(&onlines);
 	if (rounds_taken && !BASE_MUTANT(fork_skips_rounds))
-		park_unlock(&rounds);
+		rounds_unlock();
 }
 
 /* Its stack is free for the next thread: it must not stay in liburcu's list. Two copies of this file in one process may
@@ -379,5 +419,7 @@ bool rcu_fork_child(void)
 		atomic_store_relaxed(&worker_up, 0);
 	unsafe = unsafe || !rounds_taken;
 	rcu_fork_parent();
+	if (!unsafe)             /* nobody else is in the queue */
+		atomic_store_relaxed(&rounds.drawn, atomic_load_relaxed(&rounds.turn));
 	return !unsafe;
 }

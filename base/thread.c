@@ -147,7 +147,7 @@ static void thread_exiting(void *value)
 void thread_fork_prepare(void)
 {
 	if (!BASE_MUTANT(fork_skips_registry))
-		park_lock(&registry);
+		park_stall_lock(&registry);      /* perhaps inside a section (rcu.c, FORK) */
 }
 
 void thread_fork_parent(void)

@@ -181,7 +181,7 @@ static void report(struct oracle *o, int side, const char *why, bool audit)
 	t.audit = audit;
 	n = trial_shrink(&t, o->program, (unsigned)o->length);
 	if (n) {
-		printf("cut down to %u calls:\n\n", n);
+		printf("cut down to %u calls%s:\n\n", n, t.late ? ", then its time was up" : "");
 		trial_print(&t, o->program, n, stdout);
 	} else {
 		printf("the program does not differ when it is run again from the start: reproduce with --seed=%" PRIu64

@@ -96,6 +96,8 @@ int trial_open(struct trial *t, const struct party *party, uint64_t lo, uint64_t
 	if (!t->want || !t->have || model_init(&t->model, lo, hi))
 		return -ENOMEM;
 	t->model.follow = party->follow;
+	t->shrink_ns = SHRINK_SECONDS * UINT64_C(1000000000);
+	t->until_ns = UINT64_MAX;
 	return 0;
 }
 
@@ -158,13 +160,34 @@ bool trial_step(struct trial *t, const struct op *op, bool list)
 	return !*t->why;
 }
 
+/* ops[i] of n. */
+static bool trial_step_of(struct trial *t, const struct op *ops, unsigned n, unsigned i)
+{
+	bool audit = t->audit, same;
+
+	t->audit = audit && i + 1 == n;
+	same = trial_step(t, &ops[i], true);
+	t->audit = audit;
+	return same;
+}
+
+static bool trial_late(struct trial *t)
+{
+	bool late = clock_ns() > t->until_ns;
+
+	t->late |= late;
+	return late;
+}
+
+/* Time is up: as if there were no difference. */
 unsigned trial_run(struct trial *t, const struct op *ops, unsigned n)
 {
 	unsigned i;
 
 	trial_reset(t);
-	for (i = 0; i < n && trial_step(t, &ops[i], true); i++)
-		;
+	for (i = 0; i < n && trial_step_of(t, ops, n, i); i++)
+		if (trial_late(t))
+			return n;
 	return i;
 }
 
@@ -173,7 +196,7 @@ static unsigned without(struct trial *t, struct op *ops, unsigned n, unsigned fr
 {
 	unsigned rest = n - (to - from), at;
 
-	if (clock_ns() > t->until_ns)
+	if (trial_late(t))
 		return n;
 	memcpy(spare, ops, from * sizeof(*ops));
 	memcpy(spare + from, ops + to, (n - to) * sizeof(*ops));
@@ -233,8 +256,10 @@ static unsigned shortcut(struct trial *t, struct op *ops, unsigned n)
 		unsigned head, at;
 
 		trial_reset(t);
-		for (unsigned i = 0; i < n - tail; i++)
+		for (unsigned i = 0; i < n - tail && !trial_late(t); i++)
 			trial_step(t, &ops[i], false);
+		if (t->late)
+			break;
 		head = rebuild(t, try, n - tail);
 		memcpy(try + head, ops + n - tail, tail * sizeof(*ops));
 		at = trial_run(t, try, head + tail);
@@ -269,8 +294,7 @@ static void simplify(struct trial *t, struct op *ops, unsigned n)
 				ops[i].addr += PAGE, ops[i].len -= PAGE;
 			else if (what == 6 && old.call == OP_MPROTECT && old.len > 2 * PAGE)
 				ops[i].addr += old.len / 2 / PAGE * PAGE, ops[i].len -= old.len / 2 / PAGE * PAGE;
-			if (memcmp(&old, &ops[i], sizeof(old)) &&
-			    (clock_ns() > t->until_ns || trial_run(t, ops, n) != n - 1))
+			if (memcmp(&old, &ops[i], sizeof(old)) && (trial_late(t) || trial_run(t, ops, n) != n - 1))
 				ops[i] = old;
 		}
 	}
@@ -281,7 +305,7 @@ static unsigned reduce(struct trial *t, struct op *ops, unsigned n)
 {
 	struct op *spare = malloc(n * sizeof(*ops));
 
-	for (unsigned piece = n / 2 ? n / 2 : 1; spare && n > 1;) {
+	for (unsigned piece = n / 2 ? n / 2 : 1; spare && n > 1 && !t->late;) {
 		unsigned before = n;
 
 		for (unsigned from = n; from > 0 && n > 1;) {    /* from the back: the end is what matters          */
@@ -301,14 +325,19 @@ static unsigned reduce(struct trial *t, struct op *ops, unsigned n)
 
 unsigned trial_shrink(struct trial *t, struct op *ops, unsigned n)
 {
-	unsigned at = trial_run(t, ops, n);
+	unsigned at;
 
+	t->late = false;
+	t->until_ns = UINT64_MAX;
+	at = trial_run(t, ops, n);
 	if (at == n)
 		return 0;
-	t->until_ns = clock_ns() + SHRINK_SECONDS * UINT64_C(1000000000);
+	t->until_ns = clock_ns() + t->shrink_ns;
 	n = reduce(t, ops, shortcut(t, ops, at + 1));
 	simplify(t, ops, n);
-	return reduce(t, ops, n);
+	n = reduce(t, ops, n);
+	t->until_ns = UINT64_MAX;
+	return n;
 }
 
 void trial_print(struct trial *t, const struct op *ops, unsigned n, FILE *out)
@@ -317,7 +346,7 @@ void trial_print(struct trial *t, const struct op *ops, unsigned n, FILE *out)
 
 	trial_reset(t);
 	for (unsigned i = 0; i < n; i++) {
-		bool same = trial_step(t, &ops[i], true);
+		bool same = trial_step_of(t, ops, n, i);
 
 		op_print(out, &ops[i]);
 		if (same)

@@ -41,8 +41,9 @@ struct trial {
 	struct pairing pairing;
 	struct row *want, *have;
 	unsigned room;
-	bool audit;                              /* audit the party after each call, too                           */
-	uint64_t until_ns;                       /* when the shrinker stops trying                                 */
+	bool audit;                              /* audit the party too: after each step, or at a program's end    */
+	uint64_t shrink_ns, until_ns;            /* how long the shrinker tries; when it stops                     */
+	bool late;                               /* out: it stopped, there may be a shorter program                */
 	int64_t wanted, got;                     /* of the op that failed                                          */
 	char why[160];
 };
@@ -52,9 +53,11 @@ void trial_close(struct trial *t);
 void trial_reset(struct trial *t);
 /* Runs one op on both; lists are compared when list. False: they differ (wanted, got, why). */
 bool trial_step(struct trial *t, const struct op *op, bool list);
-/* From a reset: index of the first op after which they differ, comparing everything after each op; n: none. */
+/* From a reset: index of the first op after which they differ, comparing everything after each op; n: none. An audit
+ * waits for grace periods: there is one, after the last op. */
 unsigned trial_run(struct trial *t, const struct op *ops, unsigned n);
-/* Cuts ops down, in place, to a program that still differs at its last op; returns its length; 0: it never differs. */
+/* Cuts ops down, in place, to a program that still differs at its last op; returns its length; 0: it never differs. It
+ * runs all of ops once, then tries for shrink_ns (trial_open: 20 s). */
 unsigned trial_shrink(struct trial *t, struct op *ops, unsigned n);
 /* Prints the program as C, with what model and party say where they differ. */
 void trial_print(struct trial *t, const struct op *ops, unsigned n, FILE *out);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "stress/oracle/gen.h"
@@ -65,8 +66,10 @@ static bool synced(struct engine *e, const struct model *m)
 static void complain(struct trial *t, struct op *ops, unsigned n)
 {
 	print_message("%s\n", t->why);
-	t->audit = true;
+	t->audit = !strcmp(t->why, "audit");
 	n = trial_shrink(t, ops, n);
+	if (t->late)
+		print_message("not cut down as far as it would go: its time was up\n");
 	if (n)
 		trial_print(t, ops, n, stdout);
 	else
@@ -106,14 +109,27 @@ static void programs(void **state)
 
 /* ---- the checker itself: a second model with a planted error must be found and the program cut down ---- */
 
-enum planted { PLANT_PROT, PLANT_RESULT, PLANT_CONTENT };
+enum planted { PLANT_PROT, PLANT_RESULT, PLANT_CONTENT, PLANT_AUDIT };
 
-struct liar { struct model model; enum planted what; };
+struct liar { struct model model; enum planted what; unsigned audits, slow, naps; bool unsound; };
 
 static int liar_reset(void *self)
 {
-	model_reset(&((struct liar *)self)->model);
+	struct liar *liar = self;
+
+	model_reset(&liar->model);
+	liar->unsound = false;
 	return 0;
+}
+
+enum { SLOW_RUN = 1, SLOW_LIST };
+
+static void liar_nap(struct liar *liar, unsigned where)
+{
+	if (liar->slow != where)
+		return;
+	liar->naps++;
+	usleep(1000);
 }
 
 static int liar_run(void *self, const struct op *op, int64_t *result)
@@ -123,7 +139,10 @@ static int liar_run(void *self, const struct op *op, int64_t *result)
 
 	if (liar->what == PLANT_PROT && op->call == OP_MPROTECT && op->len > PAGE)
 		told.len -= PAGE;                /* the last page is forgotten                                     */
+	liar_nap(liar, SLOW_RUN);
 	*result = model_run(&liar->model, &told);
+	if (liar->what == PLANT_AUDIT && op->call == OP_MUNMAP && *result == 0)
+		liar->unsound = true;
 	if (liar->what == PLANT_RESULT && op->call == OP_MUNMAP && *result == -22)
 		*result = 0;
 	if (liar->what == PLANT_CONTENT && op->call == OP_READ && *result > 0)
@@ -133,46 +152,120 @@ static int liar_run(void *self, const struct op *op, int64_t *result)
 
 static int liar_list(void *self, struct row *rows, unsigned room)
 {
-	return (int)model_list(&((struct liar *)self)->model, rows, room);
+	struct liar *liar = self;
+
+	liar_nap(liar, SLOW_LIST);
+	return (int)model_list(&liar->model, rows, room);
+}
+
+static uint64_t liar_audit(void *self, FILE *out)
+{
+	struct liar *liar = self;
+
+	(void)out;
+	liar->audits++;
+	return liar->unsound;
+}
+
+enum { LIE_OPS = 4000 };
+
+struct lie { struct liar liar; struct trial t; struct op *ops; unsigned n; };
+
+/* A program at whose end the liar is caught: ops[0, n). */
+static void lie_open(struct lie *l, enum planted what)
+{
+	struct party party = {.name = "liar",
+			      .self = &l->liar,
+			      .reset = liar_reset,
+			      .run = liar_run,
+			      .list = liar_list,
+			      .audit = liar_audit,
+			      .deep = true};
+	struct gen g = { .rng = prng_seed(1, seed), .m = &l->t.model, .noreserve = 25, .private_writes = true };
+
+	l->liar = (struct liar){ .what = what };
+	l->ops = calloc(LIE_OPS, sizeof(*l->ops));
+	assert_non_null(l->ops);
+	assert_int_equal(model_init(&l->liar.model, LO, LO + PAGES * PAGE), 0);
+	assert_int_equal(trial_open(&l->t, &party, LO, LO + PAGES * PAGE), 0);
+	l->n = run(&l->t, &g, l->ops, LIE_OPS) + 1;
+	assert_true(l->n <= LIE_OPS);
+	l->t.audit = what == PLANT_AUDIT;
+	l->liar.audits = 0;
+}
+
+/* What is left still differs, and only at its end. */
+static void lie_close(struct lie *l)
+{
+	assert_int_equal(trial_run(&l->t, l->ops, l->n), l->n - 1);
+	trial_close(&l->t);
+	model_fini(&l->liar.model);
+	free(l->ops);
 }
 
 static void finds(enum planted what, unsigned longest)
 {
-	struct liar liar = { .what = what };
-	struct party party = {.name = "liar",
-			      .self = &liar,
-			      .reset = liar_reset,
-			      .run = liar_run,
-			      .list = liar_list,
-			      .deep = true};
-	struct op *ops = calloc(4000, sizeof(*ops));
-	struct trial t;
-	struct gen g = { .rng = prng_seed(1, seed), .m = &t.model, .noreserve = 25, .private_writes = true };
-	unsigned at, n;
+	struct lie l;
 
-	assert_non_null(ops);
-	assert_int_equal(model_init(&liar.model, LO, LO + PAGES * PAGE), 0);
-	assert_int_equal(trial_open(&t, &party, LO, LO + PAGES * PAGE), 0);
-	at = run(&t, &g, ops, 4000);
-	assert_true(at < 4000);
-	n = trial_shrink(&t, ops, at + 1);
-	assert_in_range(n, 1, longest);
-	assert_int_equal(trial_run(&t, ops, n), n - 1);          /* it still differs, and only at its end             */
-	trial_close(&t);
-	model_fini(&liar.model);
-	free(ops);
+	lie_open(&l, what);
+	l.n = trial_shrink(&l.t, l.ops, l.n);
+	assert_in_range(l.n, 1, longest);
+	lie_close(&l);
 }
 
 static void finds_wrong_protection(void **state) { (void)state; finds(PLANT_PROT, 2); }
 static void finds_wrong_result(void **state) { (void)state; finds(PLANT_RESULT, 1); }
 static void finds_wrong_content(void **state) { (void)state; finds(PLANT_CONTENT, 3); }
 
+/* An audit takes 10 ms, and a program has thousands of calls: no more than one for each program that is tried. */
+static void finds_what_an_audit_says(void **state)
+{
+	struct lie l;
+
+	(void)state;
+	lie_open(&l, PLANT_AUDIT);
+	assert_string_equal(l.t.why, "audit");
+	assert_int_equal(trial_run(&l.t, l.ops, l.n), l.n - 1);
+	assert_int_equal(l.liar.audits, 1);
+	l.n = trial_shrink(&l.t, l.ops, l.n);
+	assert_in_range(l.n, 1, 2);
+	assert_false(l.t.late);
+	lie_close(&l);
+}
+
+/* A nap is never shorter than it was asked to be: 20 fit into the time, and few begin at its end. */
+static void stops(unsigned slow)
+{
+	struct lie l;
+	unsigned before;
+
+	lie_open(&l, PLANT_AUDIT);
+	before = l.n;
+	l.t.shrink_ns = 20 * UINT64_C(1000000);
+	l.liar.slow = slow;
+	l.n = trial_shrink(&l.t, l.ops, l.n);
+	assert_true(l.t.late);
+	assert_in_range(l.n, 1, before);
+	assert_in_range(l.liar.naps, before, before + 24);
+	l.liar.slow = 0;
+	lie_close(&l);
+}
+
+static void stops_in_time(void **state)
+{
+	(void)state;
+	stops(SLOW_RUN);
+	stops(SLOW_LIST);
+}
+
 int main(int argc, char **argv)
 {
 	static struct test_case cases[64];
-	struct CMUnitTest tests[64 + 3] = {
+	enum { OWN = 5 };
+	struct CMUnitTest tests[64 + OWN] = {
 		cmocka_unit_test(finds_wrong_protection), cmocka_unit_test(finds_wrong_result),
-		cmocka_unit_test(finds_wrong_content),
+		cmocka_unit_test(finds_wrong_content), cmocka_unit_test(finds_what_an_audit_says),
+		cmocka_unit_test(stops_in_time),
 	};
 	unsigned n = 0;
 
@@ -184,8 +277,8 @@ int main(int argc, char **argv)
 						      k & 1 ? VMMAP_TOPDOWN : VMMAP_ARENAS, k & 2, ""};
 			snprintf(cases[n].name, sizeof(cases[n].name), "%s, %s, %s", cases[n].policy,
 				 k & 1 ? "topdown" : "arenas", k & 2 ? "contents" : "exact");
-			tests[n + 3] = (struct CMUnitTest){ cases[n].name, programs, NULL, NULL, &cases[n] };
+			tests[n + OWN] = (struct CMUnitTest){ cases[n].name, programs, NULL, NULL, &cases[n] };
 		}
 	}
-	return _cmocka_run_group_tests("model", tests, n + 3, NULL, NULL);
+	return _cmocka_run_group_tests("model", tests, n + OWN, NULL, NULL);
 }

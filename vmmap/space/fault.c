@@ -30,8 +30,9 @@ struct fault {
 	struct thread_slot *self;
 	uint64_t page, access;
 	uint64_t frame;                          /* prepared, not yet used; PHYSMEM_NONE                           */
-	bool refilled, grows;
+	bool refilled;
 	bool unread;                             /* a pager has failed, for the page of the object of this number: */
+	bool grows;
 	struct vmmap_fault_info info;
 	uint64_t unread_number, unread_page;
 	/* Where the VMA maps an object, set in each visit: */
@@ -41,6 +42,18 @@ struct fault {
 };
 
 enum fault_step { FAULT_DONE, FAULT_AGAIN, FAULT_FAIL, FAULT_NOMEM, FAULT_READ };
+
+/* Apart, so that a fault that tells nobody does not put the range together. */
+static NOINLINE void fault_tell_touch(struct fault *f, enum lock_touch what)
+{
+	space_touch(f->map, f->self, (struct lock_range){ f->page, f->page + PAGE_BYTES }, what, false);
+}
+
+static ALWAYS_INLINE void fault_touch(struct fault *f, enum lock_touch what)
+{
+	if (unlikely(f->map->policy->touch != NULL))
+		fault_tell_touch(f, what);
+}
 
 static ALWAYS_INLINE bool fault_prepare_frame(struct fault *f)
 {
@@ -214,7 +227,7 @@ static ALWAYS_INLINE enum fault_step fault_commit(struct fault *f, struct lock_v
 
 	if (value == seen)
 		return pol->visit_valid(f->map->lock_state, v) ? FAULT_DONE : FAULT_AGAIN;
-	space_touch(f->map, f->self, (struct lock_range){ f->page, f->page + PAGE_BYTES }, LOCK_TOUCH_ENTRY, false);
+	fault_touch(f, LOCK_TOUCH_ENTRY);
 	if (BASE_MUTANT(dirty_before_lock) && object && f->object && f->dirties)
 		object_dirty(f->object, f->object_page, f->object_pfn);
 	BASE_POINT(fault_before_cas);
@@ -280,7 +293,7 @@ static ALWAYS_INLINE enum fault_step fault_visit(struct fault *f, struct lock_vi
 			       ? FAULT_FAIL
 			       : FAULT_AGAIN;
 	}
-	space_touch(f->map, f->self, (struct lock_range){ f->page, f->page + PAGE_BYTES }, LOCK_TOUCH_VMA, false);
+	fault_touch(f, LOCK_TOUCH_VMA);
 	BASE_POINT(fault_before_walk);
 	entry = pt_make(&f->map->pt, f->self, f->page);
 	if (unlikely(!entry))

@@ -6,7 +6,7 @@
 
 #include "vmmap/space/space.h"
 
-static struct space_new map_fresh(const struct space_mmap *m, uint64_t addr)
+static ALWAYS_INLINE struct space_new map_fresh(const struct space_mmap *m, uint64_t addr)
 {
 	bool shared = (m->flags & MAP_TYPE) != MAP_PRIVATE;
 	uint64_t bits = (uint64_t)m->prot & VMA_PROT;
