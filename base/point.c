@@ -167,11 +167,12 @@ static void script_hit(struct thread_slot *self, const char *name)
 {
 	const char *role = self->point_role ? self->point_role : "";
 	struct pass *p;
-	uint32_t mine;
+	uint32_t mine, set;
 
 	park_stall_lock(&mutex);
 	mine = generation;
-	for (uint32_t i = 0; mine == generation && i < rules_used; i++) {
+	set = rules_used;                        /* a rule that is set while this hit lasts is for the next one       */
+	for (uint32_t i = 0; mine == generation && i < set; i++) {
 		struct rule *r = &rules[i];
 
 		if (r->state != RULE_ARMED || strcmp(r->at, name) != 0)
