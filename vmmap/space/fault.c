@@ -223,7 +223,7 @@ static ALWAYS_INLINE enum fault_step fault_commit(struct fault *f, struct lock_v
 	BASE_POINT(fault_before_valid);
 	if (unlikely(!pol->visit_valid(f->map->lock_state, v) ||         /* F2 -> D1, then Z2, Z4, Y2 */
 		     (object && !fault_object_holds(f)))) {
-		pt_store(entry, seen);
+		pt_store(entry, BASE_MUTANT(fault_undo_empties) ? 0 : seen);
 		return FAULT_AGAIN;
 	}
 	BASE_POINT(fault_before_store);

@@ -132,6 +132,8 @@ static int remap_lock_free(struct remap *m, const struct space_want *want)
 			remap_give_up(m, &m->target);
 		err = !err || err == -EAGAIN ? -ERESTART : err;
 	}
+	if (BASE_MUTANT(remap_waits_holding) && err == -ERESTART && locked)
+		err = space_place_wait(m->map, m->self, locked);
 	remap_give_up(m, &m->source);
 	space_heal_notes(m->map, &m->target);            /* where a begin that failed had cut */
 	return err == -ERESTART && locked ? space_place_wait(m->map, m->self, locked) : err;

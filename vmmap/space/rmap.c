@@ -209,7 +209,7 @@ static enum walk_step walk_entry(const struct rmap_walk *w, struct vmmap *map, s
 		return WALK_ON;
 	if (!pt_lock(entry, seen))
 		return WALK_AGAIN;
-	if (!map->policy->visit_valid(map->lock_state, v)) {
+	if (!map->policy->visit_valid(map->lock_state, v) && !BASE_MUTANT(walk_drops_unchecked)) {
 		pt_store(entry, seen);
 		return WALK_AGAIN;
 	}
@@ -241,8 +241,9 @@ static enum walk_step walk_visited(const struct rmap_walk *w, struct vmmap *map,
 	uint64_t addr = *at;
 	atomic_u64 *entry = NULL;
 
+	BASE_POINT(walk_after_begin);
 	if (!vma || atomic_load_acquire(&vma->object) != w->object || atomic_load_acquire(&vma->delta) != delta) {
-		if (!map->policy->visit_valid(map->lock_state, v))
+		if (!map->policy->visit_valid(map->lock_state, v) && !BASE_MUTANT(walk_passes_unchecked))
 			return WALK_AGAIN;
 		if (!vma && walk_leftover(map, v->r))
 			return WALK_AGAIN;
@@ -250,6 +251,7 @@ static enum walk_step walk_visited(const struct rmap_walk *w, struct vmmap *map,
 		return WALK_ON;
 	}
 	space_touch(map, w->self, v->r, LOCK_TOUCH_VMA, false);
+	BASE_POINT(walk_before_entries);
 	for (unsigned n = 0; n < RMAP_ENTRIES && (entry = pt_next(&map->pt, &addr, v->r.hi)); n++) {
 		if (walk_entry(w, map, v, addr, entry) == WALK_AGAIN) {
 			*at = addr;

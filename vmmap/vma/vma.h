@@ -12,6 +12,7 @@
 #ifndef VMMAP_VMA_VMA_H
 #define VMMAP_VMA_VMA_H
 
+#include "base/point.h"
 #include "base/thread.h"
 #include "locks/vma_word.h"
 
@@ -71,6 +72,9 @@ static inline bool vma_anon_join(struct vma *vma, uint64_t group)
 {
 	uint64_t anon = atomic_load_acquire(&vma->anon);
 
+	BASE_POINT(anon_before_join);
+	while (!(anon & 1) && BASE_MUTANT(group_any_join))
+		anon = atomic_swap_seqcst(&vma->anon, group) | 1;
 	while (!(anon & 1))
 		if (atomic_cas_seqcst(&vma->anon, &anon, group))
 			return true;
