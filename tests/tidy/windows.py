@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """The list of race windows (docs/races.md, part 2) against the scripts and the mutants.
 
-Usage: windows.py ROOT            exit 1 and one line per finding
-       windows.py --self-test     a small tree with planted errors; each must be found, nothing else
+Usage: windows.py ROOT              exit 1 and one line per finding
+       windows.py --scripts ROOT    prints the scripts of the list, as a pattern for ctest -R
+       windows.py --self-test       a small tree with planted errors; each must be found, nothing else
 
 A row is    | numbers or - | window | `script.c`, `function`; `other.c`, ... | `mutant`, ... |
 Rules: each number from 1 to LAST has a row, or is told below the table to have none ("- 4, 29, 30 ..."); a row's files
@@ -146,9 +147,18 @@ def self_test():
     return good
 
 
+def scripts(root):
+    with open(os.path.join(root, PAGE), encoding="utf-8") as file:
+        rows, _told = table(file.read())
+    return sorted({name[:-2] for row in rows for name in QUOTED.findall(row[2]) if name.endswith(".c")})
+
+
 def main():
     if sys.argv[1:] == ["--self-test"]:
         return 0 if self_test() else 1
+    if sys.argv[1] == "--scripts":
+        print(rf"^[a-z]+\.({'|'.join(scripts(sys.argv[2]))})$")
+        return 0
     found = judge(sys.argv[1])
     print("\n".join(found) if found else "each window has its script, each mutant its row")
     return 1 if found else 0
