@@ -431,7 +431,7 @@ int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 	err = work_collect(&w);
 	if (!err && c->kind == CARVE_BITS)
 		err = work_cut_at_hole(&w);
-	if (unlikely(atomic_load_acquire(&map->stacks)) && !err)
+	if (unlikely(atomic_load_acquire(&map->stacks)) && !err)                 /* K2 -> K1 */
 		err = work_guard(&w);
 	changes = !err && work_changes(&w);
 	if (!changes || !work_take(&w)) {

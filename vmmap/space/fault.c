@@ -349,7 +349,7 @@ static int fault_grow(struct fault *f)
 /* The visit has refused. */
 static int fault_refused(struct fault *f)
 {
-	if (f->info.code == VMMAP_MAPERR && f->grows && atomic_load_acquire(&f->map->stacks))
+	if (f->info.code == VMMAP_MAPERR && f->grows && atomic_load_acquire(&f->map->stacks))            /* K2 -> K1 */
 		return fault_grow(f);
 	return -EFAULT;
 }

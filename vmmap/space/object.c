@@ -78,7 +78,7 @@ static void object_free(struct rcu_item *item)
 
 void object_put(struct object *object)
 {
-	if (atomic_sub_acqrel(&object->refs, 1) == 1)
+	if (atomic_sub_acqrel(&object->refs, 1) == 1)                            /* R1 -> R1 */
 		rcu_retire(thread_self(), &object->rcu, object_free);
 }
 

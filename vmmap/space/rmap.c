@@ -21,7 +21,9 @@
  *            until they are gone. A frame that it goes on to free must not be shown by any.
  * GATE       a walker is inside a map only between rmap_gate's enter and leave; vmmap_destroy closes the gate and waits
  *            for who is inside, and for nobody else. Both by RMW on one word; the last out wakes.
- * EDGES      L1 ring lock's release -> L2 its acquire.  E1 rmap_extend (CAS, before publication) -> E2 the walk's load
+ * EDGES      L1 ring lock's release -> L2 its acquire.  E1 rmap_extend (CAS, before publication) -> E2 the walk's load.
+ *            G1 a walker leaves the gate -> G2 who closed it: what it did in the map, before that is destroyed.
+ *            R1 each put of a reference -> the last one (of hints, gates, objects): what was done with what it frees.
  * ORDER      ranges -> object.lock -> leaf section. Under object.lock nothing is allocated, called or slept on.
  * PROGRESS   rmap_get, extend: lock-free. put: the lock only for the last reference. A walk waits for ranges that
  *            others hold, by address, and for LOCKED entries.
@@ -51,7 +53,7 @@ int rmap_gate_make(struct rmap_gate **out, struct vmmap *map)
 
 void rmap_gate_put(struct rmap_gate *gate)
 {
-	if (atomic_sub_acqrel(&gate->refs, 1) == 1)
+	if (atomic_sub_acqrel(&gate->refs, 1) == 1)                              /* R1 -> R1 */
 		mem_free(MEM_MAP, gate, sizeof *gate);
 }
 
@@ -67,17 +69,17 @@ static bool gate_enter(struct rmap_gate *gate)
 
 static void gate_leave(struct rmap_gate *gate)
 {
-	if (atomic_sub_acqrel(&gate->inside, 1) == (RMAP_CLOSED | 1))
+	if (atomic_sub_acqrel(&gate->inside, 1) == (RMAP_CLOSED | 1))            /* G1 -> G2 */
 		park_wake(&gate->inside, 1);
 }
 
 void rmap_gate_close(struct rmap_gate *gate)
 {
-	uint32_t inside = atomic_or_seqcst(&gate->inside, RMAP_CLOSED) | RMAP_CLOSED;
+	uint32_t inside = atomic_or_seqcst(&gate->inside, RMAP_CLOSED) | RMAP_CLOSED;    /* G2 -> G1 */
 
 	while (inside != RMAP_CLOSED && !BASE_MUTANT(gate_no_wait)) {
 		park_wait(&gate->inside, inside, PARK_FOREVER);
-		inside = atomic_load_seqcst(&gate->inside);
+		inside = atomic_load_seqcst(&gate->inside);                      /* G2 -> G1 */
 	}
 }
 
@@ -175,10 +177,10 @@ void rmap_put(struct rmap *where)
 	bool last;
 
 	while (refs > 1)
-		if (atomic_cas_acqrel(&where->refs, &refs, refs - 1))
+		if (atomic_cas_acqrel(&where->refs, &refs, refs - 1))            /* R1 -> R1 */
 			return;
 	ring_lock(object);                               /* a walk may take a reference until it is out of the ring */
-	last = atomic_sub_acqrel(&where->refs, 1) == 1;
+	last = atomic_sub_acqrel(&where->refs, 1) == 1;                          /* R1 -> R1 */
 	if (last && where->next) {
 		where->next->prev = where->prev;
 		where->prev->next = where->next;

@@ -254,7 +254,8 @@ bool space_guard_meets(struct vmmap *map, struct thread_slot *self, uint64_t end
 /* Does the guard gap of the stack next above `end` begin below `end`? Then *from (may be NULL) is where. */
 static inline bool space_guarded(struct vmmap *map, struct thread_slot *self, uint64_t end, uint64_t *from)
 {
-	return unlikely(atomic_load_acquire(&map->stacks) != 0) && space_guard_meets(map, self, end, from);
+	return unlikely(atomic_load_acquire(&map->stacks) != 0) &&               /* K2 -> K1 */
+	       space_guard_meets(map, self, end, from);
 }
 /* May a stack grow over a hole at page? 0: perhaps; -EFAULT: certainly not, at this instant. Waits as a visit. */
 int  space_may_grow(struct vmmap *map, struct thread_slot *self, uint64_t page);
