@@ -3,7 +3,8 @@
  * Window: a brief edit joins neighbours that it has found without an anonymous group, and a first write fault gives one
  * of them a group before they are one.
  * Rules: the group of a VMA that is swallowed is read after it was taken; the one that stays gets a group by CAS, and
- * two groups stay two VMAs. Broken: a page that was written stands in a VMA without a group, or in one of another's.
+ * two groups stay two VMAs, both free. Broken: a page that was written stands in a VMA without a group, or in one of
+ * another's.
  * mutant: join_group_early
  * mutant: group_any_join
  */
@@ -63,12 +64,31 @@ static void stays(struct vmmap *map)
 	expect(vma_anon(vtree_lookup(&map->tree, BASE)) != vma_anon(vtree_lookup(&map->tree, BASE + LEN)));
 }
 
+/* The upper one gets a group, and the lower one has another: it was taken in vain. */
+static void given_back(struct vmmap *map)
+{
+	struct window_thread protect = {
+		.role = "give back", .fn = window_protect, .map = map, .addr = BASE + LEN, .len = LEN
+	};
+	struct vmmap_vma v;
+
+	expect(vmmap_munmap(map, BASE, 3 * LEN) == 0);
+	map_at(map, BASE, RW);
+	map_at(map, BASE + LEN, PROT_READ);
+	map_at(map, BASE + 2 * LEN, RW);
+	expect(vmmap_fault(map, BASE, PROT_WRITE, NULL) == 0);
+	fault_between(map, &protect, "join_before_take", BASE + 2 * LEN);
+	expect(vmmap_query(map, BASE, &v) == 0 && v.end == BASE + 2 * LEN);
+	expect(vmmap_fault_until(map, BASE + 2 * LEN + PAGE, PROT_WRITE, NULL, VMMAP_TRY) == 0);
+}
+
 static void script(const char *policy)
 {
 	struct vmmap *map = window_map(policy);
 
 	swallowed(map);
 	stays(map);
+	given_back(map);
 	window_close(map);
 }
 

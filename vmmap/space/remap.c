@@ -126,7 +126,8 @@ static int remap_lock_free(struct remap *m, const struct space_want *want)
 		locked = 0;
 		BASE_POINT(remap_after_place);
 		err = remap_second(m, &m->target, m->to, LOCK_TRY);
-		if (!err && space_empty(m->map, m->self, m->to) && !space_guarded(m->map, m->self, m->to.hi, NULL))
+		if (!err && (space_empty(m->map, m->self, m->to) || BASE_MUTANT(remap_no_still_free)) &&
+		    !space_guarded(m->map, m->self, m->to.hi, NULL))
 			return 0;
 		if (!err)
 			remap_give_up(m, &m->target);
