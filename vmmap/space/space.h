@@ -190,7 +190,6 @@ void space_brief_end(struct vmmap *map, struct lock_edit *e);
  * fresh->object's reference. -ENOMEM: nothing changed. */
 int space_prepare(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_new *fresh,
 		  struct vma **vma) MUST_CHECK;
-void space_prepare_undo(struct vmmap *map, struct lock_edit *e, struct vma *vma);
 /* Shuts every VMA in r, zaps r, frees tables, and puts `vma` (NULL: nothing, the gap stays held) in its place. */
 void space_replace(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma);
 /* Room for one more slot in every leaf of r; under a lock that keeps it (no dummies). -ENOMEM. */

@@ -39,8 +39,6 @@ enum vma_bits {
 	VMA_LOCKED     = 1 << 15,                /* mlock: the next issue's                                        */
 	VMA_LOCKONFAULT = 1 << 16,
 	VMA_GAP        = 1 << 17,                /* a dummy: a locked gap, never mapped                            */
-	VMA_ADVICE     = VMA_DONTDUMP | VMA_DONTFORK | VMA_WIPEONFORK | VMA_SEQUENTIAL | VMA_RANDOM | VMA_HUGE |
-			 VMA_NOHUGE | VMA_MERGEABLE,
 };
 
 struct vma {
