@@ -226,8 +226,8 @@ static void test_fairness(void **state)
 	assert_true(good);
 }
 
-/* The holder of `page` lets go and takes it again, as long as it gets it, before the wide writer looks: who sleeps three
- * times at most. */
+/* The holder of `page` lets go and takes it again, as long as it gets it, before the wide writer looks. That one sleeps
+ * three times at most. */
 static void meet_holder(struct fake_map *map, struct lock_edit *e, unsigned page)
 {
 	unsigned sleeps = 0;

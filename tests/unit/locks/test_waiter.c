@@ -181,7 +181,7 @@ static void test_late_wake_up(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, sleeper, w), 0);
 	while (!slept(1))
 		usleep(100);
-	while (!slept(2) && !atomic_load_acquire(&awake)) {      /* it goes to sleep again, or believes it               */
+	while (!slept(2) && !atomic_load_acquire(&awake)) {      /* it goes to sleep again, or believes it           */
 		usleep(100);
 		park_wake(&w->state, 1);
 	}
