@@ -30,7 +30,7 @@ static void script(const char *policy)
 	window_start(&mover);
 	expect(point_wait_reached("mover", "waiter_before_sleep", UINT64_C(10000000000)));
 	window_start(&fault);
-	expect(window_done_within(&fault, 1500) && fault.result == 0);
+	expect(window_done_within(&fault, 4000) && fault.result == 0);
 	point_release("holder", "window_held");
 	window_join(&holder);
 	window_join(&mover);
