@@ -24,7 +24,7 @@
 #define RULES         64
 #define PASSES        512
 #define ROLE_CHARS    32
-#define STOP_LIMIT_NS UINT64_C(2000000000)
+#define STOP_LIMIT_NS UINT64_C(5000000000)
 
 extern struct point_site *__start_vmmap_points[] __attribute__((visibility("hidden")));
 extern struct point_site *__stop_vmmap_points[] __attribute__((visibility("hidden")));
@@ -142,7 +142,7 @@ static void stop_here(struct rule *r)
 	while (mine == generation && !may_go_on(r)) {
 		if (sleep_for_change(deadline) != -ETIMEDOUT || mine != generation || may_go_on(r))
 			continue;
-		fprintf(stderr, "vmmap: script: '%s' waited 2 s at '%s' for '%s' to pass '%s'\n", r->role, r->at,
+		fprintf(stderr, "vmmap: script: '%s' waited 5 s at '%s' for '%s' to pass '%s'\n", r->role, r->at,
 			r->until_role, r->until_point ? r->until_point : "(a release)");
 		atomic_add_relaxed(&timeouts, 1);
 		break;
@@ -167,11 +167,12 @@ static void script_hit(struct thread_slot *self, const char *name)
 {
 	const char *role = self->point_role ? self->point_role : "";
 	struct pass *p;
-	uint32_t mine;
+	uint32_t mine, set;
 
 	park_stall_lock(&mutex);
 	mine = generation;
-	for (uint32_t i = 0; mine == generation && i < rules_used; i++) {
+	set = rules_used;                        /* a rule that is set while this hit lasts is for the next one       */
+	for (uint32_t i = 0; mine == generation && i < set; i++) {
 		struct rule *r = &rules[i];
 
 		if (r->state != RULE_ARMED || strcmp(r->at, name) != 0)

@@ -5,7 +5,7 @@
  *
  * Counted in each scene: no waiter was overtaken more than threads + 2 times (P-6); a wide writer among narrow ones
  * sleeps at most three times for each holder that it meets: granted a retry twice, it is handed the place. No page has
- * two owners; at the end every word is free.
+ * two owners; at the end every word is free. The wide writer is also played by script, its sleeps counted one by one.
  *
  * mutant: never_insists
  * mutant: rwsem_no_handoff
@@ -28,7 +28,7 @@
 #include "base/point.h"
 #include "base/prng.h"
 #include "locks/policy/intree.h"
-#include "tests/policy/fake_view.h"
+#include "tests/policy/script.h"
 
 #define WORKERS_MAX 8
 #define ROUNDS      (BUILT_WITH_TSAN ? 100 : 1000)
@@ -226,9 +226,58 @@ static void test_fairness(void **state)
 	assert_true(good);
 }
 
+/* The holder of `page` lets go and takes it again, as long as it gets it, before the wide writer looks. That one sleeps
+ * three times at most. */
+static void meet_holder(struct fake_map *map, struct lock_edit *e, unsigned page)
+{
+	unsigned sleeps = 0;
+	int err;
+
+	do {
+		assert_true(gate_wait(&asleep, SOON_MS));
+		assert_in_range(++sleeps, 1, 3);
+		gate_at(&woken, "edit", "waiter_woken");
+		gate_open(&asleep);
+		fake_end(map, e);
+		assert_true(gate_wait(&woken, SOON_MS));
+		*e = fake_begin(map, page, page + 1, LOCK_TRY, &err);
+		gate_at(&asleep, "edit", "waiter_before_sleep");
+		gate_open(&woken);
+	} while (!err);
+}
+
+/* All of the space is wanted, two narrow holders stand in it, each of which never gives up. */
+static void test_wide_among_narrow(void **state)
+{
+	static const char *const policies[] = { "vma", "vma-count" };
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(policies); i++) {
+		struct fake_map *map = script_start(policies[i]);
+		static struct actor wide;
+		struct lock_edit low, high;
+
+		fake_place(map, 4, 22);
+		low = script_begin(map, fake_range(3, 4));
+		high = script_begin(map, fake_range(10, 11));
+		gate_at(&asleep, "edit", "waiter_before_sleep");
+		actor_start(&wide, map, as_edit, 0, FAKE_PAGES, LOCK_FOREVER);
+		meet_holder(map, &low, 3);
+		meet_holder(map, &high, 10);
+		gate_open(&asleep);
+		must_end(&wide);
+		assert_int_equal(wide.err, 0);
+		assert_int_equal(map->policy->audit(map->state, stderr), 0);
+		fake_free(map);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_fairness) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_wide_among_narrow),
+		cmocka_unit_test(test_fairness),
+	};
 	const char *mutant = getenv("VMMAP_MUTANT");
 
 	if (mutant && point_mutant_select(mutant))

@@ -10,7 +10,7 @@
 #include "vmmap/space/space.h"
 
 #define SHARED (MAP_SHARED | MAP_FIXED)
-#define SOON UINT64_C(2000000000)
+#define SOON UINT64_C(5000000000)
 
 static struct vmmap_object *object;
 static struct pager pager;

@@ -15,7 +15,7 @@ static void unmap_under_fault(const char *policy, uint64_t len, const char *unti
 	expect(vmmap_mmap(map, BASE, len, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	expect(point_stop("fault", "fault_before_cas", "unmap", until) == 0);
 	window_start(&fault);
-	expect(point_wait_reached("fault", "fault_before_cas", UINT64_C(1000000000)));
+	expect(point_wait_reached("fault", "fault_before_cas", UINT64_C(5000000000)));
 	window_start(&unmap);
 	window_join(&unmap);
 	window_join(&fault);

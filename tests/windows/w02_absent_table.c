@@ -15,7 +15,7 @@ static void script(const char *policy)
 	expect(vmmap_mmap(map, BASE, 4 * MIB, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	expect(point_stop("unmap", "unmap_before_begin", "fault", "fault_after_end") == 0);
 	window_start(&unmap);
-	expect(point_wait_reached("unmap", "unmap_before_begin", UINT64_C(1000000000)));
+	expect(point_wait_reached("unmap", "unmap_before_begin", UINT64_C(5000000000)));
 	window_start(&fault);
 	window_join(&fault);
 	window_join(&unmap);

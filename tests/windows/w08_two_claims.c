@@ -14,7 +14,7 @@ static void script(const char *policy)
 
 	expect(point_stop("late", "mmap_after_place", NULL, NULL) == 0);
 	window_start(&late);
-	expect(point_wait_reached("late", "mmap_after_place", UINT64_C(1000000000)));
+	expect(point_wait_reached("late", "mmap_after_place", UINT64_C(5000000000)));
 	first = vmmap_mmap(map, 0, 4 * PAGE, PROT_READ, ANON, NULL, 0);
 	point_release("late", "mmap_after_place");
 	window_join(&late);

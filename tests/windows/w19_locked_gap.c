@@ -24,9 +24,9 @@ static void script(const char *policy)
 
 	expect(point_stop("holder", "window_held", NULL, NULL) == 0);
 	window_start(&holder);
-	expect(point_wait_reached("holder", "window_held", UINT64_C(1000000000)));
+	expect(point_wait_reached("holder", "window_held", UINT64_C(5000000000)));
 	window_start(&wider);                                    /* skips the locked half */
-	expect(window_done_within(&wider, 1000));
+	expect(window_done_within(&wider, 4000));
 	expect(wider.result == (int64_t)(BASE + 12 * PAGE));
 	window_start(&inside);                                   /* only locked gaps would fit: waits */
 	expect(!window_done_within(&inside, 30));

@@ -27,9 +27,9 @@ static void script(const char *policy)
 	expect(point_stop("protect", "merge_before_slots", NULL, NULL) == 0);
 	expect(point_stop("carve", "carve_before_take", NULL, NULL) == 0);
 	window_start(&protect);
-	expect(point_wait_reached("protect", "merge_before_slots", UINT64_C(1000000000)));
+	expect(point_wait_reached("protect", "merge_before_slots", UINT64_C(5000000000)));
 	window_start(&carve);
-	expect(point_wait_reached("carve", "carve_before_take", UINT64_C(1000000000)));
+	expect(point_wait_reached("carve", "carve_before_take", UINT64_C(5000000000)));
 	point_release("protect", "merge_before_slots");
 	window_join(&protect);
 	point_release("carve", "carve_before_take");

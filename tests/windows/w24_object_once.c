@@ -22,7 +22,7 @@ static void script(const char *policy)
 	vma = vtree_lookup(&map->tree, BASE);
 	expect(point_stop("fault", "fault_before_object", NULL, NULL) == 0);
 	window_start(&fault);
-	expect(point_wait_reached("fault", "fault_before_object", UINT64_C(1000000000)));
+	expect(point_wait_reached("fault", "fault_before_object", UINT64_C(5000000000)));
 	expect(vmmap_munmap(map, BASE, PAGE) == 0);
 	expect(vmmap_mmap(map, BASE, PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	expect(vtree_lookup(&map->tree, BASE) == vma && !vma->object);   /* its next life */

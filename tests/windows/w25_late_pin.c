@@ -12,10 +12,10 @@
 /* Two visits that are not valid make it insist: each meets an mprotect between its look and its last check. */
 static void make_it_insist(struct vmmap *map)
 {
-	expect(point_wait_reached("fault", "visit_before_valid", UINT64_C(1000000000)));
+	expect(point_wait_reached("fault", "visit_before_valid", UINT64_C(5000000000)));
 	expect(vmmap_mprotect(map, BASE, PAGE, RW) == 0);
 	point_release("fault", "visit_before_valid");
-	expect(point_wait_reached("fault", "fault_before_cas", UINT64_C(1000000000)));
+	expect(point_wait_reached("fault", "fault_before_cas", UINT64_C(5000000000)));
 	expect(vmmap_mprotect(map, BASE, PAGE, RW | PROT_EXEC) == 0);
 	point_release("fault", "fault_before_cas");
 }
@@ -36,12 +36,12 @@ static void script(const char *policy)
 	expect(point_stop("unmap", "carve_before_leave", NULL, NULL) == 0);
 	window_start(&fault);
 	make_it_insist(map);
-	expect(point_wait_reached("fault", "visit_before_pin", UINT64_C(1000000000)));
+	expect(point_wait_reached("fault", "visit_before_pin", UINT64_C(5000000000)));
 	window_start(&unmap);                                    /* takes the VMA: nobody is in it */
-	expect(point_wait_reached("unmap", "carve_before_leave", UINT64_C(1000000000)));
+	expect(point_wait_reached("unmap", "carve_before_leave", UINT64_C(5000000000)));
 	expect(atomic_load_seqcst(&vma->slot.lk) == LOCK_BRIEF);
 	point_release("fault", "visit_before_pin");
-	expect(point_wait_reached("fault", "visit_after_pin", UINT64_C(1000000000)));
+	expect(point_wait_reached("fault", "visit_after_pin", UINT64_C(5000000000)));
 	expect(atomic_load_seqcst(&vma->slot.pins) == 1);
 	point_release("unmap", "carve_before_leave");
 	window_join(&unmap);

@@ -12,7 +12,7 @@
 #define BORDER (BASE + 2 * MIB)
 #define LOWER  (BORDER - 16 * PAGE)
 #define UPPER  (4 * PAGE)
-#define SOON   UINT64_C(1000000000)
+#define SOON   UINT64_C(5000000000)
 
 /* Gives the VMA below other bits and then what it had, in one piece. */
 static void change_and_back(struct vmmap *map, const struct vma *below)

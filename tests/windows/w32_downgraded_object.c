@@ -30,7 +30,7 @@ static void script(const char *policy)
 	expect(vmmap_write(map, BASE, &word, sizeof(word)) == sizeof(word));
 	expect(point_stop("unmap", "unmap_downgraded", NULL, NULL) == 0);
 	window_start(&unmap);
-	expect(point_wait_reached("unmap", "unmap_downgraded", UINT64_C(1000000000)));
+	expect(point_wait_reached("unmap", "unmap_downgraded", UINT64_C(5000000000)));
 	rcu_drain();
 	expect(owned(map) == 1);
 	expect(vmmap_read(map, BASE, &got, sizeof(got)) == sizeof(got) && got == word);  /* munmap has not returned */

@@ -20,9 +20,9 @@ static void script(const char *policy)
 	expect(point_stop("near", "grow_held", NULL, NULL) == 0);
 	expect(point_stop("far", "grow_before_hold", NULL, NULL) == 0);
 	window_start(&far);
-	expect(point_wait_reached("far", "grow_before_hold", UINT64_C(1000000000)));
+	expect(point_wait_reached("far", "grow_before_hold", UINT64_C(5000000000)));
 	window_start(&near);
-	expect(point_wait_reached("near", "grow_held", UINT64_C(1000000000)));
+	expect(point_wait_reached("near", "grow_held", UINT64_C(5000000000)));
 	point_release("far", "grow_before_hold");
 	expect(!window_done_within(&far, 50));                   /* the other holds the stack */
 	point_release("near", "grow_held");

@@ -22,7 +22,7 @@ static void script(const char *policy)
 	stack = (uint64_t)top;
 	expect(point_stop("late", "mmap_after_place", NULL, NULL) == 0);
 	window_start(&late);
-	expect(point_wait_reached("late", "mmap_after_place", UINT64_C(1000000000)));
+	expect(point_wait_reached("late", "mmap_after_place", UINT64_C(5000000000)));
 	expect(vmmap_fault(map, stack - 10 * PAGE, PROT_WRITE, NULL) == 0);
 	point_release("late", "mmap_after_place");
 	window_join(&late);

@@ -10,7 +10,7 @@
 
 #define BORDER (BASE + 2 * MIB)
 #define STACK  (BORDER + 4 * PAGE)
-#define SOON   UINT64_C(1000000000)
+#define SOON   UINT64_C(5000000000)
 
 static void script(const char *policy)
 {

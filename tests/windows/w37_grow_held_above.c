@@ -9,7 +9,7 @@
 #include "vmmap/space/space.h"
 
 #define BORDER (BASE + 2 * MIB)
-#define SOON   UINT64_C(1000000000)
+#define SOON   UINT64_C(5000000000)
 
 static void script(const char *policy)
 {

@@ -25,7 +25,7 @@ static void script(const char *policy)
 	window_start(&unmap);
 	expect(point_wait_reached("unmap", "claim_before_leave", UINT64_C(10000000000)));
 	window_start(&fault);                            /* finds the VMA held: only a mutant lets it come so far  */
-	(void)point_wait_reached("fault", "fault_before_cas", UINT64_C(50000000));
+	(void)point_wait_reached("fault", "fault_before_cas", UINT64_C(200000000));
 	point_release("unmap", "claim_before_leave");
 	window_join(&unmap);
 	point_release("fault", "fault_before_cas");

@@ -24,7 +24,7 @@ static void script(const char *policy)
 	window_start(&brief);
 	expect(point_wait_reached("brief", "carve_after_leave", UINT64_C(10000000000)));
 	window_start(&holder);
-	(void)point_wait_reached("holder", "window_held", UINT64_C(50000000));   /* only a mutant comes so far     */
+	(void)point_wait_reached("holder", "window_held", UINT64_C(200000000));   /* only a mutant comes so far     */
 	point_release("brief", "carve_after_leave");
 	window_join(&brief);
 	expect(point_wait_reached("holder", "window_held", UINT64_C(10000000000)));

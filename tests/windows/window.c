@@ -25,7 +25,7 @@ int window_run(const char *const policies[], void (*script)(const char *policy))
 		return 77;
 	}
 	for (unsigned i = 0; policies[i]; i++) {
-		alarm(10);                               /* a script takes milliseconds; who hangs has failed */
+		alarm(20);                               /* a script takes milliseconds; who hangs has failed */
 		point_reset();
 		if (point_mutant_select(mutant && *mutant ? mutant : NULL))
 			return 99;

@@ -318,7 +318,7 @@ static void prune_below(struct prune *p, struct pt_table *table, uint64_t lo)
 
 		if (!below)
 			continue;
-		if (!lock_range_covers(p->r, span)) {
+		if (!lock_range_covers(p->r, span) && (below->level || !BASE_MUTANT(tables_partly_held))) {
 			if (below->level)
 				prune_below(p, below, span.lo);
 			continue;
@@ -335,7 +335,7 @@ uint64_t pt_free_tables(struct pt *pt, struct thread_slot *self, struct lock_ran
 	struct prune p = { pt, self, r, 0 };
 	uint64_t span = UINT64_C(1) << pt_level_shift(1);
 
-	if (((r.lo + span - 1) & ~(span - 1)) + span > r.hi)
+	if (((r.lo + span - 1) & ~(span - 1)) + span > r.hi && !BASE_MUTANT(tables_partly_held))
 		return 0;
 	prune_below(&p, pt->root, 0);
 	return p.unlinked;

@@ -19,13 +19,15 @@ enum advise_step { ADVISE_ON, ADVISE_AGAIN };
 /* Drops the page of one entry, as a fault would install one. */
 static enum advise_step advise_drop(struct vmmap *map, struct lock_visit *v, uint64_t addr, atomic_u64 *entry)
 {
-	uint64_t seen = atomic_load_seqcst(entry);
+	uint64_t seen;
 
+	BASE_POINT(advise_before_entry);
+	seen = atomic_load_seqcst(entry);
 	if (!(seen & (PT_PRESENT | PT_LOCKED)))
 		return ADVISE_ON;
 	if (seen & PT_LOCKED || !pt_lock(entry, seen))
 		return ADVISE_AGAIN;
-	if (!map->policy->visit_valid(map->lock_state, v)) {
+	if (!map->policy->visit_valid(map->lock_state, v) && !BASE_MUTANT(advise_drops_unchecked)) {
 		pt_store(entry, seen);
 		return ADVISE_AGAIN;
 	}
@@ -50,8 +52,11 @@ static int advise_visit(struct vmmap *map, struct thread_slot *self, uint64_t *a
 
 	if (err)
 		return err;
+	BASE_POINT(advise_after_begin);
 	if (!v.slot || advise_spares(space_vma(v.slot), free_only)) {
-		err = !map->policy->visit_valid(map->lock_state, &v) ? -ERESTART : v.slot ? -EINVAL : -ENOMEM;
+		bool valid = map->policy->visit_valid(map->lock_state, &v) || BASE_MUTANT(advise_denies_unchecked);
+
+		err = !valid ? -ERESTART : v.slot ? -EINVAL : -ENOMEM;
 		*at = err == -ENOMEM ? v.r.hi : *at;
 		map->policy->visit_end(map->lock_state, &v);
 		return err;

@@ -2,6 +2,7 @@
 /*
  * brk.c - the break. Calls of brk exclude each other by a word of their own (they would meet at the break anyway);
  * the mapping below it is ordinary, so other operations meet it only by range.
+ * EDGES  U1 brk_leave's release -> L1 brk_enter's acquire: the break.
  */
 #include <sys/mman.h>
 
@@ -9,7 +10,9 @@
 
 static int brk_enter(struct vmmap *map, struct thread_slot *self)
 {
-	for (uint32_t seen = 0; !atomic_cas_acquire(&map->brk_lock, &seen, 1) && !BASE_MUTANT(brk_no_lock); seen = 0)
+	uint32_t seen = 0;
+
+	for (; !atomic_cas_acquire(&map->brk_lock, &seen, 1) && !BASE_MUTANT(brk_no_lock); seen = 0)     /* L1 -> U1 */
 		if (park_wait(&map->brk_lock, 1, self->deadline_ns))
 			return self->deadline_ns == LOCK_TRY ? -EAGAIN : -ETIMEDOUT;
 	return 0;
@@ -17,7 +20,7 @@ static int brk_enter(struct vmmap *map, struct thread_slot *self)
 
 static void brk_leave(struct vmmap *map)
 {
-	atomic_store_release(&map->brk_lock, 0);
+	atomic_store_release(&map->brk_lock, 0);                                 /* U1 -> L1 */
 	park_wake(&map->brk_lock, 1);
 }
 

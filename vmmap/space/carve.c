@@ -203,9 +203,11 @@ static bool work_join(struct work *w, struct piece *p, struct piece *q)
 			stay = p, go = q;
 	}
 	if (go->vma && !go->ours) {                      /* an outside neighbour that would be swallowed */
+		BASE_POINT(join_before_take);
 		if (!w->map->policy->edit_take(w->map->lock_state, w->e, &go->vma->slot, go->r.lo))
 			return false;            /* (work_neighbour saw it free and in this leaf only) */
-		go->is.anon = vma_anon(go->vma);         /* a fault may have set it until now */
+		if (!BASE_MUTANT(join_group_early))
+			go->is.anon = vma_anon(go->vma); /* a fault may have set it until now */
 	}
 	if (stay->vma && go->is.anon && !vma_anon_join(stay->vma, go->is.anon)) {
 		if (go->vma && !go->ours)
@@ -429,7 +431,7 @@ int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 	err = work_collect(&w);
 	if (!err && c->kind == CARVE_BITS)
 		err = work_cut_at_hole(&w);
-	if (unlikely(atomic_load_acquire(&map->stacks)) && !err)
+	if (unlikely(atomic_load_acquire(&map->stacks)) && !err)                 /* K2 -> K1 */
 		err = work_guard(&w);
 	changes = !err && work_changes(&w);
 	if (!changes || !work_take(&w)) {

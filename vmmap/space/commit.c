@@ -106,12 +106,6 @@ int space_prepare(struct vmmap *map, struct lock_edit *e, struct lock_range r, c
 	return 0;
 }
 
-void space_prepare_undo(struct vmmap *map, struct lock_edit *e, struct vma *vma)
-{
-	map->policy->edit_dead(map->lock_state, e, &vma->slot);
-	vma_give(&map->vmas, e->self, vma);
-}
-
 void space_shut(struct vmmap *map, struct lock_edit *e, struct lock_range r)
 {
 	struct vtree_seen seen;

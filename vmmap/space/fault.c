@@ -236,7 +236,7 @@ static ALWAYS_INLINE enum fault_step fault_commit(struct fault *f, struct lock_v
 	BASE_POINT(fault_before_valid);
 	if (unlikely(!pol->visit_valid(f->map->lock_state, v) ||         /* F2 -> D1, then Z2, Z4, Y2 */
 		     (object && !fault_object_holds(f)))) {
-		pt_store(entry, seen);
+		pt_store(entry, BASE_MUTANT(fault_undo_empties) ? 0 : seen);
 		return FAULT_AGAIN;
 	}
 	BASE_POINT(fault_before_store);
@@ -362,7 +362,7 @@ static int fault_grow(struct fault *f)
 /* The visit has refused. */
 static int fault_refused(struct fault *f)
 {
-	if (f->info.code == VMMAP_MAPERR && f->grows && atomic_load_acquire(&f->map->stacks))
+	if (f->info.code == VMMAP_MAPERR && f->grows && atomic_load_acquire(&f->map->stacks))            /* K2 -> K1 */
 		return fault_grow(f);
 	return -EFAULT;
 }

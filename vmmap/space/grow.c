@@ -22,9 +22,9 @@
  *             growth that would make the answer wrong holds the place too (page - SPACE_GUARD and up, taken low to
  *             high, before its first publication, given back after its last): so either its dummy is met at the
  *             place, or its new start is seen, or it has not begun and will find the new mapping.
- * EDGES       `stacks` is set (seq_cst) before the first stack of a map is published, and never cleared; readers load
- *             it (acquire) after they entered the section or met the hole: what shows them a stack's work shows it too.
- *             All else goes by the sections' words (P -> W1, F -> D) and lk (D1 -> D2, R1 -> A1).
+ * EDGES       K1 `stacks` is set (seq_cst) before the first stack of a map is published, and never cleared.
+ *             K2 readers load it (acquire) after they entered the section or met the hole: what shows them a stack's
+ *             work shows it too. All else goes by the sections' words and lk, as in any edit.
  * LOCK ORDER  as any general edit; the look at what is above, inside a section, takes nothing (a reader's).
  * PROGRESS    A growth waits like any edit. It begins again only after another thread has changed the map there.
  * NOT PROMISED  that two calls keep apart of which one places a mapping and the other makes a stack where there was

@@ -137,7 +137,7 @@ int64_t space_mmap(struct vmmap *map, struct thread_slot *self, struct space_mma
 	if (unlikely(m->object && map_backing(map, m)))
 		return -ENOMEM;
 	if (m->flags & MAP_GROWSDOWN)
-		atomic_store_seqcst(&map->stacks, 1);    /* before it can be seen (grow.c, GUARD)                  */
+		atomic_store_seqcst(&map->stacks, 1);    /* K1 -> K2: before it can be seen (grow.c, GUARD)        */
 	if (m->want) {
 		do
 			err = map_somewhere(map, self, m, &r, &taken);

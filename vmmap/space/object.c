@@ -78,7 +78,7 @@ static void object_free(struct rcu_item *item)
 
 void object_put(struct object *object)
 {
-	if (atomic_sub_acqrel(&object->refs, 1) == 1)
+	if (atomic_sub_acqrel(&object->refs, 1) == 1)                            /* R1 -> R1 */
 		rcu_retire(thread_self(), &object->rcu, object_free);
 }
 
@@ -88,7 +88,7 @@ static enum object_has object_made(struct object *object, struct thread_slot *se
 {
 	uint64_t seen = is;
 
-	if (likely(page < object_pages(object)))                                 /* Z5 -> Z6 */
+	if (likely(page < object_pages(object)) || BASE_MUTANT(page_made_stays))         /* Z5 -> Z6 */
 		return OBJECT_HAS;
 	while (pt_pfn(seen) == pt_pfn(is) && seen & PT_PRESENT)
 		if (atomic_cas_seqcst(entry, &seen, seen & OBJECT_WRITEBACK)) {
@@ -109,7 +109,7 @@ static enum object_has object_make_page(struct object *object, struct thread_slo
 	frame_zero(object->physmem, frame);
 	BASE_POINT(object_before_make);
 	do {
-		if (seen & PT_PRESENT) {
+		if (seen & PT_PRESENT && !BASE_MUTANT(page_made_twice)) {
 			frame_free(object->physmem, self, frame);        /* another was first; nobody saw ours     */
 			*pfn = pt_pfn(seen);
 			return OBJECT_HAS;

@@ -126,12 +126,15 @@ static int remap_lock_free(struct remap *m, const struct space_want *want)
 		locked = 0;
 		BASE_POINT(remap_after_place);
 		err = remap_second(m, &m->target, m->to, LOCK_TRY);
-		if (!err && space_empty(m->map, m->self, m->to) && !space_guarded(m->map, m->self, m->to.hi, NULL))
+		if (!err && (space_empty(m->map, m->self, m->to) || BASE_MUTANT(remap_no_still_free)) &&
+		    !space_guarded(m->map, m->self, m->to.hi, NULL))
 			return 0;
 		if (!err)
 			remap_give_up(m, &m->target);
 		err = !err || err == -EAGAIN ? -ERESTART : err;
 	}
+	if (BASE_MUTANT(remap_waits_holding) && err == -ERESTART && locked)
+		err = space_place_wait(m->map, m->self, locked);
 	remap_give_up(m, &m->source);
 	space_heal_notes(m->map, &m->target);            /* where a begin that failed had cut */
 	return err == -ERESTART && locked ? space_place_wait(m->map, m->self, locked) : err;

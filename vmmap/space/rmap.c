@@ -21,7 +21,9 @@
  *            until they are gone. A frame that it goes on to free must not be shown by any.
  * GATE       a walker is inside a map only between rmap_gate's enter and leave; vmmap_destroy closes the gate and waits
  *            for who is inside, and for nobody else. Both by RMW on one word; the last out wakes.
- * EDGES      L1 ring lock's release -> L2 its acquire.  E1 rmap_extend (CAS, before publication) -> E2 the walk's load
+ * EDGES      L1 ring lock's release -> L2 its acquire.  E1 rmap_extend (CAS, before publication) -> E2 the walk's load.
+ *            G1 a walker leaves the gate -> G2 who closed it: what it did in the map, before that is destroyed.
+ *            R1 each put of a reference -> the last one (of hints, gates, objects): what was done with what it frees.
  * ORDER      ranges -> object.lock -> leaf section. Under object.lock nothing is allocated, called or slept on.
  * PROGRESS   rmap_get, extend: lock-free. put: the lock only for the last reference. A walk waits for ranges that
  *            others hold, by address, and for LOCKED entries.
@@ -51,7 +53,7 @@ int rmap_gate_make(struct rmap_gate **out, struct vmmap *map)
 
 void rmap_gate_put(struct rmap_gate *gate)
 {
-	if (atomic_sub_acqrel(&gate->refs, 1) == 1)
+	if (atomic_sub_acqrel(&gate->refs, 1) == 1)                              /* R1 -> R1 */
 		mem_free(MEM_MAP, gate, sizeof *gate);
 }
 
@@ -67,17 +69,17 @@ static bool gate_enter(struct rmap_gate *gate)
 
 static void gate_leave(struct rmap_gate *gate)
 {
-	if (atomic_sub_acqrel(&gate->inside, 1) == (RMAP_CLOSED | 1))
+	if (atomic_sub_acqrel(&gate->inside, 1) == (RMAP_CLOSED | 1))            /* G1 -> G2 */
 		park_wake(&gate->inside, 1);
 }
 
 void rmap_gate_close(struct rmap_gate *gate)
 {
-	uint32_t inside = atomic_or_seqcst(&gate->inside, RMAP_CLOSED) | RMAP_CLOSED;
+	uint32_t inside = atomic_or_seqcst(&gate->inside, RMAP_CLOSED) | RMAP_CLOSED;    /* G2 -> G1 */
 
 	while (inside != RMAP_CLOSED && !BASE_MUTANT(gate_no_wait)) {
 		park_wait(&gate->inside, inside, PARK_FOREVER);
-		inside = atomic_load_seqcst(&gate->inside);
+		inside = atomic_load_seqcst(&gate->inside);                      /* G2 -> G1 */
 	}
 }
 
@@ -175,10 +177,10 @@ void rmap_put(struct rmap *where)
 	bool last;
 
 	while (refs > 1)
-		if (atomic_cas_acqrel(&where->refs, &refs, refs - 1))
+		if (atomic_cas_acqrel(&where->refs, &refs, refs - 1))            /* R1 -> R1 */
 			return;
 	ring_lock(object);                               /* a walk may take a reference until it is out of the ring */
-	last = atomic_sub_acqrel(&where->refs, 1) == 1;
+	last = atomic_sub_acqrel(&where->refs, 1) == 1;                          /* R1 -> R1 */
 	if (last && where->next) {
 		where->next->prev = where->prev;
 		where->prev->next = where->next;
@@ -209,7 +211,7 @@ static enum walk_step walk_entry(const struct rmap_walk *w, struct vmmap *map, s
 		return WALK_ON;
 	if (!pt_lock(entry, seen))
 		return WALK_AGAIN;
-	if (!map->policy->visit_valid(map->lock_state, v)) {
+	if (!map->policy->visit_valid(map->lock_state, v) && !BASE_MUTANT(walk_drops_unchecked)) {
 		pt_store(entry, seen);
 		return WALK_AGAIN;
 	}
@@ -241,8 +243,9 @@ static enum walk_step walk_visited(const struct rmap_walk *w, struct vmmap *map,
 	uint64_t addr = *at;
 	atomic_u64 *entry = NULL;
 
+	BASE_POINT(walk_after_begin);
 	if (!vma || atomic_load_acquire(&vma->object) != w->object || atomic_load_acquire(&vma->delta) != delta) {
-		if (!map->policy->visit_valid(map->lock_state, v))
+		if (!map->policy->visit_valid(map->lock_state, v) && !BASE_MUTANT(walk_passes_unchecked))
 			return WALK_AGAIN;
 		if (!vma && walk_leftover(map, v->r))
 			return WALK_AGAIN;
@@ -250,6 +253,7 @@ static enum walk_step walk_visited(const struct rmap_walk *w, struct vmmap *map,
 		return WALK_ON;
 	}
 	space_touch(map, w->self, v->r, LOCK_TOUCH_VMA, false);
+	BASE_POINT(walk_before_entries);
 	for (unsigned n = 0; n < RMAP_ENTRIES && (entry = pt_next(&map->pt, &addr, v->r.hi)); n++) {
 		if (walk_entry(w, map, v, addr, entry) == WALK_AGAIN) {
 			*at = addr;

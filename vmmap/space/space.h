@@ -190,7 +190,6 @@ void space_brief_end(struct vmmap *map, struct lock_edit *e);
  * fresh->object's reference. -ENOMEM: nothing changed. */
 int space_prepare(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_new *fresh,
 		  struct vma **vma) MUST_CHECK;
-void space_prepare_undo(struct vmmap *map, struct lock_edit *e, struct vma *vma);
 /* Shuts every VMA in r, zaps r, frees tables, and puts `vma` (NULL: nothing, the gap stays held) in its place. */
 void space_replace(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma);
 /* Room for one more slot in every leaf of r; under a lock that keeps it (no dummies). -ENOMEM. */
@@ -254,7 +253,8 @@ bool space_guard_meets(struct vmmap *map, struct thread_slot *self, uint64_t end
 /* Does the guard gap of the stack next above `end` begin below `end`? Then *from (may be NULL) is where. */
 static inline bool space_guarded(struct vmmap *map, struct thread_slot *self, uint64_t end, uint64_t *from)
 {
-	return unlikely(atomic_load_acquire(&map->stacks) != 0) && space_guard_meets(map, self, end, from);
+	return unlikely(atomic_load_acquire(&map->stacks) != 0) &&               /* K2 -> K1 */
+	       space_guard_meets(map, self, end, from);
 }
 /* May a stack grow over a hole at page? 0: perhaps; -EFAULT: certainly not, at this instant. Waits as a visit. */
 int  space_may_grow(struct vmmap *map, struct thread_slot *self, uint64_t page);

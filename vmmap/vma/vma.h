@@ -12,6 +12,7 @@
 #ifndef VMMAP_VMA_VMA_H
 #define VMMAP_VMA_VMA_H
 
+#include "base/point.h"
 #include "base/thread.h"
 #include "locks/vma_word.h"
 
@@ -38,8 +39,6 @@ enum vma_bits {
 	VMA_LOCKED     = 1 << 15,                /* mlock: the next issue's                                        */
 	VMA_LOCKONFAULT = 1 << 16,
 	VMA_GAP        = 1 << 17,                /* a dummy: a locked gap, never mapped                            */
-	VMA_ADVICE     = VMA_DONTDUMP | VMA_DONTFORK | VMA_WIPEONFORK | VMA_SEQUENTIAL | VMA_RANDOM | VMA_HUGE |
-			 VMA_NOHUGE | VMA_MERGEABLE,
 };
 
 struct vma {
@@ -71,6 +70,9 @@ static inline bool vma_anon_join(struct vma *vma, uint64_t group)
 {
 	uint64_t anon = atomic_load_acquire(&vma->anon);
 
+	BASE_POINT(anon_before_join);
+	while (!(anon & 1) && BASE_MUTANT(group_any_join))
+		anon = atomic_swap_seqcst(&vma->anon, group) | 1;
 	while (!(anon & 1))
 		if (atomic_cas_seqcst(&vma->anon, &anon, group))
 			return true;

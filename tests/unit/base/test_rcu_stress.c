@@ -3,8 +3,8 @@
  * test_rcu_stress.c - grace periods against running readers.
  * mutant: rcu_poll_blind
  *
- * rcu_no_membarrier is a memory-order mutant: the duel notices it in most runs on an idle machine, not in all, so it is
- * not in the list that must die.
+ * rcu_no_membarrier is a memory-order mutant: the duel notices it in most runs on an idle machine, not in all; it dies
+ * in a model (tests/models).
  */
 #include "base/rcu.h"
 #include "tests/unit/base/crew.h"

@@ -150,13 +150,23 @@ static void test_claimed_is_not_cancelled(void **state)
 	assert_int_equal(atomic_load_relaxed(&w->state), WAITER_FREE);
 }
 
-static atomic_u32 awake;
+static atomic_u32 awake, sleeper_slot;                   /* the slot's number + 1                                  */
+static uint64_t blocked_before;                          /* in that slot's earlier lives                           */
 
 static void *sleeper(void *arg)
 {
+	blocked_before = park_blocked_self();
+	atomic_store_release(&sleeper_slot, thread_self()->number + 1);
 	(void)range_waiter_sleep(arg, PARK_FOREVER);
 	atomic_store_release(&awake, 1);
 	return NULL;
+}
+
+static bool slept(unsigned times)
+{
+	uint32_t slot = atomic_load_acquire(&sleeper_slot);
+
+	return slot && atomic_load_relaxed(&thread_at(slot - 1)->park_blocked) >= blocked_before + times;
 }
 
 /* A record is used for one wait after the other, so a wake-up meant for an earlier one may come late. It is spurious:
@@ -168,10 +178,11 @@ static void test_late_wake_up(void **state)
 	uint32_t early;
 
 	(void)state;
-	atomic_store_relaxed(&awake, 0);
 	assert_int_equal(pthread_create(&thread, NULL, sleeper, w), 0);
-	for (unsigned i = 0; i < 40 && !atomic_load_acquire(&awake); i++) {
-		usleep(1000);
+	while (!slept(1))
+		usleep(100);
+	while (!slept(2) && !atomic_load_acquire(&awake)) {      /* it goes to sleep again, or believes it           */
+		usleep(100);
 		park_wake(&w->state, 1);
 	}
 	early = atomic_load_acquire(&awake);
