@@ -9,7 +9,8 @@
  *     above is passed; where that fails, the run ends.
  * H3  A visit gets a pin, counted while the VMA is still held: the release of lk publishes it to the next holder, which
  *     drains it before its first change. It does so also when the VMA came to it by hand-over ("drains again").
- * H4  Oldest ticket first; what one got, the next does not.
+ * H4  Oldest ticket first; what one got, the next does not; nor anything over which one older than it insists, be it in
+ *     this queue or elsewhere (range_insist.c). So no VMA is cut for an edit in which this release has pinned a visit.
  */
 #include <errno.h>
 
@@ -35,43 +36,11 @@ static struct lock_range hand_run(struct range_lock *from, uint64_t addr, uint64
 	return run;
 }
 
-/* Is what stands over addr this VMA? Moves *r over it. */
-static bool hand_same(struct range_locks *locks, uint64_t addr, const struct lock_slot *slot, struct lock_range *r)
-{
-	struct lock_seen seen;
-
-	locks->view->find(locks->space, addr, &seen);
-	if (seen.slot != slot)
-		return false;
-	r->lo = seen.r.lo < r->lo ? seen.r.lo : r->lo;
-	r->hi = seen.r.hi > r->hi ? seen.r.hi : r->hi;
-	return true;
-}
-
-/* The bounds of what stands over addr, in all leaves; they stay only if the releaser holds it. */
-static struct lock_range hand_extent(struct range_locks *locks, struct thread_slot *self, uint64_t addr)
-{
-	struct lock_seen seen;
-	struct lock_range r;
-
-	rcu_enter(self);
-	locks->view->find(locks->space, addr, &seen);
-	r = seen.r;
-	if (seen.slot && !seen.dummy) {
-		while (r.lo > 0 && hand_same(locks, r.lo - PAGE_BYTES, seen.slot, &r))
-			;
-		while (r.hi < ADDRESS_END && hand_same(locks, r.hi, seen.slot, &r))
-			;
-	}
-	rcu_leave(self);
-	return r;
-}
-
 /* How far from r.lo upwards is everything `to`'s? Claims for it what is free. */
 static uint64_t hand_claim(struct range_locks *locks, struct thread_slot *self, struct lock_range r,
 			   const struct lock_holder *to)
 {
-	struct lock_claim c = { .r = r, .mine = *to, .version = thread_next_number(self) };
+	struct lock_claim c = { .r = r, .mine = *to, .stop = ADDRESS_END, .version = thread_next_number(self) };
 	struct lock_seen seen;
 
 	while (c.r.lo < r.hi) {
@@ -107,10 +76,11 @@ static uint64_t hand_up(struct range_locks *locks, struct range_lock *from, stru
 	if (BASE_MUTANT(handover_with_holes))
 		locks->view->pass(locks->space, run, &from->mine, to);
 	for (; at < run.hi; at = end) {
-		struct lock_range piece = hand_extent(locks, thread_at(from->owner), at);
+		struct lock_range piece = { at, run.hi };
+		struct lock_seen seen;
 
-		piece.lo = at;
-		piece.hi = piece.hi < run.hi ? piece.hi : run.hi;
+		range_over(locks, thread_at(from->owner), at, &seen);
+		piece.hi = seen.r.hi < run.hi ? seen.r.hi : run.hi;
 		end = hand_part(locks, from, piece, to);
 		if (end < piece.hi)
 			return end;
@@ -121,9 +91,12 @@ static uint64_t hand_up(struct range_locks *locks, struct range_lock *from, stru
 static enum waiter_given hand_edit(struct range_locks *locks, struct range_lock *from, struct range_waiter *w,
 				   struct range_given *given)
 {
+	const struct range_heir heir = { w->taker, atomic_load_relaxed(&w->ticket) };
 	struct lock_range run = hand_run(from, atomic_load_relaxed(&w->addr), w->hi, given);
 	uint64_t end;
 
+	if (run.lo < run.hi && !BASE_MUTANT(handover_heeds_none))
+		run.hi = range_heed(locks, thread_at(from->owner), &heir, run);
 	if (run.lo >= run.hi)
 		return WAITER_RETRY;
 	end = hand_up(locks, from, run, &w->taker->mine);
@@ -145,7 +118,7 @@ static enum waiter_given hand_visit(struct range_locks *locks, struct range_lock
 	rcu_enter(self);
 	locks->view->find(locks->space, atomic_load_relaxed(&w->addr), &seen);
 	held = seen.slot && seen.lk == from->mine.lk;
-	pinned = held && !seen.dummy && lock_pin(range_pins(locks, seen.slot));          /* H3 */
+	pinned = held && !seen.dummy && range_pin_staying(locks, seen.slot);             /* H3 */
 	rcu_leave(self);
 	w->slot = pinned ? seen.slot : NULL;
 	w->version = number;

@@ -71,7 +71,6 @@ static int take_wait(struct range_wait *w, struct lock_claim *c)
 	int rc;
 
 	atomic_store_relaxed(&w->taker->cursor, c->r.lo);
-	w->hi = c->r.hi;
 	rc = range_wait(w, c->r.lo, &seen);
 	if (rc == 0)
 		rcu_leave(w->self);
@@ -80,34 +79,74 @@ static int take_wait(struct range_wait *w, struct lock_claim *c)
 	return rc < 0 ? rc : 0;
 }
 
+/* How far up may something be taken? 1: nothing, it is another's turn at the cursor. */
+static NOINLINE int take_heed(struct range_wait *w, struct lock_claim *c)
+{
+	const struct range_heir heir = { w->taker, w->ticket };
+	uint64_t from = c->r.lo;
+	int err;
+
+	c->stop = range_heed(w->locks, w->self, &heir, c->r);
+	if (c->stop > from)
+		return 0;
+	err = range_may_wait(w, from);
+	if (err)
+		return err;
+	range_ticket(w);                                 /* whoever comes later lets us by                         */
+	err = take_wait(w, c);                           /* in the queue, if it is held                            */
+	return err ? err : c->r.lo == from;
+}
+
+/* One step from the cursor upwards. 1: a look in vain. */
+static int take_step(struct range_wait *w, struct lock_claim *c, struct range_take *t)
+{
+	uint64_t from = c->r.lo;
+	int err = 0;
+
+	c->stop = ADDRESS_END;
+	if (range_somebody_insists(w->locks))
+		err = take_heed(w, c);
+	if (err || c->r.lo > from) {
+		t->handed |= c->r.lo > from;
+		return err;
+	}
+	BASE_POINT(take_before_claim);
+	err = w->locks->view->claim(w->locks->space, c);
+	if (err == -EBUSY && c->held.lk == c->mine.lk) {         /* a hand-over brought it: over it                */
+		c->r.lo = c->held.r.hi < c->r.hi ? c->held.r.hi : c->r.hi;
+		return 0;
+	}
+	if (err == -EBUSY) {
+		err = take_wait(w, c);
+		t->handed |= !err && c->r.lo > from;
+		return err;
+	}
+	return err ? err : c->r.lo == from;              /* lost a race for the leaf or the word                   */
+}
+
 static int take_run(struct range_locks *locks, struct range_take *t, struct lock_range r, uint64_t deadline_ns)
 {
 	struct lock_claim c = { .r = r, .mine = t->lock->mine, .version = thread_next_number(t->self) };
 	struct range_wait w = { .locks = locks, .self = t->self, .kind = WAITER_EDIT, .deadline_ns = deadline_ns,
-				.taker = t->lock };
+				.hi = r.hi, .taker = t->lock };
 	struct park_spin spin = PARK_SPIN;
+	int err = 0;
 
-	while (c.r.lo < r.hi) {
+	while (err >= 0 && c.r.lo < r.hi) {
 		uint64_t from = c.r.lo;
-		int err = locks->view->claim(locks->space, &c);
 
-		if (err == -EBUSY && c.held.lk == c.mine.lk) {   /* a hand-over brought it: over it                */
-			c.r.lo = c.held.r.hi < r.hi ? c.held.r.hi : r.hi;
-			err = 0;
-		} else if (err == -EBUSY) {
-			err = take_wait(&w, &c);
-			t->handed |= !err && c.r.lo > from;
-		} else if (err == 0 && c.r.lo == from) {
-			park_spin(&spin);                        /* lost a race for the leaf or the word           */
-		}
-		t->touched |= c.r.lo > r.lo;
-		if (err) {
-			atomic_store_relaxed(&t->lock->cursor, BASE_MUTANT(take_keeps_partial) ? r.lo : c.r.lo);
-			return err;
+		err = take_step(&w, &c, t);
+		if (err > 0) {
+			range_looked(&w, from);
+			park_spin(&spin);
+		} else if (c.r.lo > from) {
+			range_insist_end(&w);
 		}
 	}
-	atomic_store_relaxed(&t->lock->cursor, r.hi);
-	return 0;
+	range_insist_end(&w);
+	t->touched |= c.r.lo > r.lo;
+	atomic_store_relaxed(&t->lock->cursor, err < 0 && BASE_MUTANT(take_keeps_partial) ? r.lo : c.r.lo);
+	return err < 0 ? err : 0;
 }
 
 int range_take(struct range_locks *locks, struct range_take *t, uint64_t deadline_ns)

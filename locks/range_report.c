@@ -92,6 +92,9 @@ void range_dump(struct range_locks *locks, FILE *out)
 			dump_lock(&t->lock[k], i, out);
 		for (unsigned k = 0; k < WAITERS_PER_THREAD; k++)
 			dump_waiter(&t->waiter[k], i, out);
+		if (atomic_load_relaxed(&t->insist_ticket))
+			fprintf(out, "  thread %" PRIu32 " insists at %#" PRIx64 ", ticket %" PRIu64 "\n", i,
+				atomic_load_relaxed(&t->insist_at), atomic_load_relaxed(&t->insist_ticket));
 		if (waits_for(locks, i, &addr) >= 0)
 			dump_chain(locks, i, out);
 	}
@@ -104,7 +107,7 @@ static bool lock_in_use(struct range_lock *l)
 
 uint64_t range_audit(struct range_locks *locks, FILE *out)
 {
-	uint64_t bad = 0;
+	uint64_t bad = atomic_load_relaxed(&locks->insisting);
 
 	for (uint32_t i = 0; i < thread_count(); i++) {
 		struct range_thread *t = range_thread_at(locks, i);

@@ -4,7 +4,9 @@
  * again.
  *
  * A short spin comes first: a holder on the other CPU is mostly done within a microsecond. LOCK_BRIEF and a closed
- * queue have no one to queue on and end soon: polled. Protocol in waiter.h, order rule in rank.h.
+ * queue have no one to queue on and end soon: polled. Who polls is overtaken by each acquisition that it finds there
+ * after the one whose end it polled for, and insists after as many looks as grants would do it in a queue, or after
+ * RANGE_LOOKS. Protocol in waiter.h, order rule in rank.h.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -39,25 +41,23 @@ static bool spin_on(const struct lock_seen *seen)
 	return false;
 }
 
-/* About to sleep at addr: what has overtaken us there so far? */
-static void note_overtakes(struct range_wait *w, struct range_thread *home, uint64_t addr)
+/* Held again: what has overtaken us at this address so far? */
+static void note_overtakes(struct range_wait *w, struct range_thread *home)
 {
-	if (w->fails_at == addr && w->fails > atomic_load_relaxed(&home->max_overtakes))
+	if (home && w->fails > atomic_load_relaxed(&home->max_overtakes))
 		atomic_store_relaxed(&home->max_overtakes, w->fails);
 }
 
 static void waiter_fill(struct range_wait *w, struct range_waiter *waiter, uint64_t addr, struct range_lock *on,
 			uint32_t count)
 {
-	if (!w->ticket)
-		w->ticket = atomic_add_relaxed(&w->locks->tickets, 1) + 1;
+	range_ticket(w);
 	atomic_store_relaxed(&waiter->addr, addr);
 	atomic_store_relaxed(&waiter->ticket, w->ticket);
 	atomic_store_relaxed(&waiter->on, on);
 	waiter->count = count;
 	waiter->kind = w->kind;
-	waiter->insist = w->kind != WAITER_GAP && w->fails_at == addr && w->fails >= RANGE_INSISTS &&
-			 !BASE_MUTANT(never_insists);
+	waiter->insist = range_insists(w, addr);
 	waiter->hi = w->hi;
 	waiter->taker = w->taker;
 }
@@ -124,14 +124,10 @@ static int sleep_watched(struct range_wait *w, struct range_waiter *waiter)
 /* After a grant. 1: something was given. */
 static int granted(struct range_wait *w, struct range_waiter *waiter)
 {
-	uint64_t addr = atomic_load_relaxed(&waiter->addr);
 	uint32_t given = waiter->given;
 
-	if (given == WAITER_RETRY) {
-		w->fails = w->fails_at == addr ? w->fails + 1 : 1;
-		w->fails_at = addr;
-	}
-
+	w->fails += given == WAITER_RETRY;
+	w->passing.lk = LOCK_DEAD;                       /* counted as a grant                                     */
 	w->slot = waiter->slot;
 	w->version = waiter->version;
 	range_waiter_put(waiter);
@@ -139,9 +135,10 @@ static int granted(struct range_wait *w, struct range_waiter *waiter)
 	return given != WAITER_RETRY;
 }
 
-/* Outside RCU: what stops a wait before it begins. */
-static int may_wait(struct range_wait *w, struct range_thread *home, uint64_t addr)
+int range_may_wait(struct range_wait *w, uint64_t addr)
 {
+	const struct range_thread *home = range_thread_mine(w->locks, w->self);
+
 	if (home && !lock_held_may_wait(&home->held, addr))
 		return w->deadline_ns == PARK_TRY ? -EAGAIN : -EDEADLK;
 	if (w->deadline_ns == PARK_TRY)
@@ -156,7 +153,7 @@ static int sleep_queued(struct range_wait *w, struct range_thread *home, struct 
 
 	if (first)
 		atomic_bump(w->kind == WAITER_EDIT ? &home->edits_waited : &home->visits_waited, 1);
-	note_overtakes(w, home, atomic_load_relaxed(&waiter->addr));
+	note_overtakes(w, home);
 	BASE_POINT(waiter_before_sleep);
 	rc = sleep_watched(w, waiter);
 	return rc ? rc : granted(w, waiter);
@@ -171,6 +168,49 @@ static void look(struct range_wait *w, uint64_t addr, bool slept, struct lock_se
 		w->locks->view->find(w->locks->space, addr, seen);
 }
 
+/* Which acquisition of the lock is or was the last? It ends when its queue is closed, which counts. */
+static uint64_t acquisition(const struct range_lock *lock)
+{
+	uint64_t word = atomic_load_relaxed(&((struct range_lock *)lock)->queue.word);
+
+	return range_queue_count(word) + range_queue_open_now(word);
+}
+
+/* Is this another acquisition than the one whose end we polled for? (The same object: the find after the count says
+ * that it stands here.) */
+static bool passed(struct range_wait *w, uint64_t addr, const struct range_passing *on)
+{
+	struct lock_seen again;
+
+	if (w->passing.lk == LOCK_DEAD || BASE_MUTANT(poller_uncounted))
+		return false;
+	if (w->passing.lk != on->lk)
+		return true;
+	if (w->passing.acquisition == on->acquisition)
+		return false;
+	w->locks->view->find(w->locks->space, addr, &again);
+	return again.lk == on->lk;
+}
+
+/* Inside RCU; held. Whose end a poll would wait for. A thread that polls has no grant to lose: it is overtaken when
+ * another acquisition stands there. */
+static struct range_passing look_at_holder(struct range_wait *w, struct range_thread *home, uint64_t addr,
+					   const struct lock_seen *seen)
+{
+	struct range_lock *lock = lock_word_lock(seen->lk);
+	struct range_passing on = { LOCK_DEAD, 0 };
+
+	if (!lock)
+		return on;                               /* LOCK_BRIEF cannot be told from the next one            */
+	on = (struct range_passing){ seen->lk, acquisition(lock) };
+	if (passed(w, addr, &on)) {
+		w->passing.lk = LOCK_DEAD;
+		w->fails++;
+		note_overtakes(w, home);
+	}
+	return on;
+}
+
 int range_wait(struct range_wait *w, uint64_t addr, struct lock_seen *seen)
 {
 	struct range_thread *home = range_thread_mine(w->locks, w->self);
@@ -179,7 +219,9 @@ int range_wait(struct range_wait *w, uint64_t addr, struct lock_seen *seen)
 	bool slept = w->ticket != 0;
 	int rc;
 
+	range_wait_at(w, addr);
 	for (;;) {
+		struct range_passing on;
 		struct range_lock *lock;
 		enum push pushed;
 
@@ -193,8 +235,11 @@ int range_wait(struct range_wait *w, uint64_t addr, struct lock_seen *seen)
 			rcu_leave(w->self);
 			return -EDEADLK;
 		}
-		rc = may_wait(w, home, addr);
+		rc = range_may_wait(w, addr);
 		pushed = PUSH_POLL;
+		on = look_at_holder(w, home, addr, seen);
+		if (!rc)
+			range_insist(w, addr);
 		if (!rc && lock)
 			pushed = spin_on(seen) ? PUSH_AGAIN : push(w, home, addr, seen->lk, &waiter);
 		if (pushed == PUSH_DONE && BASE_MUTANT(wait_inside_rcu))
@@ -202,8 +247,11 @@ int range_wait(struct range_wait *w, uint64_t addr, struct lock_seen *seen)
 		rcu_leave(w->self);
 		if (rc)
 			return rc;
-		if (pushed == PUSH_POLL)
+		if (pushed == PUSH_POLL) {
+			range_looked(w, addr);
+			w->passing = on;
 			park_spin(&spin);
+		}
 		if (pushed != PUSH_DONE)
 			continue;
 		ASSERT(home->held.pins == 0);

@@ -34,6 +34,7 @@ struct lock_holder {                             /* who holds: the word put into
 struct lock_claim {
 	struct lock_range r;                     /* in: still wanted. lo moves up over what has been taken         */
 	struct lock_holder mine;
+	uint64_t stop;                           /* nothing that begins there or above is taken                    */
 	uint64_t version;                        /* even: for the pieces that a cut leaves outside                 */
 	struct lock_seen held;                   /* out, with -EBUSY: what stands at r.lo, held by another         */
 };
@@ -51,8 +52,9 @@ struct lock_view {
 
 	/* In one leaf, from r.lo upwards: puts mine.lk (CAS from a free version, seq_cst) into VMAs wholly inside r,
 	 * mine.dummy into gaps, cuts VMAs that cross r's borders (middle born with mine.lk, outer pieces free with
-	 * `version`). 0: r.lo has moved (done when it reaches r.hi). -EBUSY -ENOMEM: not moved; -EBUSY also for what
-	 * already shows mine (a hand-over gave it): the caller steps over it. */
+	 * `version`). A VMA that is being cut shows LOCK_BRIEF until it is; one whose slot counts pins is not cut. 0:
+	 * r.lo has moved (done when it reaches r.hi), or a race was lost. -EBUSY -ENOMEM: not moved; -EBUSY also for
+	 * what already shows mine (a hand-over gave it): the caller steps over it. */
 	int (*claim)(struct lock_space *, struct lock_claim *);
 	/* Cuts the VMA that crosses addr, if any; for policies under whose lock no slot is ever held. 0 -ENOMEM */
 	int (*cut)(struct lock_space *, uint64_t addr);

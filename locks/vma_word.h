@@ -21,7 +21,9 @@
  * PROGRESS    Whoever is pinned waits for nothing, so a drain ends; at most the readers that were between their look
  *             at lk and their increment add to it.
  * NOT PROMISED  A pin keeps the object from changing, dying or being reused. It does not keep a page in it: a cut gives
- *             pages away to a new object. So a pinned reader proves "still here" by an equal lk, or finds again.
+ *             pages away to a new object. So a pinned reader proves "still here" by an equal lk, or finds again. Only
+ *             what the slot's own word counts, visits that insist, is not cut (view.h, claim); who is counted on a line
+ *             of its own and insists is counted in both.
  */
 #ifndef LOCKS_VMA_WORD_H
 #define LOCKS_VMA_WORD_H
@@ -35,7 +37,7 @@ struct range_lock;
 /* First in the line of a VMA that a fault reads anyway. */
 struct lock_slot {
 	atomic_u64 lk;
-	atomic_u32 pins;                 /* `vma`: insisting faults only. Counting policies: see lock_slot_far        */
+	atomic_u32 pins;                 /* in-tree policies: insisting visits. Counting policies: lock_slot_far, too */
 	atomic_u32 seq;                  /* pervma: sequence; the in-tree policies need only lk                       */
 };
 

@@ -36,7 +36,7 @@ struct checked_state {
 	struct thread_local_table threads;
 };
 
-enum { CHECKED_BORROWED = INTREE_PINNED << 1 };          /* own[1] of a visit                                      */
+enum { CHECKED_BORROWED = INTREE_FREE };          /* own[1] of a visit                                      */
 
 static int checked_init(void *state, struct lock_space *space, const struct lock_view *view)
 {

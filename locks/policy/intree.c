@@ -34,8 +34,26 @@ static void count_pin(struct intree *s, struct thread_slot *self, int change)
 #endif
 }
 
+/* Insisting: where its pin is, it stays. */
+static NOINLINE bool visit_stay(struct intree *s, struct lock_visit *v)
+{
+	BASE_POINT(visit_before_pin);
+	if (!range_pin_staying(&s->locks, v->slot))
+		return false;
+	BASE_POINT(visit_after_pin);
+	if (atomic_load_seqcst(&v->slot->lk) != v->own[0] && !BASE_MUTANT(pin_no_recheck)) {     /* P2 -> D1 */
+		range_unpin_staying(&s->locks, v->slot);
+		return false;
+	}
+	count_pin(s, v->self, 1);
+	v->own[1] = INTREE_PINNED | INTREE_STAYS;
+	return true;
+}
+
 bool intree_visit_pin(struct intree *s, struct lock_visit *v)
 {
+	if (unlikely(v->own[3] >= RANGE_INSISTS))
+		return visit_stay(s, v);
 	BASE_POINT(visit_before_pin);
 	if (!lock_pin(range_pins(&s->locks, v->slot)))
 		return false;
@@ -55,10 +73,18 @@ static void visit_given(struct intree *s, struct lock_visit *v, const struct ran
 	rcu_enter(v->self);
 	v->slot = w->slot;
 	v->own[0] = w->version;
-	v->own[1] = w->slot ? INTREE_PINNED : 0;
+	v->own[1] = w->slot ? INTREE_PINNED | INTREE_STAYS : 0;
 	v->r.hi = v->r.lo + PAGE_BYTES;
 	if (w->slot)
 		count_pin(s, v->self, 1);
+}
+
+/* Inside RCU; what stands there is free. */
+static bool visit_enters(struct intree *s, struct lock_visit *v, bool count, bool insists)
+{
+	if (!v->slot)
+		return true;
+	return insists ? visit_stay(s, v) : !count || intree_visit_pin(s, v);
 }
 
 int intree_visit_wait(struct intree *s, struct lock_visit *v, bool count, uint64_t deadline_ns)
@@ -72,25 +98,30 @@ int intree_visit_wait(struct intree *s, struct lock_visit *v, bool count, uint64
 
 	for (;;) {
 		rc = range_wait(&w, v->r.lo, &seen);
-		v->own[2] = w.ticket;
-		v->own[3] = w.fails;
 		if (rc < 0)
-			return rc;
+			break;
 		if (rc > 0) {
 			visit_given(s, v, &w);
-			return 0;
+			rc = 0;
+			break;
 		}
 		v->slot = seen.slot;
 		v->own[0] = seen.lk;
 		v->own[1] = 0;
 		v->r.hi = seen.r.hi < hi ? seen.r.hi : hi;
-		if (!v->slot || !(count || w.fails >= RANGE_INSISTS) || intree_visit_pin(s, v))
-			return 0;
+		if (visit_enters(s, v, count, range_insists(&w, v->r.lo)))
+			break;
 		rcu_leave(v->self);
+		rc = -EAGAIN;
 		if (deadline_ns == LOCK_TRY)
-			return -EAGAIN;
+			break;
+		range_looked(&w, v->r.lo);
 		park_spin(&spin);
 	}
+	range_insist_end(&w);
+	v->own[2] = w.ticket;
+	v->own[3] = w.fails;
+	return rc;
 }
 
 bool intree_visit_valid(void *state, struct lock_visit *v)
@@ -118,8 +149,11 @@ void intree_visit_end(void *state, struct lock_visit *v)
 
 	if (v->own[1] & INTREE_PINNED) {
 		count_pin(s, v->self, -1);
+		if (likely(!(v->own[1] & INTREE_STAYS)))
+			lock_unpin(range_pins(&s->locks, v->slot));
+		else
+			range_unpin_staying(&s->locks, v->slot);
 		v->own[1] = 0;
-		lock_unpin(range_pins(&s->locks, v->slot));
 	}
 	rcu_leave(v->self);
 }
@@ -193,6 +227,12 @@ bool intree_edit_take(void *state, struct lock_edit *e, struct lock_slot *slot, 
 	struct intree *s = state;
 	uint64_t lk = atomic_load_acquire(&slot->lk);
 
+	if (range_somebody_insists(&s->locks) && lock_word_free(lk) && range_heeds_slot(&s->locks, e->self, slot) &&
+	    !BASE_MUTANT(brief_unheard)) {
+		if (border)
+			lock_note_merge(e, border);
+		return false;
+	}
 	if (lock_word_free(lk) && atomic_cas_seqcst(&slot->lk, &lk, LOCK_BRIEF)) {               /* T1 -> V1, P2 */
 		if (e->shuts || atomic_load_seqcst(range_pins(&s->locks, slot)) == 0 || BASE_MUTANT(take_ignores_pins))
 			return true;

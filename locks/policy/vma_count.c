@@ -6,7 +6,8 @@
  *             else the pin goes back and the visit waits. From then on the VMA object cannot change.
  * EDIT        range locks as in `vma`; edit_shut sets the writer's bit and waits for the count to fall to 0.
  * A count does not follow a page that a cut gives to a new object, so valid compares lk too and, where it changed,
- * finds again: a pin holds the object, the second look the page (NOT PROMISED in vma_word.h).
+ * finds again: a pin holds the object, the second look the page (NOT PROMISED in vma_word.h). A visit that insists is
+ * counted in the slot as well, so that its page is not cut away.
  */
 #include "locks/policy/global.h"
 #include "locks/policy/intree.h"

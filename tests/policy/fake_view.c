@@ -135,6 +135,10 @@ static unsigned claim_vma(struct fake_map *map, struct lock_claim *c, unsigned i
 	extent(map, i, &has_lo, &has_hi);
 	if (!lock_word_free(lk) || !atomic_cas_seqcst(&vma->slot.lk, &lk, has_lo < lo ? LOCK_BRIEF : c->mine.lk))
 		return 0;
+	if ((has_lo < lo || has_hi > hi) && atomic_load_seqcst(&vma->slot.pins)) {
+		atomic_store_release(&vma->slot.lk, lk);
+		return 0;
+	}
 	if (has_hi > hi)
 		pages_set(map, hi, has_hi, piece(map, vma, c->version));
 	if (has_lo < lo) {
@@ -153,7 +157,7 @@ static int view_claim(struct lock_space *space, struct lock_claim *c)
 	change_lock(map);
 	if (fails_now(map))
 		err = -ENOMEM;
-	while (!err && i < hi && i < end) {
+	while (!err && i < hi && i < end && ((uint64_t)i << PAGE_SHIFT) < c->stop) {
 		struct fake_vma *vma = map->page[i].vma;
 		unsigned next;
 

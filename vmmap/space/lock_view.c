@@ -5,6 +5,9 @@
  * CLAIM       one leaf section puts the claimant's word into everything of one leaf, low to high. A VMA that crosses a
  *             border of the range is cut in that section: the middle is born held, the outer pieces are free with a
  *             new version. lk is set by a seq_cst RMW (D1) before anything else about the VMA changes.
+ * CUT         While a VMA is being cut it shows LOCK_BRIEF, not the claimant's word. Who wants a page of an outer piece
+ *             would else queue on an acquisition that will not hold it, and sleep until its end: a chain that need not
+ *             rise. A VMA in which a visit insists (pins in its slot) is not cut: the pin would be on another piece.
  * SPANS       a VMA that goes on in other leaves is taken first (its lk), then cut leaf by leaf while it is held.
  * LOOK        A thread's visit begins with what its last one met: a version stands for one VMA whose bounds only grow,
  *             so an equal lk says that the bounds remembered with it are still covered. Whoever shrinks or moves a VMA
@@ -117,7 +120,7 @@ static int claim_spanning(struct vmmap *map, struct thread_slot *self, struct lo
 	BASE_POINT(claim_after_extent);
 	*hi = has.hi < c->r.hi ? has.hi : c->r.hi;
 	if (has.hi > c->r.hi) {
-		piece = view_piece(map, self, vma, c->mine.lk);
+		piece = view_piece(map, self, vma, BASE_MUTANT(claim_shows_outer) ? c->mine.lk : LOCK_BRIEF);
 		err = space_cut_held(map, self, vma, c->r.hi, piece);
 		if (err)
 			view_piece_undo(map, self, piece);
@@ -131,6 +134,8 @@ static int claim_spanning(struct vmmap *map, struct thread_slot *self, struct lo
 			view_piece_undo(map, self, piece);
 		else
 			atomic_store_seqcst(&vma->slot.lk, c->version);  /* PIN -> P2; left piece keeps the object */
+	} else if (!err) {
+		atomic_store_release(&vma->slot.lk, c->mine.lk);
 	}
 	if (err)
 		atomic_store_release(&vma->slot.lk, c->version);
@@ -156,13 +161,20 @@ static void claim_cut(struct vmmap *map, struct vtree_section *s, struct lock_cl
 
 enum claim_step { CLAIM_ON, CLAIM_LEAVE, CLAIM_BUSY, CLAIM_SPANS };
 
-struct claim_left { struct vma *vma; uint64_t old; };    /* the left piece of a cut, its word before; or what spans */
+/* The object that was cut, its word before, and whether it is the left piece now, not the middle. Or what spans. */
+struct claim_was { struct vma *vma; uint64_t old; bool left; };
 
-/* What stands at c->r.lo, in this section. *left is to be freed (lk = version) after the section. */
-static enum claim_step claim_step(struct vmmap *map, struct vtree_section *s, struct lock_claim *c,
-				  struct claim_left *left, uint64_t *next)
+/* A visit insists in there: it waits for nothing, and the cut would take its page from under its pin. */
+static bool claim_pinned(struct lock_slot *slot)
 {
-	uint64_t end = c->r.hi < s->r.hi ? c->r.hi : s->r.hi, lk;
+	return unlikely(atomic_load_seqcst(&slot->pins) != 0) && !BASE_MUTANT(claim_cuts_pinned);        /* D2 -> P1 */
+}
+
+/* What stands at c->r.lo, in this section. *cut gets its word after the section. */
+static enum claim_step claim_step(struct vmmap *map, struct vtree_section *s, struct lock_claim *c,
+				  struct claim_was *cut, uint64_t *next)
+{
+	uint64_t end = c->r.hi < s->r.hi ? c->r.hi : s->r.hi, word, lk;
 	int i = vtree_slot_over(s, c->r.lo);
 	struct vtree_slot slot;
 
@@ -170,6 +182,7 @@ static enum claim_step claim_step(struct vmmap *map, struct vtree_section *s, st
 		uint32_t above = vtree_meets(s, c->r.lo, end);
 
 		*next = above ? vtree_slot_at(s, vtree_lowest(s, above)).r.lo : end;
+		*next = *next < c->stop ? *next : c->stop;
 		if (!vtree_room(s))
 			return CLAIM_LEAVE;
 		vtree_add(s, c->r.lo, *next, space_vma(c->mine.dummy));
@@ -186,18 +199,22 @@ static enum claim_step claim_step(struct vmmap *map, struct vtree_section *s, st
 
 	if (crosses && !spans && vtree_room(s) < 3)
 		return CLAIM_LEAVE;
-	if (!atomic_cas_seqcst(&slot.vma->slot.lk, &lk, c->mine.lk)) /* A1 -> R3; D1 -> F2, P2, LOOK */
+	word = (crosses || spans) && !BASE_MUTANT(claim_shows_outer) ? LOCK_BRIEF : c->mine.lk;
+	if (!atomic_cas_seqcst(&slot.vma->slot.lk, &lk, word))   /* A1 -> R3; D1 -> F2, P2, LOOK */
 		return CLAIM_LEAVE;
+	if ((crosses || spans) && claim_pinned(&slot.vma->slot)) {
+		atomic_store_release(&slot.vma->slot.lk, lk);    /* nothing was done under ours */
+		return CLAIM_LEAVE;
+	}
 	BASE_POINT(claim_after_lk);
 	*next = slot.r.hi < end ? slot.r.hi : end;
 	if (spans) {
-		left->vma = slot.vma;
+		cut->vma = slot.vma;
 		return CLAIM_SPANS;
 	}
 	if (crosses) {
 		claim_cut(map, s, c, slot, (unsigned)i);
-		if (slot.r.lo < c->r.lo)
-			*left = (struct claim_left){ slot.vma, lk };
+		*cut = (struct claim_was){ slot.vma, lk, slot.r.lo < c->r.lo };
 	}
 	return crosses ? CLAIM_LEAVE : CLAIM_ON;
 }
@@ -207,32 +224,34 @@ static int view_claim(struct lock_space *space, struct lock_claim *c)
 	struct vmmap *map = space_of(space);
 	struct thread_slot *self = thread_self();
 	enum claim_step step = CLAIM_ON;
-	struct claim_left left = { NULL, 0 };
+	struct claim_was cut = { NULL, 0, false };
 	struct vtree_section s;
 	uint64_t from = c->r.lo, leaf_hi, next;
 
 	if (vma_reserve(&map->vmas, self, 2) || vtree_enter_room(&map->tree, self, c->r.lo, 3, &s))
 		return -ENOMEM;
 	leaf_hi = s.r.hi;
-	while (step == CLAIM_ON && c->r.lo < c->r.hi && c->r.lo < leaf_hi) {
+	while (step == CLAIM_ON && c->r.lo < c->r.hi && c->r.lo < leaf_hi && c->r.lo < c->stop) {
 		next = c->r.lo;
-		step = claim_step(map, &s, c, &left, &next);
+		step = claim_step(map, &s, c, &cut, &next);
 		if (step == CLAIM_ON || step == CLAIM_LEAVE)
 			c->r.lo = next;
 	}
-	if (left.vma && step != CLAIM_SPANS && BASE_MUTANT(claim_left_early))
-		atomic_store_seqcst(&left.vma->slot.lk, c->version);
+	if (cut.left && BASE_MUTANT(claim_left_early))
+		atomic_store_seqcst(&cut.vma->slot.lk, c->version);
 	BASE_POINT(claim_before_leave);
 	vtree_leave(&s);
 	if (step == CLAIM_SPANS) {
-		int err = claim_spanning(map, self, c, left.vma, &next);
+		int err = claim_spanning(map, self, c, cut.vma, &next);
 
 		c->r.lo = err ? c->r.lo : next;
 		return err;
 	}
-	if (left.vma)                                    /* the left piece keeps the object */
-		atomic_store_seqcst(&left.vma->slot.lk,                                          /* PIN -> P2 */
-				    BASE_MUTANT(claim_old_version) ? left.old : c->version);
+	if (cut.left)                                    /* the left piece keeps the object */
+		atomic_store_seqcst(&cut.vma->slot.lk,                                           /* PIN -> P2 */
+				    BASE_MUTANT(claim_old_version) ? cut.old : c->version);
+	else if (cut.vma)
+		atomic_store_release(&cut.vma->slot.lk, c->mine.lk);
 	return step == CLAIM_BUSY && c->r.lo == from ? -EBUSY : 0;
 }
 
