@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * model_view.cc - the map as the locks see it (vmmap/space/lock_view.c) over the real tree, range locks and page table:
- * an edit cuts a VMA under two visits, one of them counted (PIN), one that remembers its last (LOOK).
+ * an edit cuts a VMA under two visits, one of them counted (PIN), one that remembers its last (LOOK); it does not cut
+ * one in which a visit insists. Visits are counted in the word that this policy does not use otherwise, `seq`.
  */
 #include "memory.h"
 #include "model.h"
@@ -35,7 +36,7 @@ void world_start()
 		w.tree.locks.threads.block[i] = &w.home[i];
 		w.map.locals.block[i] = &w.local[i];
 	}
-	range_locks_init(&w.tree.locks, space_lock(&w.map), &space_lock_view, offsetof(struct lock_slot, pins));
+	range_locks_init(&w.tree.locks, space_lock(&w.map), &space_lock_view, offsetof(struct lock_slot, seq));
 	model_check(!vtree_init(&w.map.tree), "memory", __FILE__, __LINE__);
 	w.map.pt.root = pt_table_take(&w.map.pt, self);
 	w.map.pt.root->level = PT_ROOT_LEVEL;
@@ -95,7 +96,8 @@ void world_finish()
 		struct vtree_seen seen;
 
 		vtree_find(&w.map.tree, i * PAGE_BYTES, &seen);
-		model_check(seen.vma && lock_word_free(seen.lk) && !seen.vma->slot.pins.word, "free",
+		model_check(seen.vma && lock_word_free(seen.lk) && !seen.vma->slot.pins.word &&
+			    !seen.vma->slot.seq.word, "free",
 			    __FILE__, __LINE__);
 		model_check(!(value & PT_LOCKED) && !((value & PT_ACCESS) & ~space_pt_access(seen.vma->bits.word)),
 			    "no more than the VMA allows", __FILE__, __LINE__);
@@ -143,6 +145,30 @@ struct view_look {
 	static void finish() { world_finish(); }
 };
 
+/* A visit that insists: once it is in, its page stays where it is. */
+void stay(unsigned at)
+{
+	struct lock_visit v = { .self = thread_self(), .r = page(at) };
+
+	v.own[3] = RANGE_INSISTS;
+	if (intree_visit_wait(&w.tree, &v, false, PARK_FOREVER))
+		return;
+	model_check(intree_visit_valid(&w.tree, &v), "not cut", __FILE__, __LINE__);
+	intree_visit_end(&w.tree, &v);
+}
+
+struct view_stay {
+	static void start() { world_start(); }
+	static void thread(unsigned i)
+	{
+		if (i == 2)
+			protect(1);
+		else if (i == 1)
+			stay(1);
+	}
+	static void finish() { world_finish(); }
+};
+
 /* Two edits that meet in one VMA. */
 struct view_edits {
 	static void start() { world_start(); }
@@ -161,6 +187,7 @@ struct view_edits {
 MODEL_SUITE(view_cut_right, 60000);
 MODEL_SUITE(view_cut_left, 30000);
 MODEL_SUITE(view_look, 30000);
+MODEL_SUITE(view_stay, 30000);
 MODEL_SUITE(view_edits, 30000);
 
 /* ---- VMAs in several leaves: there are none here ---- */

@@ -13,11 +13,12 @@
  *            There a look and the push that follows are one step, and so is a release: a thread that polls (the queue
  *            is closed, or closed between its look and its push) may be outrun by whoever takes and gives back the
  *            range meanwhile, again and again, and no fairness of steps rules that out.
- * MUTANTS    -DQUEUE_LEFT_OPEN, -DHANDOVER_WITH_HOLES, -DDESCENDING_ACQUIRE, -DNEVER_INSISTS, -DWAKE_LOST: each is
- *            rejected (spin.py). -DSTRICT counts what the bound leaves out: a VMA that an insisting waiter wants only
- *            in part goes free for a moment before it is claimed, and who takes it there overtakes once more.
+ * INSISTING  To look whether an older one insists, and to take, are two steps: in between one is in flight
+ *            (range_insist.c). Each grant of a retry counts as overtaken, whatever the reason.
+ * MUTANTS    -DQUEUE_LEFT_OPEN, -DHANDOVER_WITH_HOLES, -DDESCENDING_ACQUIRE, -DNEVER_INSISTS, -DUNHEARD, -DWAKE_LOST:
+ *            each is rejected (spin.py).
  * SIZE       three threads, three pages. Ranges form a staircase below a wide one; -DNARROW: two single pages and a
- *            wide one. -DCANCEL: threads 1 and 2 may give up.
+ *            wide one; -DWIDE: all go to the end. -DCANCEL: threads 1 and 2 may give up.
  */
 #ifndef THREADS
 #define THREADS 3
@@ -27,7 +28,6 @@
 #endif
 #define BOUND (THREADS + 2)
 #define INSISTS 2
-#define LOST 255
 #ifdef NEVER_INSISTS
 #define NEVER true
 #else
@@ -56,7 +56,28 @@ byte looked[THREADS];           /* t + 1: whose count was loaded                
 byte given[THREADS];            /* 0: look again; else where the gift ends            */
 byte ticket[THREADS], tickets;
 byte fails[THREADS];
+bool said[THREADS];             /* that it insists, at its cursor                     */
+bool clear[THREADS];            /* has looked: nobody older insists over its cursor   */
 bool crit[THREADS], waits[THREADS];
+
+/* Do two pages show the same VMA? */
+#define BORDER(at, a, b) (begins[at] && ((a) < at) != ((b) < at))
+#define TOGETHER(a, b)   (!BORDER(1, a, b) && !BORDER(2, a, b))
+/* Does t insist over the VMA at `me`'s cursor, and is it older? */
+#define LETS_BY(t)       (t != me && said[t] && (ticket[me] == 0 || ticket[t] < ticket[me]) && \
+			  TOGETHER(cursor[t], cursor[me]))
+#ifdef UNHEARD
+#define HEEDS false
+#else
+#define HEEDS (LETS_BY(0) || LETS_BY(1) || LETS_BY(2))
+#endif
+#if defined(CANCEL) && !defined(NARROW)
+#define CLEAR     (!HEEDS)              /* at once: too many states otherwise                 */
+#define LOOKS     false
+#else
+#define CLEAR     clear[me]
+#define LOOKS     (!clear[me] && !HEEDS)
+#endif
 
 inline ticket_take(t)
 {
@@ -126,7 +147,24 @@ inline take(p, end, t)
 inline hand(h, t)
 {
 	d_step { p = cursor[t]; end = (hi[t] < cursor[h] -> hi[t] : cursor[h]);
-		 if :: p < lo[h] || p >= cursor[h] -> end = p :: else fi }
+		 if :: p < lo[h] || p >= cursor[h] -> end = p :: else fi;
+#ifndef UNHEARD
+		 /* nothing over which one older insists */
+		 k = 0;
+		 do
+		 :: k < THREADS ->
+			if
+			:: k != t && said[k] && ticket[k] < ticket[t] && lk[cursor[k]] != t + 1 ->
+				extent(cursor[k]);
+				if :: from < end && to > p -> end = (from > p -> from : p) :: else fi;
+				from = 0; to = 0
+			:: else
+			fi;
+			k++
+		 :: else -> break
+		 od;
+#endif
+		 k = 0 }
 #ifdef HANDOVER_WITH_HOLES
 	/* All that is wholly wanted is passed before the parts are claimed; what was lost is stepped over. */
 	do
@@ -173,8 +211,7 @@ inline hand(h, t)
 	:: else -> break
 	od;
 	skip;
-	/* Wanted in part and lost between free and claim: an overtake that is not counted (range_lock.h, PROGRESS). */
-	d_step { if :: p > cursor[t] -> given[t] = p :: else -> given[t] = LOST fi }
+	d_step { if :: p > cursor[t] -> given[t] = p :: else fi }
 #endif
 }
 
@@ -264,6 +301,9 @@ end_idle:
 #if defined(NARROW)
 		:: me == 0 -> lo[me] = 0; hi[me] = PAGES
 		:: me != 0 -> lo[me] = me - 1; hi[me] = me
+#elif defined(WIDE)
+		:: me == 1 -> lo[me] = 1; hi[me] = PAGES
+		:: me != 1 -> lo[me] = 0; hi[me] = PAGES
 #else
 		:: me == 0 -> lo[me] = 0; hi[me] = PAGES - 1
 		:: me == 1 -> lo[me] = 1; hi[me] = PAGES
@@ -293,11 +333,22 @@ acquire:
 #endif
 		atomic {
 			if
-			:: lk[cursor[me]] == me + 1 -> cursor[me] = cursor[me] + 1; fails[me] = 0; goto acquire
-			:: lk[cursor[me]] == 0 ->
-				d_step { take(cursor[me], hi[me], me); cursor[me] = n; n = 0; fails[me] = 0 };
+			:: lk[cursor[me]] == me + 1 ->
+				cursor[me] = cursor[me] + 1; fails[me] = 0; said[me] = false; clear[me] = false;
 				goto acquire
-			:: else -> h = lk[cursor[me]] - 1;
+			/* Heeds, then takes: in flight between the two. */
+			:: lk[cursor[me]] != me + 1 && LOOKS ->
+				clear[me] = true; goto acquire
+			:: lk[cursor[me]] == 0 && !CLEAR && HEEDS && ticket[me] == 0 ->
+				d_step { ticket_take(me) }; goto acquire
+			:: lk[cursor[me]] == 0 && CLEAR ->
+				d_step { take(cursor[me], hi[me], me); cursor[me] = n; n = 0; fails[me] = 0;
+					 said[me] = false; clear[me] = false };
+				goto acquire
+			:: lk[cursor[me]] != 0 && lk[cursor[me]] != me + 1 && (CLEAR || HEEDS) ->
+				h = lk[cursor[me]] - 1; clear[me] = false;
+				said[me] = (fails[me] >= INSISTS && !NEVER);
+				if :: said[me] -> d_step { ticket_take(me) } :: else fi;
 				assert(fails[me] <= BOUND);
 				if
 				:: QUICK(me) && opened[h] ->
@@ -345,18 +396,14 @@ asleep:
 				state[me] = FREE;
 				if
 				:: given[me] == 0 -> fails[me]++
-				:: given[me] == LOST -> given[me] = 0
-#ifdef STRICT
-					; fails[me]++
-#endif
-				:: else -> cursor[me] = given[me]; given[me] = 0; fails[me] = 0
+				:: else -> cursor[me] = given[me]; given[me] = 0; fails[me] = 0; said[me] = false
 				fi
 			fi
 		};
 		if :: gives_up -> break :: else fi
 	od;
 	if
-	:: gives_up -> d_step { gives_up = false; fails[me] = 0; waits[me] = false; ticket_give(me) }
+	:: gives_up -> d_step { gives_up = false; fails[me] = 0; said[me] = false; waits[me] = false; ticket_give(me) }
 	:: else ->
 		d_step {
 			ticket_give(me);
@@ -385,6 +432,9 @@ asleep:
 init {
 	atomic {
 		begins[0] = true; begins[PAGES] = true;
+#ifdef WIDE
+		begins[2] = true;
+#endif
 		byte t = 0;
 		do :: t < THREADS -> run thread(t); t++ :: else -> break od
 	}

@@ -18,17 +18,18 @@ SAFETY, SECONDS = "safety", 120
 # name: (macros, property, accepted)
 RUNS = {
     "staircase":            ([], SAFETY, True),
+    "wide":                 (["WIDE"], SAFETY, True),
     "cancel":               (["CANCEL"], SAFETY, True),
     "cancel_narrow":        (["CANCEL", "NARROW"], SAFETY, True),
     "answered":             (["SERVED"], "answered", True),
     "served":               (["SERVED"], "served", True),
     "served_narrow":        (["SERVED", "NARROW"], "served", True),
     "queue_left_open":      (["QUEUE_LEFT_OPEN"], SAFETY, False),
-    "handover_with_holes":  (["HANDOVER_WITH_HOLES"], SAFETY, False),
+    "handover_with_holes":  (["HANDOVER_WITH_HOLES", "WIDE"], SAFETY, False),
     "descending_acquire":   (["DESCENDING_ACQUIRE"], SAFETY, False),
     "never_insists":        (["NEVER_INSISTS"], SAFETY, False),
     "wake_lost":            (["SERVED", "WAKE_LOST"], "answered", False),
-    "strict":               (["STRICT"], SAFETY, False),
+    "unheard":              (["UNHEARD"], SAFETY, False),
 }
 
 
