@@ -2,7 +2,7 @@
 /*
  * Window: a brief edit changes what lies below the border of two leaves; the VMA above it belongs to the next leaf.
  * Rule: that start is looked at in a section of its own leaf, after the change. Broken: it stays as it was.
- * mutant: carve_no_look_above
+ * mutant: limit_no_look_above
  */
 #include "tests/windows/window.h"
 #include "vmmap/space/space.h"

@@ -48,6 +48,7 @@ struct work {
 	struct piece piece[2 * CARVE_VMAS + 3];  /* what will stand there, low to high, neighbours included        */
 	struct vma *dead[CARVE_VMAS + 2];
 	uint64_t heal[2];
+	int64_t counted;                         /* with limits: VMAs that were, of those whose borders change     */
 };
 
 static struct piece piece_of(const struct vtree_slot *slot, int index)
@@ -151,14 +152,14 @@ static void work_pieces(struct work *w)
 		work_add(w, (struct piece){ .is = *w->c->fresh, .slot = -1 }, w->r.lo, w->r.hi);
 }
 
-/* The window gets back what w->r was, and pays for what it will be. How many VMAs are counted there before. */
-static NOINLINE int64_t work_pay(struct work *w)
+/* The window gets back what w->r was, and pays for what it will be. */
+static NOINLINE void work_pay(struct work *w)
 {
 	for (unsigned i = 0; i < w->n; i++)
 		limit_part(w->map, w->e->self, atomic_load_acquire(&w->old[i].vma->bits), w->old[i].r, w->r, -1);
 	for (unsigned i = 0; i < w->pieces; i++)
 		limit_part(w->map, w->e->self, w->piece[i].is.bits, w->piece[i].r, w->r, 1);
-	return limit_counted(w->map, &w->s, w->r);
+	w->counted = limit_counted(w->map, &w->s, w->r);
 }
 
 static bool piece_mergeable(const struct piece *p, const struct piece *q)
@@ -422,36 +423,47 @@ static bool work_changes(const struct work *w)
 	return false;
 }
 
-static void work_commit(struct work *w)
+static void work_commit(struct work *w, const struct vmmap *map)
 {
-	const bool limited = limit_on(w->map);
-	int64_t counted;
-
 	work_pieces(w);
-	counted = unlikely(limited) ? work_pay(w) : 0;
+	if (limit_on(map))
+		work_pay(w);
 	work_entries(w);
 	work_merge(w);
 	BASE_POINT(carve_before_slots);
 	work_drop_unmapped(w);
 	work_slots(w);
-	if (unlikely(limited))
-		limit_add(w->map, w->e->self, LIMIT_VMAS, limit_count(w->map, &w->s, w->r) - counted);
 	if (BASE_MUTANT(carve_releases_early))
 		work_release_early(w);
 	BASE_POINT(carve_before_leave);
-	vtree_leave(&w->s);
+	if (limit_on(map))
+		limit_leave_section(w->map, &w->s, w->r, w->counted);
+	else
+		vtree_leave(&w->s);
 	BASE_POINT(carve_after_leave);
-	if (unlikely(limited) && w->r.hi == w->s.r.hi && !BASE_MUTANT(carve_no_look_above))
-		limit_recount(w->map, w->e->self, (struct lock_range){ w->r.hi, w->r.hi });
 	work_release(w);
 }
 
-static int carve_run(struct vmmap *map, struct lock_edit *e, struct carve *c)
+static NOINLINE int carve_limited(struct vmmap *map, struct lock_edit *e, struct carve *c)
+{
+	int err;
+
+	if (!limit_brief(map, e->self, c))
+		return CARVE_GENERAL;
+	c->limited = true;
+	err = space_carve(map, e, c);
+	limit_leave(map, e->self);
+	return err;
+}
+
+int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 {
 	struct work w;                           /* not zeroed as a whole: most of it is room that few edits need  */
 	bool changes;
 	int err;
 
+	if (limit_on(map) && !c->limited)
+		return carve_limited(map, e, c);
 	w.map = map, w.e = e, w.c = c, w.r = c->r;
 	w.result = 0, w.right_keeps = false;
 	w.n = w.pieces = w.deads = 0;
@@ -476,7 +488,7 @@ static int carve_run(struct vmmap *map, struct lock_edit *e, struct carve *c)
 		return err ? err : changes ? CARVE_GENERAL : w.result;
 	}
 	BASE_POINT(carve_after_take);
-	work_commit(&w);
+	work_commit(&w, map);
 	if (vtree_sparse(&w.s))
 		vtree_join(&map->tree, e->self, w.s.r);
 	if (c->kind != CARVE_BITS)
@@ -486,17 +498,4 @@ static int carve_run(struct vmmap *map, struct lock_edit *e, struct carve *c)
 		if (w.heal[i])
 			lock_note_merge(e, w.heal[i]);
 	return w.result;
-}
-
-int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
-{
-	int err;
-
-	if (likely(!limit_on(map)))
-		return carve_run(map, e, c);
-	if (!limit_brief(map, e->self, c))
-		return CARVE_GENERAL;
-	err = carve_run(map, e, c);
-	limit_leave(map, e->self);
-	return err;
 }

@@ -263,8 +263,8 @@ void space_tell(struct vmmap *map, struct thread_slot *self, struct lock_range r
 	}
 }
 
-static bool change_run(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_rebits *rebits,
-		       bool every)
+bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_rebits *rebits,
+		  bool every)
 {
 	struct vtree_seen seen;
 	const struct vma *changed = NULL;
@@ -305,15 +305,5 @@ static bool change_run(struct vmmap *map, struct lock_edit *e, struct lock_range
 		if (seen.vma == changed)
 			space_tell(map, e->self, seen.r);
 	}
-	return whole;
-}
-
-bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_rebits *rebits,
-		  bool every)
-{
-	bool whole = change_run(map, e, r, rebits, every);
-
-	if (unlikely(limit_on(map)))
-		limit_recount(map, e->self, r);
 	return whole;
 }

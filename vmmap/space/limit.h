@@ -91,10 +91,10 @@ int64_t limit_left(const struct vmmap *map, enum limit_kind kind);
 /* ---- which VMAs are counted (limit_count.c). In a window ---- */
 /* Looks at every border in [r.lo, r.hi] after VMAs there changed. */
 void    limit_recount(struct vmmap *map, struct thread_slot *self, struct lock_range r);
-/* In a leaf section, before and after a change of slots in r: VMAs that are counted of those that meet r or its
- * borders; those that should be (then they are). */
+/* In a leaf section, before a change of slots in r: VMAs that are counted of those that meet r or its borders. */
 int64_t limit_counted(struct vmmap *map, const struct vtree_section *s, struct lock_range r);
-int64_t limit_count(struct vmmap *map, const struct vtree_section *s, struct lock_range r);
+/* After it: counts these anew, leaves the section, and looks at a border above that is the leaf's. */
+void    limit_leave_section(struct vmmap *map, struct vtree_section *s, struct lock_range r, int64_t counted);
 
 /* ---- the rules (limit_rules.c). Each opens a window unless it fails; limit_end closes it ---- */
 /* What may come of a brief edit; false: no window, take the general form. */

@@ -91,12 +91,11 @@ int64_t limit_counted(struct vmmap *map, const struct vtree_section *s, struct l
 	return n;
 }
 
-int64_t limit_count(struct vmmap *map, const struct vtree_section *s, struct lock_range r)
+/* VMAs that should be counted; then they are. */
+static int64_t count_anew(struct vmmap *map, const struct vtree_section *s, struct lock_range r)
 {
 	int64_t n = 0;
 
-	if (!limit_counts(map))
-		return 0;
 	for (uint32_t mask = count_meets(s, r); mask; mask &= mask - 1) {
 		struct vtree_slot slot = vtree_slot_at(s, (unsigned)__builtin_ctz(mask));
 		enum count_border border = count_look(map, s, &slot);
@@ -134,4 +133,17 @@ void limit_recount(struct vmmap *map, struct thread_slot *self, struct lock_rang
 		at = s.r.hi;
 		vtree_leave(&s);
 	}
+}
+
+void limit_leave_section(struct vmmap *map, struct vtree_section *s, struct lock_range r, int64_t counted)
+{
+	struct thread_slot *self = s->self;
+	const uint64_t end = s->r.hi;
+
+	if (limit_counts(map))
+		limit_add(map, self, LIMIT_VMAS, count_anew(map, s, r) - counted);
+	vtree_leave(s);
+	BASE_POINT(limit_before_look);
+	if (r.hi == end && !BASE_MUTANT(limit_no_look_above))
+		limit_recount(map, self, (struct lock_range){ r.hi, r.hi });
 }

@@ -28,7 +28,7 @@ static struct limit_units units_of_bits(struct lock_range r, const struct space_
 {
 	struct limit_units u = { { LIMIT_VMA_MARGIN } };
 
-	u.of[LIMIT_COMMIT] = rb->may_account ? pages_of(r) : 0;
+	u.of[LIMIT_COMMIT] = rb->prot && rb->arg & VMA_WRITE ? pages_of(r) : 0;
 	u.of[LIMIT_LOCKED] = (int64_t)rb->lock_pages;
 	return u;
 }

@@ -6,6 +6,15 @@
 
 #include "vmmap/space/space.h"
 
+static NOINLINE uint64_t map_rare_bits(const struct space_mmap *m)
+{
+	uint64_t bits = m->flags & MAP_GROWSDOWN ? VMA_GROWSDOWN : 0;
+
+	if (m->flags & MAP_LOCKED)
+		bits |= m->onfault ? VMA_LOCKED | VMA_LOCKONFAULT : VMA_LOCKED;
+	return bits;
+}
+
 static ALWAYS_INLINE struct space_new map_fresh(const struct space_mmap *m, uint64_t addr)
 {
 	bool shared = (m->flags & MAP_TYPE) != MAP_PRIVATE;
@@ -17,9 +26,8 @@ static ALWAYS_INLINE struct space_new map_fresh(const struct space_mmap *m, uint
 		bits |= VMA_NORESERVE;
 	else if (!shared && bits & VMA_WRITE)
 		bits |= VMA_ACCOUNT;
-	bits |= (uint64_t)(m->flags & MAP_GROWSDOWN) / (MAP_GROWSDOWN / VMA_GROWSDOWN);
-	if (unlikely(m->flags & MAP_LOCKED))
-		bits |= m->onfault ? VMA_LOCKED | VMA_LOCKONFAULT : VMA_LOCKED;
+	if (unlikely(m->flags & (MAP_GROWSDOWN | MAP_LOCKED)))
+		bits |= map_rare_bits(m);
 	return (struct space_new){ .bits = bits,
 				   .object = m->object,
 				   .rmap = m->rmap,
@@ -146,6 +154,26 @@ static NOINLINE int map_backing(struct vmmap *map, struct space_mmap *m)
 	return 0;
 }
 
+/* Before it can be seen (grow.c, GUARD). */
+static NOINLINE void map_has(struct vmmap *map, int flags)
+{
+	if (flags & MAP_GROWSDOWN)
+		atomic_store_seqcst(&map->stacks, 1);                            /* K1 -> K2 */
+	if (flags & MAP_LOCKED)
+		atomic_store_relaxed(&map->ever_locked, 1);
+}
+
+static NOINLINE void map_populate(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m,
+				  struct lock_range r)
+{
+	bool write = m->prot & PROT_WRITE && (m->flags & MAP_TYPE) == MAP_PRIVATE;
+
+	if (m->flags & MAP_LOCKED)
+		space_populate_locked(map, self, r, false);
+	else if (!(m->flags & MAP_NONBLOCK))
+		space_populate(map, self, r, write ? VMA_WRITE : VMA_READ);
+}
+
 int64_t space_mmap(struct vmmap *map, struct thread_slot *self, struct space_mmap *m)
 {
 	struct lock_range r = { m->addr, m->addr + m->len };
@@ -155,10 +183,8 @@ int64_t space_mmap(struct vmmap *map, struct thread_slot *self, struct space_mma
 
 	if (unlikely(m->object && map_backing(map, m)))
 		return -ENOMEM;
-	if (m->flags & MAP_GROWSDOWN)
-		atomic_store_seqcst(&map->stacks, 1);    /* K1 -> K2: before it can be seen (grow.c, GUARD)        */
-	if (unlikely(m->flags & MAP_LOCKED))
-		atomic_store_relaxed(&map->ever_locked, 1);
+	if (unlikely(m->flags & (MAP_GROWSDOWN | MAP_LOCKED)))
+		map_has(map, m->flags);
 	if (m->want) {
 		do
 			err = map_somewhere(map, self, m, &r, &taken);
@@ -171,10 +197,7 @@ int64_t space_mmap(struct vmmap *map, struct thread_slot *self, struct space_mma
 	if (err)
 		return err == MAP_LIMIT_LOCKED ? -EAGAIN : err;
 	space_count(map, self, SPACE_MMAP, 1);
-	if (unlikely(m->flags & MAP_LOCKED))
-		space_populate_locked(map, self, r, false);
-	else if (m->flags & MAP_POPULATE && !(m->flags & MAP_NONBLOCK))
-		space_populate(map, self, r,
-			       m->prot & PROT_WRITE && (m->flags & MAP_TYPE) == MAP_PRIVATE ? VMA_WRITE : VMA_READ);
+	if (unlikely(m->flags & (MAP_POPULATE | MAP_LOCKED)))
+		map_populate(map, self, m, r);
 	return (int64_t)r.lo;
 }

@@ -36,18 +36,26 @@ static bool bits_settled(struct vmmap *map, struct thread_slot *self, struct loc
 	return settled;
 }
 
-/* e holds r. */
-static int bits_held(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_rebits *rb,
-		     bool every)
+static NOINLINE int bits_limited(struct vmmap *map, struct lock_edit *e, struct lock_range r,
+				 const struct space_rebits *rb, bool every)
 {
-	int err = limit_on(map) ? limit_bits(map, e->self, r, rb, every) : 0;
+	int err = limit_bits(map, e->self, r, rb, every);
 
 	if (err)
 		return err;
 	err = space_change(map, e, r, rb, every) ? 0 : -ENOMEM;
-	if (limit_on(map))
-		limit_end(map, e->self);
+	limit_recount(map, e->self, r);
+	limit_end(map, e->self);
 	return err;
+}
+
+/* e holds r. */
+static inline int bits_held(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_rebits *rb,
+			    bool every)
+{
+	if (limit_on(map))
+		return bits_limited(map, e, r, rb, every);
+	return space_change(map, e, r, rb, every) ? 0 : -ENOMEM;
 }
 
 int space_edit_bits(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_rebits *rb,
@@ -91,11 +99,6 @@ static uint64_t protect_bits(const struct vma *vma, uint64_t bits, uint64_t prot
 	return next;
 }
 
-static struct space_rebits protect_rebits(uint64_t prot)
-{
-	return (struct space_rebits){ .fn = protect_bits, .arg = prot, .prot = true, .may_account = prot & VMA_WRITE };
-}
-
 /* Linux: locked private memory is copied at once, where it may be written now. */
 static void protect_locked(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t prot)
 {
@@ -103,12 +106,21 @@ static void protect_locked(struct vmmap *map, struct thread_slot *self, struct l
 		space_populate_locked(map, self, r, true);
 }
 
+static NOINLINE int protect_then_lock(struct vmmap *map, struct thread_slot *self, struct lock_range r,
+				      const struct space_rebits *rb)
+{
+	int err = space_edit_bits(map, self, r, rb, false);
+
+	protect_locked(map, self, r, rb->arg);
+	return err;
+}
+
 int space_mprotect(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t prot)
 {
-	const struct space_rebits rb = protect_rebits(prot);
-	int err = space_edit_bits(map, self, r, &rb, false);
+	const struct space_rebits rb = { .fn = protect_bits, .arg = prot, .prot = true };
+	int err = likely(!atomic_load_relaxed(&map->ever_locked)) ? space_edit_bits(map, self, r, &rb, false)
+								   : protect_then_lock(map, self, r, &rb);
 
-	protect_locked(map, self, r, prot);
 	if (!err)
 		space_count(map, self, SPACE_MPROTECT, 1);
 	return err;
@@ -153,7 +165,7 @@ static int protect_down(struct vmmap *map, struct thread_slot *self, struct lock
 
 int space_mprotect_down(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t prot)
 {
-	const struct space_rebits rb = protect_rebits(prot);
+	const struct space_rebits rb = { .fn = protect_bits, .arg = prot, .prot = true };
 	struct park_spin spin = PARK_SPIN;
 	int err;
 

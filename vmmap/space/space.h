@@ -136,8 +136,8 @@ struct space_rebits {
 	uint64_t (*fn)(const struct vma *vma, uint64_t bits, uint64_t arg);
 	uint64_t arg;
 	uint64_t lock_pages;                     /* so many are to be locked, those in holes included              */
-	bool prot;                               /* permissions change: entries have to follow                     */
-	bool may_account;                        /* VMAs may come to count as committed                            */
+	bool prot;                               /* permissions, arg, change: entries have to follow; with WRITE VMAs
+	                                            may come to count as committed                                 */
 	bool advice;                             /* Linux says -EAGAIN, not -ENOMEM, when there may be no more VMAs */
 };
 
@@ -159,7 +159,6 @@ static inline void space_vma_fill(struct thread_slot *self, struct vma *vma, con
 	atomic_store_relaxed(&vma->rmap, attr->rmap);                            /* its holder's */
 	atomic_store_release(&vma->object, attr->object);       /* B1; an optimistic fault may follow it already */
 	atomic_store_release(&vma->anon, attr->anon ? attr->anon : thread_next_number(self));            /* B1 */
-	vma_count(vma, false);
 }
 
 /* What a VMA is like, each field loaded once. Optimistic callers believe it only after lk has been looked at again. */
@@ -203,6 +202,7 @@ struct carve {
 	bool only_free;                          /* CARVE_MAP: -EEXIST unless [r) is a gap                         */
 	bool unguarded;                          /* ... and below the guard gap of a stack                         */
 	bool pays;                               /* CARVE_MAP: the object is new, and counts as committed now      */
+	bool limited;                            /* carve.c's own: a window is open                                */
 	bool taken_object;                       /* out: fresh->object's reference was consumed                    */
 };
 #define SPACE_BRIEF_PAGES 64                     /* entries that one leaf section may touch                        */

@@ -49,7 +49,7 @@ struct vma {
 	_Atomic(struct object *) object;         /* NULL: anonymous private                              [const]   */
 	atomic_u64 anon;                         /* odd: the anonymous group. even: none until a write fault CASes it
 	                                            in; another number in each life, for late faults               */
-	_Atomic(struct vma *) next_free;         /* pool; in the tree: VMA_COUNTED or not (vma_counted)            */
+	_Atomic(struct vma *) next_free;         /* pool; in the tree: VMA_COUNTED, or not (vma_counted)           */
 	_Atomic(struct rmap *) rmap;             /* holds one reference; NULL: no object, or a shared anonymous one.
 	                                            Read only by who holds the VMA, or in a section that shows it. Of
 	                                            the first VMA of a batch in the depot: the next batch          */
@@ -96,7 +96,7 @@ static inline bool vma_mergeable(const struct vma *left, const struct vma *right
 	return vma_alike(left, right) && (a == b || !a || !b);
 }
 
-/* Is the start of this VMA counted? Who may ask and say so: vmmap/space/limit_count.c. */
+/* Is the start of this VMA counted? Not when it comes from the pool. Who may ask and say so: limit_count.c. */
 #define VMA_COUNTED ((struct vma *)1)
 static inline bool vma_counted(const struct vma *vma)
 {
