@@ -147,6 +147,7 @@ static int64_t limit(struct engine *e, const struct op *op)
 
 	e->config.limit_as = op->len ? (op->len + 2) * PAGE : 0;
 	e->config.limit_locked = op->new_len * PAGE;
+	e->config.limit_stack = op->new_addr * PAGE;
 	e->config.limit_vmas = op->addr ? op->addr + 2 : 0;
 	err = engine_reset(e);
 	e->config = plain;

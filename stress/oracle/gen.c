@@ -450,7 +450,8 @@ void gen_next(struct gen *g, struct op *op)
 {
 	if (g->limits) {
 		*op = (struct op){ .kind = KIND_READ, .call = OP_LIMIT, .new_len = 20 + below(g, 100),
-				   .len = g->m->pages / 4 + below(g, g->m->pages / 4) };
+				   .len = g->m->pages / 4 + below(g, g->m->pages / 4),
+				   .new_addr = one_in(g, 2) ? 64 + below(g, 512) : 0 };
 		g->limits = false;
 		return;
 	}

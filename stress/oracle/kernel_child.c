@@ -67,6 +67,8 @@ static int64_t touch(const struct op *op)
 static uint64_t filler;                          /* a large stretch of the filling                                 */
 static uint64_t filler_split;                    /* its pages that are VMAs of their own, to reach max_map_count   */
 
+static bool stack_limited;                       /* our own has grown as far as it needs                           */
+
 /* A number in a file of /proc: what follows `key`. */
 static int64_t number_in(const char *path, const char *key)
 {
@@ -141,6 +143,10 @@ static int64_t limit(const struct op *op)
 		err = use_up_vmas(op->addr);
 	if (!err && op->len)
 		err = set_limit(RLIMIT_AS, (uint64_t)vm * 1024 + op->len * PAGE);
+	if (!err && op->new_addr) {
+		stack_limited = true;
+		err = set_limit(RLIMIT_STACK, op->new_addr * PAGE);
+	}
 	if (!err && op->new_len)
 		err = set_limit(RLIMIT_MEMLOCK, (uint64_t)locked * 1024 + op->new_len * PAGE);
 	return err;
@@ -150,6 +156,9 @@ static void lift_limits(void)
 {
 	set_limit(RLIMIT_AS, RLIM_INFINITY);
 	set_limit(RLIMIT_MEMLOCK, RLIM_INFINITY);
+	if (stack_limited)
+		set_limit(RLIMIT_STACK, RLIM_INFINITY);
+	stack_limited = false;
 	if (filler_split)
 		mprotect((void *)(uintptr_t)filler, (filler_split + 4) * PAGE, PROT_NONE);
 	filler_split = 0;

@@ -204,7 +204,7 @@ int64_t pages_content(const struct model *m, const struct model_page *p)
 /* A touch of page i, which is not mapped: the stack next above is extended, if the rules allow it. */
 static bool grow(struct model *m, uint64_t i)
 {
-	uint64_t stack = next_mapped(m, i), below = i;
+	uint64_t stack = next_mapped(m, i), below = i, lo, hi;
 	struct model_page p;
 
 	while (below && !m->page[below - 1].mapped)
@@ -212,6 +212,9 @@ static bool grow(struct model *m, uint64_t i)
 	if (stack == m->pages || !m->page[stack].growsdown || m->page[stack].off < stack - i)
 		return false;
 	if (below && m->page[below - 1].prot && !m->page[below - 1].growsdown && i - below < GUARD_PAGES)
+		return false;
+	model_vma(m, stack, &lo, &hi);
+	if (m->limit_stack && hi - i > m->limit_stack)
 		return false;
 	if (!pages_room(m, 0, 0, stack - i) || (m->page[stack].locked && !pages_lockable(m, 0, 0, stack - i)))
 		return false;
@@ -297,7 +300,7 @@ void model_reset(struct model *m)
 	m->objects = OBJECT_FILES;
 	memset(m->page, 0, m->pages * sizeof(*m->page));
 	memset(m->joined, 0, m->pages);
-	m->used = m->limit_as = m->limit_locked = 0;
+	m->used = m->limit_as = m->limit_locked = m->limit_stack = 0;
 	m->brk_start = m->brk = m->lo;
 }
 

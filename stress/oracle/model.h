@@ -34,7 +34,7 @@ struct model {
 	struct model_page *page;
 	uint8_t *joined;                         /* page i and page i - 1 are one VMA                              */
 	uint64_t pages, used;                    /* in the region; mapped now                                      */
-	uint64_t limit_as, limit_locked;         /* pages; 0: none                                                 */
+	uint64_t limit_as, limit_locked, limit_stack;    /* pages; 0: none                                         */
 	struct model_object *object;
 	uint32_t objects, object_room;
 	uint64_t splits, merges;                 /* borders made inside and removed between VMAs                   */

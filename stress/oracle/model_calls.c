@@ -417,6 +417,7 @@ int64_t model_run(struct model *m, const struct op *op)
 	case OP_LIMIT:
 		m->limit_as = op->len;
 		m->limit_locked = op->new_len;
+		m->limit_stack = op->new_addr;
 		return 0;
 	default: return pages_touch(m, op->addr, op->call == OP_WRITE, op->value);
 	}

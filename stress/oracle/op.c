@@ -116,8 +116,8 @@ void op_print(FILE *out, const struct op *op)
 		fprintf(out, "munlock((void *)%#" PRIx64 ", %#" PRIx64 ");", op->addr, op->len);
 		break;
 	case OP_LIMIT:
-		fprintf(out, "limit(%" PRIu64 " pages, %" PRIu64 " locked, %" PRIu64 " VMAs);", op->len, op->new_len,
-			op->addr);
+		fprintf(out, "limit(%" PRIu64 " pages, %" PRIu64 " locked, %" PRIu64 " of a stack, %" PRIu64 " VMAs);",
+			op->len, op->new_len, op->new_addr, op->addr);
 		break;
 	case OP_READ:
 		fprintf(out, "*(volatile uint64_t *)%#" PRIx64 ";", op->addr);

@@ -44,7 +44,7 @@ struct op {
 	uint8_t call, kind, object;              /* object: OBJECT_NONE, OBJECT_A, OBJECT_B; OP_RESIZE: len bytes  */
 	int32_t prot, flags, advice;
 	uint64_t addr, len, new_len, new_addr;   /* len: mremap's old length. OP_LIMIT: len pages of address space,
-	                                            new_len locked pages, addr VMAs; 0: no limit                   */
+	                                            new_len locked, new_addr of a stack, addr VMAs; 0: no limit    */
 	uint64_t offset, value;                  /* value: what OP_WRITE stores                                    */
 };
 

@@ -360,6 +360,10 @@ static void test_until(void **state)
 		refuses(map, -EFAULT, vmmap_mremap_until(map, BASE + 9 * PAGE, PAGE, 2 * PAGE, 0, 0, until));
 		refuses(map, -EINVAL, vmmap_mremap_until(map, BASE, PAGE, PAGE, MREMAP_FIXED, BASE, until));
 		refuses(map, -EINVAL, vmmap_madvise_until(map, BASE, PAGE, 77, until));
+		refuses(map, -EINVAL, vmmap_mlock_until(map, BASE, PAGE, 2, until));
+		refuses(map, -ENOMEM, vmmap_mlock_until(map, BASE + 9 * PAGE, PAGE, 0, until));
+		refuses(map, -EINVAL, vmmap_munlock_until(map, 0 - PAGE, PAGE, until));
+		refuses(map, -ENOMEM, vmmap_munlock_until(map, BASE + 9 * PAGE, PAGE, until));
 		refuses(map, -ENOMEM, vmmap_brk_until(map, BASE, until));
 		refuses(map, -EINVAL, vmmap_fault_until(map, BASE, RW, NULL, until));
 		refuses(map, -EFAULT, vmmap_fault_until(map, BASE + 9 * PAGE, PROT_READ, NULL, until));

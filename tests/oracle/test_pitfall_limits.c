@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_pitfall_limits.c - limits and mlock as Linux has them, on every policy and on the running kernel; as
- * test_pitfalls.c. "limits(as, locked, vmas)": from here on so many pages, locked pages, VMAs; 0: no limit.
+ * test_pitfalls.c. "limits(as, locked, vmas)": from here on so many pages, locked pages, VMAs; 0: no limit. Stacks end
+ * in the middle of the region: test_pitfalls_stack.c.
  */
 #include "tests/oracle/stage.h"
 
-static void limits(uint64_t as, uint64_t locked, uint64_t vmas)
+static void limits_of(struct op op)
 {
-	int64_t got = run((struct op){ .call = OP_LIMIT, .len = as, .new_len = locked, .addr = vmas });
+	int64_t got;
 
+	op.call = OP_LIMIT;
+	got = run(op);
 	if (got == -ENOSYS)
 		skip();
 	assert_int_equal(got, 0);
+}
+
+static void limits(uint64_t as, uint64_t locked, uint64_t vmas)
+{
+	limits_of((struct op){ .len = as, .new_len = locked, .addr = vmas });
 }
 
 static int64_t lock(uint64_t page, uint64_t n)
@@ -205,6 +213,100 @@ static void locked_and_duplicated(void **state)
 	assert_int_equal(remap(0, 0, 1, 0, 0), -EAGAIN);
 }
 
+/* ---- stacks: a refused growth is MAPERR, whatever refused it ---- */
+
+#define STACK (MAP_FIXED | MAP_GROWSDOWN)
+#define REFUSED OP_FAULT(FAULT_MAPERR)
+
+static void stack_has_a_limit(void **state)
+{
+	(void)state;
+	limits_of((struct op){ .new_addr = 64 });
+	map(1500, 4, RW, STACK);
+	assert_int_equal(read_page(1439), REFUSED);
+	assert_int_equal(read_page(1440), 0);
+	assert_int_equal(read_page(1439), REFUSED);
+	assert_int_equal(protect(1502, 2, R), 0);        /* of the VMA that grows, not of what it was cut from        */
+	assert_int_equal(read_page(1438), 0);
+	assert_int_equal(remap(1502, 2, 100, 0, 0), 1502);       /* no growth of a stack                              */
+	is("1438-1502 rw-p, 1502-1602 r--p");
+}
+
+static void space_of_stacks(void **state)
+{
+	(void)state;
+	limits(12, 0, 0);
+	map(1500, 4, RW, STACK);
+	assert_int_equal(read_page(1491), REFUSED);
+	assert_int_equal(read_page(1492), 0);
+	assert_int_equal(fixed(0, 1, R), -ENOMEM);
+	is("1492-1504 rw-p");
+}
+
+static void locked_stacks(void **state)
+{
+	(void)state;
+	limits(0, 12, 0);
+	map(1500, 4, RW, STACK);
+	assert_int_equal(lock(1500, 4), 0);
+	assert_int_equal(read_page(1491), REFUSED);
+	assert_int_equal(read_page(1492), 0);
+	assert_int_equal(advise(1493, 1, MADV_DONTNEED), -EINVAL);
+	assert_int_equal(map(0, 1, RW, MAP_FIXED | MAP_LOCKED), -EAGAIN);
+	assert_int_equal(unlock(1492, 4), 0);
+	assert_int_equal(read_page(1480), 0);
+	is("1480-1496 rw-p, 1496-1504 rw-p");
+}
+
+/* Growth makes no VMA more; growth up to another stack is a border less only where the two may be one. */
+static void count_of_stacks(void **state)
+{
+	(void)state;
+	limits(0, 0, 3);
+	map(1500, 4, RW, STACK), fixed(1900, 1, R), fixed(1902, 1, R), fixed(1904, 1, R);
+	assert_int_equal(read_page(1492), 0);
+	assert_int_equal(protect(1900, 1, RW), 0);
+	assert_int_equal(protect(1500, 1, R), -ENOMEM);
+	assert_int_equal(fixed(1, 1, R), -ENOMEM);
+	is("1492-1504 rw-p, 1900-1901 rw-p, 1902-1903 r--p, 1904-1905 r--p");
+}
+
+static void locked_stack_protected_from_its_start(void **state)
+{
+	(void)state;
+	map(1500, 8, R, STACK);
+	assert_int_equal(lock(1500, 8), 0);
+	assert_int_equal(protect(1504, 2, PROT_NONE | PROT_GROWSDOWN), 0);
+	assert_int_equal(run((struct op){ .call = OP_MSYNC, .addr = at(1504), .len = PAGE, .flags = MS_INVALIDATE }), -EBUSY);
+	is("1500-1506 ---p, 1506-1508 r--p");
+}
+
+/* ---- msync ---- */
+
+static void msync_of_locked_memory(void **state)
+{
+	struct op op = { .call = OP_MSYNC, .addr = at(0), .len = 8 * PAGE, .flags = MS_INVALIDATE };
+
+	(void)state;
+	fixed(0, 2, RW), fixed(4, 4, RW);
+	assert_int_equal(run(op), -ENOMEM);              /* a hole is told at the end ...                             */
+	assert_int_equal(lock(6, 2), 0);
+	assert_int_equal(run(op), -EBUSY);               /* ... so a locked VMA above it is met                       */
+	op.flags = MS_SYNC | MS_INVALIDATE;
+	assert_int_equal(run(op), -EBUSY);
+	op.flags = MS_ASYNC | MS_INVALIDATE;
+	assert_int_equal(run(op), -EBUSY);
+	op.flags = MS_ASYNC;
+	assert_int_equal(run(op), -ENOMEM);
+	op.flags = MS_SYNC;
+	assert_int_equal(run(op), -ENOMEM);
+	op.len = 2 * PAGE, op.flags = MS_INVALIDATE;
+	assert_int_equal(run(op), 0);
+	assert_int_equal(unlock(6, 2), 0);
+	op.addr = at(4), op.len = 4 * PAGE;
+	assert_int_equal(run(op), 0);
+}
+
 static void lock_arguments(void **state)
 {
 	struct op op = { .call = OP_MLOCK, .addr = at(0), .len = PAGE, .flags = 2 };
@@ -238,6 +340,12 @@ static const struct CMUnitTest rows[] = {
 	ROW(locked_bits_split),
 	ROW(locked_but_not_touched),
 	ROW(locked_and_duplicated),
+	ROW(stack_has_a_limit),
+	ROW(space_of_stacks),
+	ROW(locked_stacks),
+	ROW(count_of_stacks),
+	ROW(locked_stack_protected_from_its_start),
+	ROW(msync_of_locked_memory),
 	ROW(lock_arguments),
 };
 

@@ -155,12 +155,32 @@ static int64_t undo_lock(struct vmmap *map, uint64_t page, unsigned n, unsigned 
 		       : vmmap_munlock(map, at(page), n * PAGE);
 }
 
+/* A stack of n pages, by growth; all that lies below it is a stack, too. */
+static int64_t do_stack(struct vmmap *map, uint64_t page, unsigned n, unsigned how)
+{
+	int flags = NORES | MAP_FIXED | MAP_GROWSDOWN | (how & 8 ? MAP_LOCKED : 0);
+	int64_t got = vmmap_mmap(map, at(page + n - 1), PAGE, RW, flags, NULL, 0);
+
+	if (got >= 0)
+		got = vmmap_fault(map, at(page), how & 1 ? PROT_WRITE : PROT_READ, NULL);
+	if (got == -EFAULT)
+		vmmap_munmap(map, at(page), n * PAGE);
+	return got;
+}
+
+static int64_t do_locked_stack(struct vmmap *map, uint64_t page, unsigned n, unsigned how)
+{
+	return do_stack(map, page, n, how | 8);
+}
+
 static const struct kind kinds[] = {
 	{ "islands", limit_vmas, do_islands, undo_islands, 0, 1, false, true },
 	{ "splits", limit_vmas, do_splits, undo_splits, 1, 0, true, false },
 	{ "space", limit_as, do_space, undo_unmap, 0, 0, false, true },
 	{ "commit", limit_commit, do_commit, undo_unmap, 0, 0, false, true },
 	{ "locked", limit_locked, do_lock, undo_lock, 0, 0, true, true },
+	{ "stacks", limit_as, do_stack, undo_unmap, 0, 0, false, true },
+	{ "l-stacks", limit_locked, do_locked_stack, undo_unmap, 0, 0, false, true },
 };
 
 /* ---- budget and greed ---- */
@@ -258,7 +278,7 @@ static int64_t any_call(struct worker *w, uint64_t addr, uint64_t len)
 	int prot = prots[prng_below(&w->rng, 3)];
 	uint64_t other = at(prng_below(&w->rng, 64));
 
-	switch (prng_below(&w->rng, 12)) {
+	switch (prng_below(&w->rng, 16)) {
 	case 0:  return vmmap_munmap(map, addr, len);
 	case 1:  return vmmap_mprotect(map, addr, len, prot);
 	case 2:  return vmmap_mlock(map, addr, len, MLOCK_ONFAULT);
@@ -270,6 +290,10 @@ static int64_t any_call(struct worker *w, uint64_t addr, uint64_t len)
 	case 8:  return vmmap_mmap(map, addr, len, prot, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, NULL, 0);
 	case 9:  return vmmap_mmap(map, 0, len, prot, NORES | (prng_below(&w->rng, 2) ? MAP_LOCKED : 0), NULL, 0);
 	case 10: return vmmap_mmap(map, addr, len, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0);
+	case 11: return vmmap_mmap(map, addr, len, prot, NORES | MAP_FIXED | MAP_GROWSDOWN, NULL, 0);
+	case 12: return vmmap_fault(map, addr, prng_below(&w->rng, 2) ? PROT_WRITE : PROT_READ, NULL);
+	case 13: return vmmap_mprotect(map, addr, len, prot | PROT_GROWSDOWN);
+	case 14: return vmmap_mremap(map, addr, len + PAGE, len, MREMAP_MAYMOVE | MREMAP_FIXED, other);
 	default: return vmmap_brk(map, at(128) + prng_below(&w->rng, 8) * PAGE);
 	}
 }

@@ -29,7 +29,7 @@ static bool mlock_next(struct vmmap *map, struct thread_slot *self, uint64_t *at
 /* A page could not be faulted in. With a deadline: what is locked stays so, the page comes with its first access. */
 static int mlock_error(const struct thread_slot *self, int err)
 {
-	if (space_may_give_up(self) && (err == -EAGAIN || err == -ETIMEDOUT))
+	if (space_may_give_up(self) && (err == -EAGAIN || err == -ETIMEDOUT) && !BASE_MUTANT(mlock_tells_late))
 		return 0;
 	return err == -ENOMEM ? -EAGAIN : err;
 }
@@ -85,6 +85,7 @@ int space_mlock(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint
 	err = space_edit_bits(map, self, r, &rb, false);
 	if (!err && addr + bytes > ADDRESS_END)
 		err = -ENOMEM;
+	BASE_POINT(mlock_before_populate);
 	if (!err && locked)
 		err = space_populate_locked(map, self, r, false);
 	if (!err)

@@ -4,6 +4,7 @@
  * rows that the kernel can judge are in tests/oracle/test_pitfalls.c, too.
  */
 #include "tests/unit/space/maps.h"
+#include "vmmap/space/space.h"
 
 static struct vmmap_config config;
 
@@ -127,7 +128,7 @@ static void vmas_endless(void **state)
 
 /* ---- address space ---- */
 
-static void space_mmap(void **state)
+static void as_mmap(void **state)
 {
 	struct vmmap *map;
 
@@ -150,7 +151,7 @@ static void space_mmap(void **state)
 	maps_free(map);
 }
 
-static void space_brk(void **state)
+static void as_brk(void **state)
 {
 	struct vmmap *map;
 
@@ -311,6 +312,127 @@ static void mlock_arguments(void **state)
 	maps_free(map);
 }
 
+/* ---- stacks ---- */
+
+#define STACK (NORES | MAP_GROWSDOWN)
+
+static int grow(struct vmmap *map, uint64_t page)
+{
+	struct vmmap_fault_info info;
+	int err = vmmap_fault(map, BASE + page * PAGE, PROT_WRITE, &info);
+
+	assert_true(!err || (err == -EFAULT && info.code == VMMAP_MAPERR && !info.grew));
+	return err;
+}
+
+static void stacks(void **state)
+{
+	struct vmmap *map;
+
+	config.limit_stack = 10 * PAGE + 1;
+	map = limited(state);
+	maps_fixed(map, 1000, 4, RW, STACK);
+	assert_int_equal(grow(map, 993), -EFAULT);
+	assert_int_equal(grow(map, 994), 0);
+	assert_int_equal(maps_protect(map, 1002, 2, PROT_READ), 0);
+	assert_int_equal(grow(map, 992), 0);
+	assert_int_equal(grow(map, 991), -EFAULT);
+	maps_are(map, "992-1002rw 1002-1004r");
+	maps_free(map);
+}
+
+/* All that a growth is charged for, over leaf borders, and what is refused is not charged. */
+static void stacks_pay(void **state)
+{
+	struct vmmap *map;
+
+	config.limit_vmas = 100;
+	config.limit_as = 500 * PAGE;
+	config.limit_commit = 450;
+	config.limit_locked = 400 * PAGE;
+	map = limited(state);
+	assert_int_equal(vtree_separate(&map->tree, thread_self(), BASE + 900 * PAGE), 0);
+	assert_int_equal(vtree_separate(&map->tree, thread_self(), BASE + 800 * PAGE), 0);
+	maps_fixed(map, 1000, 4, RW, ANON | MAP_GROWSDOWN);
+	assert_int_equal(grow(map, 750), 0);
+	assert_int_equal(vmmap_audit(map, stderr), 0);
+	assert_int_equal(used(map).committed_pages, 254);
+	assert_int_equal(grow(map, 553), -EFAULT);
+	assert_int_equal(grow(map, 554), 0);
+	assert_int_equal(lock(map, 554, 300), 0);
+	assert_int_equal(grow(map, 553), -EFAULT);
+	assert_int_equal(maps_unmap(map, 900, 104), 0);
+	assert_int_equal(grow(map, 453), -EFAULT);       /* 346 committed and mapped, 300 locked                      */
+	assert_int_equal(grow(map, 454), 0);
+	assert_int_equal(used(map).locked_bytes, 400 * PAGE);
+	assert_int_equal(used(map).committed_pages, 446);
+	assert_int_equal(used(map).vmas, 2);
+	assert_int_equal(vmmap_audit(map, stderr), 0);
+	maps_are(map, "454-854rw 854-900rw");
+	maps_free(map);
+}
+
+/* A stack that grows up to one that is like it is one VMA with it: its start is not counted any more. */
+static void stacks_meet(void **state)
+{
+	struct vmmap *map;
+
+	config.limit_vmas = 3;
+	map = limited(state);
+	assert_int_equal(vtree_separate(&map->tree, thread_self(), BASE + 900 * PAGE), 0);
+	maps_fixed(map, 1000, 4, RW, STACK), maps_fixed(map, 800, 4, RW, STACK);
+	maps_fixed(map, 2000, 1, RW, NORES), maps_fixed(map, 2002, 1, RW, NORES);
+	assert_int_equal(maps_fixed(map, 2004, 1, RW, NORES), -ENOMEM);
+	assert_int_equal(grow(map, 804), 0);
+	assert_int_equal(maps_fixed(map, 2004, 1, RW, NORES), AT(2004));
+	assert_int_equal(maps_fixed(map, 2006, 1, RW, NORES), -ENOMEM);
+	maps_are(map, "800-1004rw 2000-2001rw 2002-2003rw 2004-2005rw");
+	maps_free(map);
+}
+
+static void stacks_protected(void **state)
+{
+	struct vmmap *map;
+
+	config.limit_vmas = 3;
+	config.limit_commit = 10;
+	map = limited(state);
+	maps_fixed(map, 100, 12, PROT_READ, ANON | MAP_GROWSDOWN), maps_fixed(map, 200, 1, PROT_READ, NORES);
+	assert_int_equal(vmmap_mlock(map, BASE + 100 * PAGE, 12 * PAGE, 0), 0);
+	assert_int_equal(maps_protect(map, 110, 1, RW | PROT_GROWSDOWN), -ENOMEM);       /* 11 to commit              */
+	assert_int_equal(maps_protect(map, 109, 1, RW | PROT_GROWSDOWN), 0);
+	assert_int_equal(used(map).committed_pages, 10);
+	assert_int_equal(used(map).resident_pages, 10);                  /* locked: copied at once                    */
+	maps_fixed(map, 300, 1, RW, NORES);
+	assert_int_equal(maps_protect(map, 104, 1, PROT_NONE | PROT_GROWSDOWN), -ENOMEM);        /* one VMA more      */
+	maps_are(map, "100-110rw 110-112r 200-201r 300-301rw");
+	maps_free(map);
+}
+
+/* DONTUNMAP unlocks what it leaves behind. */
+static void unlocked_by_moving(void **state)
+{
+	struct vmmap_vma vma;
+	struct vmmap *map;
+
+	config.limit_vmas = 100;
+	config.limit_locked = 20 * PAGE;
+	map = limited(state);
+	maps_fixed(map, 0, 12, RW, NORES);
+	assert_int_equal(lock(map, 2, 8), 0);
+	maps_are(map, "0-2rw 2-10rw 10-12rw");
+	assert_int_equal(move(map, 2, 8, 8, MOVE | MREMAP_DONTUNMAP, 40), AT(40));
+	maps_are(map, "0-12rw 40-48rw");
+	assert_int_equal(vmmap_query(map, BASE, &vma), 0);
+	assert_int_equal(vma.locked, 0);
+	assert_int_equal(vmmap_audit(map, stderr), 0);
+	/* shortened and moved at once: the tail is no longer counted */
+	assert_int_equal(move(map, 40, 8, 3, MOVE, 60), AT(60));
+	assert_int_equal(used(map).locked_bytes, 3 * PAGE);
+	maps_are(map, "0-12rw 60-63rw");
+	maps_free(map);
+}
+
 /* What is not limited is measured all the same; many VMAs over many leaves are counted. */
 static void many(void **state)
 {
@@ -341,9 +463,10 @@ static void many(void **state)
 #define ROW(f) { #f, f, fresh, NULL, NULL }
 
 static struct CMUnitTest rows[] = {
-	ROW(vmas_mmap), ROW(vmas_split), ROW(vmas_mremap), ROW(vmas_endless), ROW(space_mmap), ROW(space_brk),
+	ROW(vmas_mmap), ROW(vmas_split), ROW(vmas_mremap), ROW(vmas_endless), ROW(as_mmap), ROW(as_brk),
 	ROW(commit), ROW(locked),
 	ROW(mlock_over_holes), ROW(mlock_faults_in), ROW(mlock_arguments), ROW(many),
+	ROW(stacks), ROW(stacks_pay), ROW(stacks_meet), ROW(stacks_protected), ROW(unlocked_by_moving),
 };
 
 MAPS_MAIN(rows)
