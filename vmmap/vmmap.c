@@ -133,7 +133,7 @@ static NOINLINE int64_t face_mmap_refused(struct vmmap *map, struct thread_slot 
 {
 	bool placed = m->want || (space_aligned(m->addr) && m->addr >= map->lo);
 
-	if (!limit_on(map) || err == -ENOMEM || err == -EAGAIN)
+	if (!limit_on(map) || err == -ENOMEM || err == -EAGAIN || err == -ETIMEDOUT || err == -EDEADLK)
 		return err;
 	return limit_mmap_first(map, self, m->len, placed && m->flags & MAP_LOCKED, (int)err);
 }
