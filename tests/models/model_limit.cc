@@ -14,8 +14,7 @@ const int64_t MOST = 7;
 struct world {
 	struct vmmap map;
 	struct space_local local[MODEL_THREADS];
-	model_plain<uint32_t> part[MODEL_THREADS];       /* of the map: its thread's in a shared window, all in an exact */
-	model_plain<uint32_t> taken;                     /* units used, as exact windows have seen them                  */
+	model_plain<uint32_t> part[MODEL_THREADS];       /* one's own in a shared window, all in an exact one */
 	atomic_u32 used;
 } w;
 
@@ -32,7 +31,6 @@ void world_start(bool known)
 		w.local[i].limit.known = known;
 		w.part[i] = 0;
 	}
-	w.taken = 0;
 }
 
 void use_alone(struct thread_slot *self)
@@ -45,7 +43,6 @@ void use_alone(struct thread_slot *self)
 	} else {
 		model_check(atomic_load_relaxed(&w.used) == MOST, "refused with room", __FILE__, __LINE__);
 	}
-	w.taken = w.taken + 1;
 }
 
 /* One unit, as an operation takes it. */

@@ -273,11 +273,13 @@ static void count_of_stacks(void **state)
 
 static void locked_stack_protected_from_its_start(void **state)
 {
+	struct op sync = { .call = OP_MSYNC, .addr = at(1504), .len = PAGE, .flags = MS_INVALIDATE };
+
 	(void)state;
 	map(1500, 8, R, STACK);
 	assert_int_equal(lock(1500, 8), 0);
 	assert_int_equal(protect(1504, 2, PROT_NONE | PROT_GROWSDOWN), 0);
-	assert_int_equal(run((struct op){ .call = OP_MSYNC, .addr = at(1504), .len = PAGE, .flags = MS_INVALIDATE }), -EBUSY);
+	assert_int_equal(run(sync), -EBUSY);
 	is("1500-1506 ---p, 1506-1508 r--p");
 }
 

@@ -465,8 +465,7 @@ int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 	if (limit_on(map) && !c->limited)
 		return carve_limited(map, e, c);
 	w.map = map, w.e = e, w.c = c, w.r = c->r;
-	w.result = 0, w.right_keeps = false;
-	w.n = w.pieces = w.deads = 0;
+	w.result = 0, w.right_keeps = false, w.n = w.pieces = w.deads = 0;
 	w.heal[0] = w.heal[1] = 0;
 
 	if (vma_reserve(&map->vmas, e->self, 2))

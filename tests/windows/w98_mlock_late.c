@@ -32,7 +32,7 @@ static void script(const char *policy)
 	expect(vmmap_query(map, BASE, &v) == 0 && v.locked == 1 && v.end == BASE + 4 * PAGE);
 	vmmap_get_usage(map, &usage);
 	expect(usage.resident_pages == 0 && usage.locked_bytes == 4 * PAGE);
-	expect(vmmap_mlock_until(map, BASE, 4 * PAGE, 0, VMMAP_TRY) == 0);       /* nobody about: the plain call       */
+	expect(vmmap_mlock_until(map, BASE, 4 * PAGE, 0, VMMAP_TRY) == 0);       /* nobody about: the plain call */
 	vmmap_get_usage(map, &usage);
 	expect(usage.resident_pages == 4);
 	window_close(map);
