@@ -84,7 +84,7 @@ static atomic_u64 poll_done_to PAIR_ALIGNED;
 static atomic_u64 waits PAIR_ALIGNED;
 static atomic_u32 asked;
 static atomic_u32 worker_up;
-static struct { atomic_u32 drawn, turn; } rounds;
+static struct rcu_rounds { atomic_u32 drawn, turn; } rounds;
 static struct park_mutex onlines;
 static struct rcu_slot rcu_slot_of[THREAD_MAX];
 static bool rounds_taken, unsafe;        /* by prepare; for the child                                               */

@@ -66,6 +66,16 @@ int64_t vmmap_brk_until(struct vmmap *map, uint64_t addr, uint64_t deadline_ns)
 	UNTIL(int64_t, deadline_ns, vmmap_brk(map, addr));
 }
 
+int vmmap_mlock_until(struct vmmap *map, uint64_t addr, uint64_t len, unsigned flags, uint64_t deadline_ns)
+{
+	UNTIL(int, deadline_ns, vmmap_mlock(map, addr, len, flags));
+}
+
+int vmmap_munlock_until(struct vmmap *map, uint64_t addr, uint64_t len, uint64_t deadline_ns)
+{
+	UNTIL(int, deadline_ns, vmmap_munlock(map, addr, len));
+}
+
 int vmmap_fault_until(struct vmmap *map, uint64_t addr, int access, struct vmmap_fault_info *info, uint64_t deadline_ns)
 {
 	UNTIL(int, deadline_ns, vmmap_fault(map, addr, access, info));

@@ -85,6 +85,7 @@ static int face_shared_anon(struct vmmap *map, struct space_mmap *m, struct obje
 		err = object_make(own, &is, true);
 		m->object = *own;
 		m->offset = 0;
+		m->pays = !(m->flags & MAP_NORESERVE);
 	}
 	return err;
 }
@@ -126,6 +127,28 @@ static bool face_hint(struct vmmap *map, struct thread_slot *self, struct space_
 	return *got != -EEXIST;
 }
 
+/* With limits: Linux looks at some of them before it finds fault with the place, the flags or the offset. */
+static NOINLINE int64_t face_mmap_refused(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m,
+					  int64_t err)
+{
+	bool placed = m->want || (space_aligned(m->addr) && m->addr >= map->lo);
+
+	if (!limit_on(map) || err == -ENOMEM || err == -EAGAIN || err == -ETIMEDOUT || err == -EDEADLK)
+		return err;
+	return limit_mmap_first(map, self, m->len, placed && m->flags & MAP_LOCKED, (int)err);
+}
+
+static ALWAYS_INLINE int64_t face_mmap_fixed(struct vmmap *map, struct thread_slot *self, struct space_mmap *m)
+{
+	if (!face_range(m->addr, m->len) || m->addr + m->len > map->hi)
+		return -ENOMEM;
+	if (!space_aligned(m->addr))
+		return -EINVAL;
+	if (m->addr < map->lo)
+		return -EPERM;
+	return face_mmap_run(map, self, m);
+}
+
 int64_t vmmap_mmap(struct vmmap *map, uint64_t addr, uint64_t len, int prot, int flags, struct vmmap_object *object,
 		   uint64_t offset)
 {
@@ -145,17 +168,14 @@ int64_t vmmap_mmap(struct vmmap *map, uint64_t addr, uint64_t len, int prot, int
 	m.offset = object ? offset : 0;
 	m.noreplace = flags & MAP_FIXED_NOREPLACE;
 	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
-		if (!face_range(addr, m.len) || addr + m.len > map->hi)
-			return -ENOMEM;
-		if (!space_aligned(addr))
-			return -EINVAL;
-		if (addr < map->lo)
-			return -EPERM;
-		return face_mmap_run(map, self, &m);
+		got = face_mmap_fixed(map, self, &m);
+	} else {
+		space_want_anywhere(map, self, m.len, !object && (flags & MAP_TYPE) == MAP_PRIVATE && !addr, &want);
+		m.want = &want;
+		if (!face_hint(map, self, &m, &got))
+			got = face_mmap_run(map, self, &m);
 	}
-	space_want_anywhere(map, self, m.len, !object && (flags & MAP_TYPE) == MAP_PRIVATE && !addr, &want);
-	m.want = &want;
-	return face_hint(map, self, &m, &got) ? got : face_mmap_run(map, self, &m);
+	return likely(got >= 0) ? got : face_mmap_refused(map, self, &m, got);
 }
 
 int64_t vmmap_mmap_within(struct vmmap *map, uint64_t lo, uint64_t hi, uint64_t align, uint64_t phase, uint64_t len,
@@ -341,6 +361,24 @@ int vmmap_msync(struct vmmap *map, uint64_t addr, uint64_t len, int flags)
 int64_t vmmap_brk(struct vmmap *map, uint64_t addr)
 {
 	return space_brk(map, thread_self(), addr);
+}
+
+/* Linux widens the range to pages, and lets a length that wraps in doing so be 0. */
+int vmmap_mlock(struct vmmap *map, uint64_t addr, uint64_t len, unsigned flags)
+{
+	uint64_t in = addr & (PAGE_BYTES - 1);
+
+	if (flags & ~(unsigned)MLOCK_ONFAULT)
+		return -EINVAL;
+	return space_mlock(map, thread_self(), addr - in, space_up(len + in),
+			   VMA_LOCKED | (flags & MLOCK_ONFAULT ? VMA_LOCKONFAULT : 0));
+}
+
+int vmmap_munlock(struct vmmap *map, uint64_t addr, uint64_t len)
+{
+	uint64_t in = addr & (PAGE_BYTES - 1);
+
+	return space_mlock(map, thread_self(), addr - in, space_up(len + in), 0);
 }
 
 int vmmap_fault(struct vmmap *map, uint64_t addr, int access, struct vmmap_fault_info *info)

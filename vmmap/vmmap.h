@@ -21,12 +21,12 @@
  *               free frames are deferred and the call would fail. Calls without the mark sleep only if they say so
  *   _until      each call with [waits] has a form with a deadline, in ns of CLOCK_MONOTONIC: it waits no longer than
  *               that, and says -ETIMEDOUT if it would have to; VMMAP_TRY does not wait, and says -EAGAIN. Nothing has
- *               been done then: VMAs and contents are as they were. Only populating (MAP_POPULATE, MADV_POPULATE_*),
- *               copying and syncing go page by page: pages faulted in stay so, bytes copied are the result, what a sync
- *               has not come to is dirty. A pager is asked whatever the deadline: its time is the caller's own. A
- *               deadline in the past fails only where it would have had to wait. Bounded steps of others (a leaf of
- *               the tree, an entry, a visit that has begun; its thread may have lost its CPU) are not
- *               counted as waiting
+ *               been done then: VMAs and contents are as they were. Only populating (MAP_POPULATE, MADV_POPULATE_*,
+ *               mlock), copying and syncing go page by page: pages faulted in stay so, bytes copied are the result,
+ *               what a sync has not come to is dirty. A pager is asked whatever the deadline: its time is the caller's
+ *               own. A deadline in the past fails only where it would have had to wait. Bounded steps of others (a leaf
+ *               of the tree, an entry, a visit that has begun, a change that counts against a limit; its thread may
+ *               have lost its CPU) are not counted as waiting
  *   failure     want of memory, a bad argument: map unchanged. Linux's partial effects
  *               (mprotect, madvise over a hole: -ENOMEM, the mapped part before it done) are kept
  *   -EDEADLK    the caller holds such a range itself (vmmap_hold): a mistake, told where it is noticed
@@ -70,8 +70,14 @@ struct vmmap_config {                    /* start from VMMAP_CONFIG; 0 / NULL = 
 	uint64_t mmap_base;              /* TOPDOWN only; default hi                                              */
 	uint64_t brk_start;              /* default: no brk area (-ENOMEM)                                        */
 	struct physmem *physmem;         /* shared by maps that use it; NULL: one of its own, metadata only       */
+
+	uint64_t limit_vmas;             /* VMAs; max_map_count (Linux: 65530)    } 0: no limit, nothing counted. */
+	uint64_t limit_as;               /* bytes mapped; RLIMIT_AS               } One thread alone meets each   */
+	uint64_t limit_commit;           /* pages accounted; NORESERVE is exempt  } where Linux would; several    */
+	uint64_t limit_locked;           /* bytes of mlock; RLIMIT_MEMLOCK        } never fail while there is     */
+	uint64_t limit_stack;            /* bytes of a stack that grows; RLIMIT_STACK   room, never go beyond     */
 };
-#define VMMAP_CONFIG { sizeof(struct vmmap_config), NULL, VMMAP_ARENAS, 0, 0, 0, 0, NULL }
+#define VMMAP_CONFIG { sizeof(struct vmmap_config), NULL, VMMAP_ARENAS, 0, 0, 0, 0, NULL, 0, 0, 0, 0, 0 }
 
 /* Makes an empty address space. config: NULL = all defaults; it and its strings may go after the call, physmem must
  * outlive the map. 0 and *out; -EINVAL: out NULL, a size that is no version's, lo, hi, mmap_base or brk_start
@@ -156,8 +162,10 @@ int  vmmap_object_sync_until(struct vmmap_object *object, uint64_t offset, uint6
  *                unaligned; object of another physmem than the map's; GROWSDOWN of other than private anonymous memory
  *   -EBADF       neither object nor MAP_ANONYMOUS         -EOVERFLOW  object, offset + len beyond 2^63 - 1
  *   -EOPNOTSUPP  MAP_SHARED_VALIDATE, unknown flags       -EEXIST     NOREPLACE, and something is mapped there
- *   -ENOMEM      no gap fits; the range goes above hi; no memory  -EPERM  fixed addr below lo
- * MAP_POPULATE faults pages in afterwards; its failures are not told. MAP_LOCKED, HUGETLB, STACK: no effect.
+ *   -ENOMEM      no gap fits; the range goes above hi; no memory; limit_vmas, limit_as, limit_commit
+ *   -EPERM       fixed addr below lo                       -EAGAIN   MAP_LOCKED above limit_locked
+ * MAP_POPULATE faults pages in afterwards; its failures are not told. MAP_LOCKED: locks them, too, as mlock does.
+ * MAP_HUGETLB, STACK: no effect.
  * MAP_GROWSDOWN makes a stack: a fault or an access below it, with nothing mapped in between, extends it (vmmap_fault).
  * No place that is not fixed (hints, mmap_within, mremap, brk) ends nearer than 256 pages below the VMA next above if
  * that is a stack: its guard gap. The pieces that other calls cut it into are stacks.
@@ -174,14 +182,16 @@ int64_t vmmap_mmap(struct vmmap *map, uint64_t addr, uint64_t len, int prot, int
 int64_t vmmap_mmap_within(struct vmmap *map, uint64_t lo, uint64_t hi, uint64_t align, uint64_t phase, uint64_t len,
 			  int prot, int flags, struct vmmap_object *object, uint64_t offset);
 /* Unmaps all in the range; holes are no error. 0; -EINVAL: addr unaligned, len 0, beyond 2^47; -ENOMEM: to split a
- * VMA. When it returns, no store to an old page is in flight; a load that began before may still copy the old bytes:
- * frames that other threads touched are reused only after a grace period (nobody waits for it). Source: munmap(2). */
+ * VMA: memory, limit_vmas. When it returns, no store to an old page is in flight; a load that began before may still
+ * copy the old bytes: frames that other threads touched are reused only after a grace period (nobody waits for it).
+ * Source: munmap(2). */
 int     vmmap_munmap(struct vmmap *map, uint64_t addr, uint64_t len);
 /* Sets prot, bits of r, w, x, on every page. 0, also with len 0; -EINVAL: addr unaligned, prot; -ENOMEM: a hole or the
- * end of the space (the mapped part before it is done), no memory (unchanged). A store that lost its right is over
- * when it returns; present entries get new rights at once, where no copy is due first. Where nothing changes, nothing
- * is held. With PROT_GROWSDOWN the range begins at the start of the first VMA that it meets, as it is when it is held;
- * -EINVAL: that is no stack, or PROT_GROWSUP (-ENOMEM: addr is unmapped). Source: mprotect(2). */
+ * end of the space (the mapped part before it is done); no memory, limit_vmas, limit_commit (unchanged). A store that
+ * lost its right is over when it returns; present entries get new rights at once, where no copy is due first. Where
+ * nothing changes, nothing is held. With PROT_GROWSDOWN the range begins at the start of the first VMA that it meets,
+ * as it is when it is held; -EINVAL: that is no stack, or PROT_GROWSUP (-ENOMEM: addr is unmapped).
+ * Source: mprotect(2). */
 int     vmmap_mprotect(struct vmmap *map, uint64_t addr, uint64_t len, int prot);
 /*
  * Resizes or moves [old_addr, old_addr + old_len) to new_len > 0 bytes. flags: MREMAP_MAYMOVE, with it MREMAP_FIXED
@@ -191,7 +201,8 @@ int     vmmap_mprotect(struct vmmap *map, uint64_t addr, uint64_t len, int prot)
  *             new range above hi; old_len 0 of a private VMA; to shrink a range that leaves 2^47
  *   -EFAULT   old_addr unmapped; the range leaves 2^47, or its VMA (but to shrink, or a FIXED move of equal length,
  *             which takes several VMAs along, one by one)  -EPERM   FIXED below lo
- *   -ENOMEM   cannot grow in place and may not move; no gap; no memory
+ *   -ENOMEM   cannot grow in place and may not move; no gap; no memory; limit_vmas (to move: 4 VMAs below it, with
+ *             new_addr 6), limit_as, limit_commit           -EAGAIN  a locked VMA grows above limit_locked
  * On failure unchanged, but for what a FIXED call of several VMAs did before: those that it had moved.
  * Locks: both ranges, lower first; a gap of the engine's choice is only tried while the source is held. Each page is
  * seen at the old or the new place, faults on both wait. Cost: as two edits, a step an entry. Source: mremap(2).
@@ -201,7 +212,8 @@ int64_t vmmap_mremap(struct vmmap *map, uint64_t old_addr, uint64_t old_len, uin
 /*
  * Gives advice on the range. 0, also with len 0, or
  *   -EINVAL   addr unaligned; the range wraps; advice unknown here; FREE, WIPEONFORK on other than private anonymous
- *             memory, POPULATE_* without the right: ends there, what lies before is done
+ *             memory, DONTNEED and FREE on locked memory, POPULATE_* without the right: ends there, what lies before
+ *             is done                                        -EAGAIN  flags: limit_vmas (nothing done)
  *   -ENOMEM   a hole: told at the end, the mapped rest is done (POPULATE_*: ends there); the range leaves 2^47 (nothing
  *             done); no memory                             -EFAULT   POPULATE_* beyond the object's end
  * DONTNEED and FREE drop entries, POPULATE_* faults them in: visits, page by page, no VMA changes. WILLNEED only tells
@@ -223,11 +235,27 @@ int     vmmap_msync(struct vmmap *map, uint64_t addr, uint64_t len, int flags);
 int64_t vmmap_brk(struct vmmap *map, uint64_t addr);
 
 /*
+ * Locks the pages of [addr, addr + len), widened to pages, in memory: a flag of the VMAs, split and merged as by
+ * mprotect, which counts against limit_locked; then, but with MLOCK_ONFAULT (the one flag), faults them in. 0, or
+ *   -EINVAL   other flags; the range wraps
+ *   -ENOMEM   above limit_locked (pages in holes count, locked ones once), or limit_vmas: nothing done; a hole or the
+ *             end of the space: the mapped part before it is locked, not faulted in; a page without any right, or
+ *             beyond its object's end: all is locked, faulted in up to it    -EAGAIN  no frames: the same
+ * Waits as mprotect does, then as faults do, a pager's included. Source: mlock(2).
+ */
+int     vmmap_mlock(struct vmmap *map, uint64_t addr, uint64_t len, unsigned flags);
+/* Takes the flag away again. 0; -EINVAL: the range wraps; -ENOMEM: a hole, the end of the space (the mapped part before
+ * it is done), limit_vmas, no memory (nothing done). Source: munlock(2). */
+int     vmmap_munlock(struct vmmap *map, uint64_t addr, uint64_t len);
+
+/*
  * Do what the plain calls do, waiting until deadline_ns at the longest ("_until" above). Errors: theirs, and
  *   -EAGAIN     deadline_ns is VMMAP_TRY, and the call would have to wait
  *   -ETIMEDOUT  deadline_ns is over (VMMAP_FOREVER never is), and the call would still have to wait
  * All or nothing also where the plain call may stop half way: DONTNEED and FREE, and mremap of several VMAs, hold the
- * whole range as an edit first. brk gives these two errors instead of a break. Cost, locks, source: of the plain call.
+ * whole range as an edit first. brk gives these two errors instead of a break. mlock gives them only before it locks:
+ * a page that it cannot fault in by then comes with its first access. A limit's -EAGAIN (mmap, mremap, advices: nothing
+ * done) is not a try's: the call says it with any deadline. Cost, locks, source: of the plain call.
  */
 int64_t vmmap_mmap_until(struct vmmap *map, uint64_t addr, uint64_t len, int prot, int flags,
 			 struct vmmap_object *object, uint64_t offset, uint64_t deadline_ns);
@@ -241,6 +269,8 @@ int64_t vmmap_mremap_until(struct vmmap *map, uint64_t old_addr, uint64_t old_le
 int     vmmap_madvise_until(struct vmmap *map, uint64_t addr, uint64_t len, int advice, uint64_t deadline_ns);
 int64_t vmmap_brk_until(struct vmmap *map, uint64_t addr, uint64_t deadline_ns);
 int     vmmap_msync_until(struct vmmap *map, uint64_t addr, uint64_t len, int flags, uint64_t deadline_ns);
+int     vmmap_mlock_until(struct vmmap *map, uint64_t addr, uint64_t len, unsigned flags, uint64_t deadline_ns);
+int     vmmap_munlock_until(struct vmmap *map, uint64_t addr, uint64_t len, uint64_t deadline_ns);
 
 /* ---- faults and accesses. [waits] ------------------------------------------------------------------------------ */
 
@@ -305,6 +335,7 @@ struct vmmap_vma {
 	int prot, flags;                         /* PROT_*; MAP_SHARED or MAP_PRIVATE, MAP_ANONYMOUS, MAP_NORESERVE,
 						    MAP_GROWSDOWN                                                 */
 	unsigned advice;                         /* bits of the flag advices                                      */
+	unsigned locked;                         /* 0; 1: mlock; 2: the same with MLOCK_ONFAULT                   */
 	uint64_t object;                         /* number of the object, 0 = anonymous private                   */
 	char name[48];                           /* the object's; "" for anonymous private                        */
 };
@@ -324,14 +355,19 @@ int vmmap_walk(struct vmmap *map, uint64_t lo, uint64_t hi, int (*fn)(const stru
 int vmmap_print_maps(struct vmmap *map, FILE *out);
 
 /* mapped_bytes: sum over VMAs. resident_pages: entries with a frame, the object's included, the zero page not.
- * metadata_bytes: tree nodes and VMAs, unused ones in their slabs included, and the map itself; tables are apart. */
-struct vmmap_usage { uint64_t vmas, mapped_bytes, resident_pages, table_pages, metadata_bytes; };
+ * metadata_bytes: tree nodes and VMAs, unused ones in their slabs included, and the map itself; tables are apart.
+ * committed_pages: private ones that may need a frame of their own (VM_ACCOUNT), and shared anonymous objects, both
+ * but for NORESERVE. locked_bytes: VMAs under mlock. */
+struct vmmap_usage {
+	uint64_t vmas, mapped_bytes, resident_pages, table_pages, metadata_bytes, committed_pages, locked_bytes;
+};
 /* Measures the map. Exact when quiescent, else each part at its own time. Takes no lock, never sleeps; frames freed
  * meanwhile wait for it. Cost: O(VMAs + tables + entries). */
 void vmmap_get_usage(struct vmmap *map, struct vmmap_usage *out);
 
 struct vmmap_counters {                          /* since creation, summed over threads                            */
 	uint64_t mmaps, munmaps, mprotects, mremaps, madvises, brks;         /* calls that succeeded; brks: all    */
+	uint64_t mlocks, munlocks;
 	uint64_t faults, fault_hits, fault_retries, accesses;
 	uint64_t brief_edits, general_edits, merges, splits;
 	uint64_t waits, hand_overs, max_overtakes;       /* operations that queued; longest overtaking of a waiter */

@@ -182,7 +182,7 @@ static int pervma_cut(struct pervma_state *s, struct lock_edit *e, uint64_t addr
 {
 	struct lock_seen left = { 0 }, right = { 0 };
 
-	if (addr == 0)
+	if (addr == 0 || addr >= ADDRESS_END)
 		return 0;
 	rcu_enter(e->self);
 	s->global.view->find(s->global.space, addr - PAGE_BYTES, &left);

@@ -139,6 +139,21 @@ bool engine_copied(struct engine *e, uint64_t page, uint64_t value)
 	return e->copy[page].written ? e->copy[page].word == value : !value;
 }
 
+/* A fresh map with these limits; the borders do not count. */
+static int64_t limit(struct engine *e, const struct op *op)
+{
+	struct vmmap_config plain = e->config;
+	int err;
+
+	e->config.limit_as = op->len ? (op->len + 2) * PAGE : 0;
+	e->config.limit_locked = op->new_len * PAGE;
+	e->config.limit_stack = op->new_addr * PAGE;
+	e->config.limit_vmas = op->addr ? op->addr + 2 : 0;
+	err = engine_reset(e);
+	e->config = plain;
+	return err;
+}
+
 int64_t engine_run(struct engine *e, const struct op *op)
 {
 	/* With nobody about, a try is the same call: some of them take other ways inside. */
@@ -162,6 +177,12 @@ int64_t engine_run(struct engine *e, const struct op *op)
 		return vmmap_msync_until(e->map, op->addr, op->len, op->flags, until);
 	case OP_RESIZE:
 		return resize(e, op);
+	case OP_MLOCK:
+		return vmmap_mlock_until(e->map, op->addr, op->len, (unsigned)op->flags, until);
+	case OP_MUNLOCK:
+		return vmmap_munlock_until(e->map, op->addr, op->len, until);
+	case OP_LIMIT:
+		return limit(e, op);
 	default:
 		return touch(e, op, until);
 	}
@@ -184,6 +205,7 @@ static int collect(const struct vmmap_vma *vma, void *arg)
 			.noreserve = !!(vma->flags & MAP_NORESERVE),
 			.advice = (uint16_t)vma->advice,
 			.growsdown = !!(vma->flags & MAP_GROWSDOWN),
+			.locked = (uint8_t)vma->locked,
 		};
 	s->n++;
 	return 0;

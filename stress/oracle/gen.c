@@ -28,6 +28,8 @@ static const uint8_t weight[KIND_COUNT] = {
 	[KIND_BRK] = 4,
 	[KIND_MSYNC] = 3,
 	[KIND_RESIZE] = 3,
+	[KIND_MLOCK] = 6,
+	[KIND_MUNLOCK] = 4,
 	[KIND_READ] = 6,
 	[KIND_WRITE] = 6,
 };
@@ -171,6 +173,8 @@ static void gen_mmap(struct gen *g, struct op *op)
 		as_below(g, op);
 	if ((op->flags & MAP_SHARED || g->private_writes) && one_in(g, 6))
 		op->flags |= MAP_POPULATE;
+	if (one_in(g, 10))
+		op->flags |= MAP_LOCKED;
 	if (op->kind == KIND_MMAP_ANY)
 		op->addr = 0;
 	else if (op->kind == KIND_MMAP_HINT && one_in(g, 4))
@@ -324,7 +328,7 @@ static void spoil(struct gen *g, struct op *op)
 	case 0:
 		if (op->call == OP_MMAP && !(op->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
 			op->offset = 123;
-		else if (op->call != OP_BRK)
+		else if (op->call != OP_BRK && op->call != OP_MLOCK && op->call != OP_MUNLOCK)
 			op->addr += 1 + below(g, PAGE - 1);
 		break;
 	case 1:
@@ -334,7 +338,9 @@ static void spoil(struct gen *g, struct op *op)
 			op->len = 0;
 		break;
 	case 2:
-		if (op->call == OP_MMAP)
+		if (op->call == OP_MLOCK)
+			op->flags = 2;
+		else if (op->call == OP_MMAP)
 			op->flags &= ~3;
 		else if (op->call == OP_MPROTECT)
 			op->prot |= 0x100;
@@ -350,46 +356,10 @@ static void spoil(struct gen *g, struct op *op)
 			op->flags |= 64;
 		else if (op->call == OP_MMAP && op->object)
 			op->offset = UINT64_C(0x7ffffffffffff000);
-		else if (op->call != OP_BRK)
+		else if (op->call != OP_BRK && op->call != OP_MLOCK && op->call != OP_MUNLOCK)
 			op->len = UINT64_MAX - below(g, 2 * PAGE);
 		break;
 	}
-}
-
-/* Would it touch private memory, or have an effect that this kernel does not have? */
-static bool allowed(const struct gen *g, const struct op *op)
-{
-	const struct model *m = g->m;
-	uint64_t i = (op->addr - m->lo) / PAGE, n = (op->len + PAGE - 1) / PAGE;
-	bool write = op->call == OP_WRITE || (op->call == OP_MADVISE && op->advice == MADV_POPULATE_WRITE);
-
-	if (op->call == OP_READ || op->call == OP_WRITE)
-		n = 1;
-	else if (op->call != OP_MADVISE && op->call != OP_MREMAP)
-		return true;
-	for (uint64_t k = i; k < i + n && k < m->pages; k++) {
-		const struct model_page *p = &m->page[k];
-
-		if (!p->mapped)
-			continue;
-		if (op->call == OP_MREMAP) {
-			/* whether written memory is one VMA or two is history: only pure moves do not care          */
-			if (p->touched && n > 1 && !((op->flags & MREMAP_FIXED) && op->len == op->new_len))
-				return false;
-			if ((g->lack & LACK_MANY_MOVE) && k > i && !m->joined[k])
-				return false;
-			continue;
-		}
-		if (op->advice == MADV_WILLNEED && (g->lack & LACK_WILLNEED) && !p->object)
-			return false;
-		if (!g->private_writes && write && !p->shared && (p->prot & PROT_WRITE))
-			return false;
-		/* a read of a huge page's memory is a write to the anonymous group */
-		if (!g->private_writes && (p->advice & VMMAP_HUGEPAGE) && !p->shared &&
-		    (op->call == OP_READ || op->advice == MADV_POPULATE_READ))
-			return false;
-	}
-	return true;
 }
 
 static void gen_call(struct gen *g, struct op *op)
@@ -432,6 +402,15 @@ static void gen_call(struct gen *g, struct op *op)
 		op->call = OP_RESIZE;
 		gen_resize(g, op);
 		return;
+	case KIND_MLOCK: case KIND_MUNLOCK:
+		op->call = op->kind == KIND_MLOCK ? OP_MLOCK : OP_MUNLOCK;
+		set_range(g, op, pick(g));
+		op->flags = op->kind == KIND_MLOCK && !one_in(g, 3) ? MLOCK_ONFAULT : 0;
+		if (one_in(g, 16))
+			op->addr += 1 + below(g, PAGE - 1);      /* widened to pages                               */
+		if (op->addr - g->m->lo + op->len > g->m->hi - g->m->lo)
+			op->len = g->m->hi - op->addr;
+		break;
 	case KIND_READ: case KIND_WRITE:
 		gen_touch(g, op);
 		return;
@@ -469,6 +448,13 @@ static unsigned pick_kind(struct gen *g)
 
 void gen_next(struct gen *g, struct op *op)
 {
+	if (g->limits) {
+		*op = (struct op){ .kind = KIND_READ, .call = OP_LIMIT, .new_len = 20 + below(g, 100),
+				   .len = g->m->pages / 4 + below(g, g->m->pages / 4),
+				   .new_addr = one_in(g, 2) ? 64 + below(g, 512) : 0 };
+		g->limits = false;
+		return;
+	}
 	do {
 		*op = (struct op){ .kind = 0 };
 		do {
@@ -477,6 +463,6 @@ void gen_next(struct gen *g, struct op *op)
 		gen_call(g, op);
 		if (g->lack & LACK_NORESERVE)
 			op->flags &= op->call == OP_MMAP ? ~MAP_NORESERVE : ~0;
-	} while (!allowed(g, op));
+	} while (!gen_allows(g, op));
 	g->calls += op->kind < KIND_CALLS;
 }

@@ -17,9 +17,12 @@ struct gen {
 	unsigned lack;                           /* LACK_*: not to be used                                         */
 	unsigned noreserve;                      /* percent of the mappings                                        */
 	bool private_writes;
+	bool limits;                             /* begin with limits of address space and locked memory           */
 	uint64_t aimed, calls;                   /* calls that touch an existing VMA; calls                        */
 };
 
 void gen_next(struct gen *g, struct op *op);
+/* Is it inside the subset (gen_allow.c)? */
+bool gen_allows(const struct gen *g, const struct op *op);
 
 #endif

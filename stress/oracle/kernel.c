@@ -166,6 +166,7 @@ static void deep_flags(struct row *row, char *text)
 	for (char *p = strtok_r(text, " \n", &rest); p; p = strtok_r(NULL, " \n", &rest)) {
 		row->noreserve |= !strcmp(p, "nr");
 		row->growsdown |= !strcmp(p, "gd");
+		row->locked = !strcmp(p, "lo") ? 1 : row->locked && !strcmp(p, "lf") ? 2 : row->locked;
 		for (unsigned i = 0; i < sizeof(codes) / sizeof(*codes); i++)
 			row->advice |= strcmp(p, codes[i].code) ? 0 : codes[i].bit;
 	}

@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -60,6 +62,123 @@ static int64_t touch(const struct op *op)
 	return 0;
 }
 
+/* ---- limits ---- */
+
+static uint64_t filler;                          /* a large stretch of the filling                                 */
+static uint64_t filler_split;                    /* its pages that are VMAs of their own, to reach max_map_count   */
+
+static bool stack_limited;                       /* our own has grown as far as it needs                           */
+
+/* A number in a file of /proc: what follows `key`. */
+static int64_t number_in(const char *path, const char *key)
+{
+	char text[4096], *p = text;
+	int file = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = file < 0 ? -1 : read(file, text, sizeof(text) - 1);
+	int64_t value = 0;
+
+	if (file >= 0)
+		close(file);
+	text[n > 0 ? n : 0] = 0;
+	p = n > 0 ? strstr(text, key) : NULL;
+	if (!p)
+		return -1;
+	for (p += strlen(key); *p == ' ' || *p == '\t'; p++)
+		;
+	for (; *p >= '0' && *p <= '9'; p++)
+		value = value * 10 + (*p - '0');
+	return value;
+}
+
+static int set_limit(int which, uint64_t bytes)
+{
+	struct rlimit limit;
+
+	if (getrlimit(which, &limit))
+		return -errno;
+	limit.rlim_cur = bytes;
+	if (bytes == RLIM_INFINITY || (limit.rlim_max != RLIM_INFINITY && bytes > limit.rlim_max))
+		limit.rlim_cur = limit.rlim_max;
+	return setrlimit(which, &limit) ? -errno : 0;
+}
+
+/* VMAs of this process: lines of its map, but for the one that is none. */
+static int64_t count_vmas(void)
+{
+	char part[4096];
+	int64_t lines = 0;
+	ssize_t n;
+
+	if (lseek(maps_file, 0, SEEK_SET) < 0)
+		return -errno;
+	while ((n = read(maps_file, part, sizeof(part))) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			lines += part[i] == '\n';
+	return lines - 1;
+}
+
+/* Cuts the filling into VMAs until only n more may come. */
+static int64_t use_up_vmas(uint64_t n)
+{
+	int64_t most = number_in("/proc/sys/vm/max_map_count", ""), more = most - (int64_t)n - count_vmas();
+	int64_t odd = more & 1;
+
+	if (!filler || most < 0 || more < 0 || ring->text_lists)
+		return -ENOSYS;
+	filler_split = (uint64_t)more + 4;
+	if (odd && mprotect((void *)(uintptr_t)filler, PAGE, PROT_READ))
+		return -errno;
+	for (uint64_t i = 1; i <= (uint64_t)more / 2; i++)
+		if (mprotect((void *)(uintptr_t)(filler + 2 * i * PAGE), PAGE, PROT_READ))
+			return -errno;
+	return count_vmas() == most - (int64_t)n ? 0 : -ENOSYS;
+}
+
+static int64_t limit(const struct op *op)
+{
+	int64_t vm = number_in("/proc/self/status", "VmSize:"), locked = number_in("/proc/self/status", "VmLck:");
+	int64_t err = vm < 0 || locked < 0 ? -ENOSYS : 0;
+
+	if (!err && op->addr)
+		err = use_up_vmas(op->addr);
+	if (!err && op->len)
+		err = set_limit(RLIMIT_AS, (uint64_t)vm * 1024 + op->len * PAGE);
+	if (!err && op->new_addr) {
+		stack_limited = true;
+		err = set_limit(RLIMIT_STACK, op->new_addr * PAGE);
+	}
+	if (!err && op->new_len)
+		err = set_limit(RLIMIT_MEMLOCK, (uint64_t)locked * 1024 + op->new_len * PAGE);
+	return err;
+}
+
+static void lift_limits(void)
+{
+	set_limit(RLIMIT_AS, RLIM_INFINITY);
+	set_limit(RLIMIT_MEMLOCK, RLIM_INFINITY);
+	if (stack_limited)
+		set_limit(RLIMIT_STACK, RLIM_INFINITY);
+	stack_limited = false;
+	if (filler_split)
+		mprotect((void *)(uintptr_t)filler, (filler_split + 4) * PAGE, PROT_NONE);
+	filler_split = 0;
+}
+
+/* A privileged process may lock as much as it likes. */
+static void drop_ipc_lock(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data))
+		return;
+	for (int i = 0; i < 2; i++)
+		data[i].inheritable = 0;
+	data[0].effective &= ~(1u << CAP_IPC_LOCK);
+	data[0].permitted &= ~(1u << CAP_IPC_LOCK);
+	syscall(SYS_capset, &header, data);
+}
+
 static int64_t run(const struct op *op)
 {
 	switch (op->call) {
@@ -80,6 +199,12 @@ static int64_t run(const struct op *op)
 		return raw(syscall(SYS_msync, op->addr, op->len, op->flags));
 	case OP_RESIZE:
 		return raw(ftruncate(ring->file[op->object], (off_t)op->len));
+	case OP_MLOCK:
+		return raw(syscall(SYS_mlock2, op->addr, op->len, op->flags));
+	case OP_MUNLOCK:
+		return raw(syscall(SYS_munlock, op->addr, op->len));
+	case OP_LIMIT:
+		return limit(op);
 	default:
 		return touch(op);
 	}
@@ -197,6 +322,8 @@ static int fill(uint64_t lo, uint64_t hi)
 	if (lo >= hi)
 		return 0;
 	at = map_raw(lo, hi - lo, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	if (hi - lo > UINT64_C(1) << 36)
+		filler = lo;
 	return at == (int64_t)lo ? 0 : fail("the address space cannot be filled (address space limit?)");
 }
 
@@ -295,6 +422,7 @@ static int set_up(void)
 	if (!err)
 		err = fill_all();
 	ring->no_brk = move_brk() != 0;
+	drop_ipc_lock();
 	return err;
 }
 
@@ -302,6 +430,7 @@ static void reset(void)
 {
 	uint64_t size = ring->hi - ring->lo;
 
+	lift_limits();
 	/* a break shrinks only over something mapped */
 	map_raw(ring->lo, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 	if (!ring->no_brk)

@@ -15,7 +15,7 @@ static bool same(const struct model_page *a, const struct model_page *b)
 {
 	return a->mapped && b->mapped && a->prot == b->prot && a->shared == b->shared && a->noreserve == b->noreserve &&
 	       a->growsdown == b->growsdown && a->account == b->account && a->advice == b->advice &&
-	       a->object == b->object && b->off == a->off + 1;
+	       a->locked == b->locked && a->object == b->object && b->off == a->off + 1;
 }
 
 static void touch_vma(struct model *m, uint64_t i)
@@ -100,6 +100,39 @@ bool pages_clear(const struct model *m, uint64_t i, uint64_t n)
 	return pages_free(m, i, n) && guard_from(m, i + n) == i + n;
 }
 
+bool pages_room(const struct model *m, uint64_t lo, uint64_t hi, uint64_t n)
+{
+	uint64_t go = 0;
+
+	for (uint64_t i = lo; i < hi; i++)
+		go += m->page[i].mapped;
+	return !m->limit_as || m->used + n <= m->limit_as + go;
+}
+
+bool pages_lockable(const struct model *m, uint64_t lo, uint64_t hi, uint64_t n)
+{
+	uint64_t locked = 0;
+
+	for (uint64_t i = 0; m->limit_locked && i < m->pages; i++)
+		locked += m->page[i].mapped && m->page[i].locked && !(i >= lo && i < hi);
+	return !m->limit_locked || locked + n <= m->limit_locked;
+}
+
+int64_t pages_lock_in(struct model *m, uint64_t lo, uint64_t hi)
+{
+	for (uint64_t i = lo; i < hi; i++) {
+		const struct model_page *p = &m->page[i];
+
+		if (!p->mapped || p->locked != 1)
+			continue;
+		if (!p->prot || pages_content(m, p) == OP_FAULT(FAULT_BUS))
+			return -ENOMEM;
+		if (!p->shared && p->prot & PROT_WRITE)
+			pages_touch(m, m->lo + i * PAGE, true, (uint64_t)pages_content(m, p));
+	}
+	return 0;
+}
+
 /* The highest place for n pages, -1: none. */
 static int64_t topdown(const struct model *m, uint64_t n)
 {
@@ -171,7 +204,7 @@ int64_t pages_content(const struct model *m, const struct model_page *p)
 /* A touch of page i, which is not mapped: the stack next above is extended, if the rules allow it. */
 static bool grow(struct model *m, uint64_t i)
 {
-	uint64_t stack = next_mapped(m, i), below = i;
+	uint64_t stack = next_mapped(m, i), below = i, lo, hi;
 	struct model_page p;
 
 	while (below && !m->page[below - 1].mapped)
@@ -179,6 +212,11 @@ static bool grow(struct model *m, uint64_t i)
 	if (stack == m->pages || !m->page[stack].growsdown || m->page[stack].off < stack - i)
 		return false;
 	if (below && m->page[below - 1].prot && !m->page[below - 1].growsdown && i - below < GUARD_PAGES)
+		return false;
+	model_vma(m, stack, &lo, &hi);
+	if (m->limit_stack && hi - i > m->limit_stack)
+		return false;
+	if (!pages_room(m, 0, 0, stack - i) || (m->page[stack].locked && !pages_lockable(m, 0, 0, stack - i)))
 		return false;
 	touch_vma(m, stack);                     /* growth makes the group */
 	p = m->page[stack];
@@ -240,7 +278,7 @@ unsigned model_list(const struct model *m, struct row *rows, unsigned room)
 			rows[n] = (struct row){
 				m->lo + lo * PAGE, m->lo + hi * PAGE, p->object ? p->off * PAGE : 0,
 				p->object,         p->prot,           p->shared,
-				p->noreserve,      p->advice,         p->growsdown};
+				p->noreserve,      p->locked,         p->advice,         p->growsdown};
 		n++;
 	}
 	return n;
@@ -262,7 +300,7 @@ void model_reset(struct model *m)
 	m->objects = OBJECT_FILES;
 	memset(m->page, 0, m->pages * sizeof(*m->page));
 	memset(m->joined, 0, m->pages);
-	m->used = 0;
+	m->used = m->limit_as = m->limit_locked = m->limit_stack = 0;
 	m->brk_start = m->brk = m->lo;
 }
 

@@ -18,6 +18,7 @@ struct model_page {
 	uint8_t account;                         /* VM_ACCOUNT: invisible, but splits VMAs                         */
 	uint8_t touched;                         /* the VMA has seen a private write                               */
 	uint8_t copied, lazy;                    /* the page has contents of its own; MADV_FREE may drop them       */
+	uint8_t locked;                          /* 1: mlock; 2: on fault                                          */
 	uint16_t advice;
 	uint32_t object; /* OBJECT_*, shared anonymous from OBJECT_FILES on; 0 = private anonymous */
 	uint64_t off;                            /* in pages; private anonymous: the page number                   */
@@ -33,6 +34,7 @@ struct model {
 	struct model_page *page;
 	uint8_t *joined;                         /* page i and page i - 1 are one VMA                              */
 	uint64_t pages, used;                    /* in the region; mapped now                                      */
+	uint64_t limit_as, limit_locked, limit_stack;    /* pages; 0: none                                         */
 	struct model_object *object;
 	uint32_t objects, object_room;
 	uint64_t splits, merges;                 /* borders made inside and removed between VMAs                   */

@@ -16,7 +16,7 @@ static int64_t do_mmap(struct model *m, const struct op *op)
 	bool shared = (op->flags & 3) == MAP_SHARED, anon = !op->object && !shared;
 	struct model_page new = { .mapped = 1, .prot = op->prot & 7, .shared = shared, .object = op->object,
 				  .off = op->offset / PAGE, .noreserve = !!(op->flags & MAP_NORESERVE),
-				  .growsdown = !!(op->flags & MAP_GROWSDOWN) };
+				  .growsdown = !!(op->flags & MAP_GROWSDOWN), .locked = !!(op->flags & MAP_LOCKED) };
 	int64_t i = -1;
 
 	if (op->offset % PAGE || !op->len)
@@ -37,11 +37,15 @@ static int64_t do_mmap(struct model *m, const struct op *op)
 		if (i < 0)
 			return -ENOMEM;
 	}
+	if (new.locked && !pages_lockable(m, 0, 0, n))
+		return -EAGAIN;
 	if (op->object && op->offset / PAGE > (UINT64_C(1) << 51) - 1 - n)
 		return -EOVERFLOW;
 	if (!(op->flags & 3) || (new.growsdown && !anon))
 		return -EINVAL;
 	lo = (uint64_t)i;
+	if (!pages_room(m, lo, lo + n, n))
+		return -ENOMEM;
 	new.account = !shared && !new.noreserve && (op->prot & PROT_WRITE);
 	if (anon)
 		new.off = m->lo / PAGE + lo;
@@ -50,7 +54,9 @@ static int64_t do_mmap(struct model *m, const struct op *op)
 	for (uint64_t k = lo; k < lo + n; k++, new.off++)
 		pages_put(m, k, &new);
 	pages_rejoin(m, lo, lo + n, true);
-	if ((op->flags & MAP_POPULATE) && !shared && (op->prot & PROT_WRITE)) {
+	if (new.locked)
+		pages_lock_in(m, lo, lo + n);
+	else if ((op->flags & MAP_POPULATE) && !shared && (op->prot & PROT_WRITE)) {
 		for (uint64_t k = lo; k < lo + n; k++)
 			pages_touch(m, m->lo + k * PAGE, true, (uint64_t)pages_content(m, &m->page[k]));
 	}
@@ -102,6 +108,9 @@ static int64_t do_mprotect(struct model *m, const struct op *op)
 		p->prot = (uint8_t)prot;
 	}
 	pages_rejoin(m, lo, i, false);
+	for (uint64_t k = lo; k < i && op->prot & PROT_WRITE; k++)
+		if (!m->page[k].shared)          /* locked private memory is copied at once                        */
+			pages_lock_in(m, k, k + 1);
 	return m->lo + i * PAGE < end ? -ENOMEM : 0;
 }
 
@@ -122,10 +131,12 @@ static void move(struct model *m, uint64_t from, uint64_t n, uint64_t to, uint64
 			p.off = m->lo / PAGE + to + k;
 		pages_put(m, to + k, &p);
 		if (k < n && keep)
-			m->page[from + k].copied = m->page[from + k].lazy = 0;
+			m->page[from + k].copied = m->page[from + k].lazy = m->page[from + k].locked = 0;
 	}
 	pages_rejoin(m, to, to + new_n, true);
-	if (!keep)
+	if (keep)
+		pages_rejoin(m, from, from + n, false);
+	else
 		pages_unmap(m, from, from + n);
 }
 
@@ -139,11 +150,17 @@ static int64_t move_fixed(struct model *m, const struct op *op, uint64_t n, uint
 	model_vma(m, from, &lo, &hi);
 	if (!many && from + (new_n < n ? new_n : n) > hi)
 		return -EFAULT;
+	if (new_n > n && m->page[from].locked && !pages_lockable(m, 0, 0, new_n - n))
+		return -EAGAIN;
+	if (new_n > n && !pages_room(m, 0, 0, new_n - n))
+		return -ENOMEM;
 	if (!many) {
 		pages_unmap(m, to, to + new_n);
 		if (new_n < n)
 			pages_unmap(m, from + new_n, from + n);
 		move(m, from, new_n < n ? new_n : n, to, new_n, false);
+		if (new_n > n)
+			pages_lock_in(m, to + n, to + new_n);
 		return (int64_t)op->new_addr;
 	}
 	while (i < from + n) {
@@ -185,12 +202,17 @@ static int64_t do_mremap(struct model *m, const struct op *op)
 		return -EINVAL;
 	if (n > hi - from)
 		return -EFAULT;
+	if (new_n > n && m->page[from].locked && !pages_lockable(m, 0, 0, new_n - n))
+		return -EAGAIN;
+	if ((new_n > n || keep) && !pages_room(m, 0, 0, keep ? n : new_n - n))
+		return -ENOMEM;
 	if (!there && from + n == hi && pages_free(m, hi, new_n - n)) {
 		struct model_page p = m->page[hi - 1];
 
 		for (p.copied = p.lazy = 0, p.off++; hi < from + new_n; hi++, p.off++)
 			pages_put(m, hi, &p);
 		pages_rejoin(m, from + n, from + new_n, true);
+		pages_lock_in(m, from + n, from + new_n);
 		return (int64_t)op->addr;
 	}
 	if (!(op->flags & MREMAP_MAYMOVE))
@@ -202,6 +224,7 @@ static int64_t do_mremap(struct model *m, const struct op *op)
 	if (to < 0)
 		return -ENOMEM;
 	move(m, from, n, (uint64_t)to, new_n, keep);
+	pages_lock_in(m, (uint64_t)to + n, (uint64_t)to + new_n);
 	return (int64_t)(m->lo + (uint64_t)to * PAGE);
 }
 
@@ -255,6 +278,8 @@ static int64_t populate(struct model *m, uint64_t lo, uint64_t hi, bool write)
 /* One page's share of an advice; -errno ends the call. */
 static int64_t advise(const struct model *m, struct model_page *p, int advice, unsigned set, unsigned clear)
 {
+	if (p->locked && (advice == MADV_DONTNEED || advice == MADV_FREE))
+		return -EINVAL;
 	if ((advice == MADV_WIPEONFORK || advice == MADV_FREE) && !private_anon(p))
 		return -EINVAL;
 	if (advice == MADV_WILLNEED && private_anon(p) && m->willneed_ebadf)
@@ -307,6 +332,8 @@ static int64_t do_brk(struct model *m, const struct op *op)
 		/* one page beyond must be free, too, and no guard gap                                         */
 		if (!pages_free(m, old, new + 1 - old) || !pages_clear(m, new, 1))
 			return (int64_t)m->brk;
+		if (!pages_room(m, 0, 0, new - old))
+			return (int64_t)m->brk;
 		for (i = old; i < new; i++, p.off++)
 			pages_put(m, i, &p);
 		pages_rejoin(m, old, new, true);
@@ -318,15 +345,23 @@ static int64_t do_brk(struct model *m, const struct op *op)
 static int64_t do_msync(const struct model *m, const struct op *op)
 {
 	uint64_t end = op->addr + ALIGN(op->len);
+	int64_t hole = 0;
 
 	if (op->flags & ~7 || op->addr % PAGE || (op->flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
 		return -EINVAL;
 	if (end < op->addr)
 		return -ENOMEM;
-	for (uint64_t at = op->addr; at < end; at += PAGE)
-		if (at >= m->hi || !m->page[(at - m->lo) / PAGE].mapped)
-			return -ENOMEM;
-	return 0;
+	for (uint64_t at = op->addr; at < end; at += PAGE) {
+		const struct model_page *p = at < m->hi ? &m->page[(at - m->lo) / PAGE] : NULL;
+
+		if (!p || !p->mapped)
+			hole = -ENOMEM;
+		if (hole && (!p || op->flags == MS_ASYNC))
+			return hole;
+		if (p->mapped && p->locked && op->flags & MS_INVALIDATE)
+			return -EBUSY;
+	}
+	return hole;
 }
 
 /* What is cut off goes for good, private copies as well. */
@@ -347,6 +382,25 @@ static int64_t do_resize(struct model *m, const struct op *op)
 	return 0;
 }
 
+static int64_t do_mlock(struct model *m, const struct op *op, uint8_t locked)
+{
+	uint64_t in = op->addr % PAGE, start = op->addr - in, len = ALIGN(op->len + in), end = start + len;
+	uint64_t lo = (start - m->lo) / PAGE, i = lo, hi = end > m->hi || end < start ? m->pages : (end - m->lo) / PAGE;
+
+	if (locked && (op->flags & ~MLOCK_ONFAULT))
+		return -EINVAL;
+	if (locked && !pages_lockable(m, lo, hi, len / PAGE))
+		return -ENOMEM;
+	if (end < start)
+		return -EINVAL;
+	for (; i < hi && m->page[i].mapped; i++)
+		m->page[i].locked = locked;
+	pages_rejoin(m, lo, i, false);
+	if (m->lo + i * PAGE < end)
+		return -ENOMEM;
+	return pages_lock_in(m, lo, hi);
+}
+
 int64_t model_run(struct model *m, const struct op *op)
 {
 	switch (op->call) {
@@ -358,6 +412,13 @@ int64_t model_run(struct model *m, const struct op *op)
 	case OP_BRK: return do_brk(m, op);
 	case OP_MSYNC: return do_msync(m, op);
 	case OP_RESIZE: return do_resize(m, op);
+	case OP_MLOCK: return do_mlock(m, op, op->flags & MLOCK_ONFAULT ? 2 : 1);
+	case OP_MUNLOCK: return do_mlock(m, op, 0);
+	case OP_LIMIT:
+		m->limit_as = op->len;
+		m->limit_locked = op->new_len;
+		m->limit_stack = op->new_addr;
+		return 0;
 	default: return pages_touch(m, op->addr, op->call == OP_WRITE, op->value);
 	}
 }

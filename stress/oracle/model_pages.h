@@ -15,6 +15,11 @@ bool pages_clear(const struct model *m, uint64_t i, uint64_t n);
 /* Where n pages go when nobody says; -1: nowhere. anon: placed for huge pages, in step with the page offset off. */
 int64_t pages_place(const struct model *m, uint64_t n, bool anon, uint64_t off);
 uint32_t pages_object(struct model *m, uint64_t pages);                          /* new shared anonymous memory     */
+/* May n pages be mapped where those of [lo, hi) go? n be locked beside those that are, but for [lo, hi)? */
+bool pages_room(const struct model *m, uint64_t lo, uint64_t hi, uint64_t n);
+bool pages_lockable(const struct model *m, uint64_t lo, uint64_t hi, uint64_t n);
+/* Faults in what is locked: 0, or -ENOMEM at the first page that may not be touched. */
+int64_t pages_lock_in(struct model *m, uint64_t lo, uint64_t hi);
 int64_t pages_content(const struct model *m, const struct model_page *p);        /* what a load sees, or BUS        */
 int64_t pages_touch(struct model *m, uint64_t addr, bool write, uint64_t value); /* a load or a store               */
 

@@ -9,7 +9,7 @@
 const char *const op_kind_name[KIND_COUNT] = {
 	"mmap", "mmap_hint", "mmap_fixed", "mmap_noreplace", "munmap", "mprotect", "mremap_shrink", "mremap_grow",
 	"mremap_move", "mremap_dontunmap", "madvise_flag", "madvise_dontneed", "madvise_free", "madvise_willneed",
-	"madvise_populate", "brk", "msync", "resize", "read", "write",
+	"madvise_populate", "brk", "msync", "resize", "mlock", "munlock", "read", "write",
 };
 
 struct flag { int bit; const char *name; };
@@ -21,7 +21,7 @@ static const struct flag maps[] = {
 	{ MAP_SHARED, "MAP_SHARED" }, { MAP_PRIVATE, "MAP_PRIVATE" }, { MAP_ANONYMOUS, "MAP_ANONYMOUS" },
 	{ MAP_FIXED_NOREPLACE, "MAP_FIXED_NOREPLACE" }, { MAP_FIXED, "MAP_FIXED" },
 	{ MAP_NORESERVE, "MAP_NORESERVE" }, { MAP_POPULATE, "MAP_POPULATE" },
-	{ MAP_GROWSDOWN, "MAP_GROWSDOWN" }, { 0, NULL },
+	{ MAP_GROWSDOWN, "MAP_GROWSDOWN" }, { MAP_LOCKED, "MAP_LOCKED" }, { 0, NULL },
 };
 static const struct flag syncs[] = {
 	{ MS_ASYNC, "MS_ASYNC" }, { MS_INVALIDATE, "MS_INVALIDATE" }, { MS_SYNC, "MS_SYNC" }, { 0, NULL } };
@@ -109,6 +109,16 @@ void op_print(FILE *out, const struct op *op)
 	case OP_RESIZE:
 		fprintf(out, "ftruncate(%s, %#" PRIx64 ");", files[op->object], op->len);
 		break;
+	case OP_MLOCK:
+		fprintf(out, "mlock2((void *)%#" PRIx64 ", %#" PRIx64 ", %d);", op->addr, op->len, op->flags);
+		break;
+	case OP_MUNLOCK:
+		fprintf(out, "munlock((void *)%#" PRIx64 ", %#" PRIx64 ");", op->addr, op->len);
+		break;
+	case OP_LIMIT:
+		fprintf(out, "limit(%" PRIu64 " pages, %" PRIu64 " locked, %" PRIu64 " of a stack, %" PRIu64 " VMAs);",
+			op->len, op->new_len, op->new_addr, op->addr);
+		break;
 	case OP_READ:
 		fprintf(out, "*(volatile uint64_t *)%#" PRIx64 ";", op->addr);
 		break;
@@ -133,8 +143,9 @@ const char *op_result(char *text, int64_t result)
 
 void row_print(FILE *out, const struct row *row)
 {
-	fprintf(out, "%" PRIx64 "-%" PRIx64 " %c%c%c%c off %#" PRIx64 " object %" PRIu64 " advice %#x%s%s\n",
+	fprintf(out, "%" PRIx64 "-%" PRIx64 " %c%c%c%c off %#" PRIx64 " object %" PRIu64 " advice %#x%s%s%s\n",
 		row->start, row->end, row->prot & PROT_READ ? 'r' : '-', row->prot & PROT_WRITE ? 'w' : '-',
 		row->prot & PROT_EXEC ? 'x' : '-', row->shared ? 's' : 'p', row->offset, row->object,
-		row->advice, row->noreserve ? " noreserve" : "", row->growsdown ? " growsdown" : "");
+		row->advice, row->noreserve ? " noreserve" : "", row->growsdown ? " growsdown" : "",
+		row->locked == 2 ? " locked on fault" : row->locked ? " locked" : "");
 }

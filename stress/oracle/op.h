@@ -15,8 +15,11 @@
 
 #define PAGE UINT64_C(4096)
 
-enum op_call { OP_MMAP, OP_MUNMAP, OP_MPROTECT, OP_MREMAP, OP_MADVISE, OP_BRK, OP_MSYNC, OP_RESIZE, OP_READ,
-	       OP_WRITE };
+enum op_call {
+	OP_MMAP, OP_MUNMAP, OP_MPROTECT, OP_MREMAP, OP_MADVISE, OP_BRK, OP_MSYNC, OP_RESIZE, OP_MLOCK, OP_MUNLOCK,
+	OP_READ, OP_WRITE,
+	OP_LIMIT                                 /* on an empty region: from here on so much more, see below       */
+};
 
 /* What the statistics call a kind: a call with a purpose. The touches come last: they sample contents, and are not
  * counted as calls. */
@@ -24,7 +27,7 @@ enum op_kind {
 	KIND_MMAP_ANY, KIND_MMAP_HINT, KIND_MMAP_FIXED, KIND_MMAP_NOREPLACE, KIND_MUNMAP, KIND_MPROTECT,
 	KIND_MREMAP_SHRINK, KIND_MREMAP_GROW, KIND_MREMAP_MOVE, KIND_MREMAP_DONTUNMAP, KIND_MADVISE_FLAG,
 	KIND_MADVISE_DONTNEED, KIND_MADVISE_FREE, KIND_MADVISE_WILLNEED, KIND_MADVISE_POPULATE, KIND_BRK,
-	KIND_MSYNC, KIND_RESIZE,
+	KIND_MSYNC, KIND_RESIZE, KIND_MLOCK, KIND_MUNLOCK,
 	KIND_CALLS, KIND_READ = KIND_CALLS, KIND_WRITE, KIND_COUNT
 };
 
@@ -40,7 +43,8 @@ enum {
 struct op {
 	uint8_t call, kind, object;              /* object: OBJECT_NONE, OBJECT_A, OBJECT_B; OP_RESIZE: len bytes  */
 	int32_t prot, flags, advice;
-	uint64_t addr, len, new_len, new_addr;   /* len: mremap's old length                                       */
+	uint64_t addr, len, new_len, new_addr;   /* len: mremap's old length. OP_LIMIT: len pages of address space,
+	                                            new_len locked, new_addr of a stack, addr VMAs; 0: no limit    */
 	uint64_t offset, value;                  /* value: what OP_WRITE stores                                    */
 };
 
@@ -50,7 +54,7 @@ enum { FAULT_MAPERR = 1, FAULT_ACCERR, FAULT_BUS };
 /* One VMA as a party lists it. What a party cannot tell is left 0 in all (op_row_same's `deep`). */
 struct row {
 	uint64_t start, end, offset, object;     /* object: that party's own number, 0 = private anonymous         */
-	uint8_t prot, shared, noreserve;
+	uint8_t prot, shared, noreserve, locked;
 	uint16_t advice;                         /* enum vmmap_advice_bits                                         */
 	uint8_t growsdown;
 };

@@ -215,6 +215,7 @@ static int start_seed(struct oracle *o)
 		pairing_clear(&o->pairing[side]);
 	o->gen.rng = prng_seed(0, o->seed_now);
 	prng_next(&o->gen.rng);
+	o->gen.limits = !(o->seed_now & 1);
 	o->length = 0;
 	return err;
 }

@@ -53,6 +53,8 @@ static bool same_row(const struct row *w, const struct row *h, bool deep, struct
 		return differ(why, "object", w, h);
 	if (deep && w->advice != h->advice)
 		return differ(why, "advice", w, h);
+	if (deep && w->locked != h->locked)
+		return differ(why, "locked", w, h);
 	if (deep && w->noreserve != h->noreserve)
 		return differ(why, "noreserve", w, h);
 	if (deep && w->growsdown != h->growsdown)

@@ -22,9 +22,8 @@
 struct ground { struct vmmap *map; struct physmem *memory; const char *policy; };
 
 /* 16 pages at BASE, the first eight say which they are; a shared object of four pages at BASE + 64 pages. */
-static inline int ground_make(struct ground *g)
+static inline int ground_make_limited(struct ground *g, struct vmmap_config config)
 {
-	struct vmmap_config config = VMMAP_CONFIG;
 	struct physmem_config memory = PHYSMEM_CONFIG;
 	struct vmmap_object *object;
 
@@ -43,6 +42,11 @@ static inline int ground_make(struct ground *g)
 		     (int64_t)(BASE + 64 * PAGE));
 	vmmap_object_put(object);
 	return 0;
+}
+
+static inline int ground_make(struct ground *g)
+{
+	return ground_make_limited(g, (struct vmmap_config)VMMAP_CONFIG);
 }
 
 static inline int ground_holds(const struct ground *g)

@@ -105,6 +105,68 @@ static void others_work_on_this_map(void **state)
 	assert_int_equal(calls_all(&g), 0);
 }
 
+/* ---- limits: what the other threads' slots have set aside ---- */
+
+enum { LIMIT_PAGES = 1000 };
+
+struct keeper { struct caller c; atomic_u32 done; };
+
+static void *calls_then_stays(void *arg)
+{
+	struct keeper *k = arg;
+
+	calls_once(&k->c);
+	atomic_store_release(&k->done, 1);
+	while (!crew_await(k->c.stop, 1))
+		;
+	return NULL;
+}
+
+/* To the page: what is mapped, and no page more. */
+static int meets_limit(void *arg)
+{
+	struct ground *g = arg;
+	struct vmmap_usage usage;
+	uint64_t free;
+
+	vmmap_get_usage(g->map, &usage);
+	free = LIMIT_PAGES - usage.mapped_bytes / PAGE;
+	CHILD_EXPECT(free > 128);
+	CHILD_EXPECT(vmmap_mmap(g->map, HEAP, (free + 1) * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == -ENOMEM);
+	CHILD_EXPECT(vmmap_mmap(g->map, HEAP, free * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)HEAP);
+	CHILD_EXPECT(vmmap_mmap(g->map, HEAP + 4096 * PAGE, PAGE, RW, ANON | MAP_FIXED, NULL, 0) == -ENOMEM);
+	CHILD_EXPECT(vmmap_mlock(g->map, HEAP, LIMIT_PAGES / 2 * PAGE, MLOCK_ONFAULT) == 0);
+	CHILD_EXPECT(vmmap_mlock(g->map, HEAP, (LIMIT_PAGES / 2 + 1) * PAGE, MLOCK_ONFAULT) == -ENOMEM);
+	CHILD_EXPECT(vmmap_munmap(g->map, HEAP, free * PAGE) == 0);
+	return ground_end(g);
+}
+
+static void child_meets_limits(void **state)
+{
+	struct ground g = { .policy = *state };
+	struct vmmap_config limits = VMMAP_CONFIG;
+	struct keeper k[WORKERS];
+	atomic_u32 stop = 0;
+	pthread_t t[WORKERS];
+
+	limits.limit_as = LIMIT_PAGES * PAGE;
+	limits.limit_locked = LIMIT_PAGES / 2 * PAGE;
+	limits.limit_vmas = limits.limit_commit = 100000;
+	assert_int_equal(ground_make_limited(&g, limits), 0);
+	for (int i = 0; i < WORKERS; i++) {
+		k[i] = (struct keeper){ .c = { .map = g.map, .at = BASE + 1024 * PAGE, .stop = &stop } };
+		t[i] = crew_start(calls_then_stays, &k[i]);
+		while (!crew_await(&k[i].done, 1))
+			;
+		assert_false(k[i].c.failed);
+	}
+	assert_int_equal(child_run(meets_limit, &g), 0);
+	atomic_store_release(&stop, 1);
+	for (int i = 0; i < WORKERS; i++)
+		crew_join(t[i]);
+	assert_int_equal(meets_limit(&g), 0);
+}
+
 /* ---- the forking thread is inside a call, or holds a range ---- */
 
 static int fork_in_walk(const struct vmmap_vma *vma, void *arg)
@@ -156,6 +218,7 @@ int main(void)
 		cmocka_unit_test(child_has_a_snapshot),
 		cmocka_unit_test(others_work_on_other_maps),
 		cmocka_unit_test(others_work_on_this_map),
+		cmocka_unit_test(child_meets_limits),
 		cmocka_unit_test(fork_in_a_callback),
 		cmocka_unit_test(fork_with_a_range_held),
 	};

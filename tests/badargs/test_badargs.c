@@ -12,7 +12,7 @@
 
 #include "tests/badargs/unchanged.h"
 
-enum call { MMAP, MUNMAP, MPROTECT, MREMAP, MADVISE };
+enum call { MMAP, MUNMAP, MPROTECT, MREMAP, MADVISE, MLOCK, MUNLOCK };
 enum where { AT, ABSOLUTE };                     /* addr counts from the layout's base, or is meant as it stands   */
 enum judge { BOTH, ENGINE };
 
@@ -167,9 +167,23 @@ static const struct bad table[] = {
 	{ "wipe of an object", MADVISE, AT, 16 * P, P, 0, MADV_WIPEONFORK, 0, 0, EINVAL, BOTH },
 	{ "populate for writing what is read-only", MADVISE, AT, 8 * P, P, 0, MADV_POPULATE_WRITE, 0, 0, EINVAL, BOTH },
 	{ "populate beyond the object's end", MADVISE, AT, 18 * P, P, 0, MADV_POPULATE_READ, 0, 0, EFAULT, BOTH },
+
+	{ "unknown flag", MLOCK, AT, 0, P, 0, 2, 0, 0, EINVAL, BOTH },
+	{ "no length", MLOCK, AT, 0, 0, 0, 0, 0, 0, 0, BOTH },
+	{ "no length, nothing there", MLOCK, AT, 4 * P, 0, 0, 0, 0, 0, 0, BOTH },
+	{ "a length that rounds up past 64 bits", MLOCK, AT, 0, UINT64_MAX - 5, 0, 0, 0, 0, 0, BOTH },
+	{ "a hole first", MLOCK, AT, 4 * P, 5 * P, 0, MLOCK_ONFAULT, 0, 0, ENOMEM, BOTH },
+	{ "nothing at all", MLOCK, AT, 5 * P, P, 0, 0, 0, 0, ENOMEM, BOTH },
+	{ "beyond the space", MLOCK, ABSOLUTE, SPACE, P, 0, 0, 0, 0, ENOMEM, BOTH },
+	{ "wraps", MLOCK, ABSOLUTE, LAST, 2 * P, 0, MLOCK_ONFAULT, 0, 0, EINVAL, BOTH },
+	{ "no length", MUNLOCK, AT, 0, 0, 0, 0, 0, 0, 0, BOTH },
+	{ "a hole first", MUNLOCK, AT, 4 * P, 5 * P, 0, 0, 0, 0, ENOMEM, BOTH },
+	{ "not locked", MUNLOCK, AT, P, P, 0, 0, 0, 0, 0, BOTH },
+	{ "beyond the space", MUNLOCK, ABSOLUTE, SPACE, P, 0, 0, 0, 0, ENOMEM, BOTH },
+	{ "wraps", MUNLOCK, ABSOLUTE, LAST, 2 * P, 0, 0, 0, 0, EINVAL, BOTH },
 };
 
-static const char *const call_name[] = { "mmap", "munmap", "mprotect", "mremap", "madvise" };
+static const char *const call_name[] = { "mmap", "munmap", "mprotect", "mremap", "madvise", "mlock", "munlock" };
 
 static struct vmmap_object *file;
 static int file_fd;
@@ -222,6 +236,8 @@ static int64_t on_engine(struct vmmap *map, const struct bad *b)
 	case MPROTECT: return vmmap_mprotect(map, addr, b->len, b->prot);
 	case MREMAP:   return vmmap_mremap(map, addr, b->len, b->more, b->flags, bad_to(b, BASE));
 	case MADVISE:  return vmmap_madvise(map, addr, b->len, b->flags);
+	case MLOCK:    return vmmap_mlock(map, addr, b->len, (unsigned)b->flags);
+	case MUNLOCK:  return vmmap_munlock(map, addr, b->len);
 	}
 	return 1;
 }
@@ -238,6 +254,8 @@ static int64_t on_kernel(uint64_t base, const struct bad *b)
 	case MPROTECT: got = syscall(SYS_mprotect, addr, b->len, b->prot); break;
 	case MREMAP:   got = syscall(SYS_mremap, addr, b->len, b->more, b->flags, bad_to(b, base)); break;
 	case MADVISE:  got = syscall(SYS_madvise, addr, b->len, b->flags); break;
+	case MLOCK:    got = syscall(SYS_mlock2, addr, b->len, b->flags); break;
+	case MUNLOCK:  got = syscall(SYS_munlock, addr, b->len); break;
 	}
 	return got == -1 ? -errno : got;
 }

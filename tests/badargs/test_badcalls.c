@@ -35,6 +35,10 @@ static void test_config(void **state)
 	assert_int_equal(create(&(struct vmmap_config){ .size = sizeof(struct vmmap_config) + 8 }), -EINVAL);
 	assert_int_equal(create(&(struct vmmap_config){ .size = OLDEST - 1 }), -EINVAL);
 	assert_int_equal(create(&(struct vmmap_config){ .size = OLDEST }), 0);
+	assert_int_equal(create(&(struct vmmap_config){ .size = offsetof(struct vmmap_config, limit_vmas),
+							.limit_as = 1 }), 0);    /* 0.1.0's: limits are not read      */
+	assert_int_equal(CONFIG(.policy = policy, .limit_vmas = UINT64_MAX, .limit_as = UINT64_MAX), 0);
+	assert_int_equal(CONFIG(.limit_commit = UINT64_MAX, .limit_locked = UINT64_MAX, .limit_stack = UINT64_MAX), 0);
 	assert_int_equal(CONFIG(.policy = "no such policy"), -ENOENT);
 	assert_int_equal(CONFIG(.policy = ""), -ENOENT);
 	assert_int_equal(CONFIG(.policy = policy, .placement = (enum vmmap_placement)7), -EINVAL);
@@ -356,6 +360,10 @@ static void test_until(void **state)
 		refuses(map, -EFAULT, vmmap_mremap_until(map, BASE + 9 * PAGE, PAGE, 2 * PAGE, 0, 0, until));
 		refuses(map, -EINVAL, vmmap_mremap_until(map, BASE, PAGE, PAGE, MREMAP_FIXED, BASE, until));
 		refuses(map, -EINVAL, vmmap_madvise_until(map, BASE, PAGE, 77, until));
+		refuses(map, -EINVAL, vmmap_mlock_until(map, BASE, PAGE, 2, until));
+		refuses(map, -ENOMEM, vmmap_mlock_until(map, BASE + 9 * PAGE, PAGE, 0, until));
+		refuses(map, -EINVAL, vmmap_munlock_until(map, 0 - PAGE, PAGE, until));
+		refuses(map, -ENOMEM, vmmap_munlock_until(map, BASE + 9 * PAGE, PAGE, until));
 		refuses(map, -ENOMEM, vmmap_brk_until(map, BASE, until));
 		refuses(map, -EINVAL, vmmap_fault_until(map, BASE, RW, NULL, until));
 		refuses(map, -EFAULT, vmmap_fault_until(map, BASE + 9 * PAGE, PROT_READ, NULL, until));

@@ -91,6 +91,7 @@ static void programs(void **state)
 	assert_int_equal(engine_open(&engine, c->policy, c->placement, LO, LO + PAGES * PAGE), 0);
 	party = party_engine(&engine);
 	assert_int_equal(trial_open(&t, &party, LO, LO + PAGES * PAGE), 0);
+	g.limits = c->placement == VMMAP_TOPDOWN;
 	at = run(&t, &g, ops, n);
 	same = at == n;
 	swept = same && sweep(&t);

@@ -37,8 +37,13 @@ int window_run(const char *const policies[], void (*script)(const char *policy))
 
 struct vmmap *window_map(const char *policy)
 {
+	return window_map_limited(policy, &(struct vmmap_config)VMMAP_CONFIG);
+}
+
+struct vmmap *window_map_limited(const char *policy, const struct vmmap_config *limits)
+{
 	struct physmem_config memory = PHYSMEM_CONFIG;
-	struct vmmap_config config = VMMAP_CONFIG;
+	struct vmmap_config config = *limits;
 	struct vmmap *map;
 
 	memory.bytes = 1;

@@ -31,6 +31,7 @@
 int window_run(const char *const policies[], void (*script)(const char *policy));
 
 struct vmmap *window_map(const char *policy);            /* TOPDOWN, frames with bytes                             */
+struct vmmap *window_map_limited(const char *policy, const struct vmmap_config *limits);     /* its limit_* only   */
 void window_close(struct vmmap *map);                    /* audit, no time-out of a stop, destroy                  */
 #define expect(cond) window_expect((cond), #cond, __FILE__, __LINE__)
 void window_expect(bool cond, const char *what, const char *file, int line);

@@ -39,7 +39,9 @@ static enum advise_step advise_drop(struct vmmap *map, struct lock_visit *v, uin
 
 static bool advise_spares(const struct vma *vma, bool free_only)
 {
-	return free_only && (vma->object || atomic_load_acquire(&vma->bits) & VMA_SHARED);
+	uint64_t bits = atomic_load_acquire(&vma->bits);
+
+	return bits & VMA_LOCKED || (free_only && (vma->object || bits & VMA_SHARED));
 }
 
 /* One visit from *at on. 0, or -ENOMEM at a hole (then *at is past it), -EINVAL; -ERESTART: again from *at. */
@@ -205,7 +207,7 @@ static int advise_wipe(struct vmmap *map, struct thread_slot *self, struct lock_
 
 static int advise_flags(struct vmmap *map, struct thread_slot *self, struct lock_range r, int advice)
 {
-	struct space_rebits rb = { advise_bits, (uint64_t)advice, false };
+	struct space_rebits rb = { .fn = advise_bits, .arg = (uint64_t)advice, .advice = true };
 	int err = advice == MADV_WIPEONFORK ? advise_wipe(map, self, &r) : 0, done = 0;
 
 	if (r.lo < r.hi)

@@ -140,6 +140,59 @@ static void audit_frames(struct audit *a)
 		audit_say(a, "%" PRIu64 " frames are owned, %" PRIu64 " are mapped or cached", usage.owned, a->frames);
 }
 
+/* The start of each VMA is counted iff it is real; but for two that only their groups keep apart (limit_count.c). */
+static void audit_counted(struct audit *a, struct limit_units *used)
+{
+	struct vtree_seen seen;
+	const struct vma *last = NULL;
+	uint64_t end = 0;
+
+	for (uint64_t at = 0; at < ADDRESS_END && vtree_next(&a->map->tree, at, &seen); at = seen.r.hi) {
+		const struct vma *v = seen.vma;
+
+		used->of[LIMIT_VMAS] += last != v && vma_counted(v);
+		if (limit_counts(a->map) && last != v && !vma_counted(v) &&
+		    !(last && end == seen.r.lo && vma_alike(last, v)))
+			audit_say(a, "the VMA at %#" PRIx64 " is not counted", seen.r.lo);
+		last = v;
+		end = seen.r.hi;
+	}
+}
+
+/* Used is what a walk says. */
+static void audit_limits(struct audit *a)
+{
+	static const char *const name[LIMIT_KINDS] = { "VMAs", "pages of address space", "committed pages",
+						       "locked pages" };
+	struct limits *l = &a->map->limits;
+	struct limit_units used = { { 0 } };
+	struct vmmap_usage usage;
+
+	vmmap_get_usage(a->map, &usage);
+	used.of[LIMIT_AS] = (int64_t)(usage.mapped_bytes >> PAGE_SHIFT);
+	used.of[LIMIT_COMMIT] = (int64_t)usage.committed_pages;
+	used.of[LIMIT_LOCKED] = (int64_t)(usage.locked_bytes >> PAGE_SHIFT);
+	audit_counted(a, &used);
+	if (atomic_load_relaxed(&l->next) != atomic_load_relaxed(&l->serving))
+		audit_say(a, "somebody waits for an exact window");
+	for (unsigned k = 0; k < LIMIT_KINDS; k++) {
+		int64_t unused = l->pool.of[k];
+
+		for (uint32_t i = 0; i < thread_count(); i++) {
+			struct space_local *local = thread_local_at(&a->map->locals, i);
+
+			if (local && (atomic_load_relaxed(&local->limit.inside) || local->limit.depth))
+				audit_say(a, "slot %u is in a window", i);
+			unused += local ? local->limit.quota.of[k] + local->limit.reserved.of[k] : 0;
+		}
+		if (l->set >> k & 1 && l->most.of[k] - unused != used.of[k])
+			audit_say(a, "%" PRId64 " %s are charged, there are %" PRId64, l->most.of[k] - unused, name[k],
+				  used.of[k]);
+		if (l->set >> k & 1 && used.of[k] > l->most.of[k])
+			audit_say(a, "%" PRId64 " %s are above the limit", used.of[k], name[k]);
+	}
+}
+
 uint64_t vmmap_audit(struct vmmap *map, FILE *report)
 {
 	struct audit a = { .map = map, .self = thread_self(), .report = report };
@@ -153,6 +206,7 @@ uint64_t vmmap_audit(struct vmmap *map, FILE *report)
 	audit_vmas(&a);
 	pt_walk(&map->pt, (struct lock_range){ 0, ADDRESS_END }, audit_entry, &a);
 	audit_frames(&a);
+	audit_limits(&a);
 	rcu_leave(a.self);
 	return a.bad;
 }

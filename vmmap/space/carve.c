@@ -15,6 +15,8 @@
  * SPANS       A VMA that goes on in one neighbour leaf may be unmapped in part here if a piece stays on that side:
  *             this piece keeps the object, so no other leaf has to change. It is taken like any other: a section of
  *             the other leaf finds it held, and takes the general form, which waits.
+ * LIMITS      A window is open around the section (limit.h). What is paid for is known here, to the page and the VMA:
+ *             each border that changes is looked at before it is published; the one above the leaf after that.
  * PLACES      All pieces that one section publishes appear at one instant: a region that is only replaced never shows
  *             a hole.
  */
@@ -46,6 +48,7 @@ struct work {
 	struct piece piece[2 * CARVE_VMAS + 3];  /* what will stand there, low to high, neighbours included        */
 	struct vma *dead[CARVE_VMAS + 2];
 	uint64_t heal[2];
+	int64_t counted;                         /* with limits: VMAs that were, of those whose borders change     */
 };
 
 static struct piece piece_of(const struct vtree_slot *slot, int index)
@@ -147,6 +150,16 @@ static void work_pieces(struct work *w)
 	}
 	if (!mapped)
 		work_add(w, (struct piece){ .is = *w->c->fresh, .slot = -1 }, w->r.lo, w->r.hi);
+}
+
+/* The window gets back what w->r was, and pays for what it will be. */
+static NOINLINE void work_pay(struct work *w)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		limit_part(w->map, w->e->self, atomic_load_acquire(&w->old[i].vma->bits), w->old[i].r, w->r, -1);
+	for (unsigned i = 0; i < w->pieces; i++)
+		limit_part(w->map, w->e->self, w->piece[i].is.bits, w->piece[i].r, w->r, 1);
+	w->counted = limit_counted(w->map, &w->s, w->r);
 }
 
 static bool piece_mergeable(const struct piece *p, const struct piece *q)
@@ -303,10 +316,13 @@ static void work_make(struct work *w, struct piece *p)
 	p->vma = vma_take(&w->map->vmas, w->e->self);
 	space_vma_fill(w->e->self, p->vma, &p->is);
 	if (p->is.object && c->kind == CARVE_MAP && p->is.object == c->fresh->object &&
-	    p->is.rmap == c->fresh->rmap && !c->taken_object)
+	    p->is.rmap == c->fresh->rmap && !c->taken_object) {
 		c->taken_object = true;
-	else
+		if (c->pays)
+			object_pay(p->is.object, w->map, w->e->self);
+	} else {
 		space_backing_get(&p->is);
+	}
 	atomic_store_release(&p->vma->slot.lk, w->e->number);
 }
 
@@ -376,7 +392,6 @@ static bool work_side_keeps(struct work *w, const struct vtree_slot *old)
 static bool work_take(struct work *w)
 {
 	const struct lock_policy *pol = w->map->policy;
-
 	bool early[CARVE_VMAS] = { false }, ok = true;
 	unsigned n;
 
@@ -408,19 +423,49 @@ static bool work_changes(const struct work *w)
 	return false;
 }
 
+static void work_commit(struct work *w, const struct vmmap *map)
+{
+	work_pieces(w);
+	if (limit_on(map))
+		work_pay(w);
+	work_entries(w);
+	work_merge(w);
+	BASE_POINT(carve_before_slots);
+	work_drop_unmapped(w);
+	work_slots(w);
+	if (BASE_MUTANT(carve_releases_early))
+		work_release_early(w);
+	BASE_POINT(carve_before_leave);
+	if (limit_on(map))
+		limit_leave_section(w->map, &w->s, w->r, w->counted);
+	else
+		vtree_leave(&w->s);
+	BASE_POINT(carve_after_leave);
+	work_release(w);
+}
+
+static NOINLINE int carve_limited(struct vmmap *map, struct lock_edit *e, struct carve *c)
+{
+	int err;
+
+	if (!limit_brief(map, e->self, c))
+		return CARVE_GENERAL;
+	c->limited = true;
+	err = space_carve(map, e, c);
+	limit_leave(map, e->self);
+	return err;
+}
+
 int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 {
 	struct work w;                           /* not zeroed as a whole: most of it is room that few edits need  */
 	bool changes;
 	int err;
 
-	w.map = map;
-	w.e = e;
-	w.c = c;
-	w.r = c->r;
-	w.result = 0;
-	w.right_keeps = false;
-	w.n = w.pieces = w.deads = 0;
+	if (limit_on(map) && !c->limited)
+		return carve_limited(map, e, c);
+	w.map = map, w.e = e, w.c = c, w.r = c->r;
+	w.result = 0, w.right_keeps = false, w.n = w.pieces = w.deads = 0;
 	w.heal[0] = w.heal[1] = 0;
 
 	if (vma_reserve(&map->vmas, e->self, 2))
@@ -442,18 +487,7 @@ int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 		return err ? err : changes ? CARVE_GENERAL : w.result;
 	}
 	BASE_POINT(carve_after_take);
-	work_pieces(&w);
-	work_entries(&w);
-	work_merge(&w);
-	BASE_POINT(carve_before_slots);
-	work_drop_unmapped(&w);
-	work_slots(&w);
-	if (BASE_MUTANT(carve_releases_early))
-		work_release_early(&w);
-	BASE_POINT(carve_before_leave);
-	vtree_leave(&w.s);
-	BASE_POINT(carve_after_leave);
-	work_release(&w);
+	work_commit(&w, map);
 	if (vtree_sparse(&w.s))
 		vtree_join(&map->tree, e->self, w.s.r);
 	if (c->kind != CARVE_BITS)

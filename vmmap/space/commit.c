@@ -129,6 +129,18 @@ void space_zap(struct vmmap *map, struct thread_slot *self, struct lock_range r,
 	frame_tidy(map->physmem, self);
 }
 
+/* A slot goes; goes_on: it belongs to a VMA whose start went with a leaf below. */
+static void replace_pay(struct vmmap *map, struct lock_edit *e, struct vtree_slot go, bool goes_on)
+{
+	uint64_t bits = atomic_load_acquire(&go.vma->bits);
+
+	if (bits & VMA_GAP)
+		return;
+	limit_pages(map, e->self, bits, -(int64_t)((go.r.hi - go.r.lo) >> PAGE_SHIFT));
+	if (!goes_on)
+		limit_add(map, e->self, LIMIT_VMAS, -(int64_t)vma_counted(go.vma));
+}
+
 /* One leaf of space_replace. VMAs of which no slot is left are chained to *dead. Returns where the leaf ends. */
 static uint64_t replace_leaf(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma,
 			     struct vma **dead)
@@ -145,10 +157,12 @@ static uint64_t replace_leaf(struct vmmap *map, struct lock_edit *e, struct lock
 		unsigned i = vtree_lowest(&s, mask);
 		struct vma *old = vtree_slot_at(&s, i).vma;
 
+		if (unlikely(limit_on(map)))
+			replace_pay(map, e, vtree_slot_at(&s, i), *dead == old);
 		mask &= ~(UINT32_C(1) << i);
 		vtree_drop(&s, i);
 		if (!(atomic_load_acquire(&old->bits) & VMA_GAP) && *dead != old) {
-			old->next_free = *dead;          /* slots of one VMA come one after the other */
+			atomic_store_relaxed(&old->next_free, *dead);    /* slots of one VMA come one after the other */
 			*dead = old;
 		}
 	}
@@ -167,7 +181,14 @@ struct vma *space_unlink(struct vmmap *map, struct lock_edit *e, struct lock_ran
 	space_touch(map, e->self, r, LOCK_TOUCH_GAP, true);
 	for (struct lock_range rest = r; rest.lo < rest.hi;)
 		rest.lo = replace_leaf(map, e, rest, vma, &dead);
-	for (struct vma *old = dead; old; old = old->next_free)
+	if (unlikely(limit_on(map))) {
+		int64_t n = (int64_t)((r.hi - r.lo) >> PAGE_SHIFT);
+
+		if (vma)
+			limit_pages(map, e->self, atomic_load_acquire(&vma->bits), n);
+		limit_recount(map, e->self, r);
+	}
+	for (struct vma *old = dead; old; old = atomic_load_relaxed(&old->next_free))
 		map->policy->edit_dead(map->lock_state, e, &old->slot);
 	return dead;
 }
@@ -175,7 +196,7 @@ struct vma *space_unlink(struct vmmap *map, struct lock_edit *e, struct lock_ran
 void space_bury(struct vmmap *map, struct thread_slot *self, struct vma *dead)
 {
 	while (dead) {
-		struct vma *next = dead->next_free;
+		struct vma *next = atomic_load_relaxed(&dead->next_free);
 		struct object *object = dead->object;
 		struct rmap *rmap = dead->rmap;
 
@@ -211,9 +232,24 @@ void space_replace(struct vmmap *map, struct lock_edit *e, struct lock_range r, 
 	vtree_join(&map->tree, e->self, r);
 }
 
-/* The bits of what stands in r have changed: listings have to notice, in each leaf (one may have been split by now).
- * As a section after the change it also does half of merge.c's LOOK; the mutant that has none skips it, too. */
-static void change_tell(struct vmmap *map, struct thread_slot *self, struct lock_range r)
+/* All of the VMA, also what lies in other leaves: its bits are stored once. */
+static void change_pay(struct vmmap *map, struct lock_edit *e, const struct vtree_seen *seen, uint64_t before,
+		       uint64_t after)
+{
+	struct lock_range r;
+	int64_t n;
+
+	rcu_enter(e->self);
+	r = space_extent(map, seen->vma, seen->r.lo);
+	rcu_leave(e->self);
+	n = (int64_t)((r.hi - r.lo) >> PAGE_SHIFT);
+	limit_pages(map, e->self, before, -n);
+	limit_pages(map, e->self, after, n);
+}
+
+/* In each leaf: one may have been split by now. As a section after the change it also does half of merge.c's LOOK; the
+ * mutant that has none skips it, too. */
+void space_tell(struct vmmap *map, struct thread_slot *self, struct lock_range r)
 {
 	if (BASE_MUTANT(merge_looks_outside))
 		return;
@@ -260,12 +296,14 @@ bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, c
 			rcu_leave(e->self);
 		}
 		if (next != bits) {
+			if (unlikely(limit_on(map)))
+				change_pay(map, e, &seen, bits, next);
 			atomic_store_release(&seen.vma->bits, next);
 			changed = seen.vma;
 			BASE_POINT(change_before_tell);
 		}
 		if (seen.vma == changed)
-			change_tell(map, e->self, seen.r);
+			space_tell(map, e->self, seen.r);
 	}
 	return whole;
 }

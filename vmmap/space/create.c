@@ -64,6 +64,7 @@ static int create_config(struct vmmap *map, const struct vmmap_config *config)
 		return -EINVAL;
 	if (map->placement != VMMAP_ARENAS && map->placement != VMMAP_TOPDOWN)
 		return -EINVAL;
+	limit_init(&map->limits, config);
 	return 0;
 }
 

@@ -10,7 +10,8 @@
  * HOLD        [page - SPACE_GUARD, end of the stack), by a fault that has left its visit, holds nothing and is not
  *             pinned; one range, upwards. What was seen before is forgotten: all is looked at again, and nothing in
  *             there can change: the answer, a refusal too, is true at that instant.
- * STEPS       1 room: the dummy that stands over the page is cut there (the only allocation; failure changes nothing)
+ * STEPS       1 room: the dummy that stands over the page is cut there (the only allocation; failure changes nothing);
+ *               a window, if there are limits (limit.h): what they refuse is MAPERR
  *             2 the anonymous group, as Linux makes it with the growth
  *             3 leaf by leaf, from the stack downwards: its slot takes the dummy's place
  *             4 merge, release; the fault begins again, finds the page in the stack, and checks the protection
@@ -119,7 +120,7 @@ static struct grow_beside grow_look(struct vmmap *map, struct lock_edit *e, uint
 	return b;
 }
 
-/* Linux's conditions. The place for a limit on the size of a stack. */
+/* Linux's conditions, but for limits. */
 static bool grow_allowed(const struct grow_beside *b, uint64_t page)
 {
 	uint64_t below = b->below ? atomic_load_acquire(&b->below->bits) : 0;
@@ -185,11 +186,32 @@ static void grow_slots(struct vmmap *map, struct thread_slot *self, struct lock_
 		at = grow_leaf(map, self, gap, at - PAGE_BYTES, stack).lo;
 }
 
+/* Do limits refuse it? If not, a window is open. A lock split may have cut off the upper part of Linux's VMA. */
+static bool grow_limited(struct vmmap *map, struct thread_slot *self, const struct grow_beside *b, uint64_t page)
+{
+	struct vtree_listed whole = { .r = { 0 } };
+
+	rcu_enter(self);
+	vtree_list(&map->tree, b->above_lo, &whole);
+	rcu_leave(self);
+	return limit_grow(map, self, atomic_load_acquire(&b->above->bits), b->above_lo - page, whole.r.hi - page) != 0;
+}
+
+/* In the window. */
+static void grow_pay(struct vmmap *map, struct thread_slot *self, struct lock_range gap, const struct vma *stack)
+{
+	if (!BASE_MUTANT(grow_pays_nothing))
+		limit_pages(map, self, atomic_load_acquire(&stack->bits), (int64_t)((gap.hi - gap.lo) >> PAGE_SHIFT));
+	limit_recount(map, self, gap);
+	limit_end(map, self);
+}
+
 /* e holds the page, the guard gap below, and what stands next above. */
 static int grow_held(struct vmmap *map, struct lock_edit *e, uint64_t page, unsigned *grew)
 {
 	struct grow_beside b = grow_look(map, e, page);
 	struct lock_range gap = { page, b.above_lo };
+	bool limited = limit_on(map) || map->limits.stack;
 
 	BASE_POINT(grow_after_look);
 	if (!b.above || b.mapped)
@@ -198,10 +220,14 @@ static int grow_held(struct vmmap *map, struct lock_edit *e, uint64_t page, unsi
 		return -EFAULT;
 	if (grow_room(map, e, gap))
 		return -ENOMEM;
+	if (limited && grow_limited(map, e->self, &b, page))
+		return -EFAULT;
 	space_touch(map, e->self, gap, LOCK_TOUCH_GAP, true);
 	if (!vma_anon(b.above))
 		vma_anon_join(b.above, thread_next_number(e->self) | 1);
 	grow_slots(map, e->self, gap, b.above);
+	if (limited)
+		grow_pay(map, e->self, gap, b.above);
 	*grew = 1;
 	return 0;
 }

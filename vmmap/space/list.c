@@ -35,6 +35,7 @@ static void list_fill(struct vmmap_vma *out, const struct vtree_listed *v)
 	out->flags = (v->bits & VMA_SHARED ? MAP_SHARED : MAP_PRIVATE) | (v->bits & VMA_NORESERVE ? MAP_NORESERVE : 0) |
 		     (v->bits & VMA_GROWSDOWN ? MAP_GROWSDOWN : 0) | (!o || o->shared_anon ? MAP_ANONYMOUS : 0);
 	out->advice = list_advice(v->bits);
+	out->locked = !(v->bits & VMA_LOCKED) ? 0 : v->bits & VMA_LOCKONFAULT ? 2 : 1;
 	if (o) {
 		out->offset = (uint64_t)((int64_t)(v->r.lo >> PAGE_SHIFT) + v->delta) << PAGE_SHIFT;
 		out->object = o->number;
@@ -107,13 +108,23 @@ int vmmap_print_maps(struct vmmap *map, FILE *out)
 	return vmmap_walk(map, 0, ADDRESS_END, list_line, out);
 }
 
-static int usage_vma(const struct vmmap_vma *v, void *arg)
+static void usage_vmas(struct vmmap *map, struct thread_slot *self, struct vmmap_usage *out)
 {
-	struct vmmap_usage *out = arg;
+	struct vtree_listed v;
+	uint64_t at = 0;
+	bool found;
 
-	out->vmas++;
-	out->mapped_bytes += v->end - v->start;
-	return 0;
+	for (;; at = v.r.hi) {
+		rcu_enter(self);
+		found = at < ADDRESS_END && vtree_list(&map->tree, at, &v);
+		rcu_leave(self);
+		if (!found)
+			return;
+		out->vmas++;
+		out->mapped_bytes += v.r.hi - v.r.lo;
+		out->committed_pages += v.bits & VMA_ACCOUNT ? (v.r.hi - v.r.lo) >> PAGE_SHIFT : 0;
+		out->locked_bytes += v.bits & VMA_LOCKED ? v.r.hi - v.r.lo : 0;
+	}
 }
 
 static void usage_entry(uint64_t addr, uint64_t entry, void *arg)
@@ -131,7 +142,8 @@ void vmmap_get_usage(struct vmmap *map, struct vmmap_usage *out)
 	struct pt_stats tables;
 
 	*out = (struct vmmap_usage){ 0 };
-	vmmap_walk(map, 0, ADDRESS_END, usage_vma, out);
+	usage_vmas(map, self, out);
+	out->committed_pages += atomic_load_relaxed(&map->limits.shared_pages);
 	rcu_enter(self);
 	pt_walk(&map->pt, (struct lock_range){ 0, ADDRESS_END }, usage_entry, out);
 	rcu_leave(self);

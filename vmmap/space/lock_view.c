@@ -181,10 +181,10 @@ static enum claim_step claim_step(struct vmmap *map, struct vtree_section *s, st
 	if (i < 0) {
 		uint32_t above = vtree_meets(s, c->r.lo, end);
 
+		if (!vtree_room(s))
+			return CLAIM_LEAVE;      /* it is next, in a section that makes room                       */
 		*next = above ? vtree_slot_at(s, vtree_lowest(s, above)).r.lo : end;
 		*next = *next < c->stop ? *next : c->stop;
-		if (!vtree_room(s))
-			return CLAIM_LEAVE;
 		vtree_add(s, c->r.lo, *next, space_vma(c->mine.dummy));
 		return CLAIM_ON;
 	}

@@ -6,6 +6,15 @@
 
 #include "vmmap/space/space.h"
 
+static NOINLINE uint64_t map_rare_bits(const struct space_mmap *m)
+{
+	uint64_t bits = m->flags & MAP_GROWSDOWN ? VMA_GROWSDOWN : 0;
+
+	if (m->flags & MAP_LOCKED)
+		bits |= m->onfault ? VMA_LOCKED | VMA_LOCKONFAULT : VMA_LOCKED;
+	return bits;
+}
+
 static ALWAYS_INLINE struct space_new map_fresh(const struct space_mmap *m, uint64_t addr)
 {
 	bool shared = (m->flags & MAP_TYPE) != MAP_PRIVATE;
@@ -17,7 +26,8 @@ static ALWAYS_INLINE struct space_new map_fresh(const struct space_mmap *m, uint
 		bits |= VMA_NORESERVE;
 	else if (!shared && bits & VMA_WRITE)
 		bits |= VMA_ACCOUNT;
-	bits |= (uint64_t)(m->flags & MAP_GROWSDOWN) / (MAP_GROWSDOWN / VMA_GROWSDOWN);
+	if (unlikely(m->flags & (MAP_GROWSDOWN | MAP_LOCKED)))
+		bits |= map_rare_bits(m);
 	return (struct space_new){ .bits = bits,
 				   .object = m->object,
 				   .rmap = m->rmap,
@@ -26,6 +36,8 @@ static ALWAYS_INLINE struct space_new map_fresh(const struct space_mmap *m, uint
 						    : 0 };
 }
 
+#define MAP_LIMIT_LOCKED (-ENOLCK)               /* in this file: -EAGAIN for a limit, not for a try               */
+
 /* Whoever walks the object's mappings finds this one from here on, which is before anybody can fault there. */
 static inline void map_place(const struct space_new *fresh, struct lock_range r)
 {
@@ -33,12 +45,31 @@ static inline void map_place(const struct space_new *fresh, struct lock_range r)
 		rmap_place(fresh->rmap, fresh->delta, r);
 }
 
+/* c->r is held, and may be replaced. */
+static int map_held(struct vmmap *map, struct lock_edit *e, const struct carve *c, bool *taken)
+{
+	struct vma *vma;
+	int err = limit_on(map) ? limit_map(map, e->self, c->r, c->fresh, c->pays) : 0;
+
+	if (err)
+		return err == -EAGAIN ? MAP_LIMIT_LOCKED : err;
+	err = space_prepare(map, e, c->r, c->fresh, &vma);
+	if (!err) {
+		*taken = true;
+		if (c->pays)
+			object_pay(c->fresh->object, map, e->self);
+		space_replace(map, e, c->r, vma);
+	}
+	if (limit_on(map))
+		limit_end(map, e->self);
+	return err;
+}
+
 /* The general form of c. -EEXIST: wanted free, is not, or lies in a guard gap. */
 static int map_general(struct vmmap *map, struct thread_slot *self, const struct carve *c, bool *taken)
 {
 	struct lock_range r = c->r;
 	struct lock_edit e;
-	struct vma *vma;
 	int err = space_edit_begin(map, &e, self, r);
 
 	if (err)
@@ -46,12 +77,8 @@ static int map_general(struct vmmap *map, struct thread_slot *self, const struct
 	if ((c->only_free && !space_empty(map, self, r)) ||
 	    (c->unguarded && space_guarded(map, self, r.hi, NULL) && !BASE_MUTANT(map_no_guard)))
 		err = -EEXIST;
-	if (!err)
-		err = space_prepare(map, &e, r, c->fresh, &vma);
-	if (!err) {
-		*taken = true;
-		space_replace(map, &e, r, vma);
-	}
+	else
+		err = map_held(map, &e, c, taken);
 	space_merge(map, &e, r);
 	space_edit_end(map, &e);
 	return err;
@@ -62,7 +89,7 @@ static int map_at(struct vmmap *map, struct thread_slot *self, const struct spac
 {
 	struct space_new fresh = map_fresh(m, r.lo);
 	struct carve c = { .kind = CARVE_MAP, .r = r, .fresh = &fresh, .only_free = m->noreplace,
-			   .unguarded = m->unguarded };
+			   .unguarded = m->unguarded, .pays = m->pays };
 	struct lock_edit e;
 	int err = CARVE_GENERAL;
 
@@ -100,7 +127,7 @@ static int map_somewhere(struct vmmap *map, struct thread_slot *self, const stru
 	if (!err) {
 		map_place(&fresh, *fit);
 		c = (struct carve){ .kind = CARVE_MAP, .r = *fit, .fresh = &fresh, .only_free = true,
-				    .unguarded = true };
+				    .unguarded = true, .pays = m->pays };
 	}
 	if (!err && brief) {
 		BASE_POINT(mmap_after_place);
@@ -127,6 +154,26 @@ static NOINLINE int map_backing(struct vmmap *map, struct space_mmap *m)
 	return 0;
 }
 
+/* Before it can be seen (grow.c, GUARD). */
+static NOINLINE void map_has(struct vmmap *map, int flags)
+{
+	if (flags & MAP_GROWSDOWN)
+		atomic_store_seqcst(&map->stacks, 1);                            /* K1 -> K2 */
+	if (flags & MAP_LOCKED)
+		atomic_store_relaxed(&map->ever_locked, 1);
+}
+
+static NOINLINE void map_populate(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m,
+				  struct lock_range r)
+{
+	bool write = m->prot & PROT_WRITE && (m->flags & MAP_TYPE) == MAP_PRIVATE;
+
+	if (m->flags & MAP_LOCKED)
+		space_populate_locked(map, self, r, false);
+	else if (!(m->flags & MAP_NONBLOCK))
+		space_populate(map, self, r, write ? VMA_WRITE : VMA_READ);
+}
+
 int64_t space_mmap(struct vmmap *map, struct thread_slot *self, struct space_mmap *m)
 {
 	struct lock_range r = { m->addr, m->addr + m->len };
@@ -136,8 +183,8 @@ int64_t space_mmap(struct vmmap *map, struct thread_slot *self, struct space_mma
 
 	if (unlikely(m->object && map_backing(map, m)))
 		return -ENOMEM;
-	if (m->flags & MAP_GROWSDOWN)
-		atomic_store_seqcst(&map->stacks, 1);    /* K1 -> K2: before it can be seen (grow.c, GUARD)        */
+	if (unlikely(m->flags & (MAP_GROWSDOWN | MAP_LOCKED)))
+		map_has(map, m->flags);
 	if (m->want) {
 		do
 			err = map_somewhere(map, self, m, &r, &taken);
@@ -148,10 +195,9 @@ int64_t space_mmap(struct vmmap *map, struct thread_slot *self, struct space_mma
 	if (!taken)
 		space_backing_put(m->object, m->rmap);
 	if (err)
-		return err;
+		return err == MAP_LIMIT_LOCKED ? -EAGAIN : err;
 	space_count(map, self, SPACE_MMAP, 1);
-	if (m->flags & MAP_POPULATE && !(m->flags & MAP_NONBLOCK))
-		space_populate(map, self, r,
-			       m->prot & PROT_WRITE && (m->flags & MAP_TYPE) == MAP_PRIVATE ? VMA_WRITE : VMA_READ);
+	if (unlikely(m->flags & (MAP_POPULATE | MAP_LOCKED)))
+		map_populate(map, self, m, r);
 	return (int64_t)r.lo;
 }

@@ -67,10 +67,10 @@ static bool merge_groups(struct vma *left, struct vma *right)
 	return !other || vma_anon_join(left, other);
 }
 
-/* All slots of `right`, from addr upwards, get `left` instead. */
+/* All slots of `right`, from addr upwards, get `left` instead. Its start goes, with its mark (limit_count.c). */
 static void merge_slots(struct vmmap *map, struct thread_slot *self, struct vma *left, struct vma *right, uint64_t addr)
 {
-	for (;;) {
+	for (bool start = true;; start = false) {
 		struct vtree_section s;
 		struct vtree_slot go;
 		bool more;
@@ -83,6 +83,8 @@ static void merge_slots(struct vmmap *map, struct thread_slot *self, struct vma 
 			vtree_leave(&s);
 			return;
 		}
+		if (start && limit_counts(map) && !BASE_MUTANT(merge_keeps_mark))
+			limit_add(map, self, LIMIT_VMAS, -(int64_t)vma_counted(right));
 		vtree_drop(&s, (unsigned)i);
 		space_put(&s, go.r.lo, go.r.hi, left);
 		addr = go.r.hi;
@@ -181,7 +183,11 @@ static void merge_border(struct vmmap *map, struct lock_edit *e, uint64_t at)
 	rmap = right->rmap;
 	if (rmap)
 		rmap_swallow(left->rmap, rmap);
+	if (limit_counts(map))
+		limit_enter(map, e->self);
 	merge_slots(map, e->self, left, right, at);
+	if (limit_counts(map))
+		limit_leave(map, e->self);
 	map->policy->edit_dead(map->lock_state, e, &right->slot);
 	vma_give(&map->vmas, e->self, right);
 	merge_let(map, e, left, left_taken);

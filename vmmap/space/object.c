@@ -76,10 +76,33 @@ static void object_free(struct rcu_item *item)
 	mem_free(MEM_OBJECT, container_of(object, struct vmmap_object, object), sizeof(struct vmmap_object));
 }
 
+void object_pay(struct object *object, struct vmmap *map, struct thread_slot *self)
+{
+	if (object->payer)
+		return;
+	object->payer = map;
+	atomic_add_relaxed(&map->limits.shared_pages, object_pages(object));
+	if (limit_on(map))
+		limit_add(map, self, LIMIT_COMMIT, (int64_t)object_pages(object));
+}
+
+static void object_pay_back(struct object *object, struct vmmap *map, struct thread_slot *self)
+{
+	atomic_add_relaxed(&map->limits.shared_pages, 0 - object_pages(object));
+	if (!limit_on(map))
+		return;
+	limit_enter(map, self);
+	limit_add(map, self, LIMIT_COMMIT, -(int64_t)object_pages(object));
+	limit_leave(map, self);
+}
+
 void object_put(struct object *object)
 {
-	if (atomic_sub_acqrel(&object->refs, 1) == 1)                            /* R1 -> R1 */
-		rcu_retire(thread_self(), &object->rcu, object_free);
+	if (atomic_sub_acqrel(&object->refs, 1) > 1)                            /* R1 -> R1 */
+		return;
+	if (object->payer)
+		object_pay_back(object, object->payer, thread_self());
+	rcu_retire(thread_self(), &object->rcu, object_free);
 }
 
 /* A resize that did not see our page must be seen by us. */

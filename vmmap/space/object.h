@@ -71,6 +71,7 @@ struct object {
 	atomic_u32 lock;                         /* of the ring                                                    */
 	struct rmap where;                       /* head of the ring                                               */
 	struct rcu_item rcu;
+	struct vmmap *payer;                     /* whose committed memory it counts as; NULL: nobody's            */
 	bool shared_anon;                        /*                                                      [const]   */
 	char name[40];
 };
@@ -81,7 +82,9 @@ struct object_new { struct physmem *physmem; const char *name; uint64_t size; co
 int  object_make(struct object **out, const struct object_new *is, bool shared_anon);
 void object_get(struct object *object);          /* the caller knows that somebody holds a reference         */
 bool object_get_live(struct object *object);     /* inside RCU; false: the last reference was dropped         */
-void object_put(struct object *object);
+void object_put(struct object *object);          /* not in a leaf section: the last one may open a window       */
+/* The pages of a new one, shared anonymous, count as committed by map until it dies. In a window, if map has limits. */
+void object_pay(struct object *object, struct vmmap *map, struct thread_slot *self);
 static inline bool object_paged(const struct object *object) { return object->pager.read_page != NULL; }
 static inline uint64_t object_pages(struct object *object)
 {

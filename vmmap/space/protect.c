@@ -36,6 +36,28 @@ static bool bits_settled(struct vmmap *map, struct thread_slot *self, struct loc
 	return settled;
 }
 
+static NOINLINE int bits_limited(struct vmmap *map, struct lock_edit *e, struct lock_range r,
+				 const struct space_rebits *rb, bool every)
+{
+	int err = limit_bits(map, e->self, r, rb, every);
+
+	if (err)
+		return err;
+	err = space_change(map, e, r, rb, every) ? 0 : -ENOMEM;
+	limit_recount(map, e->self, r);
+	limit_end(map, e->self);
+	return err;
+}
+
+/* e holds r. */
+static inline int bits_held(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_rebits *rb,
+			    bool every)
+{
+	if (limit_on(map))
+		return bits_limited(map, e, r, rb, every);
+	return space_change(map, e, r, rb, every) ? 0 : -ENOMEM;
+}
+
 int space_edit_bits(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_rebits *rb,
 		    bool every)
 {
@@ -58,10 +80,10 @@ int space_edit_bits(struct vmmap *map, struct thread_slot *self, struct lock_ran
 	err = space_edit_begin(map, &e, self, r);
 	if (err)
 		return err;
-	whole = space_change(map, &e, r, rb, every);
+	err = bits_held(map, &e, r, rb, every);
 	space_merge(map, &e, r);
 	space_edit_end(map, &e);
-	return whole ? 0 : -ENOMEM;
+	return err;
 }
 
 static uint64_t protect_bits(const struct vma *vma, uint64_t bits, uint64_t prot)
@@ -77,36 +99,54 @@ static uint64_t protect_bits(const struct vma *vma, uint64_t bits, uint64_t prot
 	return next;
 }
 
+/* Linux: locked private memory is copied at once, where it may be written now. */
+static void protect_locked(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t prot)
+{
+	if (unlikely(atomic_load_relaxed(&map->ever_locked)) && prot & VMA_WRITE)
+		space_populate_locked(map, self, r, true);
+}
+
+static NOINLINE int protect_then_lock(struct vmmap *map, struct thread_slot *self, struct lock_range r,
+				      const struct space_rebits *rb)
+{
+	int err = space_edit_bits(map, self, r, rb, false);
+
+	protect_locked(map, self, r, rb->arg);
+	return err;
+}
+
 int space_mprotect(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t prot)
 {
-	struct space_rebits rb = { protect_bits, prot, true };
-	int err = space_edit_bits(map, self, r, &rb, false);
+	const struct space_rebits rb = { .fn = protect_bits, .arg = prot, .prot = true };
+	int err = likely(!atomic_load_relaxed(&map->ever_locked)) ? space_edit_bits(map, self, r, &rb, false)
+								   : protect_then_lock(map, self, r, &rb);
 
 	if (!err)
 		space_count(map, self, SPACE_MPROTECT, 1);
 	return err;
 }
 
-/* -ERESTART: the first VMA in r begins elsewhere by now. */
-static int protect_down(struct vmmap *map, struct thread_slot *self, struct lock_range r, const struct space_rebits *rb)
+/* -ERESTART: the first VMA in r begins elsewhere by now. r->lo: where what was changed begins. */
+static int protect_down(struct vmmap *map, struct thread_slot *self, struct lock_range *r,
+			const struct space_rebits *rb)
 {
 	struct vtree_listed v, again;
-	struct lock_range hold = r;
+	struct lock_range hold = *r;
 	struct lock_edit e;
 	bool found;
 	int err;
 
 	rcu_enter(self);
-	found = vtree_list(&map->tree, r.lo, &v) && v.r.lo < r.hi;
+	found = vtree_list(&map->tree, r->lo, &v) && v.r.lo < r->hi;
 	rcu_leave(self);
-	if (found && v.r.lo < r.lo)
+	if (found && v.r.lo < r->lo)
 		hold.lo = v.r.lo;
 	BASE_POINT(protect_down_looked);
 	err = space_edit_begin(map, &e, self, hold);
 	if (err)
 		return err;
 	rcu_enter(self);
-	found = vtree_list(&map->tree, r.lo, &again) && again.r.lo < r.hi;
+	found = vtree_list(&map->tree, r->lo, &again) && again.r.lo < r->hi;
 	rcu_leave(self);
 	if (!found)
 		err = -ENOMEM;
@@ -114,9 +154,10 @@ static int protect_down(struct vmmap *map, struct thread_slot *self, struct lock
 		err = -EINVAL;
 	else if (again.r.lo < hold.lo && !BASE_MUTANT(protect_down_one_look))
 		err = -ERESTART;
-	else if (!space_change(map, &e, (struct lock_range){ again.r.lo > hold.lo ? again.r.lo : hold.lo, r.hi }, rb,
-			       false))
-		err = -ENOMEM;
+	if (!err) {
+		r->lo = again.r.lo > hold.lo ? again.r.lo : hold.lo;
+		err = bits_held(map, &e, *r, rb, false);
+	}
 	space_merge(map, &e, hold);
 	space_edit_end(map, &e);
 	return err;
@@ -124,13 +165,14 @@ static int protect_down(struct vmmap *map, struct thread_slot *self, struct lock
 
 int space_mprotect_down(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t prot)
 {
-	struct space_rebits rb = { protect_bits, prot, true };
+	const struct space_rebits rb = { .fn = protect_bits, .arg = prot, .prot = true };
 	struct park_spin spin = PARK_SPIN;
 	int err;
 
 	do
-		err = protect_down(map, self, r, &rb);
+		err = protect_down(map, self, &r, &rb);
 	while (err == -ERESTART && !(err = space_again(self, &spin)));
+	protect_locked(map, self, r, prot);
 	if (!err)
 		space_count(map, self, SPACE_MPROTECT, 1);
 	return err;

@@ -5,16 +5,9 @@
  * MOVE    Both ranges are held while entries move one by one (never tables). A fixed target: the lower range is taken
  *         first. A free target: the source is held, the destination taken through the gap search and a try; when only
  *         locked gaps would fit the source is released before anybody waits.
- * PREPARE VMAs, tables and leaf room for the destination are there before anything changes: failure leaves the map as
- *         it was, the destination's old mappings included (Linux has unmapped them by then: docs/semantics.md).
- * WHOLE   several steps under one hold: remap_whole.c.
+ *         What is done while they are held: remap_move.c. Several steps under one hold: remap_whole.c.
  * UNLOCK  The target is ended before the source is merged: what the target's merges found held by the source is free or
  *         noted by then, and under one lock (merge.c) the lock is still there.
- * FOLLOW  Entries of an object move past who walks its mappings (rmap.c). So, before anything is let go: what lies
- *         beyond the object's end by now is dropped, and shared entries of a pager's object lose WRITE. A walk that has
- *         not passed the source by then waits there until we are done; one that has, had its way with the entries. The
- *         end is looked at after the entries are in place: a resize that comes later finds the new place in the ring.
- * OFFSETS a private anonymous VMA that was never written takes its new address as offset; others keep theirs (Linux).
  */
 #include <sys/mman.h>
 
@@ -39,14 +32,30 @@ static bool remap_look(struct vmmap *map, struct thread_slot *self, uint64_t add
 
 /* ---- in place ---- */
 
-/* Extends the VMA that ends at `end` by `more` bytes. -ENOMEM: the gap is not free, or no memory. -EAGAIN -ETIMEDOUT */
-static int remap_grow(struct vmmap *map, struct thread_slot *self, uint64_t end, uint64_t more)
+static int remap_grow_held(struct vmmap *map, struct lock_edit *e, struct lock_range gap, const struct space_new *fresh)
+{
+	struct vma *vma;
+	int err = space_prepare(map, e, gap, fresh, &vma);
+
+	if (!err) {
+		space_backing_get(fresh);
+		if (fresh->rmap)
+			rmap_extend(fresh->rmap, gap);
+		space_replace(map, e, gap, vma);
+	}
+	if (limit_on(map))
+		limit_end(map, e->self);
+	return err;
+}
+
+/* Extends the VMA that ends at `end` by `more` bytes. -ENOMEM: the gap is not free, or no memory. -EAGAIN -ETIMEDOUT.
+ * *limited: refused by a limit, to be told. */
+static int remap_grow(struct vmmap *map, struct thread_slot *self, uint64_t end, uint64_t more, bool *limited)
 {
 	struct lock_range r = { end - PAGE_BYTES, end + more }, gap = { end, end + more };
 	struct lock_edit e;
 	struct vtree_seen seen;
 	struct space_new fresh;
-	struct vma *vma;
 	int err;
 
 	if (more > map->hi - end)
@@ -63,13 +72,11 @@ static int remap_grow(struct vmmap *map, struct thread_slot *self, uint64_t end,
 		fresh = (struct space_new){ .bits = atomic_load_acquire(&seen.vma->bits), .delta = seen.vma->delta,
 					    .object = seen.vma->object, .rmap = seen.vma->rmap,
 					    .anon = vma_anon(seen.vma) };
-		err = space_prepare(map, &e, gap, &fresh, &vma);
-	}
-	if (!err) {
-		space_backing_get(&fresh);
-		if (fresh.rmap)
-			rmap_extend(fresh.rmap, gap);
-		space_replace(map, &e, gap, vma);
+		if (limit_on(map))
+			err = limit_grow(map, self, fresh.bits, more, 0);
+		*limited = err != 0;
+		if (!err)
+			err = remap_grow_held(map, &e, gap, &fresh);
 	}
 	space_merge(map, &e, r);
 	space_edit_end(map, &e);
@@ -153,159 +160,7 @@ void remap_unlock(struct remap *m)
 		remap_give_up(m, &m->source);
 }
 
-/* ---- the move, both ranges held ---- */
-
-/* The next VMA of the source at or after `at` (no VMA crosses the borders of a held range). */
-bool remap_next(struct remap *m, uint64_t at, struct vma **vma, struct lock_range *r)
-{
-	struct vtree_seen seen;
-	bool found;
-
-	rcu_enter(m->self);
-	do {
-		found = vtree_next(&m->map->tree, at, &seen) && seen.r.lo < m->from.hi;
-		at = seen.r.hi;
-	} while (found && atomic_load_acquire(&seen.vma->bits) & VMA_GAP);
-	if (found) {
-		*vma = seen.vma;
-		*r = space_extent(m->map, seen.vma, seen.r.lo);
-	}
-	rcu_leave(m->self);
-	return found;
-}
-
-/* What the destination becomes. The source must be one VMA, or several that may merge; -ERESTART: it has changed since
- * it was looked at. */
-static int remap_attr(struct remap *m, struct space_new *attr)
-{
-	struct vma *first = NULL, *vma;
-	struct lock_range r = { m->from.lo, m->from.lo };
-
-	for (uint64_t at = m->from.lo; at < m->from.hi; at = r.hi) {
-		uint64_t anon;
-
-		if (!remap_next(m, at, &vma, &r) || r.lo != at)
-			return -ERESTART;
-		anon = vma_anon(vma);
-		if (!first) {
-			first = vma;
-			*attr = (struct space_new){ .bits = atomic_load_acquire(&vma->bits),
-						    .delta = vma->delta,
-						    .object = vma->object,
-						    .anon = anon };
-		} else if (attr->bits != atomic_load_acquire(&vma->bits) || attr->delta != vma->delta ||
-			   attr->object != vma->object || (attr->anon && anon && attr->anon != anon)) {
-			return -ERESTART;
-		} else if (!attr->anon) {
-			attr->anon = anon;
-		}
-	}
-	if (attr->object || attr->anon)
-		attr->delta += (int64_t)(m->from.lo >> PAGE_SHIFT) - (int64_t)(m->to.lo >> PAGE_SHIFT);
-	else
-		attr->delta = 0;
-	return 0;
-}
-
-/* Tables over the destination wherever the source has some. */
-static int remap_tables(struct remap *m)
-{
-	uint64_t at = m->from.lo;
-	int err = 0;
-
-	rcu_enter(m->self);
-	while (!err && pt_next(&m->map->pt, &at, m->from.hi)) {
-		uint64_t span_end = (at | ((UINT64_C(1) << 21) - 1)) + 1,
-			 last = span_end < m->from.hi ? span_end : m->from.hi;
-
-		/* One span of the source may meet two of the destination. */
-		if (!pt_make(&m->map->pt, m->self, m->to.lo + (at - m->from.lo)) ||
-		    !pt_make(&m->map->pt, m->self, m->to.lo + (last - PAGE_BYTES - m->from.lo)))
-			err = -ENOMEM;
-		at = last;
-	}
-	rcu_leave(m->self);
-	return err;
-}
-
-/* DONTUNMAP: nothing of the source's memory is left in place, as if it had never been written. */
-static void remap_forget(struct remap *m)
-{
-	struct lock_range r = { m->from.lo, m->from.lo };
-	struct vma *vma;
-
-	for (uint64_t at = m->from.lo; at < m->from.hi && remap_next(m, at, &vma, &r); at = r.hi)
-		if (!vma->object)
-			atomic_store_release(&vma->anon, thread_next_number(m->self));
-}
-
-/* FOLLOW: the entries are in the new place, both ranges are still held. */
-static void remap_follow(struct remap *m, const struct space_new *attr)
-{
-	uint64_t pages = object_pages(attr->object), end = (pages - (uint64_t)attr->delta) << PAGE_SHIFT;
-	uint64_t first = (m->to.lo >> PAGE_SHIFT) + (uint64_t)attr->delta;
-
-	end = pages <= first ? m->to.lo : end;
-	if (pages < first + ((m->to.hi - m->to.lo) >> PAGE_SHIFT) && !BASE_MUTANT(move_no_size))
-		space_zap(m->map, m->self, (struct lock_range){ end, m->to.hi }, false);
-	if (attr->bits & VMA_SHARED && object_paged(attr->object) && !BASE_MUTANT(move_keeps_write)) {
-		rcu_enter(m->self);
-		pt_protect(&m->map->pt, m->to, space_pt_access(attr->bits), false);
-		rcu_leave(m->self);
-	}
-}
-
-/* A mapping with another delta is another hint. */
-static int remap_backing(struct remap *m, struct space_new *attr)
-{
-	if (!attr->object)
-		return 0;
-	if (attr->object->shared_anon) {
-		object_get(attr->object);
-		return 0;
-	}
-	if (rmap_make(&attr->rmap, attr->object, m->map->gate))
-		return -ENOMEM;
-	rmap_place(attr->rmap, attr->delta, m->to);
-	return 0;
-}
-
-int remap_move(struct remap *m)
-{
-	struct space_new attr;
-	struct vma *vma;
-	int err = remap_attr(m, &attr);
-
-	if (!err)
-		err = remap_tables(m);
-	if (!err)
-		err = remap_backing(m, &attr);
-	if (err)
-		return err;
-	err = space_prepare(m->map, &m->target, m->to, &attr, &vma);
-	if (err) {
-		space_backing_put(attr.object, attr.rmap);
-		return err;
-	}
-	space_shut(m->map, &m->source, m->from);
-	space_shut(m->map, &m->target, m->to);
-	space_touch(m->map, m->self, m->to, LOCK_TOUCH_ENTRY, true);
-	space_touch(m->map, m->self, m->from, LOCK_TOUCH_ENTRY, true);
-	space_zap(m->map, m->self, m->to, false);
-	rcu_enter(m->self);
-	if (pt_move(&m->map->pt, m->self, m->from, m->to.lo))
-		CHECK(!"tables of the destination were made before");
-	rcu_leave(m->self);
-	BASE_POINT(remap_after_move);
-	if (attr.rmap)
-		remap_follow(m, &attr);
-	space_replace_slots(m->map, &m->target, m->to, vma);
-	if (m->keep)
-		remap_forget(m);
-	else
-		space_replace(m->map, &m->source, m->from, NULL);
-	return 0;
-}
+/* ---- moves ---- */
 
 static int64_t remap_free(struct remap *m, const struct space_want *want)
 {
@@ -399,12 +254,18 @@ static int64_t remap_duplicate(struct vmmap *map, struct thread_slot *self, cons
 	rcu_leave(self);
 	if (err)
 		return err;
-	if (!(flags & MREMAP_MAYMOVE)) {
+	if (limit_on(map))
+		err = limit_grow_first(map, self, v.bits, new_len);
+	if (!err && limit_counts(map))
+		err = limit_mremap_first(map, self, 5);
+	if (err || !(flags & MREMAP_MAYMOVE)) {
 		object_put(v.object);
-		return -ENOMEM;
+		return err ? err : -ENOMEM;
 	}
 	mm = (struct space_mmap){ .addr = to, .len = new_len, .prot = (int)(v.bits & VMA_PROT), .object = v.object,
-				  .flags = MAP_SHARED | (v.bits & VMA_NORESERVE ? MAP_NORESERVE : 0),
+				  .onfault = v.bits & VMA_LOCKONFAULT,
+				  .flags = MAP_SHARED | (v.bits & VMA_NORESERVE ? MAP_NORESERVE : 0) |
+					   (v.bits & VMA_LOCKED ? MAP_LOCKED : 0),
 				  .offset = (uint64_t)((int64_t)(old >> PAGE_SHIFT) + v.delta) << PAGE_SHIFT };
 	if (!(flags & MREMAP_FIXED)) {
 		space_want_anywhere(map, self, new_len, false, &want);
@@ -419,10 +280,12 @@ static int64_t remap_run(struct vmmap *map, struct thread_slot *self, const stru
 {
 	const uint64_t old = call->old, old_len = call->old_len, new_len = call->new_len, to = call->to;
 	const int flags = call->flags;
-	struct remap m = { .map = map, .self = self, .from = { old, old + old_len }, .keep = flags & MREMAP_DONTUNMAP };
+	struct remap m = { .map = map, .self = self, .from = { old, old + old_len },
+			   .keep = flags & MREMAP_DONTUNMAP, .fixed = flags & MREMAP_FIXED };
 	struct space_new attr;
 	struct space_want want;
 	struct lock_range r;
+	bool limited = false;
 	int64_t got;
 	int err;
 
@@ -436,9 +299,11 @@ static int64_t remap_run(struct vmmap *map, struct thread_slot *self, const stru
 	/* Only a pure move to a fixed place may take several VMAs along. */
 	if (old_len > r.hi - old && (new_len > old_len || (new_len == old_len && !(flags & MREMAP_FIXED))))
 		return -EFAULT;
+	if (limit_on(map) && new_len > old_len && (err = limit_grow_first(map, self, attr.bits, new_len - old_len)))
+		return err;
 	if (new_len > old_len && !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old + old_len == r.hi) {
-		err = remap_grow(map, self, r.hi, new_len - old_len);
-		if (err != -ENOMEM)
+		err = remap_grow(map, self, r.hi, new_len - old_len, &limited);
+		if (err != -ENOMEM || limited)
 			return err ? err : (int64_t)old;
 	}
 	if (!(flags & MREMAP_MAYMOVE))
@@ -461,10 +326,17 @@ int64_t space_mremap(struct vmmap *map, struct thread_slot *self, const struct s
 	struct park_spin spin = PARK_SPIN;
 	int64_t got;
 
+	if (limit_counts(map) && r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) && limit_mremap_first(map, self, 7))
+		return -ENOMEM;
 	do                                       /* -ERESTART: the source changed between look and lock            */
 		got = r->old_len ? remap_run(map, self, r) : remap_duplicate(map, self, r);
 	while (got == -ERESTART && !(got = space_again(self, &spin)));
-	if (got >= 0)
-		space_count(map, self, SPACE_MREMAP, 1);
+	if (got < 0)
+		return got;
+	space_count(map, self, SPACE_MREMAP, 1);
+	if (r->new_len > r->old_len && unlikely(atomic_load_relaxed(&map->ever_locked)))
+		space_populate_locked(map, self,
+				      (struct lock_range){ (uint64_t)got + r->old_len, (uint64_t)got + r->new_len },
+				      false);
 	return got;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* remap.h - what the files of mremap share: two ranges, and what is done while both are held (remap.c). */
+/* remap.h - what the files of mremap share: two ranges, and what is done while both are held (remap_move.c). */
 #ifndef VMMAP_SPACE_REMAP_H
 #define VMMAP_SPACE_REMAP_H
 
@@ -9,7 +9,8 @@ struct remap {
 	struct vmmap *map;
 	struct thread_slot *self;
 	struct lock_range from, to;              /* to.lo unknown while the target is free                         */
-	bool keep;                               /* MREMAP_DONTUNMAP                                               */
+	bool keep, fixed;                        /* MREMAP_DONTUNMAP; the target is the caller's                   */
+	struct lock_range tail;                  /* of the source, goes with the move (remap_whole.c); empty: none */
 	struct lock_edit source, target;
 };
 

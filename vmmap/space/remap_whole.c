@@ -54,10 +54,8 @@ static int remap_parts(struct remap *m)
 		return -ERESTART;
 	if (!err && tail.lo < tail.hi) {
 		part.hi = part.hi < tail.lo ? part.hi : tail.lo;         /* pieces of a cut are mergeable       */
-		err = part.hi < tail.lo ? -ERESTART : remap_move_part(m, part);
-		if (!err)
-			space_replace(m->map, &m->source, tail, NULL);
-		return err;
+		m->tail = tail;
+		return part.hi < tail.lo ? -ERESTART : remap_move_part(m, part);
 	}
 	do
 		err = err ? err : remap_move_part(m, part);

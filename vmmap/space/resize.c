@@ -12,7 +12,7 @@
  *           5 the rest of the last page is zeroed
  * GROW      the size goes up. What is new reads zero: its pages were absent, and beyond `filled`. Bytes that a program
  *           stored in the last page, beyond the old end, show up, as in Linux (tmpfs).
- * MOVED     mremap moves entries while 2 runs: see remap.c, remap_follow.
+ * MOVED     mremap moves entries while 2 runs: see remap_move.c, FOLLOW.
  * ORDER     resizes of one object exclude each other by a mutex: a raise comes after the pages of the cut are gone.
  */
 #include "vmmap/space/space.h"

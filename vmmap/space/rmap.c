@@ -16,7 +16,7 @@
  *            published, so before E, so it is in the walk (L1 -> L2; if the walk's lock had come first, the fault would
  *            have seen what was stored before it). If a merge gives E's VMA another rmap meanwhile, X is still walked,
  *            by address. If mremap moves E, the walk either came by before the source was held, or waits until it is
- *            let go; by then the mover has looked at the size, and taken WRITE out (remap.c).
+ *            let go; by then the mover has looked at the size, and taken WRITE out (remap_move.c).
  *   under a policy that downgrades, munmap takes the VMAs out before it zaps: a walk that meets entries in a gap waits
  *            until they are gone. A frame that it goes on to free must not be shown by any.
  * GATE       a walker is inside a map only between rmap_gate's enter and leave; vmmap_destroy closes the gate and waits

@@ -18,12 +18,13 @@
 #include "locks/policy/policy.h"
 #include "vmmap/phys/frame.h"
 #include "vmmap/pt/pt.h"
+#include "vmmap/space/limit.h"
 #include "vmmap/space/object.h"
 #include "vmmap/vma/vtree.h"
 #include "vmmap/vmmap.h"
 
 enum space_event {
-	SPACE_MMAP, SPACE_MUNMAP, SPACE_MPROTECT, SPACE_MREMAP, SPACE_MADVISE, SPACE_BRK,
+	SPACE_MMAP, SPACE_MUNMAP, SPACE_MPROTECT, SPACE_MREMAP, SPACE_MADVISE, SPACE_BRK, SPACE_MLOCK, SPACE_MUNLOCK,
 	SPACE_FAULT, SPACE_FAULT_HIT, SPACE_FAULT_RETRY, SPACE_ACCESS,
 	SPACE_BRIEF, SPACE_GENERAL, SPACE_MERGE, SPACE_SPLIT, SPACE_FRAME_DIRECT, SPACE_FRAME_DEFERRED, SPACE_EVENTS,
 };
@@ -36,6 +37,7 @@ struct space_local {
 	atomic_u64 event[SPACE_EVENTS];
 	bool arena_ready;                        /* this slot's arena has its own leaves                           */
 	uint64_t arena_top;                      /* where this slot's next place ends, if it is free; 0: no idea   */
+	struct limit_local limit;
 };
 
 struct vmmap {                                   /* = struct lock_space of the policies                            */
@@ -52,6 +54,8 @@ struct vmmap {                                   /* = struct lock_space of the p
 	uint64_t brk_start;                      /* 0: no brk area                                       [const]   */
 	atomic_u64 brk;                          /* changed under brk_lock                                         */
 	atomic_u32 brk_lock;
+	atomic_u32 ever_locked;                  /* VMA_LOCKED was asked for once                                  */
+	struct limits limits;
 
 	struct vma_pool vmas PAIR_ALIGNED;
 	struct vtree tree PAIR_ALIGNED;
@@ -100,6 +104,27 @@ static inline void space_count(struct vmmap *map, struct thread_slot *self, enum
 		atomic_bump(&local->event[event], n);
 }
 
+/* Is anything limited? VMAs? */
+static inline bool limit_on(const struct vmmap *map)     { return unlikely(map->limits.set); }
+static inline bool limit_counts(const struct vmmap *map) { return map->limits.set >> LIMIT_VMAS & 1; }
+/* In a window: n pages of a VMA of these bits came (negative: went). */
+static inline void limit_pages(struct vmmap *map, struct thread_slot *self, uint64_t bits, int64_t n)
+{
+	limit_add(map, self, LIMIT_AS, n);
+	limit_add(map, self, LIMIT_COMMIT, bits & VMA_ACCOUNT ? n : 0);
+	limit_add(map, self, LIMIT_LOCKED, bits & VMA_LOCKED ? n : 0);
+}
+
+/* The same for the part of a VMA over r that lies in `within`; sign: 1 came, -1 went. */
+static inline void limit_part(struct vmmap *map, struct thread_slot *self, uint64_t bits, struct lock_range r,
+			      struct lock_range within, int64_t sign)
+{
+	uint64_t lo = r.lo < within.lo ? within.lo : r.lo, hi = r.hi > within.hi ? within.hi : r.hi;
+
+	if (lo < hi)
+		limit_pages(map, self, bits, sign * (int64_t)((hi - lo) >> PAGE_SHIFT));
+}
+
 /* ---- frames of zapped entries (retire.c) ---- */
 struct space_retire { struct pt_batch batch; struct vmmap *map; struct thread_slot *self; };
 void space_retire_init(struct space_retire *r, struct vmmap *map, struct thread_slot *self);
@@ -110,7 +135,10 @@ void space_retire_entry(struct vmmap *map, struct thread_slot *self, uint64_t en
 struct space_rebits {
 	uint64_t (*fn)(const struct vma *vma, uint64_t bits, uint64_t arg);
 	uint64_t arg;
-	bool prot;                               /* permissions change: entries have to follow                     */
+	uint64_t lock_pages;                     /* so many are to be locked, those in holes included              */
+	bool prot;                               /* permissions, arg, change: entries have to follow; with WRITE VMAs
+	                                            may come to count as committed                                 */
+	bool advice;                             /* Linux says -EAGAIN, not -ENOMEM, when there may be no more VMAs */
 };
 
 struct space_new {                               /* a VMA to be made                                               */
@@ -173,6 +201,8 @@ struct carve {
 	const struct space_new *fresh;           /* CARVE_MAP                                                      */
 	bool only_free;                          /* CARVE_MAP: -EEXIST unless [r) is a gap                         */
 	bool unguarded;                          /* ... and below the guard gap of a stack                         */
+	bool pays;                               /* CARVE_MAP: the object is new, and counts as committed now      */
+	bool limited;                            /* carve.c's own: a window is open                                */
 	bool taken_object;                       /* out: fresh->object's reference was consumed                    */
 };
 #define SPACE_BRIEF_PAGES 64                     /* entries that one leaf section may touch                        */
@@ -202,6 +232,8 @@ void space_bury(struct vmmap *map, struct thread_slot *self, struct vma *dead);
 /* Applies rebits to each VMA from r.lo to the first hole (`every`: past holes too); true: r had no hole. */
 bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_rebits *rebits,
 		  bool every);
+/* The bits of VMAs in r have been stored: listings have to notice. */
+void space_tell(struct vmmap *map, struct thread_slot *self, struct lock_range r);
 /* No VMA in r (dummies do not count). */
 bool space_empty(struct vmmap *map, struct thread_slot *self, struct lock_range r);
 void space_shut(struct vmmap *map, struct lock_edit *e, struct lock_range r);
@@ -272,6 +304,8 @@ struct space_mmap {
 	bool noreplace;
 	struct rmap *rmap;                       /* space_mmap's own: where the object is going to be              */
 	bool unguarded;                          /* fixed at addr by a hint: not in the guard gap of a stack       */
+	bool pays;                               /* the object is new, and counts as committed from then on        */
+	bool onfault;                            /* MAP_LOCKED: as mlock2 with MLOCK_ONFAULT                       */
 };
 int64_t space_mmap(struct vmmap *map, struct thread_slot *self, struct space_mmap *m);
 int     space_munmap(struct vmmap *map, struct thread_slot *self, struct lock_range r);
@@ -288,6 +322,10 @@ int64_t space_mremap(struct vmmap *map, struct thread_slot *self, const struct s
 int     space_madvise(struct vmmap *map, struct thread_slot *self, struct lock_range r, int advice);
 int     space_msync(struct vmmap *map, struct thread_slot *self, struct lock_range r, int flags);
 int64_t space_brk(struct vmmap *map, struct thread_slot *self, uint64_t addr);
+int     space_mlock(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t len, uint64_t bits);
+/* Faults in what is locked (not on fault) in r, holes passed over: 0, -ENOMEM (no access, BUS), -EAGAIN (no frames).
+ * private_only: only where a write would be a copy. */
+int space_populate_locked(struct vmmap *map, struct thread_slot *self, struct lock_range r, bool private_only);
 int     space_populate(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t access);
 ssize_t space_copy(struct vmmap *map, struct thread_slot *self, uint64_t addr, void *bytes, size_t len, bool write);
 /* A VMA of these attributes may be read, written, executed? (x86: any permission makes it readable) */

@@ -62,10 +62,18 @@ int space_munmap(struct vmmap *map, struct thread_slot *self, struct lock_range 
 			return 0;
 		}
 		BASE_POINT(unmap_after_begin);
+		err = limit_on(map) ? limit_unmap(map, self, r) : 0;
+		if (err) {
+			space_merge(map, &e, r);
+			space_edit_end(map, &e);
+			return err;
+		}
 		if (map->policy->edit_downgrade)
 			unmap_downgraded(map, &e, r);
 		else
 			space_replace(map, &e, r, NULL);
+		if (limit_on(map))
+			limit_end(map, self);
 		space_edit_end(map, &e);
 	}
 	if (!err) {

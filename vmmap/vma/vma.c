@@ -110,7 +110,7 @@ static struct vma *slab_make(struct vma_pool *pool)
 	for (unsigned i = VMA_BATCH; i-- > 0;) {
 		struct vma *vma = (struct vma *)((char *)(slab + 1) + i * pool->vma_bytes);
 
-		vma->next_free = chain;
+		atomic_store_relaxed(&vma->next_free, chain);
 		chain = vma;
 	}
 	depot_lock(pool);
@@ -124,16 +124,16 @@ static struct vma *slab_make(struct vma_pool *pool)
 /* Adds one batch to the list: from the depot, else a fresh slab. */
 static bool list_refill(struct vma_pool *pool, struct vma_list *list)
 {
-	struct vma *batch = depot_pull(pool), *last;
+	struct vma *batch = depot_pull(pool), *last, *next;
 	unsigned n = 1;
 
 	if (batch == NULL)
 		batch = slab_make(pool);
 	if (batch == NULL)
 		return false;
-	for (last = batch; last->next_free != NULL; last = last->next_free)
+	for (last = batch; (next = atomic_load_relaxed(&last->next_free)) != NULL; last = next)
 		n++;
-	last->next_free = list->head;
+	atomic_store_relaxed(&last->next_free, list->head);
 	list->head = batch;
 	list->n += n;
 	return true;
@@ -163,7 +163,7 @@ struct vma *vma_take(struct vma_pool *pool, struct thread_slot *self)
 	if (unlikely(list->head == NULL) && !list_refill(pool, list))
 		return NULL;
 	vma = list->head;
-	list->head = vma->next_free;
+	list->head = atomic_load_relaxed(&vma->next_free);
 	list->n--;
 	list->promised -= list->promised > 0;
 	atomic_bump(&list->out, 1);
@@ -177,9 +177,9 @@ static void list_shed(struct vma_pool *pool, struct vma_list *list)
 	struct vma *batch = list->head, *last = batch;
 
 	for (unsigned i = 1; i < VMA_BATCH; i++)
-		last = last->next_free;
-	list->head = last->next_free;
-	last->next_free = NULL;
+		last = atomic_load_relaxed(&last->next_free);
+	list->head = atomic_load_relaxed(&last->next_free);
+	atomic_store_relaxed(&last->next_free, NULL);
 	list->n -= VMA_BATCH;
 	depot_push(pool, batch);
 }
@@ -187,7 +187,7 @@ static void list_shed(struct vma_pool *pool, struct vma_list *list)
 /* A thread that has no list (it never took or reserved one) gives to the depot: nothing to allocate or to fail. */
 static NOINLINE void give_stray(struct vma_pool *pool, struct vma *vma)
 {
-	vma->next_free = NULL;
+	atomic_store_relaxed(&vma->next_free, NULL);
 	depot_push(pool, vma);
 	atomic_sub_acqrel(&pool->strays, 1);
 }
@@ -204,7 +204,7 @@ void vma_give(struct vma_pool *pool, struct thread_slot *self, struct vma *vma)
 		give_stray(pool, vma);
 		return;
 	}
-	vma->next_free = list->head;
+	atomic_store_relaxed(&vma->next_free, list->head);
 	list->head = vma;
 	list->n++;
 	atomic_bump(&list->out, UINT64_MAX);

@@ -36,7 +36,7 @@ enum vma_bits {
 	VMA_HUGE       = 1 << 12,
 	VMA_NOHUGE     = 1 << 13,
 	VMA_MERGEABLE  = 1 << 14,
-	VMA_LOCKED     = 1 << 15,                /* mlock: the next issue's                                        */
+	VMA_LOCKED     = 1 << 15,                /* mlock                                                          */
 	VMA_LOCKONFAULT = 1 << 16,
 	VMA_GAP        = 1 << 17,                /* a dummy: a locked gap, never mapped                            */
 };
@@ -49,7 +49,7 @@ struct vma {
 	_Atomic(struct object *) object;         /* NULL: anonymous private                              [const]   */
 	atomic_u64 anon;                         /* odd: the anonymous group. even: none until a write fault CASes it
 	                                            in; another number in each life, for late faults               */
-	struct vma *next_free;                   /* pool                                                           */
+	_Atomic(struct vma *) next_free;         /* pool; in the tree: VMA_COUNTED, or not (vma_counted)           */
 	_Atomic(struct rmap *) rmap;             /* holds one reference; NULL: no object, or a shared anonymous one.
 	                                            Read only by who holds the VMA, or in a section that shows it. Of
 	                                            the first VMA of a batch in the depot: the next batch          */
@@ -79,15 +79,32 @@ static inline bool vma_anon_join(struct vma *vma, uint64_t group)
 	return anon == group;
 }
 
+/* Neighbours that could be one if it were not for their groups. */
+static inline bool vma_alike(const struct vma *left, const struct vma *right)
+{
+	return atomic_load_acquire(&left->bits) == atomic_load_acquire(&right->bits) &&
+	       atomic_load_acquire(&left->delta) == atomic_load_acquire(&right->delta) &&
+	       atomic_load_acquire(&left->object) == atomic_load_acquire(&right->object);
+}
+
 /* Linux's rule for two neighbours (the left one's end is the right one's start): equal attributes, equal delta,
  * same object, and anonymous groups that are equal or one of them none yet. */
 static inline bool vma_mergeable(const struct vma *left, const struct vma *right)
 {
 	uint64_t a = vma_anon(left), b = vma_anon(right);
 
-	return atomic_load_acquire(&left->bits) == atomic_load_acquire(&right->bits) &&
-	       atomic_load_acquire(&left->delta) == atomic_load_acquire(&right->delta) &&
-	       atomic_load_acquire(&left->object) == atomic_load_acquire(&right->object) && (a == b || !a || !b);
+	return vma_alike(left, right) && (a == b || !a || !b);
+}
+
+/* Is the start of this VMA counted? Not when it comes from the pool. Who may ask and say so: limit_count.c. */
+#define VMA_COUNTED ((struct vma *)1)
+static inline bool vma_counted(const struct vma *vma)
+{
+	return atomic_load_relaxed(&vma->next_free) == VMA_COUNTED;
+}
+static inline void vma_count(struct vma *vma, bool counted)
+{
+	atomic_store_relaxed(&vma->next_free, counted ? VMA_COUNTED : NULL);
 }
 
 /* ---- pool: per map, per-slot free lists over slabs, one depot that evens out ---- */

@@ -52,7 +52,7 @@ bool vtree_next(const struct vtree *t, uint64_t addr, struct vtree_seen *seen);
 /* One whole VMA as it was at one instant, for listings: the slots of one VMA across leaves put together, mergeable
  * neighbours (pieces of a lock split, pending merges) put together, dummies left out. Covering addr, else the first
  * above. false: none. lk: of the piece met first. Retries while it is overtaken by writers; writes nothing. */
-struct vtree_listed { struct lock_range r; uint64_t bits, lk; int64_t delta; struct object *object; };
+struct vtree_listed { struct lock_range r; uint64_t bits, lk; int64_t delta; struct object *object; uint64_t anon; };
 bool vtree_list(const struct vtree *t, uint64_t addr, struct vtree_listed *out);
 /* The same of one leaf, as of one instant: what covers addr, else the first above, its bounds cut to that leaf. Leaves
  * in between are read one after the other; inside a section of this thread too. Never looks twice at a quiet leaf. */

@@ -187,7 +187,8 @@ static bool collect(const struct vtree *t, uint64_t addr, struct piece *whole, u
 
 static struct vtree_listed piece_listed(const struct piece *p)
 {
-	return (struct vtree_listed){ .r = p->r, .bits = p->bits, .lk = p->lk, .delta = p->delta, .object = p->object };
+	return (struct vtree_listed){ .r = p->r, .bits = p->bits, .lk = p->lk, .delta = p->delta, .object = p->object,
+				      .anon = p->anon };
 }
 
 bool vtree_list(const struct vtree *t, uint64_t addr, struct vtree_listed *out)

@@ -48,9 +48,9 @@ static inline int maps_line(const struct vmmap_vma *v, void *arg)
 
 static struct physmem *maps_memory;
 
-static inline struct vmmap *maps_new(const char *policy)
+/* A TOPDOWN map with bytes, and the limits of `config`. */
+static inline struct vmmap *maps_limited(const char *policy, struct vmmap_config config)
 {
-	struct vmmap_config config = VMMAP_CONFIG;
 	struct physmem_config memory = PHYSMEM_CONFIG;
 	struct vmmap *map;
 
@@ -62,6 +62,11 @@ static inline struct vmmap *maps_new(const char *policy)
 	config.physmem = maps_memory;
 	assert_int_equal(vmmap_create(&map, &config), 0);
 	return map;
+}
+
+static inline struct vmmap *maps_new(const char *policy)
+{
+	return maps_limited(policy, (struct vmmap_config)VMMAP_CONFIG);
 }
 
 /* Quiescent: nothing is wrong, every frame is accounted for. */

@@ -15,6 +15,7 @@
 struct want { const char *what; int64_t (*call)(struct vmmap *map, uint64_t page); unsigned places; };
 
 static struct vmmap_object *file, *paged;
+static bool limited;                             /* the maps have limits, far away: windows and marks come in      */
 
 static int zeros_read(void *self, uint64_t page, void *bytes)
 {
@@ -40,7 +41,13 @@ static void drop_objects(void)
 static struct vmmap *crowded(const char *policy)
 {
 	const struct vmmap_pager pager = { zeros_read, none_write, NULL };
-	struct vmmap *map = maps_new(policy);
+	struct vmmap_config config = VMMAP_CONFIG;
+
+	if (limited) {
+		config.limit_vmas = config.limit_commit = 1 << 20;
+		config.limit_as = config.limit_locked = UINT64_C(1) << 40;
+	}
+	struct vmmap *map = maps_limited(policy, config);
 
 	for (unsigned i = 0; i < CROWD; i++)
 		assert_true(maps_fixed(map, 2 * i, 2, i % 2 ? RW : PROT_READ, NORES) > 0);
@@ -139,6 +146,11 @@ static int64_t advise_one(struct vmmap *map, uint64_t page)
 static int64_t advise_many(struct vmmap *map, uint64_t page)
 {
 	return vmmap_madvise(map, BASE + (2 * page + 1) * PAGE, 60 * PAGE, MADV_RANDOM);
+}
+
+static int64_t lock_many(struct vmmap *map, uint64_t page)
+{
+	return vmmap_mlock(map, BASE + (2 * page + 1) * PAGE, 60 * PAGE, MLOCK_ONFAULT);
 }
 
 static int64_t advise_drop(struct vmmap *map, uint64_t page)
@@ -310,8 +322,8 @@ static const struct want wants[] = {
 	{ "mprotect of a page", protect_one, PLACES }, { "mprotect in a large VMA", protect_middle, 2 },
 	{ "mprotect of many VMAs", protect_many, PLACES },
 	{ "madvise of a page", advise_one, PLACES }, { "madvise of many VMAs", advise_many, PLACES },
-	{ "madvise, dontneed", advise_drop, 2 }, { "madvise, populate", populate, 3 },
-	{ "madvise, populate an object", populate_object, 2 },
+	{ "mlock of many VMAs", lock_many, PLACES }, { "madvise, dontneed", advise_drop, 2 },
+	{ "madvise, populate", populate, 3 }, { "madvise, populate an object", populate_object, 2 },
 	{ "mremap, shrink", remap_shrink, 2 }, { "mremap, grow in place", remap_grow, 1 },
 	{ "mremap, move", remap_move, 2 }, { "mremap, fixed", remap_fixed, PLACES },
 	{ "mremap, fixed, same length", remap_same_length, PLACES }, { "mremap, dontunmap", remap_keep, 2 },
@@ -478,5 +490,8 @@ int main(void)
 		test[0].initial_state = test[1].initial_state = (void *)(uintptr_t)policies[p];
 		bad += cmocka_run_group_tests_name(policies[p], test, NULL, NULL);
 	}
+	limited = true;                          /* the last policy once more                                      */
+	struct CMUnitTest once_more[] = { test[0] };
+	bad += cmocka_run_group_tests_name("with limits", once_more, NULL, NULL);
 	return bad;
 }

@@ -132,6 +132,13 @@ static int64_t populate(struct vmmap *map, uint64_t until)
 	return vmmap_madvise_until(map, AT(0), 8 * PAGE, MADV_POPULATE_WRITE, until);
 }
 
+static int64_t lock(struct vmmap *map, uint64_t until) { return vmmap_mlock_until(map, AT(3), 4 * PAGE, 0, until); }
+static int64_t lock_hole(struct vmmap *map, uint64_t until)
+{
+	return vmmap_mlock_until(map, AT(2), 14 * PAGE, MLOCK_ONFAULT, until);
+}
+
+static int64_t unlock(struct vmmap *map, uint64_t until) { return vmmap_munlock_until(map, AT(71), 4 * PAGE, until); }
 static int64_t brk_up(struct vmmap *map, uint64_t until)   { return vmmap_brk_until(map, BREAK + 12 * PAGE, until); }
 static int64_t brk_down(struct vmmap *map, uint64_t until) { return vmmap_brk_until(map, BREAK + 2 * PAGE, until); }
 static int64_t fault(struct vmmap *map, uint64_t until)
@@ -194,6 +201,9 @@ static const struct row {
 	{ "FREE",         freed,        0, { { 1, 2 }, { 13, 14 }, { 5, 6 }, { 10, 12 }, { 30, 31 } } },
 	{ "DONTDUMP",     dontdump,     0, { { 2, 3 }, { 13, 14 }, { 5, 6 }, { 9, 10 } } },
 	{ "POPULATE",     populate,     1, { { 0, 1 }, { 7, 8 }, { 4, 5 } } },
+	{ "mlock",        lock,         0, { { 3, 4 }, { 6, 7 }, { 4, 6 }, { 0, 8 } } },
+	{ "mlock, hole",  lock_hole,    0, { { 2, 3 }, { 7, 8 }, { 4, 5 }, { 8, 10 } } },
+	{ "munlock",      unlock,       0, { { 71, 72 }, { 74, 75 }, { 70, 76 } } },
 	{ "brk up",       brk_up,       0, { { 1008, 1009 }, { 1011, 1012 }, { 1009, 1010 } } },
 	{ "brk down",     brk_down,     0, { { 1002, 1003 }, { 1007, 1008 }, { 1004, 1006 } } },
 	{ "fault",        fault,        0, { { 2, 3 }, { 0, 8 } } },

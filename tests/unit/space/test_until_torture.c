@@ -81,7 +81,7 @@ static int64_t some_call(struct worker *w, uint64_t until)
 	n = n < PAGES - page ? n : PAGES - page;
 	addr = BASE + page * PAGE;
 	len = n * PAGE;
-	switch (prng_below(&w->prng, 10)) {
+	switch (prng_below(&w->prng, 12)) {
 	case 0:
 	case 1:  return vmmap_mmap_until(w->map, addr, len, some_prot(w), NORES | MAP_FIXED, NULL, 0, until);
 	case 2:  return vmmap_munmap_until(w->map, addr, len, until);
@@ -93,6 +93,8 @@ static int64_t some_call(struct worker *w, uint64_t until)
 					   until);
 	case 7:  return vmmap_fault_until(w->map, addr, PROT_WRITE, NULL, until);
 	case 8:  return vmmap_read_until(w->map, addr, &word, sizeof word, until);
+	case 9:  return vmmap_mlock_until(w->map, addr, len, page & 1 ? MLOCK_ONFAULT : 0, until);
+	case 10: return vmmap_munlock_until(w->map, addr, len, until);
 	default: return some_hold(w, addr, len, until);
 	}
 }
@@ -133,9 +135,9 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static void one_round(const char *policy, enum mix mix, uint64_t seed)
+static void one_round(const char *policy, enum mix mix, uint64_t seed, struct vmmap_config limits)
 {
-	struct vmmap *map = maps_new(policy);
+	struct vmmap *map = maps_limited(policy, limits);
 	struct worker w[THREADS];
 	uint64_t calls = 0, given_up = 0;
 
@@ -160,9 +162,22 @@ static void one_round(const char *policy, enum mix mix, uint64_t seed)
 
 static void test_all_give_up(void **state)
 {
+	const struct vmmap_config none = VMMAP_CONFIG;
+
 	for (unsigned i = 0; i < ROUNDS; i++)
 		for (enum mix mix = 0; mix < MIXES; mix++)
-			one_round(*state, mix, 100 * i + mix);
+			one_round(*state, mix, 100 * i + mix, none);
+}
+
+/* The same, where each edit opens a window, and the VMAs seldom suffice for what all threads want to reserve. */
+static void test_with_limits(void **state)
+{
+	struct vmmap_config limits = VMMAP_CONFIG;
+
+	limits.limit_vmas = 120;
+	limits.limit_as = limits.limit_locked = 1000 * PAGE;
+	for (enum mix mix = 0; mix < MIXES; mix++)
+		one_round(*state, mix, 1000 + mix, limits);
 }
 
 int main(void)
@@ -172,9 +187,9 @@ int main(void)
 	setenv("CMOCKA_TEST_ABORT", "1", 1);
 	point_yield(24, 7);                      /* so that threads meet inside each other's steps               */
 	for (unsigned p = 0; vmmap_policy_name(p); p++) {
-		struct CMUnitTest tests[] = { cmocka_unit_test(test_all_give_up) };
+		struct CMUnitTest tests[] = { cmocka_unit_test(test_all_give_up), cmocka_unit_test(test_with_limits) };
 
-		tests[0].initial_state = (void *)(uintptr_t)vmmap_policy_name(p);
+		tests[0].initial_state = tests[1].initial_state = (void *)(uintptr_t)vmmap_policy_name(p);
 		if (vmmap_policy_threads(p))
 			bad += cmocka_run_group_tests_name(vmmap_policy_name(p), tests, NULL, NULL);
 	}

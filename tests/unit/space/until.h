@@ -15,7 +15,8 @@
 #define AT(page) (BASE + (uint64_t)(page) * PAGE)
 #define SOME_MS UINT64_C(3000000)
 
-/* 0-8 rw, written; 8-12 gap; 12-20 r; 20-24 gap; 24-32 shared; 100-116 rw, written; the break 8 pages up. */
+/* 0-8 rw, written; 8-12 gap; 12-20 r; 20-24 gap; 24-32 shared; 70-76 locked; 100-116 rw, written; the break 8
+ * pages up. */
 static inline struct vmmap *until_map(const char *policy)
 {
 	struct vmmap_config config = VMMAP_CONFIG;
@@ -36,6 +37,8 @@ static inline struct vmmap *until_map(const char *policy)
 	assert_int_equal(vmmap_object_create(&file, maps_memory, "file", 8 * PAGE, NULL), 0);
 	assert_true(vmmap_mmap(map, BASE + 24 * PAGE, 8 * PAGE, RW, MAP_SHARED | MAP_FIXED, file, 0) > 0);
 	vmmap_object_put(file);
+	maps_fixed(map, 70, 6, RW, NORES);
+	assert_int_equal(vmmap_mlock(map, AT(70), 6 * PAGE, MLOCK_ONFAULT), 0);
 	maps_fixed(map, 100, 16, RW, NORES);
 	assert_int_equal(vmmap_brk(map, BREAK + 8 * PAGE), BREAK + 8 * PAGE);
 	for (uint64_t page = 1; page < 120; page += 4)
