@@ -198,7 +198,7 @@ static void both_asleep(void)
 	gate_open(&second_asleep);
 }
 
-/* Two insisting edits want parts of one VMA: the cut for the first frees what the second is given. Each must hold its. */
+/* Insisting edits want parts of one VMA: the cut for the first frees what the second is given. Each must hold its. */
 static void test_handover_to_two(void **state)
 {
 	struct fake_map *map = script_start("vma");
