@@ -378,7 +378,8 @@ static bool verdict(struct stage *s, const char *policy, unsigned writers, uint6
 		changes += region_before(&s->region[i]);
 	bad += atomic_load_relaxed(&s->wrong) + atomic_load_relaxed(&s->failed);
 	printf("%-10s %u writers%s: %8" PRIu64 " listings of %9" PRIu64 " VMAs beside %8" PRIu64 " changes, ", policy,
-	       writers, s->region[0].parted ? ", leaves parted" : "", atomic_load_relaxed(&s->listings), atomic_load_relaxed(&s->vmas), changes);
+	       writers, s->region[0].parted ? ", leaves parted" : "", atomic_load_relaxed(&s->listings),
+	       atomic_load_relaxed(&s->vmas), changes);
 	bad += stage_close(s);
 	printf("%" PRIu64 " tears\n", bad);
 	fflush(stdout);
