@@ -208,6 +208,7 @@ static bool stands(const struct region *r, struct window w, uint64_t n, unsigned
 static const char *check_units(const struct region *r, struct window w, const struct vmmap_vma *v)
 {
 	unsigned from = (unsigned)((v->start - r->at[0]) / UNIT), to = (unsigned)((v->end - r->at[0]) / UNIT);
+	bool low = v->start % UNIT != 0, high = v->end % UNIT != 0;
 	unsigned value = 1;
 
 	while (value < ARRAY_SIZE(prot_of) && prot_of[value] != v->prot)
@@ -216,8 +217,10 @@ static const char *check_units(const struct region *r, struct window w, const st
 		return "a protection that was never set";
 	if (v->advice != REGION_UNTOLD)
 		value |= v->advice & VMMAP_DONTDUMP ? ADVISED : 0;
-	if (v->start % UNIT || v->end % UNIT || v->offset != v->start - r->at[0])
+	if (v->offset != v->start - r->at[0] || ((low || high) && (low == high || !r->parted || w.lo == w.hi)))
 		return "bounds or offset that never were";
+	if (low || high)
+		return NULL;
 	for (uint64_t n = w.lo; n <= w.hi; n++)
 		if (stands(r, w, n, from, to, value) ||
 		    (v->advice == REGION_UNTOLD && stands(r, w, n, from, to, value | ADVISED)))

@@ -9,6 +9,8 @@
  *          right if there is a change n in the window such that each of its units is what it is said to be before or
  *          after n, and so is that it ends where it ends. Anything else is a tear: bounds of one time with attributes
  *          of another, half a VMA, a hole.
+ * PARTED   Leaves that threads fight over are parted anywhere: then, while a change is under way, one end may also lie
+ *          inside a unit.
  * IDENTITY What is mapped shows an object at an offset that says where in the region it is, or which replacement of it
  *          this is; so fields that do not belong together are recognized.
  *
@@ -40,6 +42,7 @@ enum region_kind { REGION_CARVED, REGION_GROWN, REGION_REPLACED, REGION_MOVED };
 struct region {
 	enum region_kind kind;
 	struct vmmap *map;
+	bool parted;
 	uint64_t at[2];                                  /* its place; of MOVED both                               */
 	struct vmmap_object *object[2];
 	struct prng random;

@@ -3,8 +3,9 @@
  * test_listing.c - promise P-4: scanners beside writers that split, shrink, merge, replace, grow and move without end,
  * under every policy for threads. What is listed stood whole at some instant; what is mapped throughout is not missed;
  * what is only replaced shows no hole; in one walk the ends rise, and what overlaps has changed meanwhile; and no
- * scanner delays a writer (counted: a writer alone beside two scanners is never blocked). Under `none` one thread lists
- * between its changes: then the same check knows one right answer.
+ * scanner delays a writer (counted: a writer alone beside two scanners is never blocked). Also while leaves are parted
+ * and joined, since others enter them all the time. Under `none` one thread lists between its changes: then the same
+ * check knows one right answer.
  *
  * Between the regions (region.h) stand anchors: VMAs of one page that nobody touches, in the same leaves.
  * Usage: test_listing [--policy NAME] [--listings N] [--seed N]     N listings (calls) under each policy
@@ -25,12 +26,14 @@
 #include "base/point.h"
 #include "locks/policy/policy.h"
 #include "tests/listing/region.h"
+#include "vmmap/space/space.h"
 
 #define SCANNERS  2
+#define COLLIDERS 2
 #define CHANGES   200                                    /* of each region, at least                               */
 #define BESIDE    8                                      /* anchors on either side of a place                      */
 #define ANCHORS   (2 * BESIDE * (REGIONS + 1))
-#define PAGE      UINT64_C(4096)
+#define PAGE      PAGE_BYTES
 #define TEXT      (64 * 1024)
 
 struct stage {
@@ -278,6 +281,25 @@ static void *churn(void *arg)
 	return NULL;
 }
 
+/* In and out of the leaves of the regions: who meets others there often has the leaf parted. */
+static void *collide(void *arg)
+{
+	struct stage *s = arg;
+	struct prng random = prng_seed(7, thread_self()->number);
+
+	while (!atomic_load_relaxed(&s->stop)) {
+		const struct region *r = &s->region[prng_below(&random, REGIONS)];
+		uint64_t at = r->at[r->at[1] ? prng_below(&random, 2) : 0] + prng_below(&random, SPAN / PAGE) * PAGE;
+		struct vtree_section section;
+
+		vtree_enter(&s->map->tree, thread_self(), at, &section);
+		for (unsigned i = 0; i < 300; i++)
+			atomic_pause();
+		vtree_leave(&section);
+	}
+	return NULL;
+}
+
 static bool enough(const struct stage *s)
 {
 	if (atomic_load_relaxed(&((struct stage *)(uintptr_t)s)->wrong))
@@ -355,8 +377,9 @@ static bool verdict(struct stage *s, const char *policy, unsigned writers, uint6
 	for (unsigned i = 0; i < REGIONS; i++)
 		changes += region_before(&s->region[i]);
 	bad += atomic_load_relaxed(&s->wrong) + atomic_load_relaxed(&s->failed);
-	printf("%-10s %u writers: %8" PRIu64 " listings of %9" PRIu64 " VMAs beside %8" PRIu64 " changes, ", policy,
-	       writers, atomic_load_relaxed(&s->listings), atomic_load_relaxed(&s->vmas), changes);
+	printf("%-10s %u writers%s: %8" PRIu64 " listings of %9" PRIu64 " VMAs beside %8" PRIu64 " changes, ", policy,
+	       writers, s->region[0].parted ? ", leaves parted" : "", atomic_load_relaxed(&s->listings),
+	       atomic_load_relaxed(&s->vmas), changes);
 	bad += stage_close(s);
 	printf("%" PRIu64 " tears\n", bad);
 	fflush(stdout);
@@ -383,14 +406,20 @@ static bool run_alone(const char *policy, uint64_t wanted, uint64_t seed)
 	return good;
 }
 
-static bool run(const char *policy, uint64_t wanted, unsigned writers, uint64_t seed)
+static bool run(const char *policy, uint64_t wanted, unsigned writers, unsigned colliders, uint64_t seed)
 {
 	struct stage *s = stage_open(policy, wanted);
 	struct scanner *scanner = calloc(SCANNERS, sizeof(*scanner));
 	struct writer writer[REGIONS];
+	pthread_t collider[COLLIDERS];
 	uint64_t blocked;
 	bool good;
 
+	for (unsigned i = 0; i < REGIONS; i++)
+		s->region[i].parted = colliders > 0;
+	for (unsigned i = 0; i < colliders; i++)
+		if (pthread_create(&collider[i], NULL, collide, s))
+			abort();
 	for (unsigned i = 0; i < writers; i++) {
 		writer[i] = (struct writer){ .s = s, .first = writers > 1 ? i : 0, .n = writers > 1 ? 1 : REGIONS };
 		if (pthread_create(&writer[i].thread, NULL, churn, &writer[i]))
@@ -409,6 +438,8 @@ static bool run(const char *policy, uint64_t wanted, unsigned writers, uint64_t 
 		pthread_join(scanner[i].thread, NULL);
 	for (unsigned i = 0; i < writers; i++)
 		pthread_join(writer[i].thread, NULL);
+	for (unsigned i = 0; i < colliders; i++)
+		pthread_join(collider[i], NULL);
 	blocked = writers == 1 ? atomic_load_relaxed(&s->blocked) : 0;
 	if (blocked)
 		fprintf(stderr, "the only writer was blocked %" PRIu64 " times\n", blocked);
@@ -443,8 +474,9 @@ int main(int argc, char **argv)
 			good &= run_alone(policy->name, wanted, seed);
 			continue;
 		}
-		good &= run(policy->name, wanted, REGIONS, seed);
-		good &= run(policy->name, wanted / 4, 1, seed + 1);
+		good &= run(policy->name, wanted, REGIONS, 0, seed);
+		good &= run(policy->name, wanted / 4, 1, 0, seed + 1);
+		good &= run(policy->name, wanted / 4, REGIONS, COLLIDERS, seed + 2);
 	}
 	return !good;
 }
