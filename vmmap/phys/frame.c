@@ -299,7 +299,7 @@ static bool refill_far(struct physmem *pm, struct frame_slot *slot)
 	return waiting;
 }
 
-int frame_refill(struct physmem *pm, struct thread_slot *self)
+int (frame_refill)(struct physmem *pm, struct thread_slot *self)
 {
 	struct frame_slot *slot = thread_local_mine(&pm->slots, self);
 	int err;

@@ -8,6 +8,7 @@
 #ifndef VMMAP_PHYS_FRAME_H
 #define VMMAP_PHYS_FRAME_H
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/rcu.h"
@@ -59,5 +60,8 @@ void frame_settle(struct physmem *pm);
 uint64_t physmem_audit(struct physmem *pm, FILE *report);
 
 #include "vmmap/phys/frame_inline.h"
+
+#define frame_alloc(pm, self)  BASE_SITE(SITE_FRAME, (frame_alloc)(pm, self), PHYSMEM_NONE)
+#define frame_refill(pm, self) BASE_SITE(SITE_FRAME, (frame_refill)(pm, self), -ENOMEM)
 
 #endif

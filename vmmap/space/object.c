@@ -17,7 +17,7 @@
 
 static atomic_u64 object_numbers;
 
-int object_make(struct object **out, const struct object_new *is, bool shared_anon)
+int (object_make)(struct object **out, const struct object_new *is, bool shared_anon)
 {
 	struct vmmap_object *o = mem_alloc(MEM_OBJECT, sizeof *o, CACHE_PAIR);
 	int err;
