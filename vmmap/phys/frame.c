@@ -25,6 +25,15 @@
  *             are `loaded` and `open` only.
  * ORDER       no lock is held; callable with ranges, leaf sections and entries held. Only frame_refill sleeps, outside
  *             read sections, and only for a grace period, until the thread's deadline: the exception of P-7.
+ * NOTHING     is left only if one look at all places says so, at one instant: none of what it looks at is filled, or in
+ *             somebody's hands, from its begin to its end. Moves into the stacks change their tags. What an owner does
+ *             with its shelves stands between two steps of its `moves`, odd meanwhile. Who empties the late stack or
+ *             shelves of others has the instance's `far_lock`; inside a read section that is tried only. A chain that
+ *             is in no such place at that instant is in a slot's own cache. Then the frames of objects that died and
+ *             wait for their round (base/rcu) are waited for, once.
+ * EDGES       M1 an owner's moves, odd (before S2) -> M2 a look reads them after the shelf that S2 emptied; even again
+ *             by a release store after the last fill: who sees that sees the fill's step.
+ *             F1 far_lock's release -> F2 its acquire.
  * THREAD EXIT frame_slot_exit gives everything of the slot to the depot and the late stack.
  * INVARIANT   every frame is in one place; frames = free + cached + deferred + owned (physmem_audit).
  * NOT HERE    fairness between slots for the last frames. Two racing frees of one frame by the engine itself.
@@ -34,16 +43,24 @@
 
 #include <errno.h>
 
+#include "base/park.h"
 #include "base/point.h"
 #include "vmmap/phys/frame_depot.h"
 #include "vmmap/phys/physmem_slots.h"
 
-/* Times that an allocation waits for a grace period before it reports that nothing is left. */
-#define WAIT_ROUNDS 3
+/* How often an allocation looks again, because something moved while it looked, or was deferred and then lost to
+ * others, before it reports that nothing is left. */
+#define LOOKS 64
 
 static bool grace_over(uint64_t cookie)
 {
 	return rcu_poll_done(cookie) || BASE_MUTANT(frame_poll_early);           /* G2 */
+}
+
+/* The owner begins to move what is on its shelves, or ends it. */
+static void moves_step(struct frame_slot *slot)
+{
+	atomic_store_release(&slot->moves, atomic_load_relaxed(&slot->moves) + 1);       /* M1 -> M2 */
 }
 
 static uint32_t shelf_take(atomic_u32 *shelf)
@@ -163,8 +180,10 @@ static void closed_to_late(struct physmem *pm, struct frame_slot *slot, uint32_t
 /* The open chain starts its grace period; older ones end theirs. */
 void frame_close(struct physmem *pm, struct frame_slot *slot)
 {
-	uint32_t before = shelf_take(&slot->closed), chain, waiting, waits;
+	uint32_t before, chain, waiting, waits;
 
+	moves_step(slot);
+	before = shelf_take(&slot->closed);
 	waits = closed_sort(pm, slot, before, &waiting);
 	if (before && !waits && (atomic_load_relaxed(&pm->late_stack) & UINT32_MAX))
 		late_trim(pm, slot);
@@ -177,6 +196,7 @@ void frame_close(struct physmem *pm, struct frame_slot *slot)
 		atomic_store_relaxed(&frame_batch_of(pm, chain)->next, waits);
 	BASE_POINT(frame_close_before_shelf);
 	atomic_store_release(&slot->closed, chain ? chain : waits);              /* S1 */
+	moves_step(slot);
 }
 
 /* A batch is full. Inside a read section it may grow on for a while. */
@@ -221,14 +241,17 @@ void frame_free_slow(struct physmem *pm, struct thread_slot *self, uint32_t inde
 		return;
 	}
 	if (atomic_load_relaxed(&slot->loaded_n) >= pm->batch) {
-		uint32_t before = shelf_take(&slot->spare);
+		uint32_t before;
 
+		moves_step(slot);
+		before = shelf_take(&slot->spare);
 		set_count(pm, slot->loaded, atomic_load_relaxed(&slot->loaded_n));
 		atomic_store_release(&slot->spare, slot->loaded);                /* S1 */
 		slot->loaded = 0;
 		atomic_store_relaxed(&slot->loaded_n, 0);
 		if (before)
 			frame_depot_give(pm, slot, before);
+		moves_step(slot);
 	}
 	frame_push(pm, slot, index, atomic_load_relaxed(&pm->word[index]));
 }
@@ -270,9 +293,11 @@ static bool refill_near(struct physmem *pm, struct frame_slot *slot)
 
 	if (load(pm, slot, shelf_take(&slot->spare)))
 		return true;
+	moves_step(slot);
 	chain = closed_sort(pm, slot, shelf_take(&slot->closed), &waiting);
 	if (chain)
 		atomic_store_release(&slot->closed, chain);                      /* S1 */
+	moves_step(slot);
 	return slot->loaded || load(pm, slot, frame_depot_take(pm, slot));
 }
 
@@ -282,6 +307,7 @@ static bool refill_far(struct physmem *pm, struct frame_slot *slot)
 	uint32_t late = frame_late_take_all(pm), chain, n = thread_count();
 	bool waiting;
 
+	BASE_POINT(frame_refill_late_in_hand);
 	for (chain = late; chain; chain = atomic_load_relaxed(&frame_batch_of(pm, chain)->next))
 		frame_late_count(pm, slot, -(uint64_t)frame_chain_count(pm, chain));
 	waiting = settle(pm, slot, late);
@@ -299,28 +325,103 @@ static bool refill_far(struct physmem *pm, struct frame_slot *slot)
 	return waiting;
 }
 
+/* What changes when anything comes to a place where refill_far looks, but by ourselves. *moving: something is in the
+ * hands of one who may bring it there. */
+static uint64_t far_stamp(struct physmem *pm, const struct frame_slot *mine, bool *moving)
+{
+	uint64_t sum = (atomic_load_acquire(&pm->depot) >> 32) + (atomic_load_acquire(&pm->late_stack) >> 32);
+
+	*moving = false;
+	for (uint32_t i = 0, n = thread_count(); i < n; i++) {
+		struct frame_slot *slot = thread_local_at(&pm->slots, i);
+		uint64_t moves = slot && slot != mine ? atomic_load_acquire(&slot->moves) : 0;   /* M2 -> M1 */
+
+		*moving |= moves & 1;
+		sum += moves;
+	}
+	return sum;
+}
+
+enum far { FAR_GOT, FAR_WAITS, FAR_AGAIN, FAR_NOTHING };
+
+static enum far far_look(struct physmem *pm, struct frame_slot *slot)
+{
+	bool moving, moved, waiting;
+	uint64_t before = far_stamp(pm, slot, &moving), after;
+
+	if (refill_near(pm, slot))
+		return FAR_GOT;
+	waiting = refill_far(pm, slot);
+	BASE_POINT(frame_refill_looked);
+	after = far_stamp(pm, slot, &moved);
+	if (slot->loaded)
+		return FAR_GOT;
+	if (waiting)
+		return FAR_WAITS;
+	return (moving || moved || before != after) && !BASE_MUTANT(refill_one_look) ? FAR_AGAIN : FAR_NOTHING;
+}
+
+/* One searcher at a time: what it takes from the late stack and from others' shelves is in its hands. */
+static bool far_lock(struct physmem *pm, const struct thread_slot *self)
+{
+	struct park_spin spin = PARK_SPIN;
+	uint32_t free = 0;
+
+	while (!atomic_cas_acquire(&pm->far_lock, &free, 1)) {                   /* F2 -> F1 */
+		if (BASE_MUTANT(refill_no_lock))
+			return true;
+		if (rcu_inside(self))
+			return false;
+		free = 0;
+		park_spin(&spin);
+	}
+	return true;
+}
+
+/* Beyond what refill_near finds. FAR_AGAIN only outside of read sections. */
+static enum far refill_search(struct physmem *pm, struct frame_slot *slot, struct thread_slot *self)
+{
+	enum far found;
+
+	BASE_POINT(frame_refill_before_lock);
+	if (!far_lock(pm, self))
+		return FAR_NOTHING;
+	found = far_look(pm, slot);
+	atomic_store_release(&pm->far_lock, 0);                                  /* F1 */
+	return found;
+}
+
 int (frame_refill)(struct physmem *pm, struct thread_slot *self)
 {
 	struct frame_slot *slot = thread_local_mine(&pm->slots, self);
-	int err;
+	struct park_spin spin = PARK_SPIN;
+	bool drained = false;
 
 	if (!slot)
 		return -ENOMEM;
 	if (atomic_load_relaxed(&slot->open_n) >= pm->defer_batch)
 		frame_full(pm, slot, self);
-	for (int round = 0;; round++) {
-		bool waiting;
+	if (slot->loaded || refill_near(pm, slot))
+		return 0;
+	for (unsigned looks = 1;; looks++) {
+		enum far found = refill_search(pm, slot, self);
+		int err = 0;
 
-		if (slot->loaded || refill_near(pm, slot))
+		if (found == FAR_GOT)
 			return 0;
-		waiting = refill_far(pm, slot);
-		if (slot->loaded)
-			return 0;
-		if (!waiting || rcu_inside(self) || round == WAIT_ROUNDS)
+		if (rcu_inside(self) || (looks == LOOKS && found != FAR_NOTHING))
 			return -ENOMEM;
-		err = rcu_poll_wait(self->deadline_ns);
+		if (found == FAR_AGAIN)
+			park_spin(&spin);
+		else if (found == FAR_WAITS)
+			err = rcu_poll_wait(self->deadline_ns);
+		else if (drained || BASE_MUTANT(refill_no_drain))
+			return -ENOMEM;
+		else
+			err = rcu_drain_until(self->deadline_ns);
 		if (err)
 			return err;
+		drained |= found == FAR_NOTHING;
 	}
 }
 
@@ -333,20 +434,11 @@ NOINLINE uint64_t frame_alloc_slow(struct physmem *pm, struct thread_slot *self)
 
 /* ---- a slot's end, and the instance's ---- */
 
-/* settled: every grace period is over (the caller waited). */
-void frame_slot_drain(struct physmem *pm, struct frame_slot *slot, bool settled)
+/* What is free in the slot's cache goes to the depot. The owner's moves are odd. */
+static void slot_flush(struct physmem *pm, struct frame_slot *slot)
 {
-	uint32_t closed, spare, next;
+	uint32_t spare = shelf_take(&slot->spare);
 
-	frame_close(pm, slot);
-	spare = shelf_take(&slot->spare);                /* now: what came home may have filled it */
-	for (closed = shelf_take(&slot->closed); closed; closed = next) {
-		next = atomic_load_relaxed(&frame_batch_of(pm, closed)->next);
-		if (settled || grace_over(frame_batch_of(pm, closed)->cookie))
-			frame_scrap(pm, slot, closed);
-		else
-			frame_late_put(pm, slot, closed);
-	}
 	if (spare)
 		frame_depot_give(pm, slot, spare);
 	if (slot->loaded) {
@@ -355,6 +447,35 @@ void frame_slot_drain(struct physmem *pm, struct frame_slot *slot, bool settled)
 	}
 	slot->loaded = 0;
 	atomic_store_relaxed(&slot->loaded_n, 0);
+}
+
+void frame_flush(struct physmem *pm, struct thread_slot *self)
+{
+	struct frame_slot *slot = thread_local_at(&pm->slots, self->number);
+
+	if (!slot || BASE_MUTANT(frame_flush_keeps))
+		return;
+	moves_step(slot);
+	slot_flush(pm, slot);
+	moves_step(slot);
+}
+
+/* settled: every grace period is over (the caller waited). */
+void frame_slot_drain(struct physmem *pm, struct frame_slot *slot, bool settled)
+{
+	uint32_t closed, next;
+
+	frame_close(pm, slot);
+	moves_step(slot);
+	for (closed = shelf_take(&slot->closed); closed; closed = next) {
+		next = atomic_load_relaxed(&frame_batch_of(pm, closed)->next);
+		if (settled || grace_over(frame_batch_of(pm, closed)->cookie))
+			frame_scrap(pm, slot, closed);
+		else
+			frame_late_put(pm, slot, closed);
+	}
+	slot_flush(pm, slot);
+	moves_step(slot);
 }
 
 void frame_slot_exit(struct thread_exit_hook *hook, uint32_t number)
