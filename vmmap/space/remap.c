@@ -39,7 +39,8 @@ static bool remap_look(struct vmmap *map, struct thread_slot *self, uint64_t add
 
 /* ---- in place ---- */
 
-/* Extends the VMA that ends at `end` by `more` bytes. -ENOMEM: the gap is not free, or no memory. -EAGAIN -ETIMEDOUT */
+/* Extends the VMA that ends at `end` by `more` bytes. -EEXIST: the gap is not free; -ENOMEM -EAGAIN -ETIMEDOUT: it may
+ * be, and who wants memory is not moved instead (Linux). */
 static int remap_grow(struct vmmap *map, struct thread_slot *self, uint64_t end, uint64_t more)
 {
 	struct lock_range r = { end - PAGE_BYTES, end + more }, gap = { end, end + more };
@@ -50,15 +51,15 @@ static int remap_grow(struct vmmap *map, struct thread_slot *self, uint64_t end,
 	int err;
 
 	if (more > map->hi - end)
-		return -ENOMEM;
+		return -EEXIST;
 	err = space_edit_begin(map, &e, self, r);
 	if (err)
-		return err == -EAGAIN || err == -ETIMEDOUT ? err : -ENOMEM;
+		return err == -EDEADLK ? -EEXIST : err;
 	rcu_enter(self);
 	vtree_find(&map->tree, r.lo, &seen);
 	rcu_leave(self);
 	if (!seen.vma || atomic_load_acquire(&seen.vma->bits) & VMA_GAP || !space_empty(map, self, gap)) {
-		err = -ENOMEM;
+		err = -EEXIST;
 	} else {
 		fresh = (struct space_new){ .bits = atomic_load_acquire(&seen.vma->bits), .delta = seen.vma->delta,
 					    .object = seen.vma->object, .rmap = seen.vma->rmap,
@@ -438,7 +439,7 @@ static int64_t remap_run(struct vmmap *map, struct thread_slot *self, const stru
 		return -EFAULT;
 	if (new_len > old_len && !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old + old_len == r.hi) {
 		err = remap_grow(map, self, r.hi, new_len - old_len);
-		if (err != -ENOMEM)
+		if (err != -EEXIST && !(err == -ENOMEM && BASE_MUTANT(grow_moves_instead)))
 			return err ? err : (int64_t)old;
 	}
 	if (!(flags & MREMAP_MAYMOVE))

@@ -47,6 +47,7 @@ static const struct want wants[] = {
 	{ "madvise, populate an object", populate_object, 2, "vmmap_madvise", WANT_PARTIAL, NULL },
 	{ "mremap, shrink", remap_shrink, 2, "vmmap_mremap", 0, NULL },
 	{ "mremap, grow in place", remap_grow, 1, "vmmap_mremap", 0, NULL },
+	{ "mremap, grow in place or move", remap_stay, 1, "vmmap_mremap", 0, NULL },
 	{ "mremap, move", remap_move, 2, "vmmap_mremap", 0, NULL },
 	{ "mremap, fixed", remap_fixed, PLACES, "vmmap_mremap", 0, NULL },
 	{ "mremap, fixed, same length", remap_same_length, PLACES, "vmmap_mremap", 0, NULL },
@@ -327,20 +328,21 @@ static const struct want *want_called(const char *what)
 	return NULL;
 }
 
-/* A child, because it may abort: does a stranger's fault without memory come out wrong? */
-static bool wrong_with(const char *mutant, const char *policy)
+/* A child, because it may abort: does the call come out wrong? */
+static bool wrong_with(const char *mutant, const char *policy, const char *what)
 {
 	int status;
 	pid_t child = fork();
 
 	if (!child) {
+		const struct want *w = want_called(what);
 		unsigned wrong = 0;
 
-		if (!freopen("/dev/null", "w", stderr))
-			_exit(99);
 		policy_now = policy;
-		assert_int_equal(point_mutant_select(mutant), 0);
-		fail_each(&(struct nomem){ .w = want_called("fault, write"), .stranger = true }, &wrong);
+		if (!w || !freopen("/dev/null", "w", stderr) || point_mutant_select(mutant))
+			_exit(99);
+		fail_each(&(struct nomem){ .w = w, .stranger = true }, &wrong);
+		fail_each(&(struct nomem){ .w = w, .kind = NOMEM_NEEDS }, &wrong);
 		_exit(wrong != 0);
 	}
 	assert_true(child > 0 && waitpid(child, &status, 0) == child);
@@ -350,11 +352,17 @@ static bool wrong_with(const char *mutant, const char *policy)
 
 static void test_mutants(void **state)
 {
+	static const struct { const char *mutant, *policy, *what; } sins[] = {
+		{ "pin_count_unmatched", "vma-count", "fault, write" },
+		{ "checked_makes_late", "checked", "fault, write" },
+		{ "grow_moves_instead", "vma", "mremap, grow in place or move" },
+	};
+
 	(void)state;
-	assert_false(wrong_with(NULL, "vma-count"));
-	assert_false(wrong_with(NULL, "checked"));
-	assert_true(wrong_with("pin_count_unmatched", "vma-count"));
-	assert_true(wrong_with("checked_makes_late", "checked"));
+	for (unsigned i = 0; i < ARRAY_SIZE(sins); i++) {
+		assert_false(wrong_with(NULL, sins[i].policy, sins[i].what));
+		assert_true(wrong_with(sins[i].mutant, sins[i].policy, sins[i].what));
+	}
 }
 
 /* The last: over all policies. */
