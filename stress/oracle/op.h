@@ -39,7 +39,7 @@ enum {
 
 struct op {
 	uint8_t call, kind, object;              /* object: OBJECT_NONE, OBJECT_A, OBJECT_B; OP_RESIZE: len bytes  */
-	uint8_t fail;                            /* odd: allocation (fail + 1) / 2 fails, even: need fail / 2; 0: none */
+	uint8_t fail;                            /* odd: allocation (fail + 1) / 2 fails; even: need fail / 2; 0: - */
 	int32_t prot, flags, advice;
 	uint64_t addr, len, new_len, new_addr;   /* len: mremap's old length                                       */
 	uint64_t offset, value;                  /* value: what OP_WRITE stores                                    */

@@ -70,7 +70,7 @@ static bool run_armed(struct failing *f, const struct op *op, int64_t *result)
 	return fired;
 }
 
-/* Of these, a failure looks like a hole in the range, or like a break that may not move. Made twice they do what they do
+/* Of these, a failure looks like a hole in the range, or like a break that may not move. Twice they do what they do
  * once. */
 static bool twice_is_once(const struct op *op)
 {
@@ -92,7 +92,13 @@ static int failing_run(void *self, const struct op *op, int64_t *result)
 }
 
 static bool failing_refused(void *self) { return ((struct failing *)self)->refused; }
-static int failing_reset(void *self) { return ((struct failing *)self)->engine.reset(((struct failing *)self)->engine.self); }
+
+static int failing_reset(void *self)
+{
+	struct failing *f = self;
+
+	return f->engine.reset(f->engine.self);
+}
 
 static int failing_list(void *self, struct row *rows, unsigned room)
 {

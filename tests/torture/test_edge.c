@@ -7,9 +7,9 @@
  *          frames are deferred), compares, unmaps in pieces. ROOM: together they want no more than there is less what
  *          caches of slots may hold back (vmmap/physmem.h): nobody may be refused. SHORT: they want more: refusals, but
  *          what was stored is there, and when all is unmapped every frame can be had again.
- * GAPS     Pages of one window, in maps of one page to 2^38 bytes a unit. Each thread has its share, so that at each
- *          instant one unit is free when it asks for one: nobody may be refused. Then more threads than units: refusals,
- *          and no unit has two owners.
+ * GAPS     Units of one window, of a page and of 2^38 bytes. Each thread has its share, so that at each instant one is
+ *          free when it asks for one: nobody may be refused. Then they want more than there are: refusals, and no unit
+ *          has two owners.
  */
 #include <pthread.h>
 

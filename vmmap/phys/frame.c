@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frame.c - what a slot does when its own cache cannot serve: refill, spill, defer, steal, wait.
+ * frame.c - what a slot does when its own cache cannot serve: spill, defer. Refill: frame_refill.c.
  *
  * STATES      FRESH -> FREE (frame_depot.c) -> OWNED (frame_pop) -> FREE (frame_push) or DEFERRED (frame_defer)
  *             DEFERRED -> FREE when the cookie of its chain is done (frame_home, frame_scrap).
@@ -25,15 +25,7 @@
  *             are `loaded` and `open` only.
  * ORDER       no lock is held; callable with ranges, leaf sections and entries held. Only frame_refill sleeps, outside
  *             read sections, and only for a grace period, until the thread's deadline: the exception of P-7.
- * NOTHING     is left only if one look at all places says so, at one instant: none of what it looks at is filled, or in
- *             somebody's hands, from its begin to its end. Moves into the stacks change their tags. What an owner does
- *             with its shelves stands between two steps of its `moves`, odd meanwhile. Who empties the late stack or
- *             shelves of others has the instance's `far_lock`; inside a read section that is tried only. A chain that
- *             is in no such place at that instant is in a slot's own cache. Then the frames of objects that died and
- *             wait for their round (base/rcu) are waited for, once.
- * EDGES       M1 an owner's moves, odd (before S2) -> M2 a look reads them after the shelf that S2 emptied; even again
- *             by a release store after the last fill: who sees that sees the fill's step.
- *             F1 far_lock's release -> F2 its acquire.
+ * MOVES       an owner's `moves` is odd while what was on its shelves is in its hands (M1, frame_refill.c).
  * THREAD EXIT frame_slot_exit gives everything of the slot to the depot and the late stack.
  * INVARIANT   every frame is in one place; frames = free + cached + deferred + owned (physmem_audit).
  * NOT HERE    fairness between slots for the last frames. Two racing frees of one frame by the engine itself.
@@ -43,30 +35,10 @@
 
 #include <errno.h>
 
-#include "base/park.h"
 #include "base/point.h"
 #include "vmmap/phys/frame_depot.h"
+#include "vmmap/phys/frame_shelf.h"
 #include "vmmap/phys/physmem_slots.h"
-
-/* How often an allocation looks again, because something moved while it looked, or was deferred and then lost to
- * others, before it reports that nothing is left. */
-#define LOOKS 64
-
-static bool grace_over(uint64_t cookie)
-{
-	return rcu_poll_done(cookie) || BASE_MUTANT(frame_poll_early);           /* G2 */
-}
-
-/* The owner begins to move what is on its shelves, or ends it. */
-static void moves_step(struct frame_slot *slot)
-{
-	atomic_store_release(&slot->moves, atomic_load_relaxed(&slot->moves) + 1);       /* M1 -> M2 */
-}
-
-static uint32_t shelf_take(atomic_u32 *shelf)
-{
-	return atomic_load_relaxed(shelf) ? atomic_swap_acqrel(shelf, 0) : 0;    /* S2 */
-}
 
 /* Marks a chain FREE, hangs `after` on its end. */
 static void chain_free(struct physmem *pm, uint32_t chain, uint32_t after)
@@ -82,11 +54,6 @@ static void chain_free(struct physmem *pm, uint32_t chain, uint32_t after)
 	}
 }
 
-static void set_count(struct physmem *pm, uint32_t chain, uint32_t n)
-{
-	atomic_store_relaxed(&frame_batch_of(pm, chain)->count, n);
-}
-
 /* Deferred frames that have become free go to the depot. */
 static void frame_scrap(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
 {
@@ -95,7 +62,7 @@ static void frame_scrap(struct physmem *pm, struct frame_slot *slot, uint32_t ch
 }
 
 /* ... or in front of the slot's own cache, where they are used again while warm. */
-static void frame_home(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
+void frame_home(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
 {
 	uint32_t n = atomic_load_relaxed(&slot->loaded_n), more = frame_chain_count(pm, chain);
 
@@ -104,7 +71,7 @@ static void frame_home(struct physmem *pm, struct frame_slot *slot, uint32_t cha
 			frame_scrap(pm, slot, chain);
 			return;
 		}
-		set_count(pm, slot->loaded, n);
+		frame_set_count(pm, slot->loaded, n);
 		atomic_store_release(&slot->spare, slot->loaded);                /* S1 */
 		slot->loaded = 0;
 		n = 0;
@@ -121,7 +88,7 @@ static uint32_t open_take(struct physmem *pm, struct frame_slot *slot)
 
 	if (!chain)
 		return 0;
-	set_count(pm, chain, atomic_load_relaxed(&slot->open_n));
+	frame_set_count(pm, chain, atomic_load_relaxed(&slot->open_n));
 	frame_batch_of(pm, chain)->cookie = rcu_poll_start();
 	slot->open = 0;
 	atomic_store_relaxed(&slot->open_n, 0);
@@ -136,7 +103,7 @@ static void late_trim(struct physmem *pm, struct frame_slot *slot)
 
 		if (!chain)
 			return;
-		if (!grace_over(frame_batch_of(pm, chain)->cookie)) {
+		if (!frame_grace_over(frame_batch_of(pm, chain)->cookie)) {
 			frame_late_put(pm, slot, chain);
 			return;
 		}
@@ -148,12 +115,12 @@ static void late_trim(struct physmem *pm, struct frame_slot *slot)
  * Sorts the chains of a shelf that the owner has taken: those whose readers are gone come home, newest first. Returns
  * the others, as they stood; *waiting is how many.
  */
-static uint32_t closed_sort(struct physmem *pm, struct frame_slot *slot, uint32_t chain, uint32_t *waiting)
+uint32_t frame_closed_sort(struct physmem *pm, struct frame_slot *slot, uint32_t chain, uint32_t *waiting)
 {
 	uint32_t first = chain, last = 0, next;
 
 	*waiting = 0;
-	while (chain && !grace_over(frame_batch_of(pm, chain)->cookie)) {
+	while (chain && !frame_grace_over(frame_batch_of(pm, chain)->cookie)) {
 		last = chain;
 		chain = atomic_load_relaxed(&frame_batch_of(pm, chain)->next);
 		++*waiting;
@@ -182,9 +149,9 @@ void frame_close(struct physmem *pm, struct frame_slot *slot)
 {
 	uint32_t before, chain, waiting, waits;
 
-	moves_step(slot);
-	before = shelf_take(&slot->closed);
-	waits = closed_sort(pm, slot, before, &waiting);
+	frame_moves_step(slot);
+	before = frame_shelf_take(&slot->closed);
+	waits = frame_closed_sort(pm, slot, before, &waiting);
 	if (before && !waits && (atomic_load_relaxed(&pm->late_stack) & UINT32_MAX))
 		late_trim(pm, slot);
 	if (waiting >= FRAME_CLOSED_MAX) {
@@ -196,7 +163,7 @@ void frame_close(struct physmem *pm, struct frame_slot *slot)
 		atomic_store_relaxed(&frame_batch_of(pm, chain)->next, waits);
 	BASE_POINT(frame_close_before_shelf);
 	atomic_store_release(&slot->closed, chain ? chain : waits);              /* S1 */
-	moves_step(slot);
+	frame_moves_step(slot);
 }
 
 /* A batch is full. Inside a read section it may grow on for a while. */
@@ -212,7 +179,7 @@ static void single_free(struct physmem *pm, uint32_t index)
 	uint64_t old = atomic_load_relaxed(&pm->word[index]);
 
 	atomic_store_relaxed(&pm->word[index], frame_word(old, FRAME_FREE, 0));
-	set_count(pm, index + 1, 1);
+	frame_set_count(pm, index + 1, 1);
 	frame_depot_give(pm, NULL, index + 1);
 }
 
@@ -226,7 +193,7 @@ void frame_defer_slow(struct physmem *pm, struct thread_slot *self, uint32_t ind
 		return;
 	}
 	atomic_store_relaxed(&pm->word[index], frame_word(old, FRAME_DEFERRED, 0));
-	set_count(pm, index + 1, 1);
+	frame_set_count(pm, index + 1, 1);
 	frame_batch_of(pm, index + 1)->cookie = rcu_poll_start();
 	frame_late_put(pm, NULL, index + 1);
 }
@@ -243,193 +210,17 @@ void frame_free_slow(struct physmem *pm, struct thread_slot *self, uint32_t inde
 	if (atomic_load_relaxed(&slot->loaded_n) >= pm->batch) {
 		uint32_t before;
 
-		moves_step(slot);
-		before = shelf_take(&slot->spare);
-		set_count(pm, slot->loaded, atomic_load_relaxed(&slot->loaded_n));
+		frame_moves_step(slot);
+		before = frame_shelf_take(&slot->spare);
+		frame_set_count(pm, slot->loaded, atomic_load_relaxed(&slot->loaded_n));
 		atomic_store_release(&slot->spare, slot->loaded);                /* S1 */
 		slot->loaded = 0;
 		atomic_store_relaxed(&slot->loaded_n, 0);
 		if (before)
 			frame_depot_give(pm, slot, before);
-		moves_step(slot);
+		frame_moves_step(slot);
 	}
 	frame_push(pm, slot, index, atomic_load_relaxed(&pm->word[index]));
-}
-
-/* ---- allocation ---- */
-
-static bool load(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
-{
-	if (!chain)
-		return false;
-	slot->loaded = chain;
-	atomic_store_relaxed(&slot->loaded_n, frame_chain_count(pm, chain));
-	return true;
-}
-
-/* Deferred chains linked by `next`, ours now: home if the grace period is over, else to the late stack. Returns true if
- * some went there: they wait for readers. */
-static bool settle(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
-{
-	bool waiting = false;
-	uint32_t next;
-
-	for (; chain; chain = next) {
-		next = atomic_load_relaxed(&frame_batch_of(pm, chain)->next);
-		if (grace_over(frame_batch_of(pm, chain)->cookie)) {
-			frame_home(pm, slot, chain);
-		} else {
-			frame_late_put(pm, slot, chain);
-			waiting = true;
-		}
-	}
-	return waiting;
-}
-
-/* Own spare chain, own closed chains, the depot: what nearly every refill finds. */
-static bool refill_near(struct physmem *pm, struct frame_slot *slot)
-{
-	uint32_t chain, waiting;
-
-	if (load(pm, slot, shelf_take(&slot->spare)))
-		return true;
-	moves_step(slot);
-	chain = closed_sort(pm, slot, shelf_take(&slot->closed), &waiting);
-	if (chain)
-		atomic_store_release(&slot->closed, chain);                      /* S1 */
-	moves_step(slot);
-	return slot->loaded || load(pm, slot, frame_depot_take(pm, slot));
-}
-
-/* Every chain of the late stack, own deferred frames, other slots' shelves. True: some frames wait for readers. */
-static bool refill_far(struct physmem *pm, struct frame_slot *slot)
-{
-	uint32_t late = frame_late_take_all(pm), chain, n = thread_count();
-	bool waiting;
-
-	BASE_POINT(frame_refill_late_in_hand);
-	for (chain = late; chain; chain = atomic_load_relaxed(&frame_batch_of(pm, chain)->next))
-		frame_late_count(pm, slot, -(uint64_t)frame_chain_count(pm, chain));
-	waiting = settle(pm, slot, late);
-	BASE_POINT(frame_refill_before_steal);
-	frame_close(pm, slot);
-	for (uint32_t i = 0; i < n; i++) {
-		struct frame_slot *other = thread_local_at(&pm->slots, i);
-
-		if (!other)
-			continue;
-		waiting |= settle(pm, slot, shelf_take(&other->closed));
-		if (!slot->loaded)
-			load(pm, slot, shelf_take(&other->spare));
-	}
-	return waiting;
-}
-
-/* What changes when anything comes to a place where refill_far looks, but by ourselves. *moving: something is in the
- * hands of one who may bring it there. */
-static uint64_t far_stamp(struct physmem *pm, const struct frame_slot *mine, bool *moving)
-{
-	uint64_t sum = (atomic_load_acquire(&pm->depot) >> 32) + (atomic_load_acquire(&pm->late_stack) >> 32);
-
-	*moving = false;
-	for (uint32_t i = 0, n = thread_count(); i < n; i++) {
-		struct frame_slot *slot = thread_local_at(&pm->slots, i);
-		uint64_t moves = slot && slot != mine ? atomic_load_acquire(&slot->moves) : 0;   /* M2 -> M1 */
-
-		*moving |= moves & 1;
-		sum += moves;
-	}
-	return sum;
-}
-
-enum far { FAR_GOT, FAR_WAITS, FAR_AGAIN, FAR_NOTHING };
-
-static enum far far_look(struct physmem *pm, struct frame_slot *slot)
-{
-	bool moving, moved, waiting;
-	uint64_t before = far_stamp(pm, slot, &moving), after;
-
-	if (refill_near(pm, slot))
-		return FAR_GOT;
-	waiting = refill_far(pm, slot);
-	BASE_POINT(frame_refill_looked);
-	after = far_stamp(pm, slot, &moved);
-	if (slot->loaded)
-		return FAR_GOT;
-	if (waiting)
-		return FAR_WAITS;
-	return (moving || moved || before != after) && !BASE_MUTANT(refill_one_look) ? FAR_AGAIN : FAR_NOTHING;
-}
-
-/* One searcher at a time: what it takes from the late stack and from others' shelves is in its hands. */
-static bool far_lock(struct physmem *pm, const struct thread_slot *self)
-{
-	struct park_spin spin = PARK_SPIN;
-	uint32_t free = 0;
-
-	while (!atomic_cas_acquire(&pm->far_lock, &free, 1)) {                   /* F2 -> F1 */
-		if (BASE_MUTANT(refill_no_lock))
-			return true;
-		if (rcu_inside(self))
-			return false;
-		free = 0;
-		park_spin(&spin);
-	}
-	return true;
-}
-
-/* Beyond what refill_near finds. FAR_AGAIN only outside of read sections. */
-static enum far refill_search(struct physmem *pm, struct frame_slot *slot, struct thread_slot *self)
-{
-	enum far found;
-
-	BASE_POINT(frame_refill_before_lock);
-	if (!far_lock(pm, self))
-		return FAR_NOTHING;
-	found = far_look(pm, slot);
-	atomic_store_release(&pm->far_lock, 0);                                  /* F1 */
-	return found;
-}
-
-int (frame_refill)(struct physmem *pm, struct thread_slot *self)
-{
-	struct frame_slot *slot = thread_local_mine(&pm->slots, self);
-	struct park_spin spin = PARK_SPIN;
-	bool drained = false;
-
-	if (!slot)
-		return -ENOMEM;
-	if (atomic_load_relaxed(&slot->open_n) >= pm->defer_batch)
-		frame_full(pm, slot, self);
-	if (slot->loaded || refill_near(pm, slot))
-		return 0;
-	for (unsigned looks = 1;; looks++) {
-		enum far found = refill_search(pm, slot, self);
-		int err = 0;
-
-		if (found == FAR_GOT)
-			return 0;
-		if (rcu_inside(self) || (looks == LOOKS && found != FAR_NOTHING))
-			return -ENOMEM;
-		if (found == FAR_AGAIN)
-			park_spin(&spin);
-		else if (found == FAR_WAITS)
-			err = rcu_poll_wait(self->deadline_ns);
-		else if (drained || BASE_MUTANT(refill_no_drain))
-			return -ENOMEM;
-		else
-			err = rcu_drain_until(self->deadline_ns);
-		if (err)
-			return err;
-		drained |= found == FAR_NOTHING;
-	}
-}
-
-NOINLINE uint64_t frame_alloc_slow(struct physmem *pm, struct thread_slot *self)
-{
-	if (frame_refill(pm, self))
-		return PHYSMEM_NONE;
-	return frame_pop(pm, thread_local_at(&pm->slots, self->number));
 }
 
 /* ---- a slot's end, and the instance's ---- */
@@ -437,12 +228,12 @@ NOINLINE uint64_t frame_alloc_slow(struct physmem *pm, struct thread_slot *self)
 /* What is free in the slot's cache goes to the depot. The owner's moves are odd. */
 static void slot_flush(struct physmem *pm, struct frame_slot *slot)
 {
-	uint32_t spare = shelf_take(&slot->spare);
+	uint32_t spare = frame_shelf_take(&slot->spare);
 
 	if (spare)
 		frame_depot_give(pm, slot, spare);
 	if (slot->loaded) {
-		set_count(pm, slot->loaded, atomic_load_relaxed(&slot->loaded_n));
+		frame_set_count(pm, slot->loaded, atomic_load_relaxed(&slot->loaded_n));
 		frame_depot_give(pm, slot, slot->loaded);
 	}
 	slot->loaded = 0;
@@ -455,9 +246,9 @@ void frame_flush(struct physmem *pm, struct thread_slot *self)
 
 	if (!slot || BASE_MUTANT(frame_flush_keeps))
 		return;
-	moves_step(slot);
+	frame_moves_step(slot);
 	slot_flush(pm, slot);
-	moves_step(slot);
+	frame_moves_step(slot);
 }
 
 /* settled: every grace period is over (the caller waited). */
@@ -466,16 +257,16 @@ void frame_slot_drain(struct physmem *pm, struct frame_slot *slot, bool settled)
 	uint32_t closed, next;
 
 	frame_close(pm, slot);
-	moves_step(slot);
-	for (closed = shelf_take(&slot->closed); closed; closed = next) {
+	frame_moves_step(slot);
+	for (closed = frame_shelf_take(&slot->closed); closed; closed = next) {
 		next = atomic_load_relaxed(&frame_batch_of(pm, closed)->next);
-		if (settled || grace_over(frame_batch_of(pm, closed)->cookie))
+		if (settled || frame_grace_over(frame_batch_of(pm, closed)->cookie))
 			frame_scrap(pm, slot, closed);
 		else
 			frame_late_put(pm, slot, closed);
 	}
 	slot_flush(pm, slot);
-	moves_step(slot);
+	frame_moves_step(slot);
 }
 
 void frame_slot_exit(struct thread_exit_hook *hook, uint32_t number)

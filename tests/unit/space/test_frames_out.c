@@ -87,8 +87,8 @@ static void test_dead_object(void **state)
 	maps_free(map);
 }
 
-/* With a deadline: what waits for its round is left, and told as such; with time it comes, from the thread that runs the
- * rounds. Returns how many frames. */
+/* With a deadline: what waits for its round is left, and told as such; with time it comes, from the thread that runs
+ * the rounds. Returns how many frames. */
 static uint64_t after_round(struct vmmap *map, unsigned *tries)
 {
 	uint64_t got;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_hold.c - a range that is held is held as a whole: every VMA and every gap of it, however they fill the leaves. */
+/* test_hold.c - a range that is held is held as a whole: each VMA and each gap of it, however they fill the leaves. */
 #include <pthread.h>
 
 #include "base/point.h"

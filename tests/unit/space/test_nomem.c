@@ -92,9 +92,9 @@ static const char *const needless = "vmmap_policy_name vmmap_policy_idea vmmap_p
 				    "vmmap_grace_period_waits vmmap_blocked_total vmmap_blocked_self";
 
 static const struct spared spared[] = {
-	{ "base/atfork.c", "atfork_load", "at load time, so that glibc's own fork handlers come first; the result is freed" },
+	{ "base/atfork.c", "atfork_load", "at load time, so that the allocator's fork handlers come first" },
 	{ "policy/checked.c", "checked_touch", "only with the mutant that makes a block too late" },
-	{ "phys/physmem_audit.c", "physmem_audit", "no public call; says so as a violation" },
+	{ "phys/physmem_audit.c", "physmem_audit", "for tests: no call of the library comes here" },
 	{ "vma/vma.c", "vma_take", "vma_reserve has made the slot's list before" },
 	{ "vma/vtree_node.c", "vtree_count", "counts what the slot has taken nodes for; goes uncounted" },
 };
