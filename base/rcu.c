@@ -296,11 +296,11 @@ static bool retired_left(void)
 {
 	bool left = false;
 
-	if (!park_trylock(&rounds))
+	if (!rounds_trylock())
 		return true;
 	for (uint32_t i = 0, n = thread_count(); i < n; i++)
 		left |= atomic_load_relaxed(&rcu_slot_of[i].open) != NULL;
-	park_unlock(&rounds);
+	rounds_unlock();
 	return left;
 }
 
