@@ -131,7 +131,8 @@ struct vtree_want { struct lock_range within; uint64_t len, align, phase; };
  * writes only bounds that misled it. Cost: O(log n) unless an alignment rules out many gaps that are large enough. */
 int  vtree_gap(struct vtree *t, struct thread_slot *self, const struct vtree_want *want, uint64_t below,
 	       bool dummies_free, struct lock_range *fit);
-/* The same without bounds: reads every leaf of `within`. The last word before ENOMEM. */
+/* The same without bounds: reads every leaf of `within`, twice before it says no: true at one instant, unless it was
+ * overtaken 64 times. The last word before ENOMEM. */
 int  vtree_gap_scan(struct vtree *t, const struct vtree_want *want, bool dummies_free, struct lock_range *fit);
 
 /* ---- looking after ---- */
