@@ -100,7 +100,8 @@ static int take_run(struct range_locks *locks, struct range_take *t, struct lock
 		} else if (err == 0 && c.r.lo == from) {
 			park_spin(&spin);                        /* lost a race for the leaf or the word           */
 		}
-		t->touched |= c.r.lo > r.lo;
+		/* a claim that wanted memory may have cut at the upper border before that */
+		t->touched |= c.r.lo > r.lo || (err == -ENOMEM && !BASE_MUTANT(take_forgets_cut));
 		if (err) {
 			atomic_store_relaxed(&t->lock->cursor, BASE_MUTANT(take_keeps_partial) ? r.lo : c.r.lo);
 			return err;
