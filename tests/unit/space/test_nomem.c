@@ -50,7 +50,6 @@ static const struct want wants[] = {
 	{ "munlock", unlock_middle, PLACES, "vmmap_munlock", 0, NULL },
 	{ "limits: mmap over many VMAs", fixed_over_many, PLACES, "vmmap_mmap", WANT_LIMITS, NULL },
 	{ "limits: mprotect of many VMAs", protect_many, PLACES, "vmmap_mprotect", WANT_LIMITS, NULL },
-	{ "limits: mremap, move", remap_move, 2, "vmmap_mremap", WANT_LIMITS, NULL },
 	{ "limits: fault, a stack grows", grow, PLACES, "vmmap_fault", WANT_LIMITS, NULL },
 	{ "mremap, shrink", remap_shrink, 2, "vmmap_mremap", 0, NULL },
 	{ "mremap, grow in place", remap_grow, 1, "vmmap_mremap", 0, NULL },
