@@ -48,8 +48,13 @@ static bool ordered_to_fail(void)
 {
 	struct thread_slot *self = thread_current;
 
-	if (likely(self == NULL || self->mem_fail_nth == 0) || --self->mem_fail_nth != 0)
+	if (likely(self == NULL || self->mem_fail_nth == 0))
 		return false;
+	if (self->mem_fail_nth > 1) {
+		self->mem_fail_nth--;
+		return false;
+	}
+	self->mem_fail_nth = self->mem_fail_lasts;
 	self->mem_fail_fired = 1;
 	return true;
 }
@@ -59,7 +64,7 @@ void mem_set_functions(const struct mem_functions *f)
 	functions = f ? *f : libc_functions;
 }
 
-void *mem_alloc(enum mem_purpose purpose, size_t bytes, size_t align)
+void *(mem_alloc)(enum mem_purpose purpose, size_t bytes, size_t align)
 {
 	void *p;
 
@@ -102,7 +107,7 @@ static void hide_pointers(enum mem_purpose purpose, const void *p, size_t bytes)
 		__lsan_unregister_root_region(p, bytes);
 }
 
-void *mem_reserve(enum mem_purpose purpose, size_t bytes)
+void *(mem_reserve)(enum mem_purpose purpose, size_t bytes)
 {
 	void *p;
 
@@ -150,12 +155,23 @@ const char *mem_purpose_name(enum mem_purpose purpose)
 	return name[purpose];
 }
 
-void mem_fail_nth(uint64_t n)
+static void fail_order(uint64_t n, uint32_t lasts)
 {
 	struct thread_slot *self = thread_self();
 
 	self->mem_fail_nth = n;
+	self->mem_fail_lasts = lasts;
 	self->mem_fail_fired = 0;
+}
+
+void mem_fail_nth(uint64_t n)
+{
+	fail_order(n, 0);
+}
+
+void mem_fail_from(uint64_t n)
+{
+	fail_order(n, 1);
 }
 
 bool mem_fail_fired(void)

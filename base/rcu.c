@@ -260,17 +260,21 @@ void rcu_retire(struct thread_slot *self, struct rcu_item *item, void (*fn)(stru
 		rcu_retire_flush(self);
 }
 
+static void ask_round(void)
+{
+	if (unlikely(atomic_load_relaxed(&worker_up) == 0))
+		start_worker();
+	if (atomic_swap_acqrel(&asked, 1) == 0)                                  /* A1 -> A2 */
+		park_wake(&asked, 1);
+}
+
 void rcu_retire_flush(struct thread_slot *self)
 {
 	struct rcu_slot *s = self->rcu_private;
 
 	s->open_items = 0;
-	if (atomic_load_relaxed(&s->open) == NULL)
-		return;
-	if (unlikely(atomic_load_relaxed(&worker_up) == 0))
-		start_worker();
-	if (atomic_swap_acqrel(&asked, 1) == 0)                                  /* A1 -> A2 */
-		park_wake(&asked, 1);
+	if (atomic_load_relaxed(&s->open) != NULL)
+		ask_round();
 }
 
 static void count_wait(const struct thread_slot *self)
@@ -285,6 +289,41 @@ void rcu_drain(void)
 	rounds_lock(park_wait);
 	run_round();
 	rounds_unlock();
+}
+
+/* Something waits for its round, or one is under way. */
+static bool retired_left(void)
+{
+	bool left = false;
+
+	if (!rounds_trylock())
+		return true;
+	for (uint32_t i = 0, n = thread_count(); i < n; i++)
+		left |= atomic_load_relaxed(&rcu_slot_of[i].open) != NULL;
+	rounds_unlock();
+	return left;
+}
+
+int rcu_drain_until(uint64_t deadline_ns)
+{
+	struct park_spin spin = PARK_SPIN;
+
+	if (!retired_left())
+		return 0;
+	if (deadline_ns == PARK_TRY)
+		return -EAGAIN;
+	if (deadline_ns == PARK_FOREVER) {
+		rcu_drain();
+		return 0;
+	}
+	count_wait(thread_self());
+	ask_round();
+	while (retired_left()) {
+		if (clock_ns() >= deadline_ns)
+			return -ETIMEDOUT;
+		park_spin(&spin);
+	}
+	return 0;
 }
 
 void rcu_synchronize(void)

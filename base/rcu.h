@@ -32,6 +32,9 @@ void rcu_retire(struct thread_slot *self, struct rcu_item *item, void (*fn)(stru
 void rcu_retire_flush(struct thread_slot *self);
 /* Returns when everything that any slot retired before the call has been freed. Outside read sections; waits. */
 void rcu_drain(void);
+/* The same, waiting until the deadline at the longest, and not at all where nothing is retired. 0; -EAGAIN (PARK_TRY),
+ * -ETIMEDOUT: something still waits. */
+int  rcu_drain_until(uint64_t deadline_ns);
 /* Waits for a grace period of both kinds. Counted by rcu_waits(). */
 void rcu_synchronize(void);
 /* Waits for a polled grace period, until the deadline (base/park.h). 0, -EAGAIN (PARK_TRY: never waits), -ETIMEDOUT. */

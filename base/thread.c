@@ -73,7 +73,8 @@ static void reset_owner_fields(struct thread_slot *slot)
 	slot->rcu_nest = 0;
 	slot->park_count = 0;
 	slot->mem_fail_nth = 0;
-	slot->mem_fail_fired = 0;
+	slot->mem_fail_fired = slot->mem_fail_lasts = 0;
+	slot->site_nth = 0;
 	slot->park_spins = 0;
 	slot->deadline_ns = PARK_FOREVER;
 	slot->point_role = NULL;

@@ -14,6 +14,7 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "base/site.h"
 
 #define THREAD_MAX       1024            /* live threads at a time; one more waits in its first call for a free slot */
 
@@ -29,10 +30,12 @@ struct thread_slot {
 
 	/* Owner only; zeroed when the slot is given to a thread. */
 	uint64_t mem_fail_nth;           /* base/mem: 0 = off, 1 = the next allocation fails                         */
-	uint32_t mem_fail_fired;
+	uint32_t mem_fail_fired, mem_fail_lasts;
 	uint32_t park_spins;             /* base/park: how long spinning has paid lately                             */
 	uint64_t deadline_ns;            /* base/park: until when the present call may wait; PARK_FOREVER by default */
 	const char *point_role;          /* base/point: name in a script                                             */
+	uint64_t site_nth;               /* base/site: as mem_fail_nth                                               */
+	uint32_t site_lasts, site_fired;
 	uint64_t point_random;           /* base/point: state of the random yields                                   */
 	void (*count_fn)(const volatile void *where, void *arg);         /* base/count                               */
 	void *count_arg;
@@ -104,11 +107,13 @@ static ALWAYS_INLINE void *thread_local_at(struct thread_local_table *t, uint32_
 
 	return chunk ? (void *)atomic_load_acquire((_Atomic(void *) *)&chunk[number % THREAD_CHUNK]) : NULL;
 }
-static ALWAYS_INLINE void *thread_local_mine(struct thread_local_table *t, struct thread_slot *self)
-{
-	void *block = thread_local_at(t, self->number);
-
-	return likely(block != NULL) ? block : thread_local_make(t, self->number);
-}
+/* void *thread_local_mine(struct thread_local_table *t, struct thread_slot *self): the caller's, made if it has none;
+ * NULL only for want of memory. A macro: each use is a site. */
+#define thread_local_mine(t, self) __extension__ ({ \
+	struct thread_local_table *table_ = (t); \
+	uint32_t number_ = (self)->number; \
+	void *block_ = thread_local_at(table_, number_); \
+	likely(block_ != NULL) ? block_ \
+			       : BASE_SITE(SITE_MEMORY, thread_local_make(table_, number_), NULL); })
 
 #endif

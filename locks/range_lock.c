@@ -144,7 +144,8 @@ static int take_run(struct range_locks *locks, struct range_take *t, struct lock
 		}
 	}
 	range_insist_end(&w);
-	t->touched |= c.r.lo > r.lo;
+	/* a claim that wanted memory may have cut at the upper border before that */
+	t->touched |= c.r.lo > r.lo || (err == -ENOMEM && !BASE_MUTANT(take_forgets_cut));
 	atomic_store_relaxed(&t->lock->cursor, err < 0 && BASE_MUTANT(take_keeps_partial) ? r.lo : c.r.lo);
 	return err < 0 ? err : 0;
 }

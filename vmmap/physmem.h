@@ -41,9 +41,11 @@ void physmem_destroy(struct physmem *pm);
 
 #define PHYSMEM_NONE UINT64_MAX
 /* Takes a frame; contents undefined. Returns its pfn, or PHYSMEM_NONE: nothing is left that this thread can reach
- * (others' caches hold back a batch or two each, usually of 64 frames). Sleeps for a grace period only if all that is
- * left is deferred. Cost: O(1) from the caller's own cache, which no other thread writes; a refill takes a batch.
- * Source: magazines, Bonwick and Adams 2001. */
+ * at one instant of the call: what else is free or deferred is in others' caches, which hold back up to five batches
+ * each between calls (three free, two deferred; more after one munmap of many pages), usually of 64 frames. Sleeps only
+ * if all that is left is deferred, for its grace period, or in objects that died, for the round that frees them. Cost:
+ * O(1) from the caller's own cache, which no other thread writes; a refill takes a batch. Source: magazines, Bonwick
+ * and Adams 2001. */
 uint64_t physmem_frame_alloc(struct physmem *pm);
 /* Frees a frame that physmem_frame_alloc gave, at once: nobody may still be reading it. 0; -EINVAL: not of this
  * instance or not owned; of two racing frees one gets it. Does not know a map's frame. Never sleeps. O(1). */

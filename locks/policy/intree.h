@@ -3,7 +3,7 @@
  * intree.h - what `vma` and `vma-count` share (and `checked` uses under its global lock): edits by range locks held in
  * the tree, short edits by LOCK_BRIEF, visits that wait, insist and are pinned.
  *
- * VISIT    own[0]  version of the VMA's lk at begin      own[1]  INTREE_PINNED, and STAYS if it insists
+ * VISIT    own[0]  version of the VMA's lk at begin      own[1]  INTREE_PINNED; STAYS if it insists; UNCOUNTED
  *          own[2]  ticket, 0 before the first sleep      own[3]  failures: grants lost, looks that were not valid
  *          valid   V1 after the entry's CAS a seq_cst load of lk: the same version, and nobody held the VMA since
  *                  begin. A pinned visit that sees another word finds again: its VMA still over all of its pages will
@@ -27,7 +27,7 @@
 
 struct intree { struct range_locks locks; };
 
-enum { INTREE_PINNED = 1, INTREE_STAYS = 2, INTREE_FREE = 4 };        /* bits; from FREE on for others         */
+enum { INTREE_PINNED = 1, INTREE_STAYS = 2, INTREE_UNCOUNTED = 4, INTREE_FREE = 8 };    /* bits; FREE and up: others' */
 
 /* pins_at: offset of the pins word from the slot. */
 int  intree_init(struct intree *s, struct lock_space *space, const struct lock_view *view, size_t pins_at);

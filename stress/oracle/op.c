@@ -73,7 +73,7 @@ static void print_mmap(FILE *out, const struct op *op)
 	fprintf(out, ", %s, %#" PRIx64 ");", files[op->object], op->offset);
 }
 
-void op_print(FILE *out, const struct op *op)
+static void print_call(FILE *out, const struct op *op)
 {
 	switch (op->call) {
 	case OP_MMAP:
@@ -126,6 +126,13 @@ void op_print(FILE *out, const struct op *op)
 		fprintf(out, "*(volatile uint64_t *)%#" PRIx64 " = %#" PRIx64 ";", op->addr, op->value);
 		break;
 	}
+}
+
+void op_print(FILE *out, const struct op *op)
+{
+	print_call(out, op);
+	if (op->fail)
+		fprintf(out, "  /* %s %u refused */", op->fail & 1 ? "allocation" : "need", (op->fail + 1u) / 2);
 }
 
 const char *op_result(char *text, int64_t result)

@@ -42,6 +42,7 @@ enum {
 
 struct op {
 	uint8_t call, kind, object;              /* object: OBJECT_NONE, OBJECT_A, OBJECT_B; OP_RESIZE: len bytes  */
+	uint8_t fail;                            /* odd: allocation (fail + 1) / 2 fails; even: need fail / 2; 0: - */
 	int32_t prot, flags, advice;
 	uint64_t addr, len, new_len, new_addr;   /* len: mremap's old length. OP_LIMIT: len pages of address space,
 	                                            new_len locked, new_addr of a stack, addr VMAs; 0: no limit    */

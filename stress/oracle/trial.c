@@ -129,25 +129,25 @@ bool trial_step(struct trial *t, const struct op *op, bool list)
 {
 	int err = t->party.run(t->party.self, op, &t->got);
 	int count = 0;
-	bool lazy = false;
+	bool lazy = false, refused = t->party.refused && t->party.refused(t->party.self);
 
 	*t->why = 0;
 	t->model.placed = -1;
 	if (t->party.follow && trial_places(op) && t->got >= (int64_t)t->model.lo && t->got < (int64_t)t->model.hi)
 		t->model.placed = t->got;
-	if (op->call == OP_READ) {
+	if (op->call == OP_READ && !refused) {
 		struct model_page *p = &t->model.page[(op->addr - t->model.lo) / PAGE];
 
 		lazy = p->mapped && p->lazy && p->prot;                     /* after MADV_FREE: old, or dropped       */
 		if (lazy && !err && !t->got)
 			p->copied = p->lazy = 0;
 	}
-	t->wanted = model_run(&t->model, op);
+	t->wanted = refused ? t->got : model_run(&t->model, op);
 	if (err)
 		snprintf(t->why, sizeof(t->why), "%s is gone", t->party.name);
 	else if (t->got != t->wanted)
 		snprintf(t->why, sizeof(t->why), "result");
-	if (*t->why || !list)
+	if (*t->why || !(list || refused))
 		return !*t->why;
 	count = t->party.list(t->party.self, t->have, t->room);
 	if (count < 0)
@@ -279,7 +279,7 @@ static unsigned shortcut(struct trial *t, struct op *ops, unsigned n)
 static void simplify(struct trial *t, struct op *ops, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		for (int what = 0; what < 7; what++) {
+		for (int what = 0; what < 8; what++) {
 			struct op old = ops[i];
 
 			if (what == 0 && old.len > PAGE && old.call != OP_MREMAP)
@@ -296,6 +296,8 @@ static void simplify(struct trial *t, struct op *ops, unsigned n)
 				ops[i].addr += PAGE, ops[i].len -= PAGE;
 			else if (what == 6 && old.call == OP_MPROTECT && old.len > 2 * PAGE)
 				ops[i].addr += old.len / 2 / PAGE * PAGE, ops[i].len -= old.len / 2 / PAGE * PAGE;
+			else if (what == 7)
+				ops[i].fail = 0;
 			if (memcmp(&old, &ops[i], sizeof(old)) && (trial_late(t) || trial_run(t, ops, n) != n - 1))
 				ops[i] = old;
 		}

@@ -17,6 +17,7 @@ struct party {
 	int (*run)(void *self, const struct op *op, int64_t *result);            /* -errno: the party is gone      */
 	int (*list)(void *self, struct row *rows, unsigned room);                /* number of VMAs, or -errno      */
 	uint64_t (*audit)(void *self, FILE *out);        /* violations of its own rules; may be NULL               */
+	bool (*refused)(void *self);             /* the last op wanted for memory: it has done nothing; may be NULL */
 	bool deep;                               /* its lists know advices and NORESERVE                           */
 	bool follow;                             /* its placement is its own business (arenas)                     */
 };

@@ -5,6 +5,10 @@
  * Two kinds of programs: `exact` never writes private memory, so that the VMA list is a pure function of the calls;
  * `contents` writes everywhere, reads it back, and compares lists up to the borders that anonymous groups may leave.
  * A difference is cut down and printed as a program. test_model [OPS [SEED]]: calls per case, first seed.
+ *
+ * In programs of a third kind every so many calls want for memory at a random place. The failed call must have done
+ * nothing: the model does not hear of it, lists are compared, the program goes on. Which one fails is part of the
+ * program, so that shrinking keeps it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,17 +17,117 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include <errno.h>
+#include <sys/mman.h>
 
+#include "base/mem.h"
 #include "stress/oracle/gen.h"
 #include "stress/oracle/party.h"
 
 #define LO    UINT64_C(0x10000000)
 #define PAGES 1024u
 
-struct test_case { const char *policy; enum vmmap_placement placement; bool contents; char name[64]; };
+struct test_case { const char *policy; enum vmmap_placement placement; bool contents, fails; char name[64]; };
 
 static unsigned long ops_per_case = 6000;
 static uint64_t seed = 1;
+
+/* ---- calls that want for memory ---- */
+
+#define FAIL_ONE_IN 3
+
+struct failing { struct party engine; bool refused; uint64_t calls; };
+
+/* What populates keeps what it has; a move to a fixed place goes VMA by VMA; a resize and a sync allocate nothing. */
+static bool may_fail(const struct op *op)
+{
+	if (op->call == OP_MMAP)
+		return !(op->flags & MAP_POPULATE);
+	if (op->call == OP_MADVISE)
+		return op->advice != MADV_POPULATE_READ && op->advice != MADV_POPULATE_WRITE;
+	return op->call == OP_MREMAP ? !(op->flags & MREMAP_FIXED) || op->len < op->new_len
+				     : op->call != OP_MSYNC && op->call != OP_RESIZE;
+}
+
+static void choose_failure(struct gen *g, struct op *op)
+{
+	op->fail = may_fail(op) && !prng_below(&g->rng, FAIL_ONE_IN) ? (uint8_t)(1 + prng_below(&g->rng, 8)) : 0;
+}
+
+/* True: a failure that was ordered has come. */
+static bool run_armed(struct failing *f, const struct op *op, int64_t *result)
+{
+	bool fired;
+
+	if (op->fail & 1)
+		mem_fail_nth((op->fail + 1u) / 2);
+	else if (op->fail)
+		site_refuse_nth(op->fail / 2u, false);
+	f->engine.run(f->engine.self, op, result);
+	fired = op->fail && (op->fail & 1 ? mem_fail_fired() : site_refuse_fired());
+	mem_fail_nth(0);
+	site_refuse_nth(0, false);
+	return fired;
+}
+
+/* Of these, a failure looks like a hole in the range, or like a break that may not move. Twice they do what they do
+ * once. */
+static bool twice_is_once(const struct op *op)
+{
+	return op->call == OP_MPROTECT || op->call == OP_MADVISE || op->call == OP_BRK;
+}
+
+static int failing_run(void *self, const struct op *op, int64_t *result)
+{
+	struct failing *f = self;
+	bool fired = run_armed(f, op, result);
+
+	f->refused = fired && *result == -ENOMEM && !twice_is_once(op);
+	f->calls += f->refused;
+	if (fired && twice_is_once(op) && *result != (op->call == OP_BRK ? (int64_t)op->addr : 0)) {
+		f->calls++;
+		return f->engine.run(f->engine.self, op, result);
+	}
+	return 0;
+}
+
+static bool failing_refused(void *self) { return ((struct failing *)self)->refused; }
+
+static int failing_reset(void *self)
+{
+	struct failing *f = self;
+
+	return f->engine.reset(f->engine.self);
+}
+
+static int failing_list(void *self, struct row *rows, unsigned room)
+{
+	struct failing *f = self;
+
+	return f->engine.list(f->engine.self, rows, room);
+}
+
+static uint64_t failing_audit(void *self, FILE *out)
+{
+	struct failing *f = self;
+
+	return f->engine.audit(f->engine.self, out);
+}
+
+static struct party party_failing(struct failing *f)
+{
+	struct party party = f->engine;
+
+	party.self = f;
+	party.reset = failing_reset;
+	party.run = failing_run;
+	party.list = failing_list;
+	party.audit = failing_audit;
+	party.refused = failing_refused;
+	return party;
+}
+
+/* ---- programs ---- */
 
 /* Runs n generated calls. Returns the index of the first difference, n if there is none. */
 static unsigned run(struct trial *t, struct gen *g, struct op *ops, unsigned n)
@@ -31,6 +135,8 @@ static unsigned run(struct trial *t, struct gen *g, struct op *ops, unsigned n)
 	trial_reset(t);
 	for (unsigned i = 0; i < n; i++) {
 		gen_next(g, &ops[i]);
+		if (t->party.refused)
+			choose_failure(g, &ops[i]);
 		t->audit = i % 512 == 511;        /* an audit waits for a grace period                              */
 		if (!trial_step(t, &ops[i], i % 4 == 3))
 			return i;
@@ -81,6 +187,7 @@ static void programs(void **state)
 	const struct test_case *c = *state;
 	unsigned n = (unsigned)ops_per_case, at;
 	struct op *ops = calloc(n, sizeof(*ops));
+	struct failing failing = { .refused = false };
 	struct engine engine;
 	struct party party;
 	struct trial t;
@@ -89,7 +196,9 @@ static void programs(void **state)
 
 	assert_non_null(ops);
 	assert_int_equal(engine_open(&engine, c->policy, c->placement, LO, LO + PAGES * PAGE), 0);
-	party = party_engine(&engine);
+	failing.engine = party = party_engine(&engine);
+	if (c->fails)
+		party = party_failing(&failing);
 	assert_int_equal(trial_open(&t, &party, LO, LO + PAGES * PAGE), 0);
 	g.limits = c->placement == VMMAP_TOPDOWN;
 	at = run(&t, &g, ops, n);
@@ -105,6 +214,9 @@ static void programs(void **state)
 	trial_close(&t);
 	engine_close(&engine);
 	assert_int_equal(engine.leaked, 0);
+	assert_true(!c->fails || failing.calls > 0);
+	if (c->fails)
+		print_message("%llu calls wanted for memory\n", (unsigned long long)failing.calls);
 	free(ops);
 }
 
@@ -272,12 +384,13 @@ int main(int argc, char **argv)
 
 	ops_per_case = argc > 1 ? strtoul(argv[1], NULL, 0) : ops_per_case;
 	seed = argc > 2 ? strtoull(argv[2], NULL, 0) : seed;
-	for (unsigned i = 0; vmmap_policy_name(i) && n + 4 <= 64; i++) {
-		for (int k = 0; k < 4; k++, n++) {
+	for (unsigned i = 0; vmmap_policy_name(i) && n + 6 <= 64; i++) {
+		for (int k = 0; k < 6; k++, n++) {
 			cases[n] = (struct test_case){vmmap_policy_name(i),
-						      k & 1 ? VMMAP_TOPDOWN : VMMAP_ARENAS, k & 2, ""};
+						      k & 1 ? VMMAP_TOPDOWN : VMMAP_ARENAS, k >= 2, k >= 4, ""};
 			snprintf(cases[n].name, sizeof(cases[n].name), "%s, %s, %s", cases[n].policy,
-				 k & 1 ? "topdown" : "arenas", k & 2 ? "contents" : "exact");
+				 k & 1 ? "topdown" : "arenas",
+				 k >= 4 ? "contents, no memory" : k >= 2 ? "contents" : "exact");
 			tests[n + OWN] = (struct CMUnitTest){ cases[n].name, programs, NULL, NULL, &cases[n] };
 		}
 	}

@@ -58,7 +58,7 @@ void vtree_count(struct vtree *t, struct thread_slot *self, enum vtree_event eve
 uint64_t vtree_counted(struct vtree *t, enum vtree_event event) { return 0; }
 uint64_t vtree_nodes_bytes(struct vtree *t) { return 0; }
 
-int vma_reserve(struct vma_pool *pool, struct thread_slot *self, unsigned n) { return 0; }
+int (vma_reserve)(struct vma_pool *pool, struct thread_slot *self, unsigned n) { return 0; }
 
 struct vma *vma_take(struct vma_pool *pool, struct thread_slot *self)
 {

@@ -17,7 +17,7 @@ import tempfile
 
 PAGE = "docs/protocol.md"
 ROOTS = ("base", "locks", "vmmap")
-SKIP = ("base/tool/", "base/point")                     # programs; test builds only
+SKIP = ("base/tool/", "base/point", "base/site")       # programs; test builds only
 TYPE = r"(?:atomic_u\d+|struct park_mutex|_Atomic\((?:[^()]|\([^()]*\))*\))"
 STRUCT = re.compile(r"\bstruct\s+(\w+)\s*(?:\w+\s*)?\{((?:[^{}]|\{[^{}]*\})*)\}")
 MEMBER = re.compile(rf"(?:\b|^){TYPE}\s+([^;(){{}}]+);")

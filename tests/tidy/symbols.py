@@ -3,6 +3,7 @@
 """What the libraries export, and whether the public headers stand on their own.
 
 Usage: symbols.py exports libvmmap.a libvmmap.so HEADER...   only vmmap_*, physmem_*, physseg_*; all that is declared
+       symbols.py failures TABLE HEADER...   every public call has its row in the table of test_nomem.c
        symbols.py headers ROOT CC CXX HEADER...              strict C11 and C++11, each header alone and all together
 """
 import os
@@ -52,6 +53,20 @@ def exports(archive, shared, headers):
     return good
 
 
+def failures(table, headers):
+    """A call with a deadline is its plain form with another word in the thread's slot: one row for both."""
+    with open(table, encoding="utf-8") as file:
+        text = "\n".join(line for line in file if '.c", "' not in line)         # sites, by file and function
+    named = set(re.findall(r"\b(?:vmmap|physmem)_\w+", " ".join(re.findall(r'"([^"\n]*)"', text))))
+    declared = {re.sub(r"_until$", "", name) for name in declared_in(headers)}
+    for name in sorted(declared - named):
+        print(f"{table}: no row for {name}: want for memory in it, or say that it needs none")
+    for name in sorted(named - declared):
+        print(f"{table}: {name} is no public call")
+    print(f"{len(declared)} calls")
+    return declared == named
+
+
 def compiles(command, text, suffix):
     with tempfile.NamedTemporaryFile("w", suffix=suffix) as file:
         file.write(text)
@@ -76,6 +91,8 @@ def headers_alone(root, cc, cxx, headers):
 def main():
     if sys.argv[1] == "exports":
         good = exports(sys.argv[2], sys.argv[3], sys.argv[4:])
+    elif sys.argv[1] == "failures":
+        good = failures(sys.argv[2], sys.argv[3:])
     else:
         good = headers_alone(sys.argv[2], sys.argv[3], sys.argv[4], sys.argv[5:])
     return 0 if good else 1

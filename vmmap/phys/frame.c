@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frame.c - what a slot does when its own cache cannot serve: refill, spill, defer, steal, wait.
+ * frame.c - what a slot does when its own cache cannot serve: spill, defer. Refill: frame_refill.c.
  *
  * STATES      FRESH -> FREE (frame_depot.c) -> OWNED (frame_pop) -> FREE (frame_push) or DEFERRED (frame_defer)
  *             DEFERRED -> FREE when the cookie of its chain is done (frame_home, frame_scrap).
@@ -25,6 +25,7 @@
  *             are `loaded` and `open` only.
  * ORDER       no lock is held; callable with ranges, leaf sections and entries held. Only frame_refill sleeps, outside
  *             read sections, and only for a grace period, until the thread's deadline: the exception of P-7.
+ * MOVES       an owner's `moves` is odd while what was on its shelves is in its hands (M1, frame_refill.c).
  * THREAD EXIT frame_slot_exit gives everything of the slot to the depot and the late stack.
  * INVARIANT   every frame is in one place; frames = free + cached + deferred + owned (physmem_audit).
  * NOT HERE    fairness between slots for the last frames. Two racing frees of one frame by the engine itself.
@@ -36,20 +37,8 @@
 
 #include "base/point.h"
 #include "vmmap/phys/frame_depot.h"
+#include "vmmap/phys/frame_shelf.h"
 #include "vmmap/phys/physmem_slots.h"
-
-/* Times that an allocation waits for a grace period before it reports that nothing is left. */
-#define WAIT_ROUNDS 3
-
-static bool grace_over(uint64_t cookie)
-{
-	return rcu_poll_done(cookie) || BASE_MUTANT(frame_poll_early);           /* G2 */
-}
-
-static uint32_t shelf_take(atomic_u32 *shelf)
-{
-	return atomic_load_relaxed(shelf) ? atomic_swap_acqrel(shelf, 0) : 0;    /* S2 */
-}
 
 /* Marks a chain FREE, hangs `after` on its end. */
 static void chain_free(struct physmem *pm, uint32_t chain, uint32_t after)
@@ -65,11 +54,6 @@ static void chain_free(struct physmem *pm, uint32_t chain, uint32_t after)
 	}
 }
 
-static void set_count(struct physmem *pm, uint32_t chain, uint32_t n)
-{
-	atomic_store_relaxed(&frame_batch_of(pm, chain)->count, n);
-}
-
 /* Deferred frames that have become free go to the depot. */
 static void frame_scrap(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
 {
@@ -78,7 +62,7 @@ static void frame_scrap(struct physmem *pm, struct frame_slot *slot, uint32_t ch
 }
 
 /* ... or in front of the slot's own cache, where they are used again while warm. */
-static void frame_home(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
+void frame_home(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
 {
 	uint32_t n = atomic_load_relaxed(&slot->loaded_n), more = frame_chain_count(pm, chain);
 
@@ -87,7 +71,7 @@ static void frame_home(struct physmem *pm, struct frame_slot *slot, uint32_t cha
 			frame_scrap(pm, slot, chain);
 			return;
 		}
-		set_count(pm, slot->loaded, n);
+		frame_set_count(pm, slot->loaded, n);
 		atomic_store_release(&slot->spare, slot->loaded);                /* S1 */
 		slot->loaded = 0;
 		n = 0;
@@ -104,7 +88,7 @@ static uint32_t open_take(struct physmem *pm, struct frame_slot *slot)
 
 	if (!chain)
 		return 0;
-	set_count(pm, chain, atomic_load_relaxed(&slot->open_n));
+	frame_set_count(pm, chain, atomic_load_relaxed(&slot->open_n));
 	frame_batch_of(pm, chain)->cookie = rcu_poll_start();
 	slot->open = 0;
 	atomic_store_relaxed(&slot->open_n, 0);
@@ -119,7 +103,7 @@ static void late_trim(struct physmem *pm, struct frame_slot *slot)
 
 		if (!chain)
 			return;
-		if (!grace_over(frame_batch_of(pm, chain)->cookie)) {
+		if (!frame_grace_over(frame_batch_of(pm, chain)->cookie)) {
 			frame_late_put(pm, slot, chain);
 			return;
 		}
@@ -131,12 +115,12 @@ static void late_trim(struct physmem *pm, struct frame_slot *slot)
  * Sorts the chains of a shelf that the owner has taken: those whose readers are gone come home, newest first. Returns
  * the others, as they stood; *waiting is how many.
  */
-static uint32_t closed_sort(struct physmem *pm, struct frame_slot *slot, uint32_t chain, uint32_t *waiting)
+uint32_t frame_closed_sort(struct physmem *pm, struct frame_slot *slot, uint32_t chain, uint32_t *waiting)
 {
 	uint32_t first = chain, last = 0, next;
 
 	*waiting = 0;
-	while (chain && !grace_over(frame_batch_of(pm, chain)->cookie)) {
+	while (chain && !frame_grace_over(frame_batch_of(pm, chain)->cookie)) {
 		last = chain;
 		chain = atomic_load_relaxed(&frame_batch_of(pm, chain)->next);
 		++*waiting;
@@ -163,9 +147,11 @@ static void closed_to_late(struct physmem *pm, struct frame_slot *slot, uint32_t
 /* The open chain starts its grace period; older ones end theirs. */
 void frame_close(struct physmem *pm, struct frame_slot *slot)
 {
-	uint32_t before = shelf_take(&slot->closed), chain, waiting, waits;
+	uint32_t before, chain, waiting, waits;
 
-	waits = closed_sort(pm, slot, before, &waiting);
+	frame_moves_step(slot);
+	before = frame_shelf_take(&slot->closed);
+	waits = frame_closed_sort(pm, slot, before, &waiting);
 	if (before && !waits && (atomic_load_relaxed(&pm->late_stack) & UINT32_MAX))
 		late_trim(pm, slot);
 	if (waiting >= FRAME_CLOSED_MAX) {
@@ -177,6 +163,7 @@ void frame_close(struct physmem *pm, struct frame_slot *slot)
 		atomic_store_relaxed(&frame_batch_of(pm, chain)->next, waits);
 	BASE_POINT(frame_close_before_shelf);
 	atomic_store_release(&slot->closed, chain ? chain : waits);              /* S1 */
+	frame_moves_step(slot);
 }
 
 /* A batch is full. Inside a read section it may grow on for a while. */
@@ -192,7 +179,7 @@ static void single_free(struct physmem *pm, uint32_t index)
 	uint64_t old = atomic_load_relaxed(&pm->word[index]);
 
 	atomic_store_relaxed(&pm->word[index], frame_word(old, FRAME_FREE, 0));
-	set_count(pm, index + 1, 1);
+	frame_set_count(pm, index + 1, 1);
 	frame_depot_give(pm, NULL, index + 1);
 }
 
@@ -206,7 +193,7 @@ void frame_defer_slow(struct physmem *pm, struct thread_slot *self, uint32_t ind
 		return;
 	}
 	atomic_store_relaxed(&pm->word[index], frame_word(old, FRAME_DEFERRED, 0));
-	set_count(pm, index + 1, 1);
+	frame_set_count(pm, index + 1, 1);
 	frame_batch_of(pm, index + 1)->cookie = rcu_poll_start();
 	frame_late_put(pm, NULL, index + 1);
 }
@@ -221,140 +208,65 @@ void frame_free_slow(struct physmem *pm, struct thread_slot *self, uint32_t inde
 		return;
 	}
 	if (atomic_load_relaxed(&slot->loaded_n) >= pm->batch) {
-		uint32_t before = shelf_take(&slot->spare);
+		uint32_t before;
 
-		set_count(pm, slot->loaded, atomic_load_relaxed(&slot->loaded_n));
+		frame_moves_step(slot);
+		before = frame_shelf_take(&slot->spare);
+		frame_set_count(pm, slot->loaded, atomic_load_relaxed(&slot->loaded_n));
 		atomic_store_release(&slot->spare, slot->loaded);                /* S1 */
 		slot->loaded = 0;
 		atomic_store_relaxed(&slot->loaded_n, 0);
 		if (before)
 			frame_depot_give(pm, slot, before);
+		frame_moves_step(slot);
 	}
 	frame_push(pm, slot, index, atomic_load_relaxed(&pm->word[index]));
 }
 
-/* ---- allocation ---- */
-
-static bool load(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
-{
-	if (!chain)
-		return false;
-	slot->loaded = chain;
-	atomic_store_relaxed(&slot->loaded_n, frame_chain_count(pm, chain));
-	return true;
-}
-
-/* Deferred chains linked by `next`, ours now: home if the grace period is over, else to the late stack. Returns true if
- * some went there: they wait for readers. */
-static bool settle(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
-{
-	bool waiting = false;
-	uint32_t next;
-
-	for (; chain; chain = next) {
-		next = atomic_load_relaxed(&frame_batch_of(pm, chain)->next);
-		if (grace_over(frame_batch_of(pm, chain)->cookie)) {
-			frame_home(pm, slot, chain);
-		} else {
-			frame_late_put(pm, slot, chain);
-			waiting = true;
-		}
-	}
-	return waiting;
-}
-
-/* Own spare chain, own closed chains, the depot: what nearly every refill finds. */
-static bool refill_near(struct physmem *pm, struct frame_slot *slot)
-{
-	uint32_t chain, waiting;
-
-	if (load(pm, slot, shelf_take(&slot->spare)))
-		return true;
-	chain = closed_sort(pm, slot, shelf_take(&slot->closed), &waiting);
-	if (chain)
-		atomic_store_release(&slot->closed, chain);                      /* S1 */
-	return slot->loaded || load(pm, slot, frame_depot_take(pm, slot));
-}
-
-/* Every chain of the late stack, own deferred frames, other slots' shelves. True: some frames wait for readers. */
-static bool refill_far(struct physmem *pm, struct frame_slot *slot)
-{
-	uint32_t late = frame_late_take_all(pm), chain, n = thread_count();
-	bool waiting;
-
-	for (chain = late; chain; chain = atomic_load_relaxed(&frame_batch_of(pm, chain)->next))
-		frame_late_count(pm, slot, -(uint64_t)frame_chain_count(pm, chain));
-	waiting = settle(pm, slot, late);
-	BASE_POINT(frame_refill_before_steal);
-	frame_close(pm, slot);
-	for (uint32_t i = 0; i < n; i++) {
-		struct frame_slot *other = thread_local_at(&pm->slots, i);
-
-		if (!other)
-			continue;
-		waiting |= settle(pm, slot, shelf_take(&other->closed));
-		if (!slot->loaded)
-			load(pm, slot, shelf_take(&other->spare));
-	}
-	return waiting;
-}
-
-int frame_refill(struct physmem *pm, struct thread_slot *self)
-{
-	struct frame_slot *slot = thread_local_mine(&pm->slots, self);
-	int err;
-
-	if (!slot)
-		return -ENOMEM;
-	if (atomic_load_relaxed(&slot->open_n) >= pm->defer_batch)
-		frame_full(pm, slot, self);
-	for (int round = 0;; round++) {
-		bool waiting;
-
-		if (slot->loaded || refill_near(pm, slot))
-			return 0;
-		waiting = refill_far(pm, slot);
-		if (slot->loaded)
-			return 0;
-		if (!waiting || rcu_inside(self) || round == WAIT_ROUNDS)
-			return -ENOMEM;
-		err = rcu_poll_wait(self->deadline_ns);
-		if (err)
-			return err;
-	}
-}
-
-NOINLINE uint64_t frame_alloc_slow(struct physmem *pm, struct thread_slot *self)
-{
-	if (frame_refill(pm, self))
-		return PHYSMEM_NONE;
-	return frame_pop(pm, thread_local_at(&pm->slots, self->number));
-}
-
 /* ---- a slot's end, and the instance's ---- */
 
-/* settled: every grace period is over (the caller waited). */
-void frame_slot_drain(struct physmem *pm, struct frame_slot *slot, bool settled)
+/* What is free in the slot's cache goes to the depot. The owner's moves are odd. */
+static void slot_flush(struct physmem *pm, struct frame_slot *slot)
 {
-	uint32_t closed, spare, next;
+	uint32_t spare = frame_shelf_take(&slot->spare);
 
-	frame_close(pm, slot);
-	spare = shelf_take(&slot->spare);                /* now: what came home may have filled it */
-	for (closed = shelf_take(&slot->closed); closed; closed = next) {
-		next = atomic_load_relaxed(&frame_batch_of(pm, closed)->next);
-		if (settled || grace_over(frame_batch_of(pm, closed)->cookie))
-			frame_scrap(pm, slot, closed);
-		else
-			frame_late_put(pm, slot, closed);
-	}
 	if (spare)
 		frame_depot_give(pm, slot, spare);
 	if (slot->loaded) {
-		set_count(pm, slot->loaded, atomic_load_relaxed(&slot->loaded_n));
+		frame_set_count(pm, slot->loaded, atomic_load_relaxed(&slot->loaded_n));
 		frame_depot_give(pm, slot, slot->loaded);
 	}
 	slot->loaded = 0;
 	atomic_store_relaxed(&slot->loaded_n, 0);
+}
+
+void frame_flush(struct physmem *pm, struct thread_slot *self)
+{
+	struct frame_slot *slot = thread_local_at(&pm->slots, self->number);
+
+	if (!slot || BASE_MUTANT(frame_flush_keeps))
+		return;
+	frame_moves_step(slot);
+	slot_flush(pm, slot);
+	frame_moves_step(slot);
+}
+
+/* settled: every grace period is over (the caller waited). */
+void frame_slot_drain(struct physmem *pm, struct frame_slot *slot, bool settled)
+{
+	uint32_t closed, next;
+
+	frame_close(pm, slot);
+	frame_moves_step(slot);
+	for (closed = frame_shelf_take(&slot->closed); closed; closed = next) {
+		next = atomic_load_relaxed(&frame_batch_of(pm, closed)->next);
+		if (settled || frame_grace_over(frame_batch_of(pm, closed)->cookie))
+			frame_scrap(pm, slot, closed);
+		else
+			frame_late_put(pm, slot, closed);
+	}
+	slot_flush(pm, slot);
+	frame_moves_step(slot);
 }
 
 void frame_slot_exit(struct thread_exit_hook *hook, uint32_t number)

@@ -8,6 +8,7 @@
 #ifndef VMMAP_PHYS_FRAME_H
 #define VMMAP_PHYS_FRAME_H
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/rcu.h"
@@ -35,6 +36,10 @@ static inline void frame_defer(struct physmem *pm, struct thread_slot *self, uin
 /* Starts the grace period of a full batch, if there is one. Outside read and leaf sections, holding nothing. Cheap. */
 static inline void frame_tidy(struct physmem *pm, struct thread_slot *self);
 
+/* Gives what is free in this slot's cache to the depot: for a thread that frees on behalf of others (a round of retired
+ * items), and may never want a frame itself. */
+void frame_flush(struct physmem *pm, struct thread_slot *self);
+
 /* Zeroes a frame that only the caller can reach. Nothing when metadata only. */
 void frame_zero(struct physmem *pm, uint64_t pfn);
 /* Copies a frame that others may be writing into one that only the caller can reach. Nothing when metadata only. */
@@ -59,5 +64,8 @@ void frame_settle(struct physmem *pm);
 uint64_t physmem_audit(struct physmem *pm, FILE *report);
 
 #include "vmmap/phys/frame_inline.h"
+
+#define frame_alloc(pm, self)  BASE_SITE(SITE_FRAME, (frame_alloc)(pm, self), PHYSMEM_NONE)
+#define frame_refill(pm, self) BASE_SITE(SITE_FRAME, (frame_refill)(pm, self), -ENOMEM)
 
 #endif

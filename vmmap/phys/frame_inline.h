@@ -54,6 +54,7 @@ struct frame_slot {
 	atomic_u32 closed;               /* shelf: chains of deferred frames with cookies, the newest first        */
 	atomic_u64 taken;                /* owner writes: frames taken from the depot less frames given            */
 	atomic_u64 late;                 /* owner writes: frames put on the late stack less frames taken from it   */
+	atomic_u64 moves;                /* owner writes: odd while it moves what is on its shelves (frame.c)      */
 };
 
 struct physmem {
@@ -70,6 +71,7 @@ struct physmem {
 
 	PAIR_ALIGNED atomic_u64 depot;   /* stack of free chains: tag << 32 | link                                 */
 	PAIR_ALIGNED atomic_u64 late_stack; /* deferred chains that a reader held back for many batches            */
+	atomic_u32 far_lock;             /* one searches the places of others at a time (frame.c)                  */
 	PAIR_ALIGNED atomic_u64 fresh;   /* segment << 32 | frames of it handed out so far                         */
 	PAIR_ALIGNED atomic_u64 stray_taken; /* `taken` and `late` of threads that got no slot block (no memory)   */
 	atomic_u64 stray_late;

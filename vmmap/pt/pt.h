@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "base/rcu.h"
+#include "base/site.h"
 #include "base/thread.h"
 #include "locks/range.h"
 
@@ -86,5 +87,6 @@ void pt_walk(struct pt *pt, struct lock_range r, void (*fn)(uint64_t addr, uint6
 uint64_t pt_audit(struct pt *pt, FILE *report);  /* no LOCKED entry, bits consistent                               */
 
 #include "vmmap/pt/pt_node.h"
+
 
 #endif

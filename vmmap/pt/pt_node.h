@@ -78,11 +78,18 @@ static ALWAYS_INLINE atomic_u64 *pt_find(struct pt *pt, uint64_t addr)
 /* The slow half of pt_make (pt.c): some table was absent. */
 atomic_u64 *pt_make_tables(struct pt *pt, struct thread_slot *self, uint64_t addr);
 
-static inline atomic_u64 *pt_make(struct pt *pt, struct thread_slot *self, uint64_t addr)
+static inline atomic_u64 *(pt_make)(struct pt *pt, struct thread_slot *self, uint64_t addr)
 {
 	atomic_u64 *entry = pt_find(pt, addr);
 
 	return likely(entry != NULL) ? entry : pt_make_tables(pt, self, addr);
 }
+
+/* The same as a site, where a table is absent. */
+#define pt_make(in, self, where) __extension__ ({ \
+	struct pt *pt_ = (in); \
+	uint64_t addr_ = (where); \
+	atomic_u64 *entry_ = pt_find(pt_, addr_); \
+	likely(entry_ != NULL) ? entry_ : BASE_SITE(SITE_NEED, pt_make_tables(pt_, self, addr_), NULL); })
 
 #endif

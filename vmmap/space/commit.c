@@ -79,7 +79,7 @@ bool space_empty(struct vmmap *map, struct thread_slot *self, struct lock_range 
 	return true;
 }
 
-int space_room(struct vmmap *map, struct thread_slot *self, struct lock_range r)
+int (space_room)(struct vmmap *map, struct thread_slot *self, struct lock_range r)
 {
 	struct vtree_section s;
 
@@ -91,7 +91,7 @@ int space_room(struct vmmap *map, struct thread_slot *self, struct lock_range r)
 	return 0;
 }
 
-int space_prepare(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_new *fresh,
+int (space_prepare)(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_new *fresh,
 		  struct vma **vma)
 {
 	struct vma *v;

@@ -30,7 +30,7 @@ struct fault {
 	struct thread_slot *self;
 	uint64_t page, access;
 	uint64_t frame;                          /* prepared, not yet used; PHYSMEM_NONE                           */
-	bool refilled;
+	uint8_t refills;                         /* how often it left the visit for a frame                        */
 	bool unread;                             /* a pager has failed, for the page of the object of this number: */
 	bool grows;
 	struct vmmap_fault_info info;
@@ -313,12 +313,13 @@ static ALWAYS_INLINE enum fault_step fault_visit(struct fault *f, struct lock_vi
 						.delta = atomic_load_acquire(&vma->delta) });
 }
 
-/* Outside of the read section one may wait for frames that are only deferred. Once per fault. */
+/* Outside of the read section one may wait for frames that are only deferred. A private copy of a page that its object
+ * has not got yet takes two frames. (It may want for a table, not a frame: not for ever.) */
 static NOINLINE int fault_refill(struct fault *f)
 {
-	if (f->refilled)
+	if (f->refills == 2)
 		return -ENOMEM;
-	f->refilled = true;
+	f->refills++;
 	return frame_refill(f->map->physmem, f->self);   /* into this slot's cache, for whoever asks next in there */
 }
 
@@ -399,7 +400,8 @@ int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint
 	f.access = access;
 	f.frame = PHYSMEM_NONE;
 	f.grows = grows;
-	f.refilled = f.unread = false;
+	f.refills = 0;
+	f.unread = false;
 	f.info = (struct vmmap_fault_info){ 0 };
 	for (;;) {
 		v.r = (struct lock_range){ f.page, f.page + PAGE_BYTES };

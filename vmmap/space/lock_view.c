@@ -181,6 +181,8 @@ static enum claim_step claim_step(struct vmmap *map, struct vtree_section *s, st
 	if (i < 0) {
 		uint32_t above = vtree_meets(s, c->r.lo, end);
 
+		if (BASE_MUTANT(claim_skips_gap))
+			*next = above ? vtree_slot_at(s, vtree_lowest(s, above)).r.lo : end;
 		if (!vtree_room(s))
 			return CLAIM_LEAVE;      /* it is next, in a section that makes room                       */
 		*next = above ? vtree_slot_at(s, vtree_lowest(s, above)).r.lo : end;

@@ -17,7 +17,7 @@
 
 static atomic_u64 object_numbers;
 
-int object_make(struct object **out, const struct object_new *is, bool shared_anon)
+int (object_make)(struct object **out, const struct object_new *is, bool shared_anon)
 {
 	struct vmmap_object *o = mem_alloc(MEM_OBJECT, sizeof *o, CACHE_PAIR);
 	int err;
@@ -72,6 +72,7 @@ static void object_free(struct rcu_item *item)
 	struct object *object = container_of(item, struct object, rcu);
 
 	pt_walk(&object->pages, (struct lock_range){ 0, ADDRESS_END }, object_free_page, object);
+	frame_flush(object->physmem, thread_self());
 	pt_fini(&object->pages);
 	mem_free(MEM_OBJECT, container_of(object, struct vmmap_object, object), sizeof(struct vmmap_object));
 }

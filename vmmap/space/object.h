@@ -80,6 +80,7 @@ struct vmmap_object { struct object object; };
 /* ---- life and page cache (object.c) ---- */
 struct object_new { struct physmem *physmem; const char *name; uint64_t size; const struct vmmap_pager *pager; };
 int  object_make(struct object **out, const struct object_new *is, bool shared_anon);
+#define object_make(out, is, shared_anon) BASE_SITE(SITE_NEED, (object_make)(out, is, shared_anon), -ENOMEM)
 void object_get(struct object *object);          /* the caller knows that somebody holds a reference         */
 bool object_get_live(struct object *object);     /* inside RCU; false: the last reference was dropped         */
 void object_put(struct object *object);          /* not in a leaf section: the last one may open a window       */
@@ -121,6 +122,7 @@ void rmap_gate_put(struct rmap_gate *gate);
 void rmap_list_init(struct object *object);
 /* One reference, not in the ring yet. -ENOMEM. */
 int  rmap_make(struct rmap **out, struct object *object, struct rmap_gate *gate);
+#define rmap_make(out, object, gate) BASE_SITE(SITE_NEED, (rmap_make)(out, object, gate), -ENOMEM)
 /* Says where it is going to be mapped, before that is published; again if that place was lost. */
 void rmap_place(struct rmap *where, int64_t delta, struct lock_range r);
 void rmap_extend(struct rmap *where, struct lock_range r);       /* before what lies in r is published under it     */

@@ -89,10 +89,8 @@ int object_fill(struct object *object, struct thread_slot *self, uint64_t page)
 	int err;
 
 	rcu_enter(self);
-	entry = pt_make(&object->pages, self, page << PAGE_SHIFT);
+	entry = pt_find(&object->pages, page << PAGE_SHIFT);     /* made by who found the page absent; it stays    */
 	rcu_leave(self);
-	if (!entry)
-		return -ENOMEM;
 	seen = atomic_load_seqcst(entry);
 	if (seen & OBJECT_BUSY)
 		return object_wait(object, self, entry, seen);

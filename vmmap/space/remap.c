@@ -48,9 +48,9 @@ static int remap_grow_held(struct vmmap *map, struct lock_edit *e, struct lock_r
 	return err;
 }
 
-/* Extends the VMA that ends at `end` by `more` bytes. -ENOMEM: the gap is not free, or no memory. -EAGAIN -ETIMEDOUT.
- * *limited: refused by a limit, to be told. */
-static int remap_grow(struct vmmap *map, struct thread_slot *self, uint64_t end, uint64_t more, bool *limited)
+/* Extends the VMA that ends at `end` by `more` bytes. -EEXIST: the gap is not free; -ENOMEM -EAGAIN -ETIMEDOUT: it may
+ * be, and who wants memory, or is refused by a limit, is not moved instead (Linux). */
+static int remap_grow(struct vmmap *map, struct thread_slot *self, uint64_t end, uint64_t more)
 {
 	struct lock_range r = { end - PAGE_BYTES, end + more }, gap = { end, end + more };
 	struct lock_edit e;
@@ -59,22 +59,21 @@ static int remap_grow(struct vmmap *map, struct thread_slot *self, uint64_t end,
 	int err;
 
 	if (more > map->hi - end)
-		return -ENOMEM;
+		return -EEXIST;
 	err = space_edit_begin(map, &e, self, r);
 	if (err)
-		return err == -EAGAIN || err == -ETIMEDOUT ? err : -ENOMEM;
+		return err == -EDEADLK ? -EEXIST : err;
 	rcu_enter(self);
 	vtree_find(&map->tree, r.lo, &seen);
 	rcu_leave(self);
 	if (!seen.vma || atomic_load_acquire(&seen.vma->bits) & VMA_GAP || !space_empty(map, self, gap)) {
-		err = -ENOMEM;
+		err = -EEXIST;
 	} else {
 		fresh = (struct space_new){ .bits = atomic_load_acquire(&seen.vma->bits), .delta = seen.vma->delta,
 					    .object = seen.vma->object, .rmap = seen.vma->rmap,
 					    .anon = vma_anon(seen.vma) };
 		if (limit_on(map))
 			err = limit_grow(map, self, fresh.bits, more, 0);
-		*limited = err != 0;
 		if (!err)
 			err = remap_grow_held(map, &e, gap, &fresh);
 	}
@@ -285,7 +284,6 @@ static int64_t remap_run(struct vmmap *map, struct thread_slot *self, const stru
 	struct space_new attr;
 	struct space_want want;
 	struct lock_range r;
-	bool limited = false;
 	int64_t got;
 	int err;
 
@@ -302,8 +300,8 @@ static int64_t remap_run(struct vmmap *map, struct thread_slot *self, const stru
 	if (limit_on(map) && new_len > old_len && (err = limit_grow_first(map, self, attr.bits, new_len - old_len)))
 		return err;
 	if (new_len > old_len && !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old + old_len == r.hi) {
-		err = remap_grow(map, self, r.hi, new_len - old_len, &limited);
-		if (err != -ENOMEM || limited)
+		err = remap_grow(map, self, r.hi, new_len - old_len);
+		if (err != -EEXIST && !(err == -ENOMEM && BASE_MUTANT(grow_moves_instead)))
 			return err ? err : (int64_t)old;
 	}
 	if (!(flags & MREMAP_MAYMOVE))

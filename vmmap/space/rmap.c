@@ -106,7 +106,7 @@ void rmap_list_init(struct object *object)
 	object->where.next = object->where.prev = &object->where;
 }
 
-int rmap_make(struct rmap **out, struct object *object, struct rmap_gate *gate)
+int (rmap_make)(struct rmap **out, struct object *object, struct rmap_gate *gate)
 {
 	struct rmap *where = mem_alloc(MEM_OBJECT, sizeof *where, CACHE_LINE);
 

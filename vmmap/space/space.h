@@ -220,10 +220,13 @@ void space_brief_end(struct vmmap *map, struct lock_edit *e);
  * fresh->object's reference. -ENOMEM: nothing changed. */
 int space_prepare(struct vmmap *map, struct lock_edit *e, struct lock_range r, const struct space_new *fresh,
 		  struct vma **vma) MUST_CHECK;
+#define space_prepare(map, e, r, fresh, vma) \
+	BASE_SITE(SITE_NEED, (space_prepare)(map, e, r, fresh, vma), -ENOMEM)
 /* Shuts every VMA in r, zaps r, frees tables, and puts `vma` (NULL: nothing, the gap stays held) in its place. */
 void space_replace(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma);
 /* Room for one more slot in every leaf of r; under a lock that keeps it (no dummies). -ENOMEM. */
 int  space_room(struct vmmap *map, struct thread_slot *self, struct lock_range r) MUST_CHECK;
+#define space_room(map, self, r) BASE_SITE(SITE_NEED, (space_room)(map, self, r), -ENOMEM)
 /* The same for the tree alone: the caller has shut and zapped r. */
 void space_replace_slots(struct vmmap *map, struct lock_edit *e, struct lock_range r, struct vma *vma);
 /* Its two steps: the VMAs that went, and giving them back with what they hold. */
@@ -263,6 +266,7 @@ int  space_cut_held(struct vmmap *map, struct thread_slot *self, struct vma *vma
 /* Cuts what crosses addr, if anything, inside what e holds, a dummy, too; both pieces stay held. -ENOMEM: nothing
  * changed. */
 int  space_cut(struct vmmap *map, struct lock_edit *e, uint64_t addr) MUST_CHECK;
+#define space_cut(map, e, addr) BASE_SITE(SITE_NEED, (space_cut)(map, e, addr), -ENOMEM)
 /* `right` takes on what vma is, except bounds and lock word. Takes a reference on the object. */
 void space_vma_copy(struct thread_slot *self, struct vma *right, const struct vma *vma);
 

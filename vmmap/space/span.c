@@ -79,14 +79,15 @@ int space_cut_held(struct vmmap *map, struct thread_slot *self, struct vma *vma,
 	uint64_t at = addr;
 
 	for (;;) {
-		int err = vtree_enter_room(&map->tree, self, at, at == addr ? 2 : 1, &s), i;
 		struct vtree_slot slot;
+		int err = 0, i;
 
-		if (err) {
-			/* Only the first leaf needs a slot more than it drops; the others always have one to spare. */
-			CHECK(at == addr);
+		if (at == addr)
+			err = vtree_enter_room(&map->tree, self, at, 2, &s);
+		else             /* only the first leaf needs a slot more than it drops; all have one to spare */
+			vtree_enter(&map->tree, self, at, &s);
+		if (err)
 			return err;
-		}
 		i = vtree_slot_over(&s, at);
 		slot = i < 0 ? (struct vtree_slot){ 0 } : vtree_slot_at(&s, (unsigned)i);
 		if (slot.vma != vma) {
@@ -143,7 +144,7 @@ static int span_cut_dummy(struct vmmap *map, struct lock_edit *e, uint64_t addr)
 	return 0;
 }
 
-int space_cut(struct vmmap *map, struct lock_edit *e, uint64_t addr)
+int (space_cut)(struct vmmap *map, struct lock_edit *e, uint64_t addr)
 {
 	bool inside = addr > e->r.lo && addr < e->r.hi;
 	struct vma *vma = inside ? span_crossing(map, e->self, addr) : NULL, *right;

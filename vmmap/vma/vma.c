@@ -139,7 +139,7 @@ static bool list_refill(struct vma_pool *pool, struct vma_list *list)
 	return true;
 }
 
-int vma_reserve(struct vma_pool *pool, struct thread_slot *self, unsigned n)
+int (vma_reserve)(struct vma_pool *pool, struct thread_slot *self, unsigned n)
 {
 	struct vma_list *list = thread_local_mine(&pool->lists, self);
 

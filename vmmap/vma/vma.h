@@ -13,6 +13,7 @@
 #define VMMAP_VMA_VMA_H
 
 #include "base/point.h"
+#include "base/site.h"
 #include "base/thread.h"
 #include "locks/vma_word.h"
 
@@ -126,6 +127,7 @@ void vma_pool_fini(struct vma_pool *pool);
 /* After it returned 0 the next n vma_take of this thread cannot fail, whatever it gives in between. n <= 4096. A later
  * reserve replaces the promise. -ENOMEM. May allocate; takes the depot's lock only when it must fetch. */
 int  vma_reserve(struct vma_pool *pool, struct thread_slot *self, unsigned n) MUST_CHECK;
+#define vma_reserve(pool, self, n) BASE_SITE(SITE_NEED, (vma_reserve)(pool, self, n), -ENOMEM)
 /* Take an object with lk == LOCK_DEAD, no pins but of late visitors, unspecified attributes. Never NULL after
  * vma_reserve. A few ns. */
 struct vma *vma_take(struct vma_pool *pool, struct thread_slot *self);

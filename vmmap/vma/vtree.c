@@ -230,7 +230,7 @@ void vtree_enter(struct vtree *t, struct thread_slot *self, uint64_t addr, struc
 	BASE_POINT(vtree_entered);
 }
 
-int vtree_enter_room(struct vtree *t, struct thread_slot *self, uint64_t addr, unsigned need, struct vtree_section *s)
+int (vtree_enter_room)(struct vtree *t, struct thread_slot *self, uint64_t addr, unsigned need, struct vtree_section *s)
 {
 	ASSERT(need <= 8);
 	vtree_enter(t, self, addr, s);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "base/rcu.h"
+#include "base/site.h"
 #include "base/thread.h"
 #include "locks/range.h"
 #include "vmmap/vma/vma.h"
@@ -82,6 +83,8 @@ void vtree_enter(struct vtree *t, struct thread_slot *self, uint64_t addr, struc
  * has changed, no RCU section. Memory is allocated while nothing is held. */
 int  vtree_enter_room(struct vtree *t, struct thread_slot *self, uint64_t addr, unsigned need,
 		      struct vtree_section *s) MUST_CHECK;
+#define vtree_enter_room(t, self, addr, need, s) \
+	BASE_SITE(SITE_NEED, (vtree_enter_room)(t, self, addr, need, s), -ENOMEM)
 /* Which of the kept slots (published and not dropped, or added) meet [lo, hi); what sticks out of s->r is ignored. */
 uint32_t vtree_meets(const struct vtree_section *s, uint64_t lo, uint64_t hi);
 /* Slot i of such a mask. In vtree_node.h. */
@@ -110,6 +113,7 @@ void vtree_leave(struct vtree_section *s);
 
 /* Make addr a leaf border that no join removes. 0, -ENOMEM. Spins as vtree_enter. Call it outside sections. */
 int  vtree_separate(struct vtree *t, struct thread_slot *self, uint64_t addr) MUST_CHECK;
+#define vtree_separate(t, self, addr) BASE_SITE(SITE_NEED, (vtree_separate)(t, self, addr), -ENOMEM)
 /* Join sparse leaves that meet r with a neighbour. Best effort: never waits, gives up if anything is taken, for want of
  * memory, or where colliders were parted not long ago. Cheap (one descent per leaf) where there is nothing to do.
  * Needed now and then after slots were dropped: vtree_next and vtree_gap walk over empty leaves one by one. */
@@ -127,7 +131,8 @@ struct vtree_want { struct lock_range within; uint64_t len, align, phase; };
  * writes only bounds that misled it. Cost: O(log n) unless an alignment rules out many gaps that are large enough. */
 int  vtree_gap(struct vtree *t, struct thread_slot *self, const struct vtree_want *want, uint64_t below,
 	       bool dummies_free, struct lock_range *fit);
-/* The same without bounds: reads every leaf of `within`. The last word before ENOMEM. */
+/* The same without bounds: reads every leaf of `within`, twice before it says no: true at one instant, unless it was
+ * overtaken 64 times. The last word before ENOMEM. */
 int  vtree_gap_scan(struct vtree *t, const struct vtree_want *want, bool dummies_free, struct lock_range *fit);
 
 /* ---- looking after ---- */

@@ -12,7 +12,9 @@
  *          does not go there. Without bounds (vtree_gap_scan) every leaf is read.
  * CONSISTENCY  each leaf is read as of one instant; the answer over several leaves is a proposal. The section that
  *          takes it checks. Nodes that are DEAD by now are read as they were: what was freed before the call began
- *          is seen.
+ *          is seen. vtree_gap_scan says no only if two scans in one read section met the same leaves, with the same
+ *          words: at an instant between the two no place was free. What is freed behind a scan, and taken in front of
+ *          it, changes a word.
  * Progress  waits for nobody, writes bounds only. Cost: O(height) nodes and leaves if the bounds are true and no
  *          alignment beyond a page is asked for; vtree_gap_scan: all leaves of `within`.
  */
@@ -26,9 +28,10 @@ struct search {
 	uint64_t unsure_page;                    /* !sure: first page of the lowest child that was skipped         */
 	unsigned block;
 	bool sure, dummies_free, bounds;
-	uint64_t found;
+	uint64_t found, stamp;                   /* stamp: of the leaves that were read, and their words           */
 };
 
+#define SCANS       64u                          /* so often leaves changed under a scan: it gives up              */
 #define BLOCK_PAGES (UINT64_C(1) << (VTREE_BLOCK_SHIFT - PAGE_SHIFT))
 
 /* First occupied page at or above page, as far as limit. */
@@ -74,7 +77,7 @@ static bool fits(struct search *s, uint64_t from)
 }
 
 /* The occupied slots as of one instant (dummies left out if they count as free), in any order. */
-static unsigned leaf_slots(const struct vtree_leaf *leaf, bool dummies_free, uint32_t first[VTREE_SLOTS],
+static unsigned leaf_slots(struct search *s, const struct vtree_leaf *leaf, uint32_t first[VTREE_SLOTS],
 			   uint32_t last[VTREE_SLOTS])
 {
 	uint64_t word = atomic_load_acquire(&leaf->word), now;                           /* W1 -> P */
@@ -85,15 +88,18 @@ static unsigned leaf_slots(const struct vtree_leaf *leaf, bool dummies_free, uin
 		for (uint32_t live = (uint32_t)(word & VTREE_MASK); live != 0; live &= live - 1) {
 			unsigned i = (unsigned)__builtin_ctz(live);
 
-			if (dummies_free && (atomic_load_acquire(&leaf->vma[i]) & VTREE_DUMMY))  /* D -> F */
+			if (s->dummies_free && (atomic_load_acquire(&leaf->vma[i]) & VTREE_DUMMY))       /* D -> F */
 				continue;
 			first[n] = simd_bias(atomic_load_acquire(&leaf->first[i]));      /* D -> F */
 			last[n++] = simd_bias(atomic_load_acquire(&leaf->last[i]));      /* D -> F */
 		}
 		now = atomic_load_acquire(&leaf->word);                                  /* W2 */
 		if (vtree_same(word, now) || (now & VTREE_DEAD))
-			return n;
+			break;
 	}
+	s->stamp = (s->stamp ^ (word & ~VTREE_WRITER) ^ (uintptr_t)leaf) * UINT64_C(0x9e3779b97f4a7c15);
+	s->stamp ^= s->stamp >> 29;
+	return n;
 }
 
 /* The highest slot that begins below `at`; n: none. */
@@ -115,8 +121,9 @@ static bool visit_leaf(struct search *s, const struct vtree_leaf *leaf)
 {
 	uint32_t first[VTREE_SLOTS], last[VTREE_SLOTS];
 	uint64_t base = s->block * BLOCK_PAGES;
-	unsigned n = leaf_slots(leaf, s->dummies_free, first, last), i;
+	unsigned n = leaf_slots(s, leaf, first, last), i;
 
+	BASE_POINT(gap_leaf_read);
 	while ((i = slot_below(first, n, base, s->at)) < n) {
 		uint64_t end = base + last[i] + 1;
 
@@ -215,7 +222,19 @@ int vtree_gap(struct vtree *t, struct thread_slot *self, const struct vtree_want
 
 int vtree_gap_scan(struct vtree *t, const struct vtree_want *want, bool dummies_free, struct lock_range *fit)
 {
-	struct search s = { .t = t, .dummies_free = dummies_free };
+	struct thread_slot *self = thread_self();
+	uint64_t before = 0;
+	int err;
 
-	return search(&s, want, UINT64_MAX, fit);
+	rcu_enter(self);                         /* a leaf's memory is that leaf throughout */
+	for (unsigned looks = 1;; looks++) {
+		struct search s = { .t = t, .dummies_free = dummies_free };
+
+		err = search(&s, want, UINT64_MAX, fit);
+		if (!err || (looks > 1 && s.stamp == before) || looks == SCANS || BASE_MUTANT(gap_scans_once))
+			break;
+		before = s.stamp;
+	}
+	rcu_leave(self);
+	return err;
 }

@@ -81,16 +81,18 @@ static void nodes_unlock(struct vtree_nodes *nodes)
 	atomic_store_release(&nodes->lock, 0);                                   /* N1 */
 }
 
-static struct node_slab *slab_alloc(size_t bytes)
+static struct node_slab *slab_alloc_huge(size_t bytes)
 {
-	struct node_slab *slab;
+	struct node_slab *slab = mem_reserve(MEM_NODE, bytes);
 
-	if (bytes < SLAB_HUGE)
-		return mem_alloc(MEM_NODE, bytes, CACHE_PAIR);
-	slab = mem_reserve(MEM_NODE, bytes);
 	if (slab != NULL)
 		mem_want_huge(slab, bytes);
 	return slab;
+}
+
+static struct node_slab *slab_alloc(size_t bytes)
+{
+	return bytes < SLAB_HUGE ? mem_alloc(MEM_NODE, bytes, CACHE_PAIR) : slab_alloc_huge(bytes);
 }
 
 static void slab_free(struct node_slab *slab)

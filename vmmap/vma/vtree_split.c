@@ -288,7 +288,7 @@ static void mark_fixed(struct vtree_section *s)
 	vtree_unlock(&at.parent->word);
 }
 
-int vtree_separate(struct vtree *t, struct thread_slot *self, uint64_t addr)
+int (vtree_separate)(struct vtree *t, struct thread_slot *self, uint64_t addr)
 {
 	uint32_t page = vtree_page(addr);
 	struct vtree_section s;

@@ -339,9 +339,42 @@ static void churn_at_rest(void **state)
 	point_yield(0, 0);
 }
 
+/* One page of 200 is free, far below; when the scan has read the uppermost leaf, one there is freed, and that one taken.
+ * At each instant one was free. */
+static void move_the_gap(void *arg)
+{
+	(void)arg;
+	ref_set(&tree, PAGES(198), PAGES(199), NULL);
+	ref_set(&tree, PAGES(10), PAGES(11), ref_vma(&pool, 300, VMA_READ));
+}
+
+static int scan_while_it_moves(const char *mutant)
+{
+	struct vtree_want want = { .within = { 0, PAGES(200) }, .len = PAGES(1) };
+	struct lock_range fit = { 0, 0 };
+	int err;
+
+	for (unsigned i = 0; i < 200; i++)
+		ref_set(&tree, PAGES(i), PAGES(i + 1), i == 10 ? NULL : ref_vma(&pool, i + 1, VMA_READ));
+	assert_int_equal(point_mutant_select(mutant), 0);
+	assert_int_equal(point_call(NULL, "gap_leaf_read", move_the_gap, NULL), 0);
+	err = vtree_gap_scan(&tree, &want, false, &fit);
+	assert_true(err || fit.lo == PAGES(198));
+	point_reset();
+	return err;
+}
+
+static void scan_says_no_of_one_instant(void **state)
+{
+	(void)state;
+	assert_int_equal(scan_while_it_moves(NULL), 0);
+	assert_int_equal(scan_while_it_moves("gap_scans_once"), -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(scan_says_no_of_one_instant, setup, teardown),
 		cmocka_unit_test_setup_teardown(dense, setup, teardown),
 		cmocka_unit_test_setup_teardown(half, setup, teardown),
 		cmocka_unit_test_setup_teardown(sparse, setup, teardown),

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * frame_refill.c - an allocation that a slot's own cache cannot serve: near by, then everywhere, then after a wait.
+ *
+ * NOTHING     is left only if one look at all places says so, at one instant: none of what it looks at is filled, or in
+ *             somebody's hands, from its begin to its end. Moves into the stacks change their tags. What an owner does
+ *             with its shelves stands between two steps of its `moves`, odd meanwhile. Who empties the late stack or
+ *             shelves of others has the instance's `far_lock`; inside a read section that is tried only. A chain that
+ *             is in no such place at that instant is in a slot's own cache. Then the frames of objects that died and
+ *             wait for their round (base/rcu) are waited for, once.
+ * EDGES       M1 an owner's moves, odd (before S2) -> M2 a look reads them after the shelf that S2 emptied; even again
+ *             by a release store after the last fill: who sees that sees the fill's step.
+ *             F1 far_lock's release -> F2 its acquire.
+ * ORDER       far_lock is a leaf of the order; waits are outside of it, and of read sections.
+ * PROGRESS    refill_near is lock-free. A search waits for another one, which is bounded: O(slots, chains that wait).
+ * NOT PROMISED  caches of other slots: a thread that frees much and goes away keeps a few batches (vmmap/physmem.h). A
+ *             search that is overtaken LOOKS times gives up.
+ */
+#include <errno.h>
+
+#include "base/park.h"
+#include "vmmap/phys/frame.h"
+#include "vmmap/phys/frame_shelf.h"
+
+/* How often an allocation looks again, because something moved while it looked, or was deferred and then lost to
+ * others, before it reports that nothing is left. */
+#define LOOKS 64
+
+static bool load(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
+{
+	if (!chain)
+		return false;
+	slot->loaded = chain;
+	atomic_store_relaxed(&slot->loaded_n, frame_chain_count(pm, chain));
+	return true;
+}
+
+/* Deferred chains linked by `next`, ours now: home if the grace period is over, else to the late stack. Returns true if
+ * some went there: they wait for readers. */
+static bool settle(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
+{
+	bool waiting = false;
+	uint32_t next;
+
+	for (; chain; chain = next) {
+		next = atomic_load_relaxed(&frame_batch_of(pm, chain)->next);
+		if (frame_grace_over(frame_batch_of(pm, chain)->cookie)) {
+			frame_home(pm, slot, chain);
+		} else {
+			frame_late_put(pm, slot, chain);
+			waiting = true;
+		}
+	}
+	return waiting;
+}
+
+/* Own spare chain, own closed chains, the depot: what nearly every refill finds. */
+static bool refill_near(struct physmem *pm, struct frame_slot *slot)
+{
+	uint32_t chain, waiting;
+
+	if (load(pm, slot, frame_shelf_take(&slot->spare)))
+		return true;
+	frame_moves_step(slot);
+	chain = frame_closed_sort(pm, slot, frame_shelf_take(&slot->closed), &waiting);
+	if (chain)
+		atomic_store_release(&slot->closed, chain);                      /* S1 */
+	frame_moves_step(slot);
+	return slot->loaded || load(pm, slot, frame_depot_take(pm, slot));
+}
+
+/* Every chain of the late stack, own deferred frames, other slots' shelves. True: some frames wait for readers. */
+static bool refill_far(struct physmem *pm, struct frame_slot *slot)
+{
+	uint32_t late = frame_late_take_all(pm), chain, n = thread_count();
+	bool waiting;
+
+	BASE_POINT(frame_refill_late_in_hand);
+	for (chain = late; chain; chain = atomic_load_relaxed(&frame_batch_of(pm, chain)->next))
+		frame_late_count(pm, slot, -(uint64_t)frame_chain_count(pm, chain));
+	waiting = settle(pm, slot, late);
+	BASE_POINT(frame_refill_before_steal);
+	frame_close(pm, slot);
+	for (uint32_t i = 0; i < n; i++) {
+		struct frame_slot *other = thread_local_at(&pm->slots, i);
+
+		if (!other)
+			continue;
+		waiting |= settle(pm, slot, frame_shelf_take(&other->closed));
+		if (!slot->loaded)
+			load(pm, slot, frame_shelf_take(&other->spare));
+	}
+	return waiting;
+}
+
+/* What changes when anything comes to a place where refill_far looks, but by ourselves. *moving: something is in the
+ * hands of one who may bring it there. */
+static uint64_t far_stamp(struct physmem *pm, const struct frame_slot *mine, bool *moving)
+{
+	uint64_t sum = (atomic_load_acquire(&pm->depot) >> 32) + (atomic_load_acquire(&pm->late_stack) >> 32);
+
+	*moving = false;
+	for (uint32_t i = 0, n = thread_count(); i < n; i++) {
+		struct frame_slot *slot = thread_local_at(&pm->slots, i);
+		uint64_t moves = slot && slot != mine ? atomic_load_acquire(&slot->moves) : 0;   /* M2 -> M1 */
+
+		*moving |= moves & 1;
+		sum += moves;
+	}
+	return sum;
+}
+
+enum far { FAR_GOT, FAR_WAITS, FAR_AGAIN, FAR_NOTHING };
+
+static enum far far_look(struct physmem *pm, struct frame_slot *slot)
+{
+	bool moving, moved, waiting;
+	uint64_t before = far_stamp(pm, slot, &moving), after;
+
+	if (refill_near(pm, slot))
+		return FAR_GOT;
+	waiting = refill_far(pm, slot);
+	BASE_POINT(frame_refill_looked);
+	after = far_stamp(pm, slot, &moved);
+	if (slot->loaded)
+		return FAR_GOT;
+	if (waiting)
+		return FAR_WAITS;
+	return (moving || moved || before != after) && !BASE_MUTANT(refill_one_look) ? FAR_AGAIN : FAR_NOTHING;
+}
+
+/* One searcher at a time: what it takes from the late stack and from others' shelves is in its hands. */
+static bool far_lock(struct physmem *pm, const struct thread_slot *self)
+{
+	struct park_spin spin = PARK_SPIN;
+	uint32_t free = 0;
+
+	while (!atomic_cas_acquire(&pm->far_lock, &free, 1)) {                   /* F2 -> F1 */
+		if (BASE_MUTANT(refill_no_lock))
+			return true;
+		if (rcu_inside(self))
+			return false;
+		free = 0;
+		park_spin(&spin);
+	}
+	return true;
+}
+
+/* Beyond what refill_near finds. FAR_AGAIN only outside of read sections. */
+static enum far refill_search(struct physmem *pm, struct frame_slot *slot, struct thread_slot *self)
+{
+	enum far found;
+
+	BASE_POINT(frame_refill_before_lock);
+	if (!far_lock(pm, self))
+		return FAR_NOTHING;
+	found = far_look(pm, slot);
+	atomic_store_release(&pm->far_lock, 0);                                  /* F1 */
+	return found;
+}
+
+int (frame_refill)(struct physmem *pm, struct thread_slot *self)
+{
+	struct frame_slot *slot = thread_local_mine(&pm->slots, self);
+	struct park_spin spin = PARK_SPIN;
+	bool drained = false;
+
+	if (!slot)
+		return -ENOMEM;
+	if (atomic_load_relaxed(&slot->open_n) >= pm->defer_batch)
+		frame_full(pm, slot, self);
+	if (slot->loaded || refill_near(pm, slot))
+		return 0;
+	for (unsigned looks = 1;; looks++) {
+		enum far found = refill_search(pm, slot, self);
+		int err = 0;
+
+		if (found == FAR_GOT)
+			return 0;
+		if (rcu_inside(self) || (looks == LOOKS && found != FAR_NOTHING))
+			return -ENOMEM;
+		if (found == FAR_AGAIN)
+			park_spin(&spin);
+		else if (found == FAR_WAITS)
+			err = rcu_poll_wait(self->deadline_ns);
+		else if (drained || BASE_MUTANT(refill_no_drain))
+			return -ENOMEM;
+		else
+			err = rcu_drain_until(self->deadline_ns);
+		if (err)
+			return err;
+		drained |= found == FAR_NOTHING;
+	}
+}
+
+NOINLINE uint64_t frame_alloc_slow(struct physmem *pm, struct thread_slot *self)
+{
+	if (frame_refill(pm, self))
+		return PHYSMEM_NONE;
+	return frame_pop(pm, thread_local_at(&pm->slots, self->number));
+}

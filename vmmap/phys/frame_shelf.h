@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* frame_shelf.h - what frame.c and frame_refill.c do with chains and a slot's shelves. Protocol: frame.c. */
+#ifndef VMMAP_PHYS_FRAME_SHELF_H
+#define VMMAP_PHYS_FRAME_SHELF_H
+
+#include "base/point.h"
+#include "vmmap/phys/frame_depot.h"
+
+static inline bool frame_grace_over(uint64_t cookie)
+{
+	return rcu_poll_done(cookie) || BASE_MUTANT(frame_poll_early);           /* G2 */
+}
+
+/* The owner begins to move what is on its shelves, or ends it. */
+static inline void frame_moves_step(struct frame_slot *slot)
+{
+	atomic_store_release(&slot->moves, atomic_load_relaxed(&slot->moves) + 1);       /* M1 -> M2 */
+}
+
+static inline uint32_t frame_shelf_take(atomic_u32 *shelf)
+{
+	return atomic_load_acquire(shelf) ? atomic_swap_acqrel(shelf, 0) : 0;    /* S2 */
+}
+
+static inline void frame_set_count(struct physmem *pm, uint32_t chain, uint32_t n)
+{
+	atomic_store_relaxed(&frame_batch_of(pm, chain)->count, n);
+}
+
+/* A deferred chain whose readers are gone goes in front of the slot's own cache, where it is used again while warm. */
+void frame_home(struct physmem *pm, struct frame_slot *slot, uint32_t chain);
+/*
+ * Sorts the chains of a shelf that the owner has taken: those whose readers are gone come home, newest first. Returns
+ * the others, as they stood; *waiting is how many.
+ */
+uint32_t frame_closed_sort(struct physmem *pm, struct frame_slot *slot, uint32_t chain, uint32_t *waiting);
+
+#endif
