@@ -56,11 +56,12 @@ static uint64_t view_look(struct lock_space *space, struct thread_slot *self, st
 {
 	struct vmmap *map = space_of(space);
 	struct space_local *local = thread_local_mine(&map->locals, self);
-	const struct space_last *last = &local->last;
+	const struct space_last *last;
 
-	if (unlikely(!local) || !lock_range_holds(last->r, r->lo) ||
-	    atomic_load_acquire(&last->slot->lk) != last->lk)                    /* LOOK -> D1 */
+	if (unlikely(!local) || !lock_range_holds(local->last.r, r->lo) ||
+	    atomic_load_acquire(&local->last.slot->lk) != local->last.lk)        /* LOOK -> D1 */
 		return look_in_tree(map, local, r, slot);
+	last = &local->last;
 	r->hi = last->r.hi < r->hi ? last->r.hi : r->hi;
 	*slot = last->slot;
 	return last->lk;

@@ -339,7 +339,7 @@ static void churn_at_rest(void **state)
 	point_yield(0, 0);
 }
 
-/* One page of 200 is free, far below; when the scan has read the uppermost leaf, one there is freed, and that one taken.
+/* One page of 200 is free, far below; when the scan has read the uppermost leaf, one there is freed, and it is taken.
  * At each instant one was free. */
 static void move_the_gap(void *arg)
 {
