@@ -38,7 +38,8 @@ static uint64_t seed = 1;
 
 struct failing { struct party engine; bool refused; uint64_t calls; };
 
-/* What populates keeps what it has; a move to a fixed place goes VMA by VMA; a resize and a sync allocate nothing. */
+/* What populates keeps what it has; a move to a fixed place goes VMA by VMA; a resize and a sync allocate nothing. Limits
+ * come with a fresh map. */
 static bool may_fail(const struct op *op)
 {
 	if (op->call == OP_MMAP)
@@ -46,7 +47,7 @@ static bool may_fail(const struct op *op)
 	if (op->call == OP_MADVISE)
 		return op->advice != MADV_POPULATE_READ && op->advice != MADV_POPULATE_WRITE;
 	return op->call == OP_MREMAP ? !(op->flags & MREMAP_FIXED) || op->len < op->new_len
-				     : op->call != OP_MSYNC && op->call != OP_RESIZE;
+				     : op->call != OP_MSYNC && op->call != OP_RESIZE && op->call != OP_LIMIT;
 }
 
 static void choose_failure(struct gen *g, struct op *op)
@@ -74,7 +75,8 @@ static bool run_armed(struct failing *f, const struct op *op, int64_t *result)
  * once. */
 static bool twice_is_once(const struct op *op)
 {
-	return op->call == OP_MPROTECT || op->call == OP_MADVISE || op->call == OP_BRK;
+	return op->call == OP_MPROTECT || op->call == OP_MADVISE || op->call == OP_BRK || op->call == OP_MLOCK ||
+	       op->call == OP_MUNLOCK;
 }
 
 static int failing_run(void *self, const struct op *op, int64_t *result)

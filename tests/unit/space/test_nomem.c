@@ -14,6 +14,7 @@
 
 #include "base/point.h"
 #include "tests/unit/space/nomem_calls.h"
+#include "tests/unit/space/nomem_things.h"
 
 #define PLACES 9                                 /* two VMAs apart: more than a leaf has slots                      */
 

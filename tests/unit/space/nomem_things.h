@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* nomem_things.h - for test_nomem: calls about things beside the crowded map: objects, other maps, machines, frames. */
+#ifndef TESTS_UNIT_SPACE_NOMEM_THINGS_H
+#define TESTS_UNIT_SPACE_NOMEM_THINGS_H
+
+#include "tests/unit/space/nomem_map.h"
+
+static int64_t make_object(struct vmmap *map, uint64_t page)
+{
+	struct vmmap_object *object;
+	int err = vmmap_object_create(&object, maps_memory, "more", page * PAGE, NULL);
+
+	(void)map;
+	if (!err)
+		vmmap_object_put(object);
+	return err;
+}
+
+static int64_t read_object(struct vmmap *map, uint64_t page)
+{
+	return vmmap_fault(map, BASE + (5000 + 530 * page) * PAGE, PROT_READ, NULL);
+}
+
+static int64_t cut_object(struct vmmap *map, uint64_t page)
+{
+	(void)map;
+	return vmmap_object_resize(paged, page * PAGE);
+}
+
+static int64_t sync_object(struct vmmap *map, uint64_t page)
+{
+	(void)map;
+	return vmmap_object_sync(paged, page * PAGE, UINT64_MAX);
+}
+
+static int64_t msync_object(struct vmmap *map, uint64_t page)
+{
+	return vmmap_msync(map, BASE + (5000 + page) * PAGE, 100 * PAGE, MS_SYNC);
+}
+
+static int64_t destroy_map(struct vmmap *map, uint64_t page)
+{
+	(void)map, (void)page;
+	vmmap_destroy(other);
+	other = NULL;
+	return 0;
+}
+
+static int64_t make_map(struct vmmap *map, uint64_t page)
+{
+	struct vmmap_config config = VMMAP_CONFIG;
+	int err;
+
+	config.policy = policy_now;
+	config.physmem = page ? maps_memory : NULL;
+	err = vmmap_create(&other, &config);
+	if (!err)
+		destroy_map(map, page);
+	return err;
+}
+
+static void other_map(struct vmmap *map, uint64_t page)
+{
+	struct vmmap_config config = VMMAP_CONFIG;
+
+	(void)map, (void)page;
+	config.policy = policy_now;
+	config.physmem = maps_memory;
+	assert_int_equal(vmmap_create(&other, &config), 0);
+	assert_true(maps_fixed(other, 0, 1000, RW, NORES) > 0);
+	assert_int_equal(maps_touch(other, 700), 0);
+	assert_true(vmmap_mmap(other, BASE + 4000 * PAGE, 8 * PAGE, RW, MAP_SHARED | MAP_FIXED, file, 0) > 0);
+}
+
+static int64_t make_machine(struct vmmap *map, uint64_t page)
+{
+	static const struct physmem_range segments[] = { { 0, 100 }, { 1000, 100 } };
+	struct physmem_config config = PHYSMEM_CONFIG;
+	int err;
+
+	(void)map;
+	config.bytes = 1;
+	config.segments = page ? segments : NULL;
+	config.nsegments = page ? 2 : 0;
+	err = physmem_create(&machine, &config);
+	if (!err)
+		physmem_destroy(machine);
+	return err;
+}
+
+static void other_machine(struct vmmap *map, uint64_t page)
+{
+	struct physmem_config config = PHYSMEM_CONFIG;
+
+	(void)map, (void)page;
+	assert_int_equal(physmem_create(&machine, &config), 0);
+}
+
+static int64_t destroy_machine(struct vmmap *map, uint64_t page)
+{
+	(void)map, (void)page;
+	physmem_destroy(machine);
+	machine = NULL;
+	return 0;
+}
+
+static int64_t take_frame(struct vmmap *map, uint64_t page)
+{
+	uint64_t pfn = physmem_frame_alloc(maps_memory);
+
+	(void)map, (void)page;
+	return pfn == PHYSMEM_NONE ? -ENOMEM : physmem_frame_free(maps_memory, pfn);
+}
+
+static uint64_t others_frame;
+
+static void other_frame(struct vmmap *map, uint64_t page)
+{
+	(void)map, (void)page;
+	others_frame = physmem_frame_alloc(maps_memory);
+	assert_true(others_frame != PHYSMEM_NONE);
+}
+
+static int64_t give_frame(struct vmmap *map, uint64_t page)
+{
+	(void)map, (void)page;
+	return physmem_frame_free(maps_memory, others_frame);
+}
+
+static void other_object(struct vmmap *map, uint64_t page)
+{
+	(void)page;
+	assert_int_equal(vmmap_object_create(&extra, maps_memory, "extra", 8 * PAGE, NULL), 0);
+	assert_true(vmmap_mmap(map, BASE + 8000 * PAGE, PAGE, RW, MAP_SHARED | MAP_FIXED, extra, 0) > 0);
+	assert_int_equal(maps_touch(map, 8000), 0);
+	assert_int_equal(maps_unmap(map, 8000, 1), 0);
+}
+
+static int64_t put_object(struct vmmap *map, uint64_t page)
+{
+	(void)map, (void)page;
+	vmmap_object_put(extra);
+	extra = NULL;
+	return 0;
+}
+
+#endif
