@@ -38,8 +38,8 @@ static uint64_t seed = 1;
 
 struct failing { struct party engine; bool refused; uint64_t calls; };
 
-/* What populates keeps what it has; a move to a fixed place goes VMA by VMA; a resize and a sync allocate nothing. Limits
- * come with a fresh map. */
+/* What populates keeps what it has; a move to a fixed place goes VMA by VMA; a resize and a sync allocate nothing;
+ * limits come with a fresh map. */
 static bool may_fail(const struct op *op)
 {
 	if (op->call == OP_MMAP)
