@@ -118,6 +118,14 @@ bool pages_lockable(const struct model *m, uint64_t lo, uint64_t hi, uint64_t n)
 	return !m->limit_locked || locked + n <= m->limit_locked;
 }
 
+void pages_fill(struct model *m, uint64_t i)
+{
+	uint8_t lazy = m->page[i].lazy;
+
+	pages_touch(m, m->lo + i * PAGE, true, (uint64_t)pages_content(m, &m->page[i]));
+	m->page[i].lazy = lazy;                  /* what MADV_FREE may have dropped is still old, or zero          */
+}
+
 int64_t pages_lock_in(struct model *m, uint64_t lo, uint64_t hi)
 {
 	for (uint64_t i = lo; i < hi; i++) {
@@ -128,7 +136,7 @@ int64_t pages_lock_in(struct model *m, uint64_t lo, uint64_t hi)
 		if (!p->prot || pages_content(m, p) == OP_FAULT(FAULT_BUS))
 			return -ENOMEM;
 		if (!p->shared && p->prot & PROT_WRITE)
-			pages_touch(m, m->lo + i * PAGE, true, (uint64_t)pages_content(m, p));
+			pages_fill(m, i);
 	}
 	return 0;
 }

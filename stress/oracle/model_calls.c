@@ -58,7 +58,7 @@ static int64_t do_mmap(struct model *m, const struct op *op)
 		pages_lock_in(m, lo, lo + n);
 	else if ((op->flags & MAP_POPULATE) && !shared && (op->prot & PROT_WRITE)) {
 		for (uint64_t k = lo; k < lo + n; k++)
-			pages_touch(m, m->lo + k * PAGE, true, (uint64_t)pages_content(m, &m->page[k]));
+			pages_fill(m, k);
 	}
 	return (int64_t)(m->lo + lo * PAGE);
 }
@@ -270,7 +270,7 @@ static int64_t populate(struct model *m, uint64_t lo, uint64_t hi, bool write)
 		if (pages_content(m, p) == OP_FAULT(FAULT_BUS))
 			return -EFAULT;
 		if (write && !p->shared)
-			pages_touch(m, m->lo + i * PAGE, true, (uint64_t)pages_content(m, p));
+			pages_fill(m, i);
 	}
 	return 0;
 }

@@ -21,6 +21,7 @@ bool pages_lockable(const struct model *m, uint64_t lo, uint64_t hi, uint64_t n)
 /* Faults in what is locked: 0, or -ENOMEM at the first page that may not be touched. */
 int64_t pages_lock_in(struct model *m, uint64_t lo, uint64_t hi);
 int64_t pages_content(const struct model *m, const struct model_page *p);        /* what a load sees, or BUS        */
+void pages_fill(struct model *m, uint64_t i);                                    /* faulted in, as if stored to    */
 int64_t pages_touch(struct model *m, uint64_t addr, bool write, uint64_t value); /* a load or a store               */
 
 #endif

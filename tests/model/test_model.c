@@ -39,15 +39,21 @@ static uint64_t seed = 1;
 struct failing { struct party engine; bool refused; uint64_t calls; };
 
 /* What populates keeps what it has; a move to a fixed place goes VMA by VMA; a resize and a sync allocate nothing;
- * limits come with a fresh map. */
+ * OP_LIMIT is no call. */
 static bool may_fail(const struct op *op)
 {
-	if (op->call == OP_MMAP)
-		return !(op->flags & MAP_POPULATE);
-	if (op->call == OP_MADVISE)
+	switch (op->call) {
+	case OP_MMAP:
+		return !(op->flags & (MAP_POPULATE | MAP_LOCKED));
+	case OP_MADVISE:
 		return op->advice != MADV_POPULATE_READ && op->advice != MADV_POPULATE_WRITE;
-	return op->call == OP_MREMAP ? !(op->flags & MREMAP_FIXED) || op->len < op->new_len
-				     : op->call != OP_MSYNC && op->call != OP_RESIZE && op->call != OP_LIMIT;
+	case OP_MREMAP:
+		return !(op->flags & MREMAP_FIXED) || op->len < op->new_len;
+	case OP_MLOCK:
+		return op->flags & MLOCK_ONFAULT;
+	default:
+		return op->call != OP_MSYNC && op->call != OP_RESIZE && op->call != OP_LIMIT;
+	}
 }
 
 static void choose_failure(struct gen *g, struct op *op)

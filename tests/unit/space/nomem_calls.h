@@ -358,6 +358,14 @@ static int64_t lock_many(struct vmmap *map, uint64_t page)
 	return vmmap_mlock(map, BASE + (2 * page + 1) * PAGE, 60 * PAGE, MLOCK_ONFAULT);
 }
 
+/* -EAGAIN: locked, and faulted in as far as there were frames. */
+static int64_t lock_all(struct vmmap *map, uint64_t page)
+{
+	int err = vmmap_mlock(map, BASE + (1001 + 512 * page) * PAGE, 20 * PAGE, 0);
+
+	return err == -EAGAIN ? -ENOMEM : err;
+}
+
 static int64_t lock_one(struct vmmap *map, uint64_t page)
 {
 	return vmmap_mlock(map, BASE + (2 * page + 1) * PAGE, PAGE, MLOCK_ONFAULT);

@@ -48,6 +48,7 @@ static const struct want wants[] = {
 	{ "madvise, populate an object", populate_object, 2, "vmmap_madvise", WANT_PARTIAL, NULL },
 	{ "mlock of a page", lock_one, PLACES, "vmmap_mlock", 0, NULL },
 	{ "mlock of many VMAs", lock_many, PLACES, "vmmap_mlock", 0, NULL },
+	{ "mlock, faulted in", lock_all, 2, "vmmap_mlock", WANT_STEPS, NULL },
 	{ "munlock", unlock_middle, PLACES, "vmmap_munlock", 0, NULL },
 	{ "limits: mmap over many VMAs", fixed_over_many, PLACES, "vmmap_mmap", WANT_LIMITS, NULL },
 	{ "limits: mprotect of many VMAs", protect_many, PLACES, "vmmap_mprotect", WANT_LIMITS, NULL },
