@@ -9,7 +9,8 @@
 #include "base/clock.h"
 #include "base/point.h"
 
-struct gate hold, asleep, woken;                 /* static: a thread may still look at a gate after it was opened */
+/* Static: a thread may still look at a gate after it was opened. */
+struct gate hold, asleep, woken, second_hold, second_asleep, second_woken;
 
 struct fake_map *script_start(const char *policy)
 {
@@ -79,6 +80,23 @@ void start_waiter(struct fake_map *map, struct actor *a, void (*fn)(struct actor
 	gate_open(&asleep);
 }
 
+void second_edit(struct actor *a)
+{
+	point_role("second");
+	a->e = fake_begin(a->map, a->lo, a->hi, LOCK_FOREVER, &a->err);
+	gate_pass(&second_hold);
+	if (!a->err)
+		fake_end(a->map, &a->e);
+}
+
+void start_second(struct fake_map *map, struct actor *a, unsigned lo, unsigned hi)
+{
+	gate_at(&second_asleep, "second", "waiter_before_sleep");
+	actor_start(a, map, second_edit, lo, hi, LOCK_FOREVER);
+	CHECK(gate_wait(&second_asleep, SOON_MS));
+	gate_open(&second_asleep);
+}
+
 void overtake(struct fake_map *map, struct lock_edit *e, unsigned times)
 {
 	for (unsigned i = 0; i < times; i++) {
@@ -91,4 +109,28 @@ void overtake(struct fake_map *map, struct lock_edit *e, unsigned times)
 		CHECK(gate_wait(&asleep, SOON_MS));
 		gate_open(&asleep);
 	}
+}
+
+void both_lose(struct fake_map *map, struct lock_edit *e)
+{
+	gate_at(&woken, "edit", "waiter_woken");
+	gate_at(&second_woken, "second", "waiter_woken");
+	fake_end(map, e);
+	CHECK(gate_wait(&woken, SOON_MS) && gate_wait(&second_woken, SOON_MS));
+	*e = script_begin(map, e->r);
+	gate_at(&second_asleep, "second", "waiter_before_sleep");
+	gate_open(&second_woken);
+	CHECK(gate_wait(&second_asleep, SOON_MS));
+	gate_open(&second_asleep);
+	gate_at(&asleep, "edit", "waiter_before_sleep");
+	gate_open(&woken);
+	CHECK(gate_wait(&asleep, SOON_MS));
+	gate_open(&asleep);
+}
+
+void end_clean(struct fake_map *map)
+{
+	CHECK(map->policy->audit(map->state, stderr) == 0);
+	CHECK(fake_dummies(map) == 0);
+	fake_free(map);
 }

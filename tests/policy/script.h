@@ -11,6 +11,7 @@
 
 extern struct gate hold;                         /* passed by an edit that is to be held, while it is              */
 extern struct gate asleep, woken;                /* of the role "edit": before it sleeps, after it was granted     */
+extern struct gate second_hold, second_asleep, second_woken;     /* of the role "second"                           */
 
 /* A fresh script and map. */
 struct fake_map *script_start(const char *policy);
@@ -27,7 +28,14 @@ void shut_edit(struct actor *a);                 /* begin, shut, done, end      
 struct lock_edit script_begin(struct fake_map *map, struct lock_range r);
 /* Starts `a`, which wants [lo, hi) and finds it held; returns when it is asleep. */
 void start_waiter(struct fake_map *map, struct actor *a, void (*fn)(struct actor *), unsigned lo, unsigned hi);
+/* The same for an edit of the role "second": begin, second_hold, end. */
+void second_edit(struct actor *a);
+void start_second(struct fake_map *map, struct actor *a, unsigned lo, unsigned hi);
 /* A waiter (role edit) waits for what e holds: e is given up, and taken again before it looks, so many times. */
 void overtake(struct fake_map *map, struct lock_edit *e, unsigned times);
+/* Both are granted a retry, which a newer edit takes from them; `second` queues again before the other one does. */
+void both_lose(struct fake_map *map, struct lock_edit *e);
+/* A quiet map without fault; frees it. */
+void end_clean(struct fake_map *map);
 
 #endif

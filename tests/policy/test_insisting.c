@@ -26,17 +26,15 @@
 #include "locks/policy/intree.h"
 #include "tests/policy/script.h"
 
-static struct gate insists, about, late, second_asleep, second_woken, second_hold;
+static struct gate insists, about, late;
 
-static void end_clean(struct fake_map *map, uint64_t overtakes)
+static void end_overtaken(struct fake_map *map, uint64_t overtakes)
 {
 	struct lock_stats stats;
 
 	map->policy->stats(map->state, &stats);
 	assert_int_equal(stats.max_overtakes, overtakes);
-	assert_int_equal(map->policy->audit(map->state, stderr), 0);
-	assert_int_equal(fake_dummies(map), 0);
-	fake_free(map);
+	end_clean(map);
 }
 
 static void as_barger(struct actor *a)
@@ -91,7 +89,7 @@ static void test_part(void **state)
 	fake_end(map, &e);
 	must_end(&waiter);
 	refused();
-	end_clean(map, 2);
+	end_overtaken(map, 2);
 }
 
 /* A VMA has grown out of its holder's range, by a merge, over the page of one who insists: nothing is handed over. */
@@ -125,7 +123,7 @@ static void test_grown(void **state)
 	fake_end(map, &e);
 	must_end(&waiter);
 	refused();
-	end_clean(map, 2);
+	end_overtaken(map, 2);
 }
 
 /* ---- who polls ---- */
@@ -166,7 +164,7 @@ static void test_behind_brief(void **state)
 	must_end(&waiter);
 	assert_true(came);
 	refused();
-	end_clean(map, 0);
+	end_overtaken(map, 0);
 }
 
 static void as_holder(struct actor *a)
@@ -202,19 +200,10 @@ static void test_behind_closed_queue(void **state)
 	gate_open(&late);
 	must_end(&barger);
 	must_end(&waiter);
-	end_clean(map, 1);
+	end_overtaken(map, 1);
 }
 
 /* ---- hand-over ---- */
-
-static void second_edit(struct actor *a)
-{
-	point_role("second");
-	a->e = fake_begin(a->map, a->lo, a->hi, LOCK_FOREVER, &a->err);
-	gate_pass(&second_hold);
-	if (!a->err)
-		fake_end(a->map, &a->e);
-}
 
 /* The older waiter insists and is not in the queue yet; the younger one is: the VMA is not handed to it. */
 static void test_older_elsewhere(void **state)
@@ -230,11 +219,8 @@ static void test_older_elsewhere(void **state)
 	gate_init(&second_hold);
 	e = script_begin(map, fake_range(4, 8));
 	start_waiter(map, &older, hold_edit, 4, 8);
-	gate_at(&second_asleep, "second", "waiter_before_sleep");
-	actor_start(&younger, map, second_edit, 4, 8, LOCK_FOREVER);
+	start_second(map, &younger, 4, 8);
 	for (unsigned i = 0; i < 2; i++) {
-		assert_true(gate_wait(&second_asleep, SOON_MS));
-		gate_open(&second_asleep);
 		gate_at(&woken, "edit", "waiter_woken");
 		gate_at(&second_woken, "second", "waiter_woken");
 		fake_end(map, &e);
@@ -247,9 +233,9 @@ static void test_older_elsewhere(void **state)
 		gate_open(&second_woken);
 		if (!i)
 			gate_open(&asleep);
+		assert_true(gate_wait(&second_asleep, SOON_MS));
+		gate_open(&second_asleep);
 	}
-	assert_true(gate_wait(&second_asleep, SOON_MS));
-	gate_open(&second_asleep);
 	fake_end(map, &e);
 	passed = gate_wait(&second_hold, NEVER_MS);
 	gate_open(&second_hold);
@@ -284,7 +270,7 @@ static void cut_pinned(const char *policy)
 	must_end(&a);
 	assert_false(cut);
 	assert_true(valid);
-	end_clean(map, 0);
+	end_overtaken(map, 0);
 }
 
 static void test_cut_pinned(void **state)

@@ -179,25 +179,6 @@ static void test_handover_of_parts(void **state)
 	fake_free(map);
 }
 
-static struct gate second_hold, second_asleep, second_woken;
-
-static void second_edit(struct actor *a)
-{
-	point_role("second");
-	a->e = fake_begin(a->map, a->lo, a->hi, LOCK_FOREVER, &a->err);
-	gate_pass(&second_hold);
-	if (!a->err)
-		fake_end(a->map, &a->e);
-}
-
-static void both_asleep(void)
-{
-	assert_true(gate_wait(&asleep, SOON_MS));
-	assert_true(gate_wait(&second_asleep, SOON_MS));
-	gate_open(&asleep);
-	gate_open(&second_asleep);
-}
-
 /* Insisting edits want parts of one VMA: the cut for the first frees what the second is given. Each must hold its. */
 static void test_handover_to_two(void **state)
 {
@@ -213,22 +194,9 @@ static void test_handover_to_two(void **state)
 	gate_init(&second_hold);
 	e = script_begin(map, fake_range(4, 10));
 	start_waiter(map, &first, hold_edit, 5, 6);
-	gate_at(&second_asleep, "second", "waiter_before_sleep");
-	actor_start(&second, map, second_edit, 7, 9, LOCK_FOREVER);
-	assert_true(gate_wait(&second_asleep, SOON_MS));
-	gate_open(&second_asleep);
-	for (unsigned i = 0; i < 2; i++) {
-		gate_at(&woken, "edit", "waiter_woken");
-		gate_at(&second_woken, "second", "waiter_woken");
-		fake_end(map, &e);
-		assert_true(gate_wait(&woken, SOON_MS) && gate_wait(&second_woken, SOON_MS));
-		e = script_begin(map, e.r);
-		gate_at(&asleep, "edit", "waiter_before_sleep");
-		gate_at(&second_asleep, "second", "waiter_before_sleep");
-		gate_open(&woken);
-		gate_open(&second_woken);
-		both_asleep();
-	}
+	start_second(map, &second, 7, 9);
+	both_lose(map, &e);
+	both_lose(map, &e);
 	fake_end(map, &e);
 	assert_true(gate_wait(&hold, SOON_MS) && gate_wait(&second_hold, SOON_MS));
 	for (unsigned page = 5; page < 9; page += 3) {

@@ -29,32 +29,6 @@
 #include "locks/policy/intree.h"
 #include "tests/policy/script.h"
 
-static struct gate second_asleep, second_woken, second_hold;
-
-static void end_clean(struct fake_map *map)
-{
-	assert_int_equal(map->policy->audit(map->state, stderr), 0);
-	assert_int_equal(fake_dummies(map), 0);
-	fake_free(map);
-}
-
-static void second_edit(struct actor *a)
-{
-	point_role("second");
-	a->e = fake_begin(a->map, a->lo, a->hi, LOCK_FOREVER, &a->err);
-	gate_pass(&second_hold);
-	if (!a->err)
-		fake_end(a->map, &a->e);
-}
-
-static void start_second(struct fake_map *map, struct actor *a, unsigned lo, unsigned hi)
-{
-	gate_at(&second_asleep, "second", "waiter_before_sleep");
-	actor_start(a, map, second_edit, lo, hi, LOCK_FOREVER);
-	assert_true(gate_wait(&second_asleep, SOON_MS));
-	gate_open(&second_asleep);
-}
-
 /* ---- grants ---- */
 
 /* What it waited for, then page 20: with the same record. */
@@ -108,24 +82,6 @@ static void test_grant_is_the_last_access(void **state)
 	must_end(&second);
 	assert_int_equal(first.err | second.err | other.err, 0);
 	end_clean(map);
-}
-
-/* Both are granted a retry, which a newer edit takes from them; `second` queues again before the other one does. */
-static void both_lose(struct fake_map *map, struct lock_edit *e)
-{
-	gate_at(&woken, "edit", "waiter_woken");
-	gate_at(&second_woken, "second", "waiter_woken");
-	fake_end(map, e);
-	assert_true(gate_wait(&woken, SOON_MS) && gate_wait(&second_woken, SOON_MS));
-	*e = script_begin(map, e->r);
-	gate_at(&second_asleep, "second", "waiter_before_sleep");
-	gate_open(&second_woken);
-	assert_true(gate_wait(&second_asleep, SOON_MS));
-	gate_open(&second_asleep);
-	gate_at(&asleep, "edit", "waiter_before_sleep");
-	gate_open(&woken);
-	assert_true(gate_wait(&asleep, SOON_MS));
-	gate_open(&asleep);
 }
 
 /* Of two that insist the one who has waited longer is first, in whatever order they have queued. */
