@@ -9,6 +9,8 @@
 #ifndef BASE_SITE_H
 #define BASE_SITE_H
 
+#include <errno.h>                               /* what most places say that were refused: -ENOMEM              */
+
 #include "base/compiler.h"
 #include "base/point.h"
 
