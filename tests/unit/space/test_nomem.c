@@ -390,8 +390,7 @@ static void test_sites(void **state)
 	assert_int_equal(missed, 0);
 }
 
-/* Under a sanitizer: in the tree, with books of what is held, and one lock. The slowest: the first of them, for one thread
- * has no races. */
+/* Under a sanitizer: in the tree, with books of what is held, and one lock; under the slowest the first of them. */
 static bool in_turn(const char *policy)
 {
 	if (!NOMEM_SLOW || !strcmp(policy, "vma"))
