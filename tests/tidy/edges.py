@@ -16,7 +16,8 @@ comment is at the code of one of the section's files, or in NOT_EDGES.
 import os
 import re
 import sys
-import tempfile
+
+import judging
 
 ROOTS = ("base", "locks", "vmmap")
 SKIP = ("base/tool/",)
@@ -157,42 +158,15 @@ GOOD = {
           "| R1 | `a.c` | A1 | `b.h` | all |\n",
 }
 SINS = {
-    "label without a row": ("base/b.h", "A1 -> R1: why", "A1, P -> R1: why"),
-    "arrow without a row": ("base/b.h", "A1 -> R1: why", "A1 -> A1"),
-    "row without a label": ("base/a.c", "\t/* R1 -> A1 */", ""),
-    "unknown file": (PAGE, "`b.h` | all", "`c.h` | all"),
-    "no partner": (PAGE, "| A1 | `b.h` |", "| | |"),
-    "not told": ("base/b.h", "/* b.h - A1. */", "/* b.h */"),
-    "told, not there": ("base/a.c", "a.c - R1 -> A1.", "a.c - R1 -> A1, Q7."),
+    "label without a row": [("base/b.h", "A1 -> R1: why", "A1, P -> R1: why")],
+    "arrow without a row": [("base/b.h", "A1 -> R1: why", "A1 -> A1")],
+    "row without a label": [("base/a.c", "\t/* R1 -> A1 */", "")],
+    "unknown file": [(PAGE, "`b.h` | all", "`c.h` | all")],
+    "no partner": [(PAGE, "| A1 | `b.h` |", "| | |")],
+    "not told": [("base/b.h", "/* b.h - A1. */", "/* b.h */"), ("base/a.c", " -> A1.", ".")],
+    "told, not there": [("base/a.c", "a.c - R1 -> A1.", "a.c - R1 -> A1, Q7.")],
 }
 
 
-def self_test():
-    good = True
-    for name, sin in [("clean", None)] + list(SINS.items()):
-        with tempfile.TemporaryDirectory() as root:
-            for path, text in GOOD.items():
-                if sin and sin[0] == path:
-                    text = text.replace(sin[1], sin[2])
-                if sin and name == "not told" and path == "base/a.c":
-                    text = text.replace(" -> A1.", ".")
-                os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
-                with open(os.path.join(root, path), "w", encoding="utf-8") as file:
-                    file.write(text)
-            found = judge(root)
-        if bool(found) != bool(sin):
-            print(f"{name}: {found or 'not found'}")
-            good = False
-    return good
-
-
-def main():
-    if sys.argv[1:] == ["--self-test"]:
-        return 0 if self_test() else 1
-    found = judge(sys.argv[1])
-    print("\n".join(found) if found else "each edge has its label, its partner and its row")
-    return 1 if found else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(judging.main(judge, GOOD, SINS, "each edge has its label, its partner and its row"))

@@ -13,7 +13,8 @@ that struct if it is named. `a/b[]` names a and b, a name may end in '*'.
 import os
 import re
 import sys
-import tempfile
+
+import judging
 
 PAGE = "docs/protocol.md"
 ROOTS = ("base", "locks", "vmmap")
@@ -107,39 +108,14 @@ GOOD = {
           "| `lonely`, `b.five` | z |\n## 3. Order\n",
 }
 SINS = {
-    "no row": (PAGE, "`lonely`, ", ""),
-    "no row for a member": (PAGE, "`.two`, ", ""),
-    "no row for a mutex": (PAGE, "`b.five`", "`a.one`"),
-    "another struct": (PAGE, "`b.five`", "`a.five`"),
-    "no such field": (PAGE, "`.four`", "`.six`"),
-    "no such struct": (PAGE, "`a.thr*`", "`a.thr*`, `c.one`"),
+    "no row": [(PAGE, "`lonely`, ", "")],
+    "no row for a member": [(PAGE, "`.two`, ", "")],
+    "no row for a mutex": [(PAGE, "`b.five`", "`a.one`")],
+    "another struct": [(PAGE, "`b.five`", "`a.five`")],
+    "no such field": [(PAGE, "`.four`", "`.six`")],
+    "no such struct": [(PAGE, "`a.thr*`", "`a.thr*`, `c.one`")],
 }
 
 
-def self_test():
-    good = True
-    for name, sin in [("clean", None)] + list(SINS.items()):
-        with tempfile.TemporaryDirectory() as root:
-            for path, text in GOOD.items():
-                if sin and sin[0] == path:
-                    text = text.replace(sin[1], sin[2])
-                os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
-                with open(os.path.join(root, path), "w", encoding="utf-8") as file:
-                    file.write(text)
-            found = judge(root)
-        if bool(found) != bool(sin):
-            print(f"{name}: {found or 'not found'}")
-            good = False
-    return good
-
-
-def main():
-    if sys.argv[1:] == ["--self-test"]:
-        return 0 if self_test() else 1
-    found = judge(sys.argv[1])
-    print("\n".join(found) if found else "each shared field has its row")
-    return 1 if found else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(judging.main(judge, GOOD, SINS, "each shared field has its row"))

@@ -16,7 +16,8 @@ import fnmatch
 import os
 import re
 import sys
-import tempfile
+
+import judging
 
 PAGE = "docs/races.md"
 LAST = 35
@@ -115,36 +116,15 @@ GOOD = {
           "| - | two | `test_b.c`, `test_b_*` | `second` |\n\n- 1: never.\n## 3. More\n",
 }
 SINS = {
-    "number without a row": (PAGE, "- 1: never", "- 3: never"),
-    "no such script": (PAGE, "`w01_a.c`", "`w02_a.c`"),
-    "no such function": (PAGE, "`test_b_*`", "`test_c_*`"),
-    "no such mutant": (PAGE, "`second`", "`second`, `third`"),
-    "row without a mutant": (PAGE, "| `second` |", "| |"),
-    "not selected": ("tests/unit/test_b.c", '"second"', '"other"'),
-    "mutant without a row": ("base/a.c", "x()", "BASE_MUTANT(fourth)"),
-    "script without a row": ("tests/windows/w01_a.c", None, "tests/windows/w09_z.c"),
+    "number without a row": [(PAGE, "- 1: never", "- 3: never")],
+    "no such script": [(PAGE, "`w01_a.c`", "`w02_a.c`")],
+    "no such function": [(PAGE, "`test_b_*`", "`test_c_*`")],
+    "no such mutant": [(PAGE, "`second`", "`second`, `third`")],
+    "row without a mutant": [(PAGE, "| `second` |", "| |")],
+    "not selected": [("tests/unit/test_b.c", '"second"', '"other"')],
+    "mutant without a row": [("base/a.c", "x()", "BASE_MUTANT(fourth)")],
+    "script without a row": [("tests/windows/w09_z.c", None, GOOD["tests/windows/w01_a.c"])],
 }
-
-
-def self_test():
-    good = True
-    for name, sin in [("clean", None)] + list(SINS.items()):
-        with tempfile.TemporaryDirectory() as root:
-            for path, text in GOOD.items():
-                paths = [path]
-                if sin and sin[0] == path and sin[1]:
-                    text = text.replace(sin[1], sin[2])
-                elif sin and sin[0] == path:
-                    paths.append(sin[2])
-                for copy in paths:
-                    os.makedirs(os.path.dirname(os.path.join(root, copy)), exist_ok=True)
-                    with open(os.path.join(root, copy), "w", encoding="utf-8") as file:
-                        file.write(text)
-            found = judge(root)
-        if bool(found) != bool(sin):
-            print(f"{name}: {found or 'not found'}")
-            good = False
-    return good
 
 
 def scripts(root):
@@ -153,16 +133,8 @@ def scripts(root):
     return sorted({name[:-2] for row in rows for name in QUOTED.findall(row[2]) if name.endswith(".c")})
 
 
-def main():
-    if sys.argv[1:] == ["--self-test"]:
-        return 0 if self_test() else 1
+if __name__ == "__main__":
     if sys.argv[1] == "--scripts":
         print(rf"^[a-z]+\.({'|'.join(scripts(sys.argv[2]))})$")
-        return 0
-    found = judge(sys.argv[1])
-    print("\n".join(found) if found else "each window has its script, each mutant its row")
-    return 1 if found else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        sys.exit(0)
+    sys.exit(judging.main(judge, GOOD, SINS, "each window has its script, each mutant its row"))
