@@ -50,35 +50,37 @@ static void uncount_pin(struct intree *s, const struct lock_visit *v)
 #endif
 }
 
-/* Insisting: where its pin is, it stays. */
-static NOINLINE bool visit_stay(struct intree *s, struct lock_visit *v)
+/* stays: it insists, and where its pin is, it stays. */
+static ALWAYS_INLINE void visit_unpin(struct intree *s, struct lock_slot *slot, bool stays)
+{
+	if (stays)
+		range_unpin_staying(&s->locks, slot);
+	else
+		lock_unpin(range_pins(&s->locks, slot));
+}
+
+static ALWAYS_INLINE bool visit_pin(struct intree *s, struct lock_visit *v, bool stays)
 {
 	BASE_POINT(visit_before_pin);
-	if (!range_pin_staying(&s->locks, v->slot))
+	if (!(stays ? range_pin_staying(&s->locks, v->slot) : lock_pin(range_pins(&s->locks, v->slot))))
 		return false;
 	BASE_POINT(visit_after_pin);
 	if (atomic_load_seqcst(&v->slot->lk) != v->own[0] && !BASE_MUTANT(pin_no_recheck)) {     /* P2 -> D1 */
-		range_unpin_staying(&s->locks, v->slot);
+		visit_unpin(s, v->slot, stays);
 		return false;
 	}
-	v->own[1] = count_pin(s, v->self) | INTREE_STAYS;
+	v->own[1] = count_pin(s, v->self) | (stays ? INTREE_STAYS : 0);
 	return true;
+}
+
+static NOINLINE bool visit_stay(struct intree *s, struct lock_visit *v)
+{
+	return visit_pin(s, v, true);
 }
 
 bool intree_visit_pin(struct intree *s, struct lock_visit *v)
 {
-	if (unlikely(v->own[3] >= RANGE_INSISTS))
-		return visit_stay(s, v);
-	BASE_POINT(visit_before_pin);
-	if (!lock_pin(range_pins(&s->locks, v->slot)))
-		return false;
-	BASE_POINT(visit_after_pin);
-	if (atomic_load_seqcst(&v->slot->lk) != v->own[0] && !BASE_MUTANT(pin_no_recheck)) {     /* P2 -> D1 */
-		lock_unpin(range_pins(&s->locks, v->slot));
-		return false;
-	}
-	v->own[1] = count_pin(s, v->self);
-	return true;
+	return unlikely(v->own[3] >= RANGE_INSISTS) ? visit_stay(s, v) : visit_pin(s, v, false);
 }
 
 /* range_wait gave a pin, or the word that the page was a gap. */
@@ -161,10 +163,7 @@ void intree_visit_end(void *state, struct lock_visit *v)
 
 	if (v->own[1] & INTREE_PINNED) {
 		uncount_pin(s, v);
-		if (likely(!(v->own[1] & INTREE_STAYS)))
-			lock_unpin(range_pins(&s->locks, v->slot));
-		else
-			range_unpin_staying(&s->locks, v->slot);
+		visit_unpin(s, v->slot, unlikely(v->own[1] & INTREE_STAYS));
 		v->own[1] = 0;
 	}
 	rcu_leave(v->self);
