@@ -22,6 +22,8 @@ target_compile_options(vmmap_flags INTERFACE
   -Wall -Wextra -Wshadow -Wpointer-arith -Wvla -Wwrite-strings
   $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition>
   $<$<BOOL:${VMMAP_WERROR}>:-Werror>
+  # What is stored as two words and soon loaded as one vector stalls until both are in the cache (docs/benchmarking.md).
+  -fno-tree-slp-vectorize
   -fno-strict-aliasing -fvisibility=hidden -fno-semantic-interposition)
 target_compile_definitions(vmmap_flags INTERFACE _GNU_SOURCE $<$<BOOL:${VMMAP_ASSERTS}>:VMMAP_ASSERTS>)
 target_include_directories(vmmap_flags INTERFACE ${PROJECT_SOURCE_DIR})

@@ -63,6 +63,20 @@ struct lock_edit {
 	uint64_t own[6];
 };
 
+/* Field by field: merge_at may hold anything, and to clear the whole takes longer than a lock does. */
+static inline void lock_edit_init(struct lock_edit *e, struct thread_slot *self, struct lock_range r, uint64_t number)
+{
+	e->self = self;
+	e->r.lo = r.lo, e->r.hi = r.hi;
+	e->number = number;
+	e->mine = (struct lock_holder){ 0, NULL };
+	e->merges = 0;
+	e->merge_in = (struct lock_range){ 0, 0 };
+	e->shuts = false;
+	for (unsigned i = 0; i < 6; i++)
+		e->own[i] = 0;
+}
+
 #define LOCK_TRY      PARK_TRY                   /* deadline_ns: never wait                                         */
 #define LOCK_FOREVER  PARK_FOREVER
 

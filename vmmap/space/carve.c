@@ -8,10 +8,7 @@
  *             a held VMA or gap, a VMA that goes on in another leaf, many entries, many VMAs.
  * EDGES       Towards faults: take is a seq_cst RMW on lk before the first load of an entry (T1 of the policy -> F2).
  *             Publication before the release of lk: a fault that finds lk free again finds the new slots too.
- * NEIGHBOURS  A VMA beside r that only grows is not taken: its lock word is free and lock words are taken only inside
- *             sections of a leaf that shows it, so nobody edits it before we leave, and its old pages do not change.
- *             That holds only if it stands in this leaf alone; one that spans leaves is merged by space_heal.
- *             One that is swallowed must be taken: optimistic faults on it have to notice.
+ * NEIGHBOURS  carve_join.c.
  * SPANS       A VMA that goes on in one neighbour leaf may be unmapped in part here if a piece stays on that side:
  *             this piece keeps the object, so no other leaf has to change. It is taken like any other: a section of
  *             the other leaf finds it held, and takes the general form, which waits.
@@ -20,44 +17,10 @@
  * PLACES      All pieces that one section publishes appear at one instant: a region that is only replaced never shows
  *             a hole.
  */
-#include "vmmap/space/space.h"
-
-#define CARVE_VMAS 4                             /* VMAs that one brief edit may change                            */
-
-struct piece {
-	struct lock_range r;
-	struct vma *vma;                         /* the object that stands for it; NULL: to be made                */
-	struct space_new is;
-	int slot;                                /* its slot as it is now, -1: none                                */
-	bool ours;                               /* taken                                                          */
-	bool store;                              /* bits differ from vma->bits: to be stored in place              */
-	bool moved;                              /* bounds differ from the slot's                                  */
-};
-
-struct work {
-	struct vmmap *map;
-	struct lock_edit *e;
-	struct carve *c;
-	struct vtree_section s;
-	struct lock_range r;                     /* what is done of c->r                                           */
-	int result;
-	bool right_keeps;                        /* the piece above r keeps the object, not the one below          */
-	unsigned n, pieces, deads;
-	struct vtree_slot old[CARVE_VMAS];       /* VMAs that meet r, low to high                                  */
-	int old_slot[CARVE_VMAS];
-	struct piece piece[2 * CARVE_VMAS + 3];  /* what will stand there, low to high, neighbours included        */
-	struct vma *dead[CARVE_VMAS + 2];
-	uint64_t heal[2];
-	int64_t counted;                         /* with limits: VMAs that were, of those whose borders change     */
-};
-
-static struct piece piece_of(const struct vtree_slot *slot, int index)
-{
-	return (struct piece){ .r = slot->r, .vma = slot->vma, .slot = index, .is = space_vma_attr(slot->vma) };
-}
+#include "vmmap/space/carve.h"
 
 /* Fills old[]. CARVE_GENERAL, or an error that ends the call, or 0. */
-static int work_collect(struct work *w)
+static int work_collect(struct carve_work *w)
 {
 	uint32_t mask = vtree_meets(&w->s, w->c->r.lo, w->c->r.hi);
 
@@ -83,7 +46,7 @@ static int work_collect(struct work *w)
 }
 
 /* In the section that shows all of r as free (grow.c, GUARD). */
-static NOINLINE int work_guard(const struct work *w)
+static NOINLINE int work_guard(const struct carve_work *w)
 {
 	bool guarded = w->c->unguarded && space_guarded(w->map, w->e->self, w->c->r.hi, NULL);
 
@@ -91,7 +54,7 @@ static NOINLINE int work_guard(const struct work *w)
 }
 
 /* CARVE_BITS: cuts w->r at the first hole; the result is -ENOMEM then, with the part before it to be done. */
-static int work_cut_at_hole(struct work *w)
+static int work_cut_at_hole(struct carve_work *w)
 {
 	uint64_t at = w->r.lo;
 	unsigned i;
@@ -108,52 +71,67 @@ static int work_cut_at_hole(struct work *w)
 	return 0;
 }
 
-static void work_add(struct work *w, struct piece p, uint64_t lo, uint64_t hi)
+/* One more piece of old[i]: its object (keeps), or one to be made. Written in place: reading a copy back stalls. */
+static struct carve_piece *work_part(struct carve_work *w, unsigned i, bool keeps, uint64_t lo, uint64_t hi)
 {
-	p.moved = p.slot < 0 || p.r.lo != lo || p.r.hi != hi;
-	p.r = (struct lock_range){ lo, hi };
-	w->piece[w->pieces++] = p;
+	const struct vtree_slot *old = &w->old[i];
+	struct carve_piece *p = &w->piece[w->pieces++];
+
+	p->r.lo = lo, p->r.hi = hi;
+	p->vma = keeps ? old->vma : NULL;
+	p->is = space_vma_attr(old->vma);
+	p->slot = keeps ? w->old_slot[i] : -1;
+	p->ours = keeps;
+	p->store = false;
+	p->moved = !keeps || old->r.lo != lo || old->r.hi != hi;
+	return p;
+}
+
+static void work_fresh(struct carve_work *w)
+{
+	struct carve_piece *p = &w->piece[w->pieces++];
+
+	p->r.lo = w->r.lo, p->r.hi = w->r.hi;
+	p->vma = NULL;
+	p->is = *w->c->fresh;
+	p->slot = -1;
+	p->ours = p->store = false;
+	p->moved = true;
 }
 
 /* What stands over the VMAs that meet r when we are done. An outer piece keeps the object (the left one first). */
-static void work_pieces(struct work *w)
+static void work_pieces(struct carve_work *w)
 {
 	bool mapped = w->c->kind != CARVE_MAP;
 
 	for (unsigned i = 0; i < w->n; i++) {
-		struct piece p = piece_of(&w->old[i], w->old_slot[i]), q = p;
-		uint64_t lo = p.r.lo, hi = p.r.hi;
+		uint64_t lo = w->old[i].r.lo, hi = w->old[i].r.hi;
+		bool left = lo < w->r.lo, right = hi > w->r.hi;
 
-		p.ours = q.ours = true;
-		if (lo < w->r.lo) {
-			struct piece *new = w->right_keeps ? &p : &q;
-
-			new->vma = NULL, new->slot = -1, new->ours = false;
-			work_add(w, p, lo, w->r.lo);
+		if (left) {
+			work_part(w, i, !w->right_keeps, lo, w->r.lo);
 			lo = w->r.lo;
 		}
 		if (!mapped) {
-			work_add(w, (struct piece){ .is = *w->c->fresh, .slot = -1 }, w->r.lo, w->r.hi);
+			work_fresh(w);
 			mapped = true;
 		}
 		if (w->c->kind == CARVE_BITS) {
-			struct piece m = q;
+			struct carve_piece *m = work_part(w, i, !left && !right, lo, right ? w->r.hi : hi);
+			uint64_t bits = m->is.bits;
 
-			if (hi > w->r.hi)
-				m.vma = NULL, m.slot = -1, m.ours = false;
-			m.is.bits = w->c->rebits->fn(w->old[i].vma, p.is.bits, w->c->rebits->arg);
-			m.store = m.vma && m.is.bits != p.is.bits;
-			work_add(w, m, lo, hi < w->r.hi ? hi : w->r.hi);
+			m->is.bits = w->c->rebits->fn(w->old[i].vma, bits, w->c->rebits->arg);
+			m->store = m->vma && m->is.bits != bits;
 		}
-		if (hi > w->r.hi)
-			work_add(w, q, w->r.hi, hi);
+		if (right)
+			work_part(w, i, !left || w->right_keeps, w->r.hi, hi);
 	}
 	if (!mapped)
-		work_add(w, (struct piece){ .is = *w->c->fresh, .slot = -1 }, w->r.lo, w->r.hi);
+		work_fresh(w);
 }
 
 /* The window gets back what w->r was, and pays for what it will be. */
-static NOINLINE void work_pay(struct work *w)
+static NOINLINE void work_pay(struct carve_work *w)
 {
 	for (unsigned i = 0; i < w->n; i++)
 		limit_part(w->map, w->e->self, atomic_load_acquire(&w->old[i].vma->bits), w->old[i].r, w->r, -1);
@@ -162,114 +140,7 @@ static NOINLINE void work_pay(struct work *w)
 	w->counted = limit_counted(w->map, &w->s, w->r);
 }
 
-static bool piece_mergeable(const struct piece *p, const struct piece *q)
-{
-	return p->r.hi == q->r.lo && p->is.bits == q->is.bits && p->is.delta == q->is.delta &&
-	       p->is.object == q->is.object && (p->is.anon == q->is.anon || !p->is.anon || !q->is.anon);
-}
-
-/* The neighbour beside the pieces at addr, if it is in this leaf and may merge; else notes where to heal later. */
-static bool work_neighbour(struct work *w, bool left, struct piece *out)
-{
-	const struct piece *edge = &w->piece[left ? 0 : w->pieces - 1];
-	uint64_t at = left ? edge->r.lo : edge->r.hi;
-	struct vtree_slot slot;
-	int i;
-
-	if (at == (left ? w->s.r.lo : w->s.r.hi)) {
-		w->heal[left ? 0 : 1] = at;
-		return false;
-	}
-	i = left ? vtree_slot_ending(&w->s, at) : vtree_slot_starting(&w->s, at);
-	if (i < 0)
-		return false;
-	slot = vtree_slot_at(&w->s, (unsigned)i);
-	if (atomic_load_acquire(&slot.vma->bits) != edge->is.bits)
-		return false;                            /* the most frequent answer, before anything is copied    */
-	*out = piece_of(&slot, i);
-	if (!(left ? piece_mergeable(out, edge) : piece_mergeable(edge, out)))
-		return false;
-	if (lock_word_held(atomic_load_seqcst(&slot.vma->slot.lk)) && !BASE_MUTANT(merge_into_held)) {
-		/* Its holder merges for us when it is done: edit_take fails and leaves the note. */
-		if (!w->map->policy->edit_take(w->map->lock_state, w->e, &slot.vma->slot, at))
-			return false;
-		w->map->policy->edit_drop(w->map->lock_state, w->e, &slot.vma->slot);
-	}
-	if (space_spans(w->map, &w->s, &slot) && !BASE_MUTANT(extend_spanning)) {
-		w->heal[left ? 0 : 1] = at;              /* another leaf's section could be taking its lock word */
-		return false;
-	}
-	out->is = space_vma_attr(slot.vma);
-	return left ? piece_mergeable(out, edge) : piece_mergeable(edge, out);
-}
-
-/* p and q become one; the survivor's object is returned in p. false: they stay two. */
-static bool work_join(struct work *w, struct piece *p, struct piece *q)
-{
-	struct piece *stay = p, *go = q;
-
-	if (!piece_mergeable(p, q))
-		return false;
-	if (!p->vma || (p->ours && q->vma && !q->ours)) {
-		stay = q, go = p;                        /* what exists, or is not even touched, stays */
-		if (!q->vma)
-			stay = p, go = q;
-	}
-	if (go->vma && !go->ours) {                      /* an outside neighbour that would be swallowed */
-		BASE_POINT(join_before_take);
-		if (!w->map->policy->edit_take(w->map->lock_state, w->e, &go->vma->slot, go->r.lo))
-			return false;            /* (work_neighbour saw it free and in this leaf only) */
-		if (!BASE_MUTANT(join_group_early))
-			go->is.anon = vma_anon(go->vma); /* a fault may have set it until now */
-	}
-	if (stay->vma && go->is.anon && !vma_anon_join(stay->vma, go->is.anon)) {
-		if (go->vma && !go->ours)
-			w->map->policy->edit_drop(w->map->lock_state, w->e, &go->vma->slot);
-		return false;
-	}
-	if (stay->is.rmap)
-		rmap_extend(stay->is.rmap, go->r);
-	if (go->vma) {
-		w->dead[w->deads++] = go->vma;
-		if (go->slot >= 0)
-			vtree_drop(&w->s, (unsigned)go->slot);
-	}
-	stay->is.anon = stay->is.anon ? stay->is.anon : go->is.anon;
-	struct lock_range both = { p->r.lo, q->r.hi };
-	*p = *stay;
-	p->r = both;
-	p->moved = true;
-	return true;
-}
-
-static void work_merge(struct work *w)
-{
-	struct piece nb;
-	bool left, right;
-	unsigned n = 1, joined = 0;
-
-	if (!w->pieces)
-		return;
-	left = w->piece[0].r.lo == w->r.lo && work_neighbour(w, true, &nb);
-	right = w->piece[w->pieces - 1].r.hi == w->r.hi;
-	if (left && work_join(w, &nb, &w->piece[0])) {
-		w->piece[0] = nb;
-		joined++;
-	}
-	for (unsigned from = 1; from < w->pieces; from++) {
-		if (work_join(w, &w->piece[n - 1], &w->piece[from]))
-			joined++;
-		else if (n++ != from)
-			w->piece[n - 1] = w->piece[from];
-	}
-	w->pieces = n;
-	if (right && work_neighbour(w, false, &nb))
-		joined += work_join(w, &w->piece[n - 1], &nb);
-	if (joined)
-		space_count(w->map, w->e->self, SPACE_MERGE, joined);
-}
-
-static void work_entries(struct work *w)
+static void work_entries(struct carve_work *w)
 {
 	struct space_retire retire;
 
@@ -292,8 +163,8 @@ static void work_entries(struct work *w)
 	retire.batch.flush(&retire.batch);
 }
 
-/* Old VMAs of which nothing stays: dropped by work_join already, or by an unmap here. */
-static void work_drop_unmapped(struct work *w)
+/* Old VMAs of which nothing stays: dropped by carve_join already, or by an unmap here. */
+static void work_drop_unmapped(struct carve_work *w)
 {
 	for (unsigned i = 0; i < w->n; i++) {
 		bool stays = false;
@@ -309,7 +180,7 @@ static void work_drop_unmapped(struct work *w)
 	}
 }
 
-static void work_make(struct work *w, struct piece *p)
+static void work_make(struct carve_work *w, struct carve_piece *p)
 {
 	struct carve *c = w->c;
 
@@ -326,10 +197,10 @@ static void work_make(struct work *w, struct piece *p)
 	atomic_store_release(&p->vma->slot.lk, w->e->number);
 }
 
-static void work_slots(struct work *w)
+static void work_slots(struct carve_work *w)
 {
 	for (unsigned i = 0; i < w->pieces; i++) {
-		struct piece *p = &w->piece[i];
+		struct carve_piece *p = &w->piece[i];
 
 		if (p->vma && p->store) {
 			atomic_store_release(&p->vma->bits, p->is.bits);
@@ -339,7 +210,7 @@ static void work_slots(struct work *w)
 			vtree_drop(&w->s, (unsigned)p->slot);
 	}
 	for (unsigned i = 0; i < w->pieces; i++) {
-		struct piece *p = &w->piece[i];
+		struct carve_piece *p = &w->piece[i];
 
 		if (!p->moved)
 			continue;
@@ -349,7 +220,7 @@ static void work_slots(struct work *w)
 	}
 }
 
-static void work_release(struct work *w)
+static void work_release(struct carve_work *w)
 {
 	const struct lock_policy *pol = w->map->policy;
 
@@ -372,14 +243,14 @@ static void work_release(struct work *w)
 }
 
 /* For the mutant that lets go before anything is published. */
-static void work_release_early(struct work *w)
+static void work_release_early(struct carve_work *w)
 {
 	for (unsigned i = 0; i < w->n; i++)
 		w->map->policy->edit_drop(w->map->lock_state, w->e, &w->old[i].vma->slot);
 }
 
 /* `old` goes on in another leaf: can the piece on that side keep the object? */
-static bool work_side_keeps(struct work *w, const struct vtree_slot *old)
+static bool work_side_keeps(struct carve_work *w, const struct vtree_slot *old)
 {
 	bool low = old->r.lo == w->s.r.lo, high = old->r.hi == w->s.r.hi;
 
@@ -389,7 +260,7 @@ static bool work_side_keeps(struct work *w, const struct vtree_slot *old)
 	return w->right_keeps || (low && old->r.lo < w->r.lo);
 }
 
-static bool work_take(struct work *w)
+static bool work_take(struct carve_work *w)
 {
 	const struct lock_policy *pol = w->map->policy;
 	bool early[CARVE_VMAS] = { false }, ok = true;
@@ -410,7 +281,7 @@ static bool work_take(struct work *w)
 	return ok;
 }
 
-static bool work_changes(const struct work *w)
+static bool work_changes(const struct carve_work *w)
 {
 	if (w->c->kind != CARVE_BITS)
 		return w->n || w->c->kind == CARVE_MAP;
@@ -423,13 +294,13 @@ static bool work_changes(const struct work *w)
 	return false;
 }
 
-static void work_commit(struct work *w, const struct vmmap *map)
+static void work_commit(struct carve_work *w, const struct vmmap *map)
 {
 	work_pieces(w);
 	if (limit_on(map))
 		work_pay(w);
 	work_entries(w);
-	work_merge(w);
+	carve_join(w);
 	BASE_POINT(carve_before_slots);
 	work_drop_unmapped(w);
 	work_slots(w);
@@ -458,13 +329,14 @@ static NOINLINE int carve_limited(struct vmmap *map, struct lock_edit *e, struct
 
 int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 {
-	struct work w;                           /* not zeroed as a whole: most of it is room that few edits need  */
+	struct carve_work w;                     /* not zeroed as a whole: most of it is room that few edits need  */
 	bool changes;
 	int err;
 
 	if (limit_on(map) && !c->limited)
 		return carve_limited(map, e, c);
-	w.map = map, w.e = e, w.c = c, w.r = c->r;
+	w.map = map, w.e = e, w.c = c;
+	w.r.lo = c->r.lo, w.r.hi = c->r.hi;
 	w.result = 0, w.right_keeps = false, w.n = w.pieces = w.deads = 0;
 	w.heal[0] = w.heal[1] = 0;
 

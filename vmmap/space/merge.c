@@ -244,8 +244,8 @@ void space_heal(struct vmmap *map, struct thread_slot *self, uint64_t addr)
 	struct lock_edit e;
 
 	for (;;) {
-		e = (struct lock_edit){ .self = self, .r = { addr, addr }, .shuts = true };
-		e.number = thread_next_number(self);
+		lock_edit_init(&e, self, (struct lock_range){ addr, addr }, thread_next_number(self));
+		e.shuts = true;
 		merge_border(map, &e, addr);                             /* HEAL */
 		if (!e.merges || BASE_MUTANT(heal_tries_once))
 			return;

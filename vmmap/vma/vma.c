@@ -6,8 +6,8 @@
  *             giver's list (vma_give), at once: no grace period. Memory stays VMAs until vma_pool_fini, so a reader
  *             that still holds a pointer reads a VMA, perhaps another one; it finds out when it looks at `lk`
  *             again: LOCK_DEAD, or the version of another life (numbers are unique in the process).
- * Edges       G1 (vma_give's store of LOCK_DEAD, seq_cst like all writes of lk) -> the reader's re-load of lk (V1 and
- *             P2 in intree.c).
+ * Edges       G1 (vma_give's store of LOCK_DEAD) -> the reader's re-load of lk (V1 and P2 in intree.c). Release will
+ *             do: who gives a VMA away has taken it, and that was the RMW that a visit's second look must not miss.
  *             D1 (depot unlock, release) -> D2 (depot lock, acquire): a batch travels with everything written to it.
  * Ownership   a list belongs to the thread slot. next_free is touched only by the owner of the list it is on.
  * Promise     `promised` of a list: takes that vma_reserve has promised and that have not happened. vma_give hands a
@@ -199,7 +199,7 @@ void vma_give(struct vma_pool *pool, struct thread_slot *self, struct vma *vma)
 	/* pins stays as it is: a late visitor may have counted itself in and is about to take that back. */
 	if (BASE_MUTANT(give_resets_pins))
 		atomic_store_relaxed(&vma->slot.pins, 0);
-	atomic_store_seqcst(&vma->slot.lk, LOCK_DEAD);                           /* G1 */
+	atomic_store_release(&vma->slot.lk, LOCK_DEAD);                          /* G1 */
 	if (unlikely(list == NULL)) {
 		give_stray(pool, vma);
 		return;

@@ -263,7 +263,7 @@ void vtree_leave(struct vtree_section *s)
 		return;
 	}
 	if (s->freed.hi > s->freed.lo)
-		free = vtree_bound_freed(s);
+		vtree_bound_freed(s, &free);
 	BASE_POINT(vtree_leave_before_publish);
 	s->word = ((s->word & ~VTREE_MASK) + VTREE_COUNT_ONE) | s->kept;
 	if (likely(free.best == 0)) {

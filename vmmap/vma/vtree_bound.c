@@ -227,11 +227,11 @@ static void run_around(const struct vtree_leaf *leaf, uint32_t taken, uint32_t p
 	}
 }
 
-struct vtree_free vtree_bound_freed(const struct vtree_section *s)
+void vtree_bound_freed(const struct vtree_section *s, struct vtree_free *free)
 {
 	const struct vtree_leaf *leaf = s->leaf;
 	uint32_t page = vtree_page(s->freed.lo), end = vtree_page(s->freed.hi - 1), taken = 0;
-	struct vtree_free free = { 0, 0, 0 };
+	uint32_t best = 0, head = 0, tail = 0;
 
 	for (uint32_t kept = s->kept; kept != 0; kept &= kept - 1) {
 		unsigned i = (unsigned)__builtin_ctz(kept);
@@ -249,12 +249,13 @@ struct vtree_free vtree_bound_freed(const struct vtree_section *s)
 
 			run_around(leaf, taken, page, &first, &last);
 			run = vtree_run(first, last);
-			free.best = run > free.best ? run : free.best;
-			free.head = first == leaf->base ? run : free.head;
-			free.tail = last == leaf->limit ? run : free.tail;
+			best = run > best ? run : best;
+			head = first == leaf->base ? run : head;
+			tail = last == leaf->limit ? run : tail;
 		}
 		if (last >= end)
-			return free;
+			break;
 		page = last + 1;
 	}
+	free->best = best, free->head = head, free->tail = tail;
 }

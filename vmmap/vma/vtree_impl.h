@@ -86,7 +86,7 @@ void vtree_bound_lower(struct vtree *t, unsigned block, struct vtree_inner *inne
 /* The same for all bounds on the way to page. */
 void vtree_bound_tighten(struct vtree *t, unsigned block, uint32_t page);
 /* Of the locked leaf of s: the free runs, as they will be published, that meet what was dropped. best 0: none. */
-struct vtree_free vtree_bound_freed(const struct vtree_section *s);
+void vtree_bound_freed(const struct vtree_section *s, struct vtree_free *free);
 
 /* ---- vtree_split.c: sorted slots of a leaf ---- */
 struct vtree_item { uint32_t first, last; uint64_t vma; };
