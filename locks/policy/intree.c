@@ -266,10 +266,7 @@ int intree_brief_begin(void *state, struct lock_edit *e, uint64_t deadline_ns)
 {
 	(void)state, (void)deadline_ns;
 	e->number = thread_next_number(e->self);
-	e->mine = (struct lock_holder){ 0, NULL };
-	e->merges = 0;
-	e->merge_in = (struct lock_range){ 0, 0 };
-	e->own[0] = e->own[1] = 0;
+	e->own[0] = 0;                           /* no range lock (intree_edit_born)                               */
 	return 0;
 }
 

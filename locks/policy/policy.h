@@ -64,11 +64,11 @@ struct lock_edit {
 };
 
 /* Field by field: merge_at may hold anything, and to clear the whole takes longer than a lock does. */
-static inline void lock_edit_init(struct lock_edit *e, struct thread_slot *self, struct lock_range r, uint64_t number)
+static inline void lock_edit_init(struct lock_edit *e, struct thread_slot *self, struct lock_range r)
 {
 	e->self = self;
 	e->r.lo = r.lo, e->r.hi = r.hi;
-	e->number = number;
+	e->number = 0;
 	e->mine = (struct lock_holder){ 0, NULL };
 	e->merges = 0;
 	e->merge_in = (struct lock_range){ 0, 0 };

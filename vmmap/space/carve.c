@@ -19,6 +19,12 @@
  */
 #include "vmmap/space/carve.h"
 
+/* Entries too, or only what VMAs say? */
+static bool work_visits(const struct carve *c)
+{
+	return c->kind != CARVE_BITS || c->rebits->prot;
+}
+
 /* Fills old[]. CARVE_GENERAL, or an error that ends the call, or 0. */
 static int work_collect(struct carve_work *w)
 {
@@ -40,7 +46,7 @@ static int work_collect(struct carve_work *w)
 		w->old[w->n] = slot;
 		w->old_slot[w->n++] = (int)i;
 	}
-	if (w->n && w->c->r.hi - w->c->r.lo > SPACE_BRIEF_PAGES * PAGE_BYTES)
+	if (w->n && w->c->r.hi - w->c->r.lo > SPACE_BRIEF_PAGES * PAGE_BYTES && work_visits(w->c))
 		return CARVE_GENERAL;
 	return 0;
 }
@@ -145,7 +151,7 @@ static void work_entries(struct carve_work *w)
 	struct space_retire retire;
 
 	if (w->c->kind == CARVE_BITS) {
-		for (unsigned i = 0; w->c->rebits->prot && i < w->pieces; i++) {
+		for (unsigned i = 0; work_visits(w->c) && i < w->pieces; i++) {
 			struct lock_range r = w->piece[i].r;
 
 			r.lo = r.lo < w->r.lo ? w->r.lo : r.lo;

@@ -15,7 +15,7 @@ int space_edit_begin(struct vmmap *map, struct lock_edit *e, struct thread_slot 
 {
 	int err;
 
-	lock_edit_init(e, self, r, 0);
+	lock_edit_init(e, self, r);
 	err = map->policy->edit_begin(map->lock_state, e, self->deadline_ns);
 	if (err)
 		space_heal_notes(map, e);
@@ -41,7 +41,7 @@ void space_edit_end(struct vmmap *map, struct lock_edit *e)
 
 int space_brief_begin(struct vmmap *map, struct lock_edit *e, struct thread_slot *self, struct lock_range r)
 {
-	lock_edit_init(e, self, r, thread_next_number(self));
+	lock_edit_init(e, self, r);
 	return map->policy->brief_begin(map->lock_state, e, self->deadline_ns);
 }
 

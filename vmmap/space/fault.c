@@ -360,12 +360,10 @@ static int fault_grow(struct fault *f)
 	return err ? err : space_grow(f->map, f->self, f->page, &f->info.grew);
 }
 
-/* The visit has refused. */
-static int fault_refused(struct fault *f)
+/* The visit has refused: is that the end? */
+static ALWAYS_INLINE bool fault_ends(const struct fault *f)
 {
-	if (f->info.code == VMMAP_MAPERR && f->grows && atomic_load_acquire(&f->map->stacks))            /* K2 -> K1 */
-		return fault_grow(f);
-	return -EFAULT;
+	return f->info.code != VMMAP_MAPERR || !f->grows || !atomic_load_acquire(&f->map->stacks);       /* K2 -> K1 */
 }
 
 /* After a step that did not end the fault: 0 to begin again. */
@@ -374,7 +372,7 @@ static NOINLINE int fault_again(struct fault *f, enum fault_step step, struct pa
 	int err = 0;
 
 	if (step == FAULT_FAIL)
-		err = fault_refused(f);
+		err = fault_grow(f);
 	else if (step == FAULT_READ)
 		err = fault_read(f);
 	else if (step == FAULT_NOMEM)
@@ -414,7 +412,7 @@ int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint
 		BASE_POINT(fault_after_end);
 		if (likely(step == FAULT_DONE))
 			break;
-		err = fault_again(&f, step, &spin);
+		err = step == FAULT_FAIL && fault_ends(&f) ? -EFAULT : fault_again(&f, step, &spin);
 		if (err)
 			break;
 	}

@@ -244,7 +244,8 @@ void space_heal(struct vmmap *map, struct thread_slot *self, uint64_t addr)
 	struct lock_edit e;
 
 	for (;;) {
-		lock_edit_init(&e, self, (struct lock_range){ addr, addr }, thread_next_number(self));
+		lock_edit_init(&e, self, (struct lock_range){ addr, addr });
+		e.number = thread_next_number(self);
 		e.shuts = true;
 		merge_border(map, &e, addr);                             /* HEAL */
 		if (!e.merges || BASE_MUTANT(heal_tries_once))

@@ -88,7 +88,7 @@ static int remap_second(struct remap *m, struct lock_edit *e, struct lock_range 
 {
 	int err;
 
-	lock_edit_init(e, m->self, r, 0);
+	lock_edit_init(e, m->self, r);
 	err = m->map->policy->edit_begin(m->map->lock_state, e, deadline);
 	if (!err)
 		space_count(m->map, m->self, SPACE_GENERAL, 1);
