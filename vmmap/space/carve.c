@@ -376,3 +376,18 @@ int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 			lock_note_merge(e, w.heal[i]);
 	return w.result;
 }
+
+int space_brief(struct vmmap *map, struct thread_slot *self, struct carve *c)
+{
+	struct lock_edit e;
+	int err;
+
+	if (!map->policy->brief_begin)
+		return CARVE_GENERAL;
+	err = space_brief_begin(map, &e, self, c->r);
+	if (err)
+		return err;
+	err = space_carve(map, &e, c);
+	space_brief_end(map, &e);
+	return err;
+}

@@ -90,18 +90,11 @@ static int map_at(struct vmmap *map, struct thread_slot *self, const struct spac
 	struct space_new fresh = map_fresh(m, r.lo);
 	struct carve c = { .kind = CARVE_MAP, .r = r, .fresh = &fresh, .only_free = m->noreplace,
 			   .unguarded = m->unguarded, .pays = m->pays };
-	struct lock_edit e;
-	int err = CARVE_GENERAL;
+	int err;
 
 	map_place(&fresh, r);
-	if (map->policy->brief_begin) {
-		err = space_brief_begin(map, &e, self, r);
-		if (err)
-			return err;
-		err = space_carve(map, &e, &c);
-		space_brief_end(map, &e);
-		*taken = c.taken_object;
-	}
+	err = space_brief(map, self, &c);
+	*taken = c.taken_object;
 	return err == CARVE_GENERAL ? map_general(map, self, &c, taken) : err;
 }
 

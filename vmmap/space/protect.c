@@ -62,17 +62,10 @@ int space_edit_bits(struct vmmap *map, struct thread_slot *self, struct lock_ran
 		    bool every)
 {
 	struct carve c = { .kind = CARVE_BITS, .r = r, .rebits = rb, .every = every };
-	int err = CARVE_GENERAL;
+	int err = space_brief(map, self, &c);
 	struct lock_edit e;
 	bool whole;
 
-	if (map->policy->brief_begin) {
-		err = space_brief_begin(map, &e, self, r);
-		if (err)
-			return err;
-		err = space_carve(map, &e, &c);
-		space_brief_end(map, &e);
-	}
 	if (err != CARVE_GENERAL)
 		return err;
 	if (map->policy->caps & LOCK_CAP_DISJOINT_EDITS && bits_settled(map, self, r, rb, every, &whole))

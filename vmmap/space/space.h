@@ -209,6 +209,8 @@ struct carve {
 #define CARVE_GENERAL 1                          /* not done: take the general form                                */
 /* 0, or CARVE_GENERAL, -ENOMEM (for CARVE_BITS also: a hole; what lies before it is done), -EEXIST. */
 int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c);
+/* A brief edit of c->r that is nothing but c. Also as brief_begin; CARVE_GENERAL if the policy has no such form. */
+int space_brief(struct vmmap *map, struct thread_slot *self, struct carve *c);
 
 /* ---- the general form (commit.c): e holds e->r or more, no VMA crosses the borders of r ---- */
 /* edit_begin with our range; undoes cuts when it fails. edit_end, then the merges that others noted with us. */

@@ -39,16 +39,9 @@ static void unmap_downgraded(struct vmmap *map, struct lock_edit *e, struct lock
 int space_munmap(struct vmmap *map, struct thread_slot *self, struct lock_range r)
 {
 	struct carve c = { .kind = CARVE_UNMAP, .r = r };
+	int err = space_brief(map, self, &c);
 	struct lock_edit e;
-	int err = CARVE_GENERAL;
 
-	if (map->policy->brief_begin) {
-		err = space_brief_begin(map, &e, self, r);
-		if (err)
-			return err;
-		err = space_carve(map, &e, &c);
-		space_brief_end(map, &e);
-	}
 	if (err == CARVE_GENERAL) {
 		bool skip = BASE_MUTANT(unmap_table_before_lk) && unmap_absent(map, self, r);
 
