@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/park.h"
 #include "base/point.h"
+#include "base/spin.h"
 
 #ifndef SPIN_ROUNDS                              /* the models look once                                           */
 #define SPIN_ROUNDS  96
@@ -26,22 +27,6 @@ struct rwsem_node {
 };
 
 static bool word_free(uint32_t word) { return word < RWSEM_READER && !(word & RWSEM_W); }
-
-static void queue_enter(struct rwsem *s)
-{
-	struct park_spin spin = PARK_SPIN;
-	uint32_t free = 0;
-
-	while (!atomic_cas_acquire(&s->queue_lock, &free, 1)) {
-		park_spin(&spin);
-		free = 0;
-	}
-}
-
-static void queue_leave(struct rwsem *s)
-{
-	atomic_store_release(&s->queue_lock, 0);
-}
 
 /* Under queue_lock, like all below that take no lock themselves. */
 static void queue_remove(struct rwsem *s, struct rwsem_node *node)
@@ -135,9 +120,9 @@ static void wake_first(struct rwsem *s, bool released)
 void rwsem_wake(struct rwsem *s)
 {
 	BASE_POINT(rwsem_before_wake);
-	queue_enter(s);
+	spin_lock(&s->queue_lock);
 	wake_first(s, true);
-	queue_leave(s);
+	spin_unlock(&s->queue_lock);
 }
 
 void rwsem_take_back(struct rwsem *s)
@@ -151,7 +136,7 @@ void rwsem_take_back(struct rwsem *s)
 static void queue_join(struct rwsem *s, struct rwsem_node *node)
 {
 	BASE_POINT(rwsem_before_join);
-	queue_enter(s);
+	spin_lock(&s->queue_lock);
 	if (s->last)
 		s->last->next = node;
 	else
@@ -161,7 +146,7 @@ static void queue_join(struct rwsem *s, struct rwsem_node *node)
 	atomic_or_acqrel(&s->word, RWSEM_QUEUED);
 	if (!(atomic_load_acquire(&s->word) & RWSEM_W) && !BASE_MUTANT(rwsem_no_last_look))
 		wake_first(s, false); /* it came free, or shared, before QUEUED was there */
-	queue_leave(s);
+	spin_unlock(&s->queue_lock);
 }
 
 /* The deadline is over. 0: granted just now. */
@@ -170,7 +155,7 @@ static int queue_quit(struct rwsem *s, struct rwsem_node *node)
 	int rc = 0;
 
 	BASE_POINT(rwsem_before_quit);
-	queue_enter(s);
+	spin_lock(&s->queue_lock);
 	if (atomic_load_acquire(&node->state) != NODE_GRANTED) {
 		queue_remove(s, node);
 		wake_first(s, false); /* who stood behind may be able to go */
@@ -178,7 +163,7 @@ static int queue_quit(struct rwsem *s, struct rwsem_node *node)
 	} else if (BASE_MUTANT(rwsem_quits_granted)) {
 		rc = -ETIMEDOUT;
 	}
-	queue_leave(s);
+	spin_unlock(&s->queue_lock);
 	return rc;
 }
 
@@ -220,7 +205,7 @@ static bool woken_try(struct rwsem *s, struct rwsem_node *node)
 	else if (!atomic_cas_acqrel(&node->state, &state, NODE_WAITING))
 		return true;
 	mine = barge(s);
-	queue_enter(s);
+	spin_lock(&s->queue_lock);
 	if (atomic_load_relaxed(&node->state) == NODE_GRANTED) {
 		mine = true;
 	} else if (mine) {
@@ -230,7 +215,7 @@ static bool woken_try(struct rwsem *s, struct rwsem_node *node)
 		wake_first(s, false);            /* HANDOFF may have come too late for the one who barged          */
 	}
 	mine = mine || atomic_load_relaxed(&node->state) == NODE_GRANTED;
-	queue_leave(s);
+	spin_unlock(&s->queue_lock);
 	return mine;
 }
 
@@ -246,12 +231,12 @@ static int exclusive_sleep(struct rwsem *s, struct rwsem_node *node, uint64_t de
 	if (last)
 		return -ETIMEDOUT;
 	BASE_POINT(rwsem_look);
-	queue_enter(s);
+	spin_lock(&s->queue_lock);
 	if (s->first == node && !(atomic_load_relaxed(&s->word) & RWSEM_W)) {
 		node_barged(s, node);            /* an exclusive holder would have to wake us first                */
 		wake_first(s, false);
 	}
-	queue_leave(s);
+	spin_unlock(&s->queue_lock);
 	BASE_POINT(rwsem_looked);
 	return 0;
 }

@@ -18,7 +18,7 @@
  */
 #include <errno.h>
 
-#include "base/park.h"
+#include "base/spin.h"
 #include "vmmap/phys/frame.h"
 #include "vmmap/phys/frame_shelf.h"
 
@@ -132,17 +132,10 @@ static enum far far_look(struct physmem *pm, struct frame_slot *slot)
 /* One searcher at a time: what it takes from the late stack and from others' shelves is in its hands. */
 static bool far_lock(struct physmem *pm, const struct thread_slot *self)
 {
-	struct park_spin spin = PARK_SPIN;
-	uint32_t free = 0;
-
-	while (!atomic_cas_acquire(&pm->far_lock, &free, 1)) {                   /* F2 -> F1 */
-		if (BASE_MUTANT(refill_no_lock))
-			return true;
-		if (rcu_inside(self))
-			return false;
-		free = 0;
-		park_spin(&spin);
-	}
+	if (rcu_inside(self))
+		return spin_trylock(&pm->far_lock) || BASE_MUTANT(refill_no_lock); /* F2 -> F1 */
+	if (!BASE_MUTANT(refill_no_lock))
+		spin_lock(&pm->far_lock);                                        /* F2 -> F1 */
 	return true;
 }
 
@@ -155,7 +148,7 @@ static enum far refill_search(struct physmem *pm, struct frame_slot *slot, struc
 	if (!far_lock(pm, self))
 		return FAR_NOTHING;
 	found = far_look(pm, slot);
-	atomic_store_release(&pm->far_lock, 0);                                  /* F1 */
+	spin_unlock(&pm->far_lock);                                              /* F1 */
 	return found;
 }
 

@@ -32,6 +32,7 @@
  */
 #include <inttypes.h>
 
+#include "base/spin.h"
 #include "vmmap/space/space.h"
 
 #define RMAP_CLOSED  UINT32_C(0x80000000)
@@ -85,22 +86,6 @@ void rmap_gate_close(struct rmap_gate *gate)
 
 /* ---- the ring of an object ---- */
 
-static void ring_lock(struct object *object)
-{
-	struct park_spin spin = PARK_SPIN;
-	uint32_t free = 0;
-
-	while (!atomic_cas_acquire(&object->lock, &free, 1)) {                   /* L2 -> L1 */
-		free = 0;
-		park_spin(&spin);
-	}
-}
-
-static void ring_unlock(struct object *object)
-{
-	atomic_store_release(&object->lock, 0);                                  /* L1 */
-}
-
 void rmap_list_init(struct object *object)
 {
 	object->where.next = object->where.prev = &object->where;
@@ -126,7 +111,7 @@ void rmap_place(struct rmap *where, int64_t delta, struct lock_range r)
 	struct object *object = where->object;
 	struct rmap *head = &object->where;
 
-	ring_lock(object);
+	spin_lock(&object->lock);                                                /* L2 -> L1 */
 	atomic_store_seqcst(&where->delta, delta);
 	atomic_store_seqcst(&where->lo, (r.lo >> PAGE_SHIFT) + (uint64_t)delta);
 	atomic_store_seqcst(&where->hi, (r.hi >> PAGE_SHIFT) + (uint64_t)delta);
@@ -136,7 +121,7 @@ void rmap_place(struct rmap *where, int64_t delta, struct lock_range r)
 		head->next->prev = where;
 		head->next = where;
 	}
-	ring_unlock(object);
+	spin_unlock(&object->lock);                                              /* L1 */
 }
 
 static void extend_pages(struct rmap *where, uint64_t lo, uint64_t hi)
@@ -179,13 +164,14 @@ void rmap_put(struct rmap *where)
 	while (refs > 1)
 		if (atomic_cas_acqrel(&where->refs, &refs, refs - 1))            /* R1 -> R1 */
 			return;
-	ring_lock(object);                               /* a walk may take a reference until it is out of the ring */
+	/* A walk may take a reference until it is out of the ring. */
+	spin_lock(&object->lock);                                                /* L2 -> L1 */
 	last = atomic_sub_acqrel(&where->refs, 1) == 1;                          /* R1 -> R1 */
 	if (last && where->next) {
 		where->next->prev = where->prev;
 		where->prev->next = where->next;
 	}
-	ring_unlock(object);
+	spin_unlock(&object->lock);                                              /* L1 */
 	if (!last)
 		return;
 	rmap_gate_put(where->gate);
@@ -316,11 +302,11 @@ int rmap_walk(struct rmap_walk *w)
 	struct rmap *head = &w->object->where, *first, *next;
 	int err = 0;
 
-	ring_lock(w->object);
+	spin_lock(&w->object->lock);                                             /* L2 -> L1 */
 	first = head->next;
 	for (struct rmap *where = first; where != head; where = where->next)
 		rmap_get(where);
-	ring_unlock(w->object);
+	spin_unlock(&w->object->lock);                                           /* L1 */
 	BASE_POINT(rmap_after_pin);
 	for (struct rmap *where = first; where != head; where = next) {
 		next = where->next;                      /* pinned as well: nobody unlinks it                      */

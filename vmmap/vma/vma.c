@@ -19,8 +19,8 @@
 #include <errno.h>
 #include "base/assert.h"
 #include "base/mem.h"
-#include "base/park.h"
 #include "base/point.h"
+#include "base/spin.h"
 #include "vmmap/vma/vma.h"
 
 #define VMA_BATCH 64
@@ -36,22 +36,6 @@ struct vma_list {
 struct vma_slab {                                /* one line in front of VMA_BATCH VMAs                             */
 	struct vma_slab *next;
 } LINE_ALIGNED;
-
-static void depot_lock(struct vma_pool *pool)
-{
-	struct park_spin spin = PARK_SPIN;
-	uint32_t free = 0;
-
-	while (!atomic_cas_acquire(&pool->depot_lock, &free, 1)) {               /* D2 -> D1 */
-		free = 0;
-		park_spin(&spin);
-	}
-}
-
-static void depot_unlock(struct vma_pool *pool)
-{
-	atomic_store_release(&pool->depot_lock, 0);                              /* D1 */
-}
 
 int vma_pool_init(struct vma_pool *pool, size_t slot_bytes)
 {
@@ -83,20 +67,20 @@ static struct vma *depot_pull(struct vma_pool *pool)
 {
 	struct vma *batch;
 
-	depot_lock(pool);
+	spin_lock(&pool->depot_lock);                                            /* D2 -> D1 */
 	batch = pool->depot;
 	if (batch != NULL)
 		pool->depot = (struct vma *)atomic_load_relaxed(&batch->rmap);
-	depot_unlock(pool);
+	spin_unlock(&pool->depot_lock);                                          /* D1 */
 	return batch;
 }
 
 static void depot_push(struct vma_pool *pool, struct vma *batch)
 {
-	depot_lock(pool);
+	spin_lock(&pool->depot_lock);                                            /* D2 -> D1 */
 	atomic_store_relaxed(&batch->rmap, (struct rmap *)pool->depot);
 	pool->depot = batch;
-	depot_unlock(pool);
+	spin_unlock(&pool->depot_lock);                                          /* D1 */
 }
 
 /* A fresh slab as a chain in ascending addresses, or NULL. */
@@ -113,10 +97,10 @@ static struct vma *slab_make(struct vma_pool *pool)
 		atomic_store_relaxed(&vma->next_free, chain);
 		chain = vma;
 	}
-	depot_lock(pool);
+	spin_lock(&pool->depot_lock);                                            /* D2 -> D1 */
 	slab->next = pool->slabs;
 	pool->slabs = slab;
-	depot_unlock(pool);
+	spin_unlock(&pool->depot_lock);                                          /* D1 */
 	atomic_add_relaxed(&pool->slab_bytes, slab_size(pool));
 	return chain;
 }

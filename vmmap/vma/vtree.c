@@ -19,6 +19,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include "base/spin.h"
 #include "vmmap/vma/vtree_impl.h"
 
 #define COLLISIONS    8
@@ -109,21 +110,15 @@ void vtree_unlock(atomic_u64 *word)
 
 bool vtree_lock_root(struct vtree *t, unsigned block, bool try)
 {
-	struct park_spin spin = PARK_SPIN;
-	uint32_t open = 0;
-
-	while (!atomic_cas_acquire(&t->root_lock[block], &open, 1)) {            /* L2 -> L1 */
-		if (try)
-			return false;
-		open = 0;
-		park_spin(&spin);
-	}
+	if (try)
+		return spin_trylock(&t->root_lock[block]);                       /* L2 -> L1 */
+	spin_lock(&t->root_lock[block]);                                         /* L2 -> L1 */
 	return true;
 }
 
 void vtree_unlock_root(struct vtree *t, unsigned block)
 {
-	atomic_store_release(&t->root_lock[block], 0);                           /* L1 */
+	spin_unlock(&t->root_lock[block]);                                       /* L1 */
 }
 
 /* ---- enter ---- */

@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include "base/mem.h"
+#include "base/spin.h"
 #include "vmmap/vma/vtree_impl.h"
 
 #define NODE_BATCH 4                             /* nodes a cache fetches beyond what it was asked for             */
@@ -63,22 +64,6 @@ static struct vtree_link *chain_pop(struct node_chain *chain)
 		chain->n--;
 	}
 	return link;
-}
-
-static void nodes_lock(struct vtree_nodes *nodes)
-{
-	struct park_spin spin = PARK_SPIN;
-	uint32_t open = 0;
-
-	while (!atomic_cas_acquire(&nodes->lock, &open, 1)) {                    /* N2 -> N1 */
-		open = 0;
-		park_spin(&spin);
-	}
-}
-
-static void nodes_unlock(struct vtree_nodes *nodes)
-{
-	atomic_store_release(&nodes->lock, 0);                                   /* N1 */
 }
 
 static struct node_slab *slab_alloc_huge(size_t bytes)
@@ -143,13 +128,13 @@ static size_t next_slab(struct vtree_nodes *nodes, enum node_kind kind)
 {
 	size_t bytes;
 
-	nodes_lock(nodes);
+	spin_lock(&nodes->lock);                                                 /* N2 -> N1 */
 	bytes = nodes->slab_bytes[kind];
 	if (bytes < SLAB_LAST)
 		nodes->slab_bytes[kind] = 2 * bytes;
 	else if (atomic_load_relaxed(&nodes->bytes) >= HUGE_FROM)
 		bytes = SLAB_HUGE;
-	nodes_unlock(nodes);
+	spin_unlock(&nodes->lock);                                               /* N1 */
 	return bytes;
 }
 
@@ -162,7 +147,7 @@ static int slab_make(struct vtree_nodes *nodes, enum node_kind kind)
 	if (slab == NULL)
 		return -ENOMEM;
 	slab->bytes = bytes;
-	nodes_lock(nodes);
+	spin_lock(&nodes->lock);                                                 /* N2 -> N1 */
 	slab->next = nodes->slabs;
 	nodes->slabs = slab;
 	for (size_t i = n; i-- > 0;) {
@@ -171,7 +156,7 @@ static int slab_make(struct vtree_nodes *nodes, enum node_kind kind)
 		link->owner = nodes;
 		chain_push(&nodes->depot[kind], link);
 	}
-	nodes_unlock(nodes);
+	spin_unlock(&nodes->lock);                                               /* N1 */
 	atomic_add_relaxed(&nodes->bytes, bytes);
 	return 0;
 }
@@ -183,10 +168,10 @@ static int cache_fill(struct vtree_nodes *nodes, struct node_cache *cache, enum 
 	if (likely(mine->n >= want))
 		return 0;
 	for (;;) {
-		nodes_lock(nodes);
+		spin_lock(&nodes->lock);                                         /* N2 -> N1 */
 		while (mine->n < want + NODE_BATCH && nodes->depot[kind].n > 0)
 			chain_push(mine, chain_pop(&nodes->depot[kind]));
-		nodes_unlock(nodes);
+		spin_unlock(&nodes->lock);                                       /* N1 */
 		if (mine->n >= want)
 			return 0;
 		if (slab_make(nodes, kind) != 0)
@@ -243,9 +228,9 @@ static void node_back(struct rcu_item *item, enum node_kind kind)
 	struct vtree_link *link = container_of(item, struct vtree_link, rcu);
 	struct vtree_nodes *nodes = link->owner;
 
-	nodes_lock(nodes);
+	spin_lock(&nodes->lock);                                                 /* N2 -> N1 */
 	chain_push(&nodes->depot[kind], link);
-	nodes_unlock(nodes);
+	spin_unlock(&nodes->lock);                                               /* N1 */
 	nodes_put(nodes);
 }
 
