@@ -13,8 +13,8 @@
  *          threads at once. At the end: audits, and the pager's copy is what the pages show.
  * Usage: test_objects [--policy NAME] [--ms N] [--threads N] [--seed N]
  */
+#include "tests/pager.h"
 #include "tests/unit/space/maps.h"
-#include "tests/unit/space/pager.h"
 
 #include "base/clock.h"
 #include "base/point.h"

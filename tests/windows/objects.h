@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "tests/unit/space/pager.h"
+#include "tests/pager.h"
 #include "tests/windows/window.h"
 #include "vmmap/space/space.h"
 

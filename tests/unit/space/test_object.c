@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_object.c - memory objects: size, pager, sync, msync; one thread, every policy. */
+#include "tests/pager.h"
 #include "tests/unit/space/maps.h"
-#include "tests/unit/space/pager.h"
 
 #define FILE_PAGES 8u
 #define SHARED (MAP_SHARED | MAP_FIXED)

@@ -3,8 +3,8 @@
  * pager.h - a pager for tests: its copy of a file in plain memory, calls counted, failing on demand, and stopping
  * before a call until somebody lets it go (an event, no time).
  */
-#ifndef TESTS_UNIT_SPACE_PAGER_H
-#define TESTS_UNIT_SPACE_PAGER_H
+#ifndef TESTS_PAGER_H
+#define TESTS_PAGER_H
 
 #include <pthread.h>
 #include <stdbool.h>
