@@ -13,7 +13,6 @@ Rules: a label at the code of a file of the library is in a row with that file, 
 the code is a row; a row's labels stand in the opening comments that its heading names; a label with a digit in such a
 comment is at the code of one of the section's files, or in NOT_EDGES.
 """
-import os
 import re
 import sys
 
@@ -103,16 +102,8 @@ def page_sections(text, files):
 
 
 def judge(root):
-    files = {}
-    for top in ROOTS:
-        for where, _dirs, names in os.walk(os.path.join(root, top)):
-            for name in sorted(names):
-                path = os.path.relpath(os.path.join(where, name), root)
-                if name.endswith((".c", ".h")) and not path.startswith(SKIP):
-                    with open(os.path.join(root, path), encoding="utf-8") as file:
-                        files[path] = file.read()
-    with open(os.path.join(root, PAGE), encoding="utf-8") as file:
-        sections, found = page_sections(file.read(), list(files))
+    files = judging.texts(root, ROOTS, (".c", ".h"), SKIP)
+    sections, found = page_sections(judging.text(root, PAGE), list(files))
     at = {path: code_labels(text) for path, text in files.items()}
     labels_of = {path: {label for _line, labels, _partners in hits for label in labels} for path, hits in at.items()}
 

@@ -10,7 +10,6 @@ atomic, or a park_mutex, and each such variable of a file, is named in the first
 `struct.member`, as `.member` behind another of the same struct, or bare; and what is named there is in the code, with
 that struct if it is named. `a/b[]` names a and b, a name may end in '*'.
 """
-import os
 import re
 import sys
 
@@ -30,15 +29,9 @@ def names_of(declarators):
 
 
 def read_sources(root):
-    texts = {}
-    for top in ROOTS:
-        for where, _dirs, names in os.walk(os.path.join(root, top)):
-            for name in sorted(names):
-                path = os.path.relpath(os.path.join(where, name), root)
-                if name.endswith((".c", ".h")) and not path.startswith(SKIP):
-                    with open(os.path.join(root, path), encoding="utf-8") as file:
-                        texts[path] = re.sub(r"/\*.*?\*/|^#[^\n]*$", "", file.read(), flags=re.S | re.M)
-    return texts
+    """Without comments and preprocessor lines."""
+    return {path: re.sub(r"/\*.*?\*/|^#[^\n]*$", "", text, flags=re.S | re.M)
+            for path, text in judging.texts(root, ROOTS, (".c", ".h"), SKIP).items()}
 
 
 def shared(texts):
@@ -76,8 +69,7 @@ def rows(page):
 
 def judge(root):
     texts = read_sources(root)
-    with open(os.path.join(root, PAGE), encoding="utf-8") as file:
-        told = rows(file.read())
+    told = rows(judging.text(root, PAGE))
     said = {(owner, name) for _line, owner, name in told}
     patterns = [(owner, name[:-1]) for owner, name in said if name.endswith("*")]
     found = []

@@ -1,11 +1,29 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of lists share: how they are called, and the test that a judge finds each sin in a small tree.
+"""What the tests of lists share: the files they read, how they are called, and the test that a judge finds each sin in
+a small tree.
 
 judge(root) returns what is wrong below root, a line each. A sin is a list of edits of GOOD: (path, old, new), or
 (path, None, text) for one more file."""
 import os
 import sys
 import tempfile
+
+
+def text(root, path):
+    with open(os.path.join(root, path), encoding="utf-8") as file:
+        return file.read()
+
+
+def texts(root, tops, endings, skip=()):
+    """{path: text} of the files below these directories of root, paths that begin as one of `skip` left out."""
+    found = {}
+    for top in tops:
+        for where, _dirs, names in os.walk(os.path.join(root, top)):
+            for name in sorted(names):
+                path = os.path.relpath(os.path.join(where, name), root)
+                if name.endswith(endings) and not path.startswith(skip):
+                    found[path] = text(root, path)
+    return found
 
 
 def write(root, tree):

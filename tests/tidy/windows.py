@@ -32,18 +32,6 @@ NO_ROW = {
 }
 
 
-def read(root, tops, suffix):
-    files = {}
-    for top in tops:
-        for where, _dirs, names in os.walk(os.path.join(root, top)):
-            for name in sorted(names):
-                if name.endswith(suffix):
-                    path = os.path.relpath(os.path.join(where, name), root)
-                    with open(os.path.join(root, path), encoding="utf-8") as file:
-                        files[path] = file.read()
-    return files
-
-
 def table(text):
     """Of part 2: [(line, numbers, script cell, mutants)], and the numbers that are told to have no script."""
     rows, told, inside = [], set(), False
@@ -91,10 +79,9 @@ def judge_row(row, tests, mutants):
 
 
 def judge(root):
-    tests = read(root, ["tests"], ".c")
-    mutants = {name for text in read(root, ROOTS, (".c", ".h")).values() for name in MUTANT.findall(text)}
-    with open(os.path.join(root, PAGE), encoding="utf-8") as file:
-        text = file.read()
+    tests = judging.texts(root, ["tests"], ".c")
+    mutants = {name for code in judging.texts(root, ROOTS, (".c", ".h")).values() for name in MUTANT.findall(code)}
+    text = judging.text(root, PAGE)
     rows, told = table(text)
     found = [line for row in rows for line in judge_row(row, tests, mutants)]
     numbered = told.union(*(row[1] for row in rows))
@@ -128,8 +115,7 @@ SINS = {
 
 
 def scripts(root):
-    with open(os.path.join(root, PAGE), encoding="utf-8") as file:
-        rows, _told = table(file.read())
+    rows, _told = table(judging.text(root, PAGE))
     return sorted({name[:-2] for row in rows for name in QUOTED.findall(row[2]) if name.endswith(".c")})
 
 
