@@ -187,11 +187,12 @@ static bool own_range(struct rule_run *run)
 	return true;
 }
 
-/* LOCK_TRY of a visit. */
-static bool visit_try(struct rule_run *run)
+/* A visit of what an edit holds and has shut comes back in time, and not before. */
+static bool comes_back(struct rule_run *run, uint64_t deadline_ns, int expected)
 {
 	struct lock_edit e;
 	struct actor a;
+	uint64_t end;
 	bool went;
 	int err;
 
@@ -200,35 +201,24 @@ static bool visit_try(struct rule_run *run)
 	RULE_NEED(run, !err);
 	if (fake_slot(run->map, 1))
 		run->policy->edit_shut(run->map->state, &e, fake_slot(run->map, 1));
-	actor_start(&a, run->map, actor_fault, 1, 2, LOCK_TRY);
-	went = actor_done(&a, 2000);
-	fake_end(run->map, &e);
-	actor_join(&a);
-	RULE_NEED(run, went && a.err == -EAGAIN);
-	return true;
-}
-
-static bool visit_deadline(struct rule_run *run)
-{
-	uint64_t until = clock_ns() + UINT64_C(60000000), end;
-	struct lock_edit e;
-	struct actor a;
-	bool went;
-	int err;
-
-	fake_place(run->map, 1, 2);
-	e = fake_begin(run->map, 1, 2, LOCK_FOREVER, &err);
-	RULE_NEED(run, !err);
-	if (fake_slot(run->map, 1))
-		run->policy->edit_shut(run->map->state, &e, fake_slot(run->map, 1));
-	actor_start(&a, run->map, actor_fault, 1, 2, until);
+	actor_start(&a, run->map, actor_fault, 1, 2, deadline_ns);
 	went = actor_done(&a, 2000);
 	end = clock_ns();
 	fake_end(run->map, &e);
 	actor_join(&a);
-	RULE_NEED(run, went && a.err == -ETIMEDOUT);
-	RULE_NEED(run, end >= until);
+	RULE_NEED(run, went && a.err == expected);
+	RULE_NEED(run, deadline_ns == LOCK_TRY || end >= deadline_ns);
 	return true;
+}
+
+static bool visit_try(struct rule_run *run)
+{
+	return comes_back(run, LOCK_TRY, -EAGAIN);
+}
+
+static bool visit_deadline(struct rule_run *run)
+{
+	return comes_back(run, clock_ns() + UINT64_C(60000000), -ETIMEDOUT);
 }
 
 static bool has_brief(const struct lock_policy *policy)

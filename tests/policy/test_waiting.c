@@ -141,6 +141,28 @@ static void test_partial_take(void **state)
 
 static struct gate late;
 
+/* Page 4 is held by an edit, and wanted by a waiter. */
+struct wait { struct fake_map *map; struct lock_edit e; struct actor waiter; };
+
+/* Returns when the waiter, which has so many ms (0: time without end), stands at a point on its way. */
+static void wait_begin(struct wait *w, const char *policy, void (*fn)(struct actor *a), unsigned ms, const char *point)
+{
+	w->map = script_start(policy);
+	fake_place(w->map, 4, 5);
+	gate_at(&late, NULL, point);
+	w->e = script_begin(w->map, fake_range(4, 5));
+	actor_start(&w->waiter, w->map, fn, 4, 5, ms ? in_ms(ms) : LOCK_FOREVER);
+	assert_true(gate_wait(&late, SOON_MS));
+}
+
+/* The waiter gets the page. */
+static void wait_end(struct wait *w)
+{
+	must_end(&w->waiter);
+	assert_int_equal(w->waiter.err, 0);
+	end_clean(w->map);
+}
+
 /* In the releaser, which has claimed the waiter: now its deadline is over. */
 static void let_it_cancel(void *arg)
 {
@@ -151,21 +173,13 @@ static void let_it_cancel(void *arg)
 /* The deadline passes when the grant is on its way: the waiter takes it. */
 static void test_cancel_against_grant(void **state)
 {
-	struct fake_map *map = script_start("vma");
-	struct lock_edit e;
-	struct actor a;
+	struct wait w;
 
 	(void)state;
-	fake_place(map, 4, 5);
-	gate_at(&late, "edit", "waiter_before_cancel");
-	e = script_begin(map, fake_range(4, 5));
-	actor_start(&a, map, as_edit, 4, 5, in_ms(20));
-	assert_true(gate_wait(&late, SOON_MS));
-	assert_int_equal(point_call(NULL, "handover_before_grant", let_it_cancel, &a), 0);
-	fake_end(map, &e);
-	must_end(&a);
-	assert_int_equal(a.err, 0);
-	end_clean(map);
+	wait_begin(&w, "vma", as_edit, 20, "waiter_before_cancel");
+	assert_int_equal(point_call(NULL, "handover_before_grant", let_it_cancel, &w.waiter), 0);
+	fake_end(w.map, &w.e);
+	wait_end(&w);
 }
 
 /* It passes before: the releaser finds the record in its list, and nobody behind it. */
@@ -195,66 +209,41 @@ static void edit_again(struct actor *a)
 /* Who gave up and comes back to the same holder still stands in its queue. */
 static void test_wait_again(void **state)
 {
-	struct fake_map *map = script_start("vma");
-	struct lock_edit e;
-	struct actor a;
+	struct wait w;
 
 	(void)state;
-	fake_place(map, 4, 5);
-	gate_at(&late, "edit", "waiter_before_cancel");
-	e = script_begin(map, fake_range(4, 5));
-	actor_start(&a, map, edit_again, 4, 5, in_ms(20));
-	assert_true(gate_wait(&late, SOON_MS));
+	wait_begin(&w, "vma", edit_again, 20, "waiter_before_cancel");
 	gate_at(&asleep, "edit", "waiter_before_sleep");
 	gate_open(&late);
 	assert_true(gate_wait(&asleep, SOON_MS));                /* the second time                                   */
 	gate_open(&asleep);
-	fake_end(map, &e);
-	must_end(&a);
-	assert_int_equal(a.gen, ETIMEDOUT);
-	assert_int_equal(a.err, 0);
-	end_clean(map);
+	fake_end(w.map, &w.e);
+	wait_end(&w);
+	assert_int_equal(w.waiter.gen, ETIMEDOUT);
 }
 
 /* The rwsem: granted between the time-out and the look under the queue's lock. */
 static void test_rwsem_quit_against_grant(void **state)
 {
-	struct fake_map *map = script_start("rwsem");
-	struct lock_edit e;
-	struct actor a;
+	struct wait w;
 
 	(void)state;
-	fake_place(map, 4, 5);
-	gate_at(&late, "fault", "rwsem_before_quit");
-	e = script_begin(map, fake_range(4, 5));
-	actor_start(&a, map, as_fault, 4, 5, in_ms(20));
-	assert_true(gate_wait(&late, SOON_MS));
-	fake_end(map, &e);                                       /* grants it                                         */
+	wait_begin(&w, "rwsem", as_fault, 20, "rwsem_before_quit");
+	fake_end(w.map, &w.e);                                   /* grants it                                         */
 	gate_open(&late);
-	must_end(&a);
-	assert_int_equal(a.err, 0);
-	end_clean(map);
+	wait_end(&w);
 }
 
 /* The rwsem comes free just before a waiter stands in its queue. */
 static void test_rwsem_last_look(void **state)
 {
-	struct fake_map *map = script_start("rwsem");
-	static struct gate join;
-	struct lock_edit e;
-	struct actor a;
+	struct wait w;
 
 	(void)state;
-	fake_place(map, 4, 5);
-	gate_at(&join, "fault", "rwsem_before_join");
-	e = script_begin(map, fake_range(4, 5));
-	actor_start(&a, map, as_fault, 4, 5, LOCK_FOREVER);
-	assert_true(gate_wait(&join, SOON_MS));
-	fake_end(map, &e);
-	gate_open(&join);
-	must_end(&a);
-	assert_int_equal(a.err, 0);
-	end_clean(map);
+	wait_begin(&w, "rwsem", as_fault, 0, "rwsem_before_join");
+	fake_end(w.map, &w.e);
+	gate_open(&late);
+	wait_end(&w);
 }
 
 /* ---- what a waiter holds: nothing ---- */
