@@ -12,39 +12,29 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
-#include "base/atomic.h"
-#include "base/clock.h"
 #include "base/compiler.h"
 #include "base/point.h"
-#include "base/prng.h"
 #include "locks/policy/policy.h"
+#include "tests/policy/crowd.h"
 #include "vmmap/vmmap.h"
 
-#define THREADS_MAX 8
-#define ROUNDS      (BUILT_WITH_TSAN ? 60 : 400)
-#define TOO_LONG_NS UINT64_C(60000000000)
-#define PAGE        UINT64_C(4096)
-#define BASE        UINT64_C(0x100000000)
-#define LARGE       128                                  /* pages: more than the brief form takes                  */
-#define RW          (PROT_READ | PROT_WRITE)
-#define ANON        (MAP_PRIVATE | MAP_ANONYMOUS)
-#define MARK        UINT64_C(0x6b72616d)
-
-struct crowd;
-struct member;
+#define ROUNDS (BUILT_WITH_TSAN ? 60 : 400)
+#define PAGE   UINT64_C(4096)
+#define BASE   UINT64_C(0x100000000)
+#define LARGE  128                                       /* pages: more than the brief form takes                  */
+#define RW     (PROT_READ | PROT_WRITE)
+#define ANON   (MAP_PRIVATE | MAP_ANONYMOUS)
+#define MARK   UINT64_C(0x6b72616d)
 
 /* One call; false: it may not answer that. `required`: rounds, 0: until the others end. lo, hi in pages from BASE. */
 struct job { bool (*call)(struct member *m); unsigned required, lo, hi, to; };
-struct scene { const char *name; struct job job[THREADS_MAX]; bool (*over)(struct vmmap *map); };
+struct scene { const char *name; struct job job[CROWD_MAX]; bool (*over)(void); };
 
-struct crowd { struct vmmap *map; atomic_u32 left, stop, wrong; };
-struct member { pthread_t thread; struct crowd *c; const struct job *job; struct prng random; uint64_t n; };
+static struct vmmap *map;
 
 static uint64_t at(unsigned page) { return BASE + page * PAGE; }
 static uint64_t lo_of(const struct member *m) { return at(m->job->lo); }
@@ -56,36 +46,36 @@ static bool hold(struct member *m)
 {
 	struct vmmap_held held;
 
-	if (vmmap_hold(m->c->map, lo_of(m), len_of(m), &held))
+	if (vmmap_hold(map, lo_of(m), len_of(m), &held))
 		return false;
 	for (uint64_t i = prng_below(&m->random, 50); i; i--)
 		atomic_pause();
-	vmmap_release(m->c->map, &held);
+	vmmap_release(map, &held);
 	return true;
 }
 
 static bool protect(struct member *m)
 {
-	return vmmap_mprotect(m->c->map, lo_of(m), len_of(m), m->n % 2 ? RW : RW | PROT_EXEC) == 0;
+	return vmmap_mprotect(map, lo_of(m), len_of(m), m->round % 2 ? RW : RW | PROT_EXEC) == 0;
 }
 
 static bool remap(struct member *m)
 {
-	return vmmap_mmap(m->c->map, lo_of(m), len_of(m), m->n % 2 ? RW : RW | PROT_EXEC, ANON | MAP_FIXED, NULL, 0) ==
+	return vmmap_mmap(map, lo_of(m), len_of(m), m->round % 2 ? RW : RW | PROT_EXEC, ANON | MAP_FIXED, NULL, 0) ==
 	       (int64_t)lo_of(m);
 }
 
 /* A fault that misses, or finds what another has brought. */
 static bool fault(struct member *m)
 {
-	return vmmap_madvise(m->c->map, lo_of(m), PAGE, MADV_DONTNEED) == 0 &&
-	       vmmap_fault(m->c->map, lo_of(m), PROT_WRITE, NULL) == 0;
+	return vmmap_madvise(map, lo_of(m), PAGE, MADV_DONTNEED) == 0 &&
+	       vmmap_fault(map, lo_of(m), PROT_WRITE, NULL) == 0;
 }
 
 /* To another place, if it is here. */
 static bool move(struct member *m)
 {
-	int64_t got = vmmap_mremap(m->c->map, lo_of(m), len_of(m), len_of(m), MREMAP_MAYMOVE | MREMAP_FIXED,
+	int64_t got = vmmap_mremap(map, lo_of(m), len_of(m), len_of(m), MREMAP_MAYMOVE | MREMAP_FIXED,
 				   at(m->job->to));
 
 	return got == (int64_t)at(m->job->to) || got == -EFAULT;
@@ -94,7 +84,7 @@ static bool move(struct member *m)
 static bool look_at(struct member *m)
 {
 	uint64_t word = 0;
-	ssize_t got = vmmap_read(m->c->map, lo_of(m), &word, sizeof word);
+	ssize_t got = vmmap_read(map, lo_of(m), &word, sizeof word);
 
 	return got == -EFAULT || (got == sizeof word && (word == MARK || word == 0));
 }
@@ -102,7 +92,7 @@ static bool look_at(struct member *m)
 /* ---- scenes ---- */
 
 /* It is at one place, whole and as it was. */
-static bool one_is_left(struct vmmap *map)
+static bool one_is_left(void)
 {
 	unsigned here = 0;
 
@@ -133,48 +123,14 @@ static const struct scene scenes[] = {
 				 { remap, 0, 40, 44, 0 } }, NULL },
 };
 
-static void *member_main(void *arg)
+static bool one_round(struct member *m)
 {
-	struct member *m = arg;
-	struct crowd *c = m->c;
-
-	for (m->n = 0; !atomic_load_relaxed(&c->stop); m->n++) {
-		if (m->job->required && m->n == m->job->required * ROUNDS) {
-			atomic_add_relaxed(&c->left, (uint32_t)-1);
-			break;
-		}
-		if (!m->job->call(m))
-			atomic_add_relaxed(&c->wrong, 1);
-	}
-	return NULL;
+	return m->job->call(m);
 }
 
-static void crowd_run(struct crowd *c, struct member member[], unsigned n)
-{
-	uint64_t late = clock_ns() + TOO_LONG_NS;
-
-	for (unsigned i = 0; i < n; i++) {
-		member[i].random = prng_seed(i, 9);
-		if (pthread_create(&member[i].thread, NULL, member_main, &member[i]))
-			abort();
-	}
-	while (atomic_load_relaxed(&c->left)) {
-		usleep(200);
-		if (clock_ns() < late)
-			continue;
-		fprintf(stderr, "somebody is shut out\n");
-		vmmap_dump(c->map, stderr);
-		_Exit(1);
-	}
-	atomic_store_relaxed(&c->stop, 1);
-	for (unsigned i = 0; i < n; i++)
-		pthread_join(member[i].thread, NULL);
-}
-
-static struct vmmap *map_open(const char *policy, struct physmem *memory, const struct scene *scene)
+static void map_open(const char *policy, struct physmem *memory, const struct scene *scene)
 {
 	struct vmmap_config config = VMMAP_CONFIG;
-	struct vmmap *map;
 	uint64_t mark = MARK;
 
 	config.policy = policy;
@@ -188,33 +144,32 @@ static struct vmmap *map_open(const char *policy, struct physmem *memory, const 
 	} else if (vmmap_mmap(map, BASE, 600 * PAGE, RW, ANON | MAP_FIXED | MAP_NORESERVE, NULL, 0) != (int64_t)BASE) {
 		abort();
 	}
-	return map;
 }
 
 static bool scene_run(const char *policy, struct physmem *memory, const struct scene *scene)
 {
-	struct crowd c = { .map = map_open(policy, memory, scene) };
-	struct member member[THREADS_MAX] = { 0 };
 	struct vmmap_counters count;
-	unsigned n = 0;
+	struct crowd c = { .n = 0 };
 	uint64_t bad;
 	bool over;
 
-	for (; n < THREADS_MAX && scene->job[n].call; n++) {
-		member[n] = (struct member){ .c = &c, .job = &scene->job[n] };
-		c.left += scene->job[n].required != 0;
+	map_open(policy, memory, scene);
+	for (const struct job *j = scene->job; j < scene->job + CROWD_MAX && j->call; j++)
+		crowd_add(&c, j, (uint64_t)j->required * ROUNDS);
+	point_yield(20, c.n);                            /* holders lose their CPU: so others have to wait            */
+	if (!crowd_run(&c, one_round)) {
+		vmmap_dump(map, stderr);
+		_Exit(1);
 	}
-	point_yield(20, n);                              /* holders lose their CPU: so others have to wait            */
-	crowd_run(&c, member, n);
 	point_yield(0, 0);
-	vmmap_get_counters(c.map, &count);
-	over = !scene->over || scene->over(c.map);
-	bad = vmmap_audit(c.map, stderr) + atomic_load_relaxed(&c.wrong) + !over;
+	vmmap_get_counters(map, &count);
+	over = !scene->over || scene->over();
+	bad = vmmap_audit(map, stderr) + atomic_load_relaxed(&c.wrong) + !over;
 	printf("%-10s %-22s %u threads, %7" PRIu64 " waits, %6" PRIu64 " hand-overs, %2" PRIu64 " overtakes, %" PRIu64
-	       " wrong\n", policy, scene->name, n, count.waits, count.hand_overs, count.max_overtakes, bad);
+	       " wrong\n", policy, scene->name, c.n, count.waits, count.hand_overs, count.max_overtakes, bad);
 	fflush(stdout);
-	vmmap_destroy(c.map);
-	return bad == 0 && count.max_overtakes <= n + 2;
+	vmmap_destroy(map);
+	return bad == 0 && count.max_overtakes <= c.n + 2;
 }
 
 int main(void)
