@@ -55,6 +55,25 @@ static void reach(struct gate *g)
 	expect(gate_wait(g, SOON_MS));
 }
 
+/* Returns when the listing has read the first leaf. */
+static void list_first_leaf(struct window_thread *list)
+{
+	gate_at(&first_leaf, "list", "vtree_list_first_piece");
+	window_start(list);
+	reach(&first_leaf);
+}
+
+/* The edit begins and ends meanwhile, though the listing has been stopped. */
+static void list_around(struct window_thread *list, struct window_thread *edit)
+{
+	list_first_leaf(list);
+	window_start(edit);
+	expect(window_done_within(edit, SOON_MS));
+	gate_open(&first_leaf);
+	window_join(list);
+	window_join(edit);
+}
+
 /* ---- TWICE ---- */
 
 /* Three changes of the bits by one thread: R, RW, R. */
@@ -76,9 +95,7 @@ static void twice_held(const char *policy)
 	gate_at(&locked, "toggle", "edit_after_lk");
 	window_start(&t);
 	reach(&locked);
-	gate_at(&first_leaf, "list", "vtree_list_first_piece");
-	window_start(&list);
-	reach(&first_leaf);                              /* RW in the first leaf                                   */
+	list_first_leaf(&list);                          /* RW                                                     */
 	gate_at(&unlocking, "toggle", "release_before_close");
 	gate_open(&locked);
 	reach(&unlocking);
@@ -108,10 +125,8 @@ static void twice_global(const char *policy)
 	struct vmmap *map = two_leaves(policy);
 	struct window_thread list = { .role = "list", .fn = query, .map = map, .addr = BASE };
 
-	gate_at(&first_leaf, "list", "vtree_list_first_piece");
-	window_start(&list);
+	list_first_leaf(&list);
 	for (unsigned collect = 0; collect < 2; collect++) {
-		reach(&first_leaf);
 		expect(vmmap_mprotect(map, BASE, LEN, PROT_READ) == 0);
 		gate_at(&next_collect, "list", "vtree_list_collect");
 		gate_open(&first_leaf);
@@ -121,6 +136,7 @@ static void twice_global(const char *policy)
 		expect(vmmap_mprotect(map, BASE, LEN, RW) == 0);
 		gate_at(&first_leaf, "list", "vtree_list_first_piece");
 		gate_open(&next_collect);
+		reach(&first_leaf);
 	}
 	gate_open(&next_collect);                        /* only now and then reached: nobody waits there          */
 	window_join(&list);
@@ -140,9 +156,7 @@ static void untold(const char *policy)
 	};
 	static struct gate stored;
 
-	gate_at(&first_leaf, "list", "vtree_list_first_piece");
-	window_start(&list);
-	reach(&first_leaf);
+	list_first_leaf(&list);
 	gate_at(&stored, "edit", "change_before_tell");
 	window_start(&edit);
 	reach(&stored);
@@ -162,14 +176,7 @@ static void replaced(const char *policy)
 	struct window_thread list = { .role = "list", .fn = query, .map = map, .addr = BASE };
 	struct window_thread edit = { .role = "edit", .fn = window_mmap_fixed, .map = map, .addr = BASE, .len = LEN };
 
-	gate_at(&first_leaf, "list", "vtree_list_first_piece");
-	window_start(&list);
-	reach(&first_leaf);
-	window_start(&edit);
-	expect(window_done_within(&edit, SOON_MS));
-	gate_open(&first_leaf);
-	window_join(&list);
-	window_join(&edit);
+	list_around(&list, &edit);
 	expect(list.result == 0 && edit.result == (int64_t)BASE && whole(RW));
 	window_close(map);
 }
@@ -193,14 +200,7 @@ static void stopped(const char *policy)
 	struct window_thread edit = { .role = "edit", .fn = small_edits, .map = map };
 
 	expect(vmmap_mmap(map, BASE, 4 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
-	gate_at(&first_leaf, "list", "vtree_list_first_piece");
-	window_start(&list);
-	reach(&first_leaf);
-	window_start(&edit);
-	expect(window_done_within(&edit, SOON_MS));
-	gate_open(&first_leaf);
-	window_join(&list);
-	window_join(&edit);
+	list_around(&list, &edit);
 	expect(edit.result == 0 && list.result == 0 && listed.start == BASE && listed.end == BASE + 4 * PAGE);
 	window_close(map);
 }
