@@ -37,7 +37,8 @@ struct lock_visit visit_of(unsigned page)
 	return v;
 }
 
-void world_start()
+/* The tables of the first so many pages are there. */
+void world_start(unsigned pages)
 {
 	memset((void *)&w, 0, sizeof(w));
 	w.tree.locks.pins_at = offsetof(struct lock_slot, pins);
@@ -50,6 +51,8 @@ void world_start()
 	}
 	for (unsigned i = 0; i < MODEL_THREADS; i++)
 		w.frame[i] = 0;
+	for (unsigned page = 0; page < pages; page++)
+		(void)pt_make(&w.pt, thread_self(), page * PAGE_BYTES);
 }
 
 /* One attempt. True: stored; what was there is read through it otherwise. */
@@ -94,15 +97,15 @@ void take_frames(struct pt_batch *b)
 	b->n = 0;
 }
 
-bool writer_begin(struct lock_edit *e, unsigned page)
+/* The brief edit of a page, if it gets the lock word. */
+void edit(unsigned page, void (*change)(struct lock_edit *e))
 {
-	*e = { .self = thread_self() };
-	return intree_edit_take(&w.tree, e, &w.vma[page].slot, 0);
-}
+	struct lock_edit e = { .self = thread_self() };
 
-void writer_end(struct lock_edit *e, unsigned page)
-{
-	intree_edit_drop(&w.tree, e, &w.vma[page].slot);
+	if (!intree_edit_take(&w.tree, &e, &w.vma[page].slot, 0))
+		return;
+	change(&e);
+	intree_edit_drop(&w.tree, &e, &w.vma[page].slot);
 }
 
 void zap(unsigned page)
@@ -127,73 +130,54 @@ uint64_t settled(unsigned page)
 
 /* munmap, and then a VMA that allows less; tables are there already, or made meanwhile. */
 template <bool TABLES> struct entry_zap {
-	static void start()
+	static void start() { world_start(TABLES); }
+	static void change(struct lock_edit *)
 	{
-		world_start();
-		if (TABLES)
-			(void)pt_make(&w.pt, thread_self(), 0);
+		zap(0);
+		atomic_store_release(&w.vma[0].bits, NEW);
 	}
 	static void thread(unsigned i)
 	{
-		struct lock_edit e;
-
-		if (i < 2) {
+		if (i < 2)
 			fault(0, VMA_READ);
-			return;
-		}
-		if (!writer_begin(&e, 0))
-			return;
-		zap(0);
-		atomic_store_release(&w.vma[0].bits, NEW);
-		writer_end(&e, 0);
+		else
+			edit(0, change);
 	}
 	static void finish() { settled(0); }
 };
 
 /* mprotect. */
 struct entry_protect {
-	static void start()
+	static void start() { world_start(1); }
+	static void change(struct lock_edit *)
 	{
-		world_start();
-		(void)pt_make(&w.pt, thread_self(), 0);
+		atomic_store_release(&w.vma[0].bits, NEW);
+		pt_protect(&w.pt, (struct lock_range){ 0, PAGE_BYTES }, space_pt_access(NEW), false);
 	}
 	static void thread(unsigned i)
 	{
-		struct lock_edit e;
-
-		if (i < 2) {
+		if (i < 2)
 			fault(0, VMA_READ);
-			return;
-		}
-		if (!writer_begin(&e, 0))
-			return;
-		atomic_store_release(&w.vma[0].bits, NEW);
-		pt_protect(&w.pt, (struct lock_range){ 0, PAGE_BYTES }, space_pt_access(NEW), false);
-		writer_end(&e, 0);
+		else
+			edit(0, change);
 	}
 	static void finish() { settled(0); }
 };
 
 /* The table goes and the VMA stays: what a fault was told is stored stands in the table that is linked. */
 struct entry_unlink {
-	static void start()
+	static void start() { world_start(1); }
+	static void change(struct lock_edit *e)
 	{
-		world_start();
-		(void)pt_make(&w.pt, thread_self(), 0);
+		zap(0);
+		pt_free_tables(&w.pt, e->self, (struct lock_range){ 0, UINT64_C(1) << pt_level_shift(1) });
 	}
 	static void thread(unsigned i)
 	{
-		struct lock_edit e;
-
-		if (i == 0) {
-			w.stored[0] = fault(0, VMA_READ);
-		} else if (i == 1) {
-			fault(0, VMA_READ);
-		} else if (writer_begin(&e, 0)) {
-			zap(0);
-			pt_free_tables(&w.pt, e.self, (struct lock_range){ 0, UINT64_C(1) << pt_level_shift(1) });
-			writer_end(&e, 0);
-		}
+		if (i < 2)
+			w.stored[i] = fault(0, VMA_READ);
+		else
+			edit(0, change);
 	}
 	static void finish()
 	{
@@ -206,29 +190,20 @@ struct entry_unlink {
 
 /* mremap: the entry of page 0 goes to page 1 while faults try both. */
 struct entry_move {
-	static void start()
+	static void start() { world_start(2); }
+	static void change(struct lock_edit *) { edit(1, change_both); }
+	static void change_both(struct lock_edit *e)
 	{
-		world_start();
-		(void)pt_make(&w.pt, thread_self(), 0);
-		(void)pt_make(&w.pt, thread_self(), PAGE_BYTES);
+		zap(1);
+		(void)pt_move(&w.pt, e->self, (struct lock_range){ 0, PAGE_BYTES }, PAGE_BYTES);
+		atomic_store_release(&w.vma[0].bits, 0);
 	}
 	static void thread(unsigned i)
 	{
-		struct lock_edit e, f;
-
-		if (i < 2) {
+		if (i < 2)
 			fault(i, VMA_READ);
-			return;
-		}
-		if (!writer_begin(&e, 0))
-			return;
-		if (writer_begin(&f, 1)) {
-			zap(1);
-			(void)pt_move(&w.pt, thread_self(), (struct lock_range){ 0, PAGE_BYTES }, PAGE_BYTES);
-			atomic_store_release(&w.vma[0].bits, 0);
-			writer_end(&f, 1);
-		}
-		writer_end(&e, 0);
+		else
+			edit(0, change);
 	}
 	static void finish()
 	{
@@ -240,12 +215,17 @@ struct entry_move {
 
 /* A VMA is swallowed, and its memory is another VMA at once: a fault refuses nothing for what that one forbids. */
 struct entry_second_life {
-	static void start() { world_start(); }
-	static void thread(unsigned i)
+	static void start() { world_start(0); }
+	static void change(struct lock_edit *e)
 	{
 		struct space_new other = { .bits = 0, .delta = 7, .object = (struct object *)&w, .anon = 9 };
-		struct lock_edit e;
 
+		intree_edit_dead(&w.tree, e, &w.vma[0].slot);
+		space_vma_fill(e->self, &w.vma[0], &other);
+		intree_edit_born(&w.tree, e, &w.vma[0].slot);
+	}
+	static void thread(unsigned i)
+	{
 		if (i < 2) {
 			struct lock_visit v = visit_of(0);
 			struct space_new is;
@@ -258,13 +238,9 @@ struct entry_second_life {
 			model_check((space_allows(is.bits, VMA_READ) && !is.delta && !is.object && !is.anon) ||
 				    atomic_load_acquire(&v.slot->lk) != v.own[0], "no answer by another life",
 				    __FILE__, __LINE__);
-			return;
+		} else {
+			edit(0, change);
 		}
-		if (!writer_begin(&e, 0))
-			return;
-		intree_edit_dead(&w.tree, &e, &w.vma[0].slot);
-		space_vma_fill(e.self, &w.vma[0], &other);
-		intree_edit_born(&w.tree, &e, &w.vma[0].slot);
 	}
 	static void finish() { }
 };
