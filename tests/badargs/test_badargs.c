@@ -310,9 +310,7 @@ int main(void)
 	struct CMUnitTest calls[] = { cmocka_unit_test(test_calls) };
 	int bad = cmocka_run_group_tests_name("kernel", kernel, NULL, NULL);
 
-	for (unsigned p = 0; vmmap_policy_name(p); p++) {
-		calls[0].initial_state = (void *)(uintptr_t)vmmap_policy_name(p);
-		bad += cmocka_run_group_tests_name(vmmap_policy_name(p), calls, NULL, NULL);
-	}
+	for (unsigned p = 0; vmmap_policy_name(p); p++)
+		bad += maps_run(vmmap_policy_name(p), calls);
 	return bad;
 }

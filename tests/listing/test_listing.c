@@ -26,6 +26,7 @@
 #include "base/point.h"
 #include "locks/policy/policy.h"
 #include "tests/listing/region.h"
+#include "tests/options.h"
 #include "vmmap/space/space.h"
 
 #define SCANNERS  2
@@ -450,18 +451,11 @@ static bool run(const char *policy, uint64_t wanted, unsigned writers, unsigned 
 
 int main(int argc, char **argv)
 {
-	const char *mutant = getenv("VMMAP_MUTANT"), *only = NULL;
-	uint64_t wanted = BUILT_WITH_TSAN ? 3000 : 20000, seed = clock_ns() >> 10;
+	const char *mutant = getenv("VMMAP_MUTANT"), *only = option_text(argc, argv, "--policy", NULL);
+	uint64_t wanted = option_number(argc, argv, "--listings", BUILT_WITH_TSAN ? 3000 : 20000);
+	uint64_t seed = option_number(argc, argv, "--seed", clock_ns() >> 10);
 	bool good = true;
 
-	for (int i = 1; i + 1 < argc; i += 2) {
-		if (!strcmp(argv[i], "--policy"))
-			only = argv[i + 1];
-		else if (!strcmp(argv[i], "--listings"))
-			wanted = strtoull(argv[i + 1], NULL, 0);
-		else if (!strcmp(argv[i], "--seed"))
-			seed = strtoull(argv[i + 1], NULL, 0);
-	}
 	if (mutant && point_mutant_select(mutant))
 		return 99;
 	printf("seed %" PRIu64 "\n", seed);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/options.h"
 #include "tests/policy/rules.h"
 
 static const char *only_rule, *only_policy;
@@ -68,11 +69,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_every_policy),
 	};
 
-	for (int i = 1; i + 1 < argc; i += 2) {
-		if (!strcmp(argv[i], "--rule"))
-			only_rule = argv[i + 1];
-		if (!strcmp(argv[i], "--policy"))
-			only_policy = argv[i + 1];
-	}
+	only_rule = option_text(argc, argv, "--rule", NULL);
+	only_policy = option_text(argc, argv, "--policy", NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/point.h"
 #include "base/prng.h"
+#include "tests/options.h"
 #include "tests/policy/fake_view.h"
 
 #define THREADS_MAX 16
@@ -215,17 +216,10 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_torture) };
 	const char *mutant = getenv("VMMAP_MUTANT");
 
-	seed = clock_ns() >> 10;
-	for (int i = 1; i + 1 < argc; i += 2) {
-		if (!strcmp(argv[i], "--policy"))
-			only_policy = argv[i + 1];
-		else if (!strcmp(argv[i], "--ms"))
-			run_ms = (unsigned)atoi(argv[i + 1]);
-		else if (!strcmp(argv[i], "--threads"))
-			threads = (unsigned)atoi(argv[i + 1]);
-		else if (!strcmp(argv[i], "--seed"))
-			seed = strtoull(argv[i + 1], NULL, 0);
-	}
+	seed = option_number(argc, argv, "--seed", clock_ns() >> 10);
+	only_policy = option_text(argc, argv, "--policy", NULL);
+	run_ms = (unsigned)option_number(argc, argv, "--ms", run_ms);
+	threads = (unsigned)option_number(argc, argv, "--threads", threads);
 	threads = threads > THREADS_MAX ? THREADS_MAX : threads;
 	printf("seed %" PRIu64 "\n", seed);
 	if (mutant && point_mutant_select(mutant))

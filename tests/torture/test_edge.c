@@ -17,6 +17,7 @@
 #include "base/compiler.h"
 #include "base/point.h"
 #include "base/prng.h"
+#include "tests/options.h"
 #include "tests/unit/space/maps.h"
 
 #define THREADS 4
@@ -225,26 +226,15 @@ static void test_huge_gaps(void **state) { gaps(*state, UINT64_C(1) << 38); }
 
 int main(int argc, char **argv)
 {
-	const char *one = NULL;
+	struct CMUnitTest tests[] = { cmocka_unit_test(test_frames_room), cmocka_unit_test(test_frames_short),
+				      cmocka_unit_test(test_gaps), cmocka_unit_test(test_huge_gaps) };
+	const char *one = option_text(argc, argv, "--policy", NULL);
 	int bad = 0;
 
-	for (int i = 1; i + 1 < argc; i += 2) {
-		if (!strcmp(argv[i], "--policy"))
-			one = argv[i + 1];
-		else if (!strcmp(argv[i], "--rounds"))
-			rounds = (unsigned)strtoul(argv[i + 1], NULL, 0);
-		else if (!strcmp(argv[i], "--seed"))
-			seed = strtoull(argv[i + 1], NULL, 0);
-	}
-	for (unsigned p = 0; vmmap_policy_name(p); p++) {
-		struct CMUnitTest tests[] = { cmocka_unit_test(test_frames_room), cmocka_unit_test(test_frames_short),
-					      cmocka_unit_test(test_gaps), cmocka_unit_test(test_huge_gaps) };
-
-		if (!vmmap_policy_threads(p) || (one && strcmp(one, vmmap_policy_name(p))))
-			continue;
-		for (unsigned i = 0; i < sizeof tests / sizeof tests[0]; i++)
-			tests[i].initial_state = (void *)(uintptr_t)vmmap_policy_name(p);
-		bad += cmocka_run_group_tests_name(vmmap_policy_name(p), tests, NULL, NULL);
-	}
+	rounds = (unsigned)option_number(argc, argv, "--rounds", rounds);
+	seed = option_number(argc, argv, "--seed", seed);
+	for (unsigned p = 0; vmmap_policy_name(p); p++)
+		if (vmmap_policy_threads(p) && (!one || !strcmp(one, vmmap_policy_name(p))))
+			bad += maps_run(vmmap_policy_name(p), tests);
 	return bad;
 }

@@ -21,6 +21,7 @@
 
 #include "base/point.h"
 #include "base/prng.h"
+#include "tests/options.h"
 #include "vmmap/vmmap.h"
 
 #define PAGE  UINT64_C(4096)
@@ -34,7 +35,6 @@
 
 static unsigned ops = 600, threads = 4;
 static uint64_t seed = 1;
-static const char *only_policy;
 
 struct run;
 
@@ -387,24 +387,18 @@ static uint64_t run_chaos(const char *policy, bool roomy)
 
 int main(int argc, char **argv)
 {
+	const char *one = option_text(argc, argv, "--policy", NULL);
 	uint64_t wrong = 0;
 
-	for (int i = 1; i + 1 < argc; i += 2) {
-		if (!strcmp(argv[i], "--ops"))
-			ops = (unsigned)atoi(argv[i + 1]);
-		else if (!strcmp(argv[i], "--threads"))
-			threads = (unsigned)atoi(argv[i + 1]);
-		else if (!strcmp(argv[i], "--seed"))
-			seed = (uint64_t)atoll(argv[i + 1]);
-		else if (!strcmp(argv[i], "--policy"))
-			only_policy = argv[i + 1];
-	}
+	ops = (unsigned)option_number(argc, argv, "--ops", ops);
+	threads = (unsigned)option_number(argc, argv, "--threads", threads);
+	seed = option_number(argc, argv, "--seed", seed);
 	if (threads < 1 || threads > THREADS_MAX)
 		return 2;
 	for (unsigned p = 0; vmmap_policy_name(p); p++) {
 		const char *policy = vmmap_policy_name(p);
 
-		if (!vmmap_policy_threads(p) || (only_policy && strcmp(only_policy, policy) != 0))
+		if (!vmmap_policy_threads(p) || (one && strcmp(one, policy) != 0))
 			continue;
 		for (unsigned k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
 			wrong += run_kind(policy, &kinds[k], false, false);

@@ -13,6 +13,7 @@
  *          threads at once. At the end: audits, and the pager's copy is what the pages show.
  * Usage: test_objects [--policy NAME] [--ms N] [--threads N] [--seed N]
  */
+#include "tests/options.h"
 #include "tests/pager.h"
 #include "tests/unit/space/maps.h"
 
@@ -382,26 +383,16 @@ static void test_policy(void **state)
 
 int main(int argc, char **argv)
 {
-	const char *one = NULL;
+	struct CMUnitTest tests[] = { cmocka_unit_test(test_policy) };
+	const char *one = option_text(argc, argv, "--policy", NULL);
 	int bad = 0;
 
-	for (int i = 1; i + 1 < argc; i += 2) {
-		if (!strcmp(argv[i], "--policy"))
-			one = argv[i + 1];
-		else if (!strcmp(argv[i], "--ms"))
-			run_ms = (unsigned)strtoul(argv[i + 1], NULL, 0);
-		else if (!strcmp(argv[i], "--threads"))
-			threads = (unsigned)strtoul(argv[i + 1], NULL, 0);
-		else if (!strcmp(argv[i], "--seed"))
-			seed = strtoull(argv[i + 1], NULL, 0);
-	}
+	run_ms = (unsigned)option_number(argc, argv, "--ms", run_ms);
+	threads = (unsigned)option_number(argc, argv, "--threads", threads);
+	seed = option_number(argc, argv, "--seed", seed);
 	threads = threads > THREADS ? THREADS : threads;
-	for (unsigned i = 0; vmmap_policy_name(i); i++) {
-		struct CMUnitTest test = { vmmap_policy_name(i), test_policy, NULL, NULL,
-					   (void *)(uintptr_t)vmmap_policy_name(i) };
-
-		if (vmmap_policy_threads(i) && (!one || !strcmp(one, test.name)))
-			bad += _cmocka_run_group_tests(test.name, &test, 1, NULL, NULL);
-	}
+	for (unsigned p = 0; vmmap_policy_name(p); p++)
+		if (vmmap_policy_threads(p) && (!one || !strcmp(one, vmmap_policy_name(p))))
+			bad += maps_run(vmmap_policy_name(p), tests);
 	return bad;
 }

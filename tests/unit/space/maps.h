@@ -98,16 +98,22 @@ static inline int maps_touch(struct vmmap *map, uint64_t page)
 	return vmmap_fault(map, BASE + page * PAGE, PROT_WRITE, NULL);
 }
 
-/* Runs each test once per policy: its state is the policy's name. */
+/* Runs an array of tests under a policy: the state of each is the policy's name. Returns how many failed. */
+#define maps_run(policy, tests) maps_run_tests((policy), (tests), sizeof(tests) / sizeof((tests)[0]))
+static inline int maps_run_tests(const char *policy, struct CMUnitTest tests[], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		tests[i].initial_state = (void *)(uintptr_t)policy;
+	return _cmocka_run_group_tests(policy, tests, n, NULL, NULL);
+}
+
+/* Runs them under each policy. */
 #define MAPS_MAIN(tests) \
 	int main(void) \
 	{ \
 		int bad = 0; \
-		for (unsigned p = 0; vmmap_policy_name(p); p++) { \
-			for (unsigned t = 0; t < sizeof(tests) / sizeof((tests)[0]); t++) \
-				(tests)[t].initial_state = (void *)(uintptr_t)vmmap_policy_name(p); \
-			bad += cmocka_run_group_tests_name(vmmap_policy_name(p), tests, NULL, NULL); \
-		} \
+		for (unsigned p = 0; vmmap_policy_name(p); p++) \
+			bad += maps_run(vmmap_policy_name(p), tests); \
 		return bad; \
 	}
 

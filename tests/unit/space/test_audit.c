@@ -75,61 +75,50 @@ static void says(const char *words)
 	assert_int_equal(vmmap_audit(map, NULL), bad);
 }
 
+/* The audit says so while the word is damaged. */
+static void damaged(atomic_u64 *word, uint64_t value, const char *words)
+{
+	uint64_t before = atomic_load_relaxed(word);
+
+	atomic_store_relaxed(word, value);
+	says(words);
+	atomic_store_relaxed(word, before);
+}
+
 static void held_word(void **state)
 {
-	atomic_u64 *lk = &vma_at(0)->slot.lk;
-	uint64_t before = atomic_load_relaxed(lk);
-
 	(void)state;
-	atomic_store_relaxed(lk, LOCK_BRIEF);
-	says("is held");
-	atomic_store_relaxed(lk, before);
+	damaged(&vma_at(0)->slot.lk, LOCK_BRIEF, "is held");
 }
 
 static void left_over_dummy(void **state)
 {
 	struct vma *vma = vma_at(0);
-	uint64_t before = atomic_load_relaxed(&vma->bits);
 
 	(void)state;
-	atomic_store_relaxed(&vma->bits, before | VMA_GAP);
-	says("a dummy is left over");
-	atomic_store_relaxed(&vma->bits, before);
+	damaged(&vma->bits, atomic_load_relaxed(&vma->bits) | VMA_GAP, "a dummy is left over");
 }
 
 static void unmerged_neighbours(void **state)
 {
-	struct vma *vma;
-	uint64_t before;
-
 	(void)state;
 	assert_true(maps_fixed(map, 4, 2, PROT_READ, NORES) > 0);
-	vma = vma_at(4);
-	before = atomic_load_relaxed(&vma->bits);
-	atomic_store_relaxed(&vma->bits, atomic_load_relaxed(&vma_at(0)->bits));
-	says("mergeable VMAs meet");
-	atomic_store_relaxed(&vma->bits, before);
+	damaged(&vma_at(4)->bits, atomic_load_relaxed(&vma_at(0)->bits), "mergeable VMAs meet");
 }
 
 static void ghost_entry(void **state)
 {
-	atomic_u64 *entry = entry_at(100);
-
 	(void)state;
-	atomic_store_relaxed(entry, pt_entry(0, PT_PRESENT | PT_READ | PT_ZERO, 0));
-	says("ghost");
-	atomic_store_relaxed(entry, 0);
+	assert_int_equal(atomic_load_relaxed(entry_at(100)), 0);
+	damaged(entry_at(100), pt_entry(0, PT_PRESENT | PT_READ | PT_ZERO, 0), "ghost");
 }
 
 static void entry_allows_more(void **state)
 {
 	atomic_u64 *entry = entry_at(8);
-	uint64_t before = atomic_load_relaxed(entry);
 
 	(void)state;
-	atomic_store_relaxed(entry, before | PT_EXEC);
-	says("allows more");
-	atomic_store_relaxed(entry, before);
+	damaged(entry, atomic_load_relaxed(entry) | PT_EXEC, "allows more");
 }
 
 static void shared_frame_writable(void **state)
@@ -139,9 +128,7 @@ static void shared_frame_writable(void **state)
 
 	(void)state;
 	assert_true(before & PT_OBJECT);
-	atomic_store_relaxed(entry, before | PT_WRITE);
-	says("a shared frame is writable");
-	atomic_store_relaxed(entry, before);
+	damaged(entry, before | PT_WRITE, "a shared frame is writable");
 }
 
 static void lost_frame(void **state)
@@ -156,12 +143,9 @@ static void lost_frame(void **state)
 static void damaged_entry(void **state)
 {
 	atomic_u64 *entry = entry_at(1);
-	uint64_t before = atomic_load_relaxed(entry);
 
 	(void)state;
-	atomic_store_relaxed(entry, before | PT_LOCKED);
-	says("pt:");
-	atomic_store_relaxed(entry, before);
+	damaged(entry, atomic_load_relaxed(entry) | PT_LOCKED, "pt:");
 }
 
 /* ---- checked ---- */

@@ -161,6 +161,19 @@ static uint64_t answer(pthread_t thread)
 	return (uint64_t)(uintptr_t)pfn - 1;
 }
 
+/* The same beside another thread, which has stopped at a point: a mutant asks without waiting for that one. */
+static uint64_t answer_beside(pthread_t thread, const char *role, const char *point, const char *mutant)
+{
+	uint64_t pfn;
+
+	if (!mutant)
+		point_release(role, point);
+	pfn = answer(thread);
+	if (mutant)
+		point_release(role, point);
+	return pfn;
+}
+
 static unsigned take_all(unsigned n)
 {
 	while (n < FEW && (taken[n] = physmem_frame_alloc(machine)) != PHYSMEM_NONE)
@@ -207,13 +220,7 @@ static bool second_gets(const char *mutant)
 	assert_true(point_wait_reached("first", "frame_refill_late_in_hand", SOON));
 	pthread_create(&second, NULL, ask, (void *)(uintptr_t)"second");
 	assert_true(point_wait_reached("second", "frame_refill_before_lock", SOON));
-	if (mutant) {
-		b = answer(second);
-		point_release("first", "frame_refill_late_in_hand");
-	} else {
-		point_release("first", "frame_refill_late_in_hand");
-		b = answer(second);
-	}
+	b = answer_beside(second, "first", "frame_refill_late_in_hand", mutant);
 	a = answer(first);
 	assert_true(a != PHYSMEM_NONE && a != b);
 	taken[n++] = a;
@@ -248,13 +255,7 @@ static bool asker_gets(const char *mutant)
 	point_mutant_select(mutant);
 	pthread_create(&asker, NULL, ask, (void *)(uintptr_t)"asker");
 	assert_true(point_wait_reached("asker", "frame_refill_looked", SOON));
-	if (mutant) {
-		pfn = answer(asker);
-		point_release("owner", "frame_close_before_shelf");
-	} else {
-		point_release("owner", "frame_close_before_shelf");
-		pfn = answer(asker);
-	}
+	pfn = answer_beside(asker, "owner", "frame_close_before_shelf", mutant);
 	pthread_join(owner, NULL);
 	if (pfn != PHYSMEM_NONE)
 		taken[n++] = pfn;
@@ -276,10 +277,7 @@ int main(void)
 	const struct CMUnitTest once[] = { cmocka_unit_test(test_two_search), cmocka_unit_test(test_shelf_in_hand) };
 	int bad = 0;
 
-	for (unsigned p = 0; vmmap_policy_name(p); p++) {
-		for (unsigned i = 0; i < sizeof each / sizeof each[0]; i++)
-			each[i].initial_state = (void *)(uintptr_t)vmmap_policy_name(p);
-		bad += cmocka_run_group_tests_name(vmmap_policy_name(p), each, NULL, NULL);
-	}
+	for (unsigned p = 0; vmmap_policy_name(p); p++)
+		bad += maps_run(vmmap_policy_name(p), each);
 	return bad + cmocka_run_group_tests_name("searches", once, NULL, NULL);
 }

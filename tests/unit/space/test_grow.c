@@ -318,7 +318,7 @@ static void test_leaf_borders(void **state)
 	maps_free(map);
 }
 
-static const struct CMUnitTest listed[] = {
+static struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_growth), cmocka_unit_test(test_accesses_grow),
 	cmocka_unit_test(test_protection_after_growth), cmocka_unit_test(test_guard_below),
 	cmocka_unit_test(test_lowest_address), cmocka_unit_test(test_edits_keep_the_flag),
@@ -328,17 +328,5 @@ static const struct CMUnitTest listed[] = {
 	cmocka_unit_test(test_no_room_but_guards), cmocka_unit_test(test_protect_down),
 	cmocka_unit_test(test_full_leaves), cmocka_unit_test(test_leaf_borders),
 };
-static struct CMUnitTest tests[sizeof listed / sizeof listed[0]];
 
-int main(void)
-{
-	int bad = 0;
-
-	memcpy(tests, listed, sizeof tests);
-	for (unsigned p = 0; vmmap_policy_name(p); p++) {
-		for (unsigned t = 0; t < sizeof tests / sizeof tests[0]; t++)
-			tests[t].initial_state = (void *)(uintptr_t)vmmap_policy_name(p);
-		bad += cmocka_run_group_tests_name(vmmap_policy_name(p), tests, NULL, NULL);
-	}
-	return bad;
-}
+MAPS_MAIN(tests)

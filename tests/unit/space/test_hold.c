@@ -97,14 +97,12 @@ static void test_cut_undone(void **state)
 
 int main(void)
 {
-	struct CMUnitTest test = cmocka_unit_test(test_whole);
+	struct CMUnitTest each[] = { cmocka_unit_test(test_whole) };
 	const struct CMUnitTest once[] = { cmocka_unit_test(test_mutant), cmocka_unit_test(test_cut_undone) };
 	int bad = 0;
 
-	for (unsigned p = 0; vmmap_policy_name(p); p++) {
-		test.initial_state = (void *)(uintptr_t)vmmap_policy_name(p);
+	for (unsigned p = 0; vmmap_policy_name(p); p++)
 		if (vmmap_policy_threads(p))
-			bad += _cmocka_run_group_tests(vmmap_policy_name(p), &test, 1, NULL, NULL);
-	}
+			bad += maps_run(vmmap_policy_name(p), each);
 	return bad + cmocka_run_group_tests_name("once", once, NULL, NULL);
 }

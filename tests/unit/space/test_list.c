@@ -123,16 +123,13 @@ static void test_walk_beside_churn(void **state)
 int main(void)
 {
 	static const char *const policies[] = { "rwlock", "vma" };
-	struct CMUnitTest test[] = { cmocka_unit_test(test_walk_beside_churn) };
+	struct CMUnitTest tests[] = { cmocka_unit_test(test_walk_beside_churn) };
 	const char *mutant = getenv("VMMAP_MUTANT");
 	int bad = 0;
 
 	if (mutant && *mutant && point_mutant_select(mutant))
 		return 99;
-
-	for (unsigned p = 0; p < sizeof policies / sizeof policies[0]; p++) {
-		test[0].initial_state = (void *)(uintptr_t)policies[p];
-		bad += cmocka_run_group_tests_name(policies[p], test, NULL, NULL);
-	}
+	for (unsigned p = 0; p < sizeof policies / sizeof policies[0]; p++)
+		bad += maps_run(policies[p], tests);
 	return bad;
 }

@@ -407,12 +407,8 @@ int main(int argc, char **argv)
 				     cmocka_unit_test_prestate(test_sites, argc > 1 ? argv[1] : NULL) };
 	int bad = 0;
 
-	for (unsigned p = 0; vmmap_policy_name(p); p++) {
-		if (argc > 1 ? strcmp(argv[1], vmmap_policy_name(p)) != 0 : !in_turn(vmmap_policy_name(p)))
-			continue;
-		for (unsigned i = 0; i < ARRAY_SIZE(test); i++)
-			test[i].initial_state = (void *)(uintptr_t)vmmap_policy_name(p);
-		bad += cmocka_run_group_tests_name(vmmap_policy_name(p), test, NULL, NULL);
-	}
+	for (unsigned p = 0; vmmap_policy_name(p); p++)
+		if (argc > 1 ? !strcmp(argv[1], vmmap_policy_name(p)) : in_turn(vmmap_policy_name(p)))
+			bad += maps_run(vmmap_policy_name(p), test);
 	return bad + cmocka_run_group_tests_name("sites", last, NULL, NULL);
 }

@@ -182,16 +182,13 @@ static void test_with_limits(void **state)
 
 int main(void)
 {
+	struct CMUnitTest tests[] = { cmocka_unit_test(test_all_give_up), cmocka_unit_test(test_with_limits) };
 	int bad = 0;
 
 	setenv("CMOCKA_TEST_ABORT", "1", 1);
 	point_yield(24, 7);                      /* so that threads meet inside each other's steps               */
-	for (unsigned p = 0; vmmap_policy_name(p); p++) {
-		struct CMUnitTest tests[] = { cmocka_unit_test(test_all_give_up), cmocka_unit_test(test_with_limits) };
-
-		tests[0].initial_state = tests[1].initial_state = (void *)(uintptr_t)vmmap_policy_name(p);
+	for (unsigned p = 0; vmmap_policy_name(p); p++)
 		if (vmmap_policy_threads(p))
-			bad += cmocka_run_group_tests_name(vmmap_policy_name(p), tests, NULL, NULL);
-	}
+			bad += maps_run(vmmap_policy_name(p), tests);
 	return bad;
 }

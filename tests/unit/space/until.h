@@ -88,12 +88,9 @@ static inline void holder_end(struct holder *h)
 	{ \
 		int bad = 0; \
 		setenv("CMOCKA_TEST_ABORT", "1", 1); \
-		for (unsigned p = 0; vmmap_policy_name(p); p++) { \
-			for (unsigned t = 0; t < ARRAY_SIZE(tests); t++) \
-				(tests)[t].initial_state = (void *)(uintptr_t)vmmap_policy_name(p); \
+		for (unsigned p = 0; vmmap_policy_name(p); p++) \
 			if (vmmap_policy_threads(p)) \
-				bad += cmocka_run_group_tests_name(vmmap_policy_name(p), tests, NULL, NULL); \
-		} \
+				bad += maps_run(vmmap_policy_name(p), tests); \
 		return bad; \
 	}
 
