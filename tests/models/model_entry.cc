@@ -128,57 +128,41 @@ uint64_t settled(unsigned page)
 	return value;
 }
 
-/* munmap, and then a VMA that allows less; tables are there already, or made meanwhile. */
-template <bool TABLES> struct entry_zap {
+/* Two faults of page 0 and its edit; tables are there already, or made meanwhile. */
+template <bool TABLES, void (*CHANGE)(struct lock_edit *e)> struct entry_edit {
 	static void start() { world_start(TABLES); }
-	static void change(struct lock_edit *)
-	{
-		zap(0);
-		atomic_store_release(&w.vma[0].bits, NEW);
-	}
-	static void thread(unsigned i)
-	{
-		if (i < 2)
-			fault(0, VMA_READ);
-		else
-			edit(0, change);
-	}
-	static void finish() { settled(0); }
-};
-
-/* mprotect. */
-struct entry_protect {
-	static void start() { world_start(1); }
-	static void change(struct lock_edit *)
-	{
-		atomic_store_release(&w.vma[0].bits, NEW);
-		pt_protect(&w.pt, (struct lock_range){ 0, PAGE_BYTES }, space_pt_access(NEW), false);
-	}
-	static void thread(unsigned i)
-	{
-		if (i < 2)
-			fault(0, VMA_READ);
-		else
-			edit(0, change);
-	}
-	static void finish() { settled(0); }
-};
-
-/* The table goes and the VMA stays: what a fault was told is stored stands in the table that is linked. */
-struct entry_unlink {
-	static void start() { world_start(1); }
-	static void change(struct lock_edit *e)
-	{
-		zap(0);
-		pt_free_tables(&w.pt, e->self, (struct lock_range){ 0, UINT64_C(1) << pt_level_shift(1) });
-	}
 	static void thread(unsigned i)
 	{
 		if (i < 2)
 			w.stored[i] = fault(0, VMA_READ);
 		else
-			edit(0, change);
+			edit(0, CHANGE);
 	}
+	static void finish() { settled(0); }
+};
+
+/* munmap, and then a VMA that allows less. */
+void replace(struct lock_edit *)
+{
+	zap(0);
+	atomic_store_release(&w.vma[0].bits, NEW);
+}
+
+/* mprotect. */
+void protect(struct lock_edit *)
+{
+	atomic_store_release(&w.vma[0].bits, NEW);
+	pt_protect(&w.pt, (struct lock_range){ 0, PAGE_BYTES }, space_pt_access(NEW), false);
+}
+
+void free_tables(struct lock_edit *e)
+{
+	zap(0);
+	pt_free_tables(&w.pt, e->self, (struct lock_range){ 0, UINT64_C(1) << pt_level_shift(1) });
+}
+
+/* The table goes and the VMA stays: what a fault was told is stored stands in the table that is linked. */
+struct entry_unlink : entry_edit<true, free_tables> {
 	static void finish()
 	{
 		uint64_t value = settled(0);
@@ -245,8 +229,9 @@ struct entry_second_life {
 	static void finish() { }
 };
 
-typedef entry_zap<true> entry_present;
-typedef entry_zap<false> entry_absent;
+typedef entry_edit<true, replace> entry_present;
+typedef entry_edit<false, replace> entry_absent;
+typedef entry_edit<true, protect> entry_protect;
 
 }
 
