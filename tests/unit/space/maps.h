@@ -48,7 +48,7 @@ static inline int maps_line(const struct vmmap_vma *v, void *arg)
 
 static struct physmem *maps_memory;
 
-/* A TOPDOWN map with bytes, and the limits of `config`. */
+/* A TOPDOWN map with bytes, and what else `config` says: limits, a break. */
 static inline struct vmmap *maps_limited(const char *policy, struct vmmap_config config)
 {
 	struct physmem_config memory = PHYSMEM_CONFIG;

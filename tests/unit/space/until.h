@@ -20,18 +20,11 @@
 static inline struct vmmap *until_map(const char *policy)
 {
 	struct vmmap_config config = VMMAP_CONFIG;
-	struct physmem_config memory = PHYSMEM_CONFIG;
 	struct vmmap_object *file;
 	struct vmmap *map;
 
-	memory.bytes = 1;
-	memory.pages = 1 << 12;
-	assert_int_equal(physmem_create(&maps_memory, &memory), 0);
-	config.policy = policy;
-	config.placement = VMMAP_TOPDOWN;
-	config.physmem = maps_memory;
 	config.brk_start = BREAK;
-	assert_int_equal(vmmap_create(&map, &config), 0);
+	map = maps_limited(policy, config);
 	maps_fixed(map, 0, 8, RW, NORES);
 	maps_fixed(map, 12, 8, PROT_READ, NORES);
 	assert_int_equal(vmmap_object_create(&file, maps_memory, "file", 8 * PAGE, NULL), 0);
