@@ -17,9 +17,7 @@ static void script(const char *policy)
 
 	expect(vmmap_mmap(map, BASE, 6 * MIB, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	expect(vmmap_fault(map, BASE + 2 * MIB, PROT_WRITE, NULL) == 0);         /* the table is there */
-	expect(point_stop("fault", "fault_before_cas", NULL, NULL) == 0);
-	window_start(&fault);
-	expect(point_wait_reached("fault", "fault_before_cas", UINT64_C(5000000000)));
+	window_start_to(&fault, "fault_before_cas");
 	window_start(&unmap);
 	window_join(&unmap);
 	point_release("fault", "fault_before_cas");

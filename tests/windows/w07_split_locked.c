@@ -16,9 +16,7 @@ static void script(const char *policy)
 	};
 
 	expect(vmmap_mmap(map, BASE, 6 * MIB, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
-	expect(point_stop("unmap", "unmap_after_begin", NULL, NULL) == 0);
-	window_start(&unmap);
-	expect(point_wait_reached("unmap", "unmap_after_begin", UINT64_C(5000000000)));
+	window_start_to(&unmap, "unmap_after_begin");
 	window_start(&beside);                                   /* a piece that was cut off goes on at once */
 	expect(window_done_within(&beside, 4000) && beside.result == 0);
 	window_start(&fault);

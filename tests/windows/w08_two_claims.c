@@ -12,9 +12,7 @@ static void script(const char *policy)
 	struct window_thread late = { .role = "late", .fn = window_mmap, .map = map, .len = 4 * PAGE };
 	int64_t first;
 
-	expect(point_stop("late", "mmap_after_place", NULL, NULL) == 0);
-	window_start(&late);
-	expect(point_wait_reached("late", "mmap_after_place", UINT64_C(5000000000)));
+	window_start_to(&late, "mmap_after_place");
 	first = vmmap_mmap(map, 0, 4 * PAGE, PROT_READ, ANON, NULL, 0);
 	point_release("late", "mmap_after_place");
 	window_join(&late);

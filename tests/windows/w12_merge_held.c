@@ -16,9 +16,7 @@ static void script(const char *policy)
 	struct vmmap_vma v;
 
 	expect(vmmap_mmap(map, BASE, 4 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
-	expect(point_stop("holder", "window_held", NULL, NULL) == 0);
-	window_start(&holder);
-	expect(point_wait_reached("holder", "window_held", UINT64_C(5000000000)));
+	window_start_to(&holder, "window_held");
 	expect(vmmap_mmap(map, BASE + 4 * PAGE, 4 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)(BASE + 4 * PAGE));
 	window_start(&fault);
 	expect(window_done_within(&fault, 4000) && fault.result == 0);

@@ -22,9 +22,7 @@ static void script(const char *policy)
 		.role = "inside", .fn = map_within, .map = map, .addr = BASE + 16 * PAGE, .len = 16 * PAGE
 	};
 
-	expect(point_stop("holder", "window_held", NULL, NULL) == 0);
-	window_start(&holder);
-	expect(point_wait_reached("holder", "window_held", UINT64_C(5000000000)));
+	window_start_to(&holder, "window_held");
 	window_start(&wider);                                    /* skips the locked half */
 	expect(window_done_within(&wider, 4000));
 	expect(wider.result == (int64_t)(BASE + 12 * PAGE));

@@ -20,12 +20,8 @@ static void script(const char *policy)
 	expect(vtree_separate(&map->tree, thread_self(), BASE + 2 * MIB) == 0);
 	expect(vmmap_mmap(map, BASE, 4 * MIB, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	/* the extender has looked at the free neighbour when the other takes its word and its measure */
-	expect(point_stop("extend", "carve_before_leave", NULL, NULL) == 0);
-	expect(point_stop("unmap", "claim_after_extent", NULL, NULL) == 0);
-	window_start(&extend);
-	expect(point_wait_reached("extend", "carve_before_leave", UINT64_C(5000000000)));
-	window_start(&unmap);
-	expect(point_wait_reached("unmap", "claim_after_extent", UINT64_C(5000000000)));
+	window_start_to(&extend, "carve_before_leave");
+	window_start_to(&unmap, "claim_after_extent");
 	point_release("extend", "carve_before_leave");
 	(void)window_done_within(&extend, 200);
 	point_release("unmap", "claim_after_extent");

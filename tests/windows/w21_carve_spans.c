@@ -24,12 +24,8 @@ static void script(const char *policy)
 	expect(vmmap_mmap(map, BASE, 2 * MIB, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	expect(vmmap_mmap(map, BASE + 2 * MIB, 2 * MIB, PROT_READ, ANON | MAP_FIXED, NULL, 0) ==
 	       (int64_t)(BASE + 2 * MIB));
-	expect(point_stop("protect", "merge_before_slots", NULL, NULL) == 0);
-	expect(point_stop("carve", "carve_before_take", NULL, NULL) == 0);
-	window_start(&protect);
-	expect(point_wait_reached("protect", "merge_before_slots", UINT64_C(5000000000)));
-	window_start(&carve);
-	expect(point_wait_reached("carve", "carve_before_take", UINT64_C(5000000000)));
+	window_start_to(&protect, "merge_before_slots");
+	window_start_to(&carve, "carve_before_take");
 	point_release("protect", "merge_before_slots");
 	window_join(&protect);
 	point_release("carve", "carve_before_take");

@@ -22,12 +22,8 @@ static void script(const char *policy)
 	expect(vmmap_mmap(map, BASE, LOWER, PROT_READ, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	expect(vmmap_mmap(map, BASE + LOWER, UPPER, PROT_NONE, ANON | MAP_FIXED, NULL, 0) ==
 	       (int64_t)(BASE + LOWER));
-	expect(point_stop("lower", "edit_after_lk", NULL, NULL) == 0);
-	window_start(&lower);
-	expect(point_wait_reached("lower", "edit_after_lk", UINT64_C(5000000000)));
-	expect(point_stop("upper", "carve_before_slots", NULL, NULL) == 0);
-	window_start(&upper);                            /* finds the lower one as it was, changes the upper */
-	expect(point_wait_reached("upper", "carve_before_slots", UINT64_C(5000000000)));
+	window_start_to(&lower, "edit_after_lk");
+	window_start_to(&upper, "carve_before_slots");   /* finds the lower one as it was, changes the upper */
 	point_release("lower", "edit_after_lk");
 	(void)window_done_within(&lower, 200);           /* it waits at the border, except with the mutant   */
 	point_release("upper", "carve_before_slots");

@@ -20,9 +20,7 @@ static void script(const char *policy)
 	expect(vmmap_mmap(map, BASE, PAGE, RW, MAP_PRIVATE | MAP_FIXED, object, 0) == (int64_t)BASE);
 	vmmap_object_put(object);
 	vma = vtree_lookup(&map->tree, BASE);
-	expect(point_stop("fault", "fault_before_object", NULL, NULL) == 0);
-	window_start(&fault);
-	expect(point_wait_reached("fault", "fault_before_object", UINT64_C(5000000000)));
+	window_start_to(&fault, "fault_before_object");
 	expect(vmmap_munmap(map, BASE, PAGE) == 0);
 	expect(vmmap_mmap(map, BASE, PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	expect(vtree_lookup(&map->tree, BASE) == vma && !vma->object);   /* its next life */

@@ -33,12 +33,10 @@ static void script(const char *policy)
 	expect(point_stop("fault", "fault_before_cas", NULL, NULL) == 0);
 	expect(point_stop("fault", "visit_before_pin", NULL, NULL) == 0);
 	expect(point_stop("fault", "visit_after_pin", NULL, NULL) == 0);
-	expect(point_stop("unmap", "carve_before_leave", NULL, NULL) == 0);
 	window_start(&fault);
 	make_it_insist(map);
 	expect(point_wait_reached("fault", "visit_before_pin", UINT64_C(5000000000)));
-	window_start(&unmap);                                    /* takes the VMA: nobody is in it */
-	expect(point_wait_reached("unmap", "carve_before_leave", UINT64_C(5000000000)));
+	window_start_to(&unmap, "carve_before_leave");           /* takes the VMA: nobody is in it */
 	expect(atomic_load_seqcst(&vma->slot.lk) == LOCK_BRIEF);
 	point_release("fault", "visit_before_pin");
 	expect(point_wait_reached("fault", "visit_after_pin", UINT64_C(5000000000)));

@@ -18,17 +18,13 @@ static void script(const char *policy)
 	struct vma *left, *right;
 
 	expect(vmmap_mmap(map, BASE, 4 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
-	expect(point_stop("holder", "window_held", NULL, NULL) == 0);
-	window_start(&holder);
-	expect(point_wait_reached("holder", "window_held", UINT64_C(5000000000)));
+	window_start_to(&holder, "window_held");
 	/* The neighbour is held: two VMAs, which the holder joins after its release. */
 	expect(vmmap_mmap(map, BASE + 4 * PAGE, 4 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)(BASE + 4 * PAGE));
 	left = vtree_lookup(&map->tree, BASE);
 	right = vtree_lookup(&map->tree, BASE + 4 * PAGE);
 	expect(left != right);
-	expect(point_stop("fault", "fault_before_walk", NULL, NULL) == 0);
-	window_start(&fault);
-	expect(point_wait_reached("fault", "fault_before_walk", UINT64_C(5000000000)));
+	window_start_to(&fault, "fault_before_walk");
 	expect(atomic_load_seqcst(lock_far_pins(&right->slot)) == 1);
 	point_release("holder", "window_held");
 	while (!point_wait_reached("holder", "drain_after_w", UINT64_C(1000000)) && !window_done_within(&holder, 0))

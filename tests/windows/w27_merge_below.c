@@ -25,9 +25,7 @@ static void script(const char *policy)
 	expect(vmmap_mmap(map, LOWER, BORDER - LOWER, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)LOWER);
 	expect(vmmap_mmap(map, BORDER, UPPER, PROT_READ, ANON | MAP_FIXED, NULL, 0) == (int64_t)BORDER);
 	below = vtree_lookup(&map->tree, BORDER - PAGE);
-	expect(point_stop("upper", "merge_below_found", NULL, NULL) == 0);
-	window_start(&upper);                                    /* makes the two mergeable, and looks */
-	expect(point_wait_reached("upper", "merge_below_found", UINT64_C(5000000000)));
+	window_start_to(&upper, "merge_below_found");            /* makes the two mergeable, and looks */
 	expect(vmmap_munmap(map, LOWER + 8 * PAGE, PAGE) == 0);
 	expect(vmmap_mprotect(map, LOWER, 8 * PAGE, PROT_NONE) == 0);
 	expect(vtree_lookup(&map->tree, LOWER) == below && vtree_lookup(&map->tree, BORDER - PAGE) != below);

@@ -21,9 +21,7 @@ static void script(const char *policy)
 
 	expect(vmmap_mmap(map, BASE, PAGE, RW, flags, NULL, 0) == (int64_t)BASE);
 	vma = vtree_lookup(&map->tree, BASE);
-	expect(point_stop("fault", "fault_before_group", NULL, NULL) == 0);
-	window_start(&fault);
-	expect(point_wait_reached("fault", "fault_before_group", UINT64_C(5000000000)));
+	window_start_to(&fault, "fault_before_group");
 	expect(vmmap_munmap(map, BASE, PAGE) == 0);
 	expect(vmmap_mmap(map, ELSEWHERE, PAGE, RW, flags, NULL, 0) == (int64_t)ELSEWHERE);
 	expect(vtree_lookup(&map->tree, ELSEWHERE) == vma);      /* the same memory, another life */

@@ -40,22 +40,16 @@ static void script(const char *policy)
 	expect(vmmap_mmap(map, LOWER, BORDER - LOWER, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)LOWER);
 	expect(vmmap_mmap(map, BORDER, UPPER, PROT_READ, ANON | MAP_FIXED, NULL, 0) == (int64_t)BORDER);
 	below = vtree_lookup(&map->tree, BORDER - PAGE);
-	expect(point_stop("first", "carve_before_slots", NULL, NULL) == 0);
-	window_start(&first);
-	expect(point_wait_reached("first", "carve_before_slots", SOON));
-	expect(point_stop("upper", "merge_below_found", NULL, NULL) == 0);
+	window_start_to(&first, "carve_before_slots");
 	expect(point_stop("upper", "merge_below_compared", NULL, NULL) == 0);
-	window_start(&upper);                                    /* makes the two mergeable, and looks: held */
-	expect(point_wait_reached("upper", "merge_below_found", SOON));
+	window_start_to(&upper, "merge_below_found");            /* makes the two mergeable, and looks: held */
 	point_release("first", "carve_before_slots");
 	window_join(&first);
 	expect(vmmap_mprotect(map, LOWER, 8 * PAGE, PROT_NONE) == 0);
 	point_release("upper", "merge_below_found");
 	expect(point_wait_reached("upper", "merge_below_compared", SOON));       /* it has read the other bits */
 	change_and_back(map, below);
-	expect(point_stop("second", "carve_before_slots", NULL, NULL) == 0);
-	window_start(&second);
-	expect(point_wait_reached("second", "carve_before_slots", SOON));
+	window_start_to(&second, "carve_before_slots");
 	point_release("upper", "merge_below_compared");          /* finds it held again */
 	(void)window_done_within(&upper, 200);
 	point_release("second", "carve_before_slots");

@@ -20,12 +20,8 @@ static void script(const char *policy)
 	struct vmmap_fault_info info;
 
 	expect(vmmap_mmap(map, BASE, 8 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
-	expect(point_stop("holder", "window_held", NULL, NULL) == 0);
-	window_start(&holder);
-	expect(point_wait_reached("holder", "window_held", UINT64_C(5000000000)));
-	expect(point_stop("protect", "carve_not_done", NULL, NULL) == 0);
-	window_start(&protect);
-	expect(point_wait_reached("protect", "carve_not_done", UINT64_C(5000000000)));
+	window_start_to(&holder, "window_held");
+	window_start_to(&protect, "carve_not_done");
 	point_release("holder", "window_held");
 	window_join(&holder);
 	expect(vmmap_mprotect(map, BASE, 8 * PAGE, PROT_READ) == 0);             /* in place */

@@ -28,9 +28,7 @@ static void script(const char *policy)
 
 	expect(vmmap_mmap(map, BASE, LEN, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	expect(vmmap_write(map, BASE, &word, sizeof(word)) == sizeof(word));
-	expect(point_stop("unmap", "unmap_downgraded", NULL, NULL) == 0);
-	window_start(&unmap);
-	expect(point_wait_reached("unmap", "unmap_downgraded", UINT64_C(5000000000)));
+	window_start_to(&unmap, "unmap_downgraded");
 	rcu_drain();
 	expect(owned(map) == 1);
 	expect(vmmap_read(map, BASE, &got, sizeof(got)) == sizeof(got) && got == word);  /* munmap has not returned */

@@ -15,9 +15,7 @@ static void script(const char *policy)
 	struct vmmap_vma v;
 
 	expect(vmmap_mmap(map, STACK, 4 * PAGE, RW, ANON | MAP_FIXED | MAP_GROWSDOWN, NULL, 0) == (int64_t)STACK);
-	expect(point_stop("fault", "grow_before_hold", NULL, NULL) == 0);
-	window_start(&fault);
-	expect(point_wait_reached("fault", "grow_before_hold", UINT64_C(5000000000)));
+	window_start_to(&fault, "grow_before_hold");
 	expect(vmmap_mmap(map, STACK, 2 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)STACK);
 	point_release("fault", "grow_before_hold");
 	window_join(&fault);

@@ -20,9 +20,7 @@ static void script(const char *policy)
 	top = vmmap_mmap(map, 0, 4 * PAGE, RW, ANON | MAP_GROWSDOWN, NULL, 0);
 	expect(top > 0);
 	stack = (uint64_t)top;
-	expect(point_stop("late", "mmap_after_place", NULL, NULL) == 0);
-	window_start(&late);
-	expect(point_wait_reached("late", "mmap_after_place", UINT64_C(5000000000)));
+	window_start_to(&late, "mmap_after_place");
 	expect(vmmap_fault(map, stack - 10 * PAGE, PROT_WRITE, NULL) == 0);
 	point_release("late", "mmap_after_place");
 	window_join(&late);

@@ -20,12 +20,8 @@ static void script(const char *policy)
 	expect(top > 0);
 	stack = (uint64_t)top;
 	grow.addr = stack - 10 * PAGE;
-	expect(point_stop("place", "mmap_after_place", NULL, NULL) == 0);
-	window_start(&place);                                    /* proposed: right below the old guard gap */
-	expect(point_wait_reached("place", "mmap_after_place", UINT64_C(5000000000)));
-	expect(point_stop("grow", "grow_after_look", NULL, NULL) == 0);
-	window_start(&grow);
-	expect(point_wait_reached("grow", "grow_after_look", UINT64_C(5000000000)));
+	window_start_to(&place, "mmap_after_place");             /* proposed: right below the old guard gap */
+	window_start_to(&grow, "grow_after_look");
 	point_release("place", "mmap_after_place");
 	(void)window_done_within(&place, 50);                    /* it waits for the growth */
 	point_release("grow", "grow_after_look");

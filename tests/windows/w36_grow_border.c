@@ -10,7 +10,6 @@
 
 #define BORDER (BASE + 2 * MIB)
 #define STACK  (BORDER + 4 * PAGE)
-#define SOON   UINT64_C(5000000000)
 
 static void script(const char *policy)
 {
@@ -22,9 +21,7 @@ static void script(const char *policy)
 
 	expect(vtree_separate(&map->tree, thread_self(), BORDER) == 0);
 	expect(vmmap_mmap(map, STACK, 4 * PAGE, RW, ANON | MAP_FIXED | MAP_GROWSDOWN, NULL, 0) == (int64_t)STACK);
-	expect(point_stop("grow", "grow_after_leaf", NULL, NULL) == 0);
-	window_start(&grow);
-	expect(point_wait_reached("grow", "grow_after_leaf", SOON));
+	window_start_to(&grow, "grow_after_leaf");
 	expect(vmmap_query(map, 0, &v) == 0 && v.end == STACK + 4 * PAGE && v.start >= grow.addr);
 	expect(vmmap_query(map, STACK, &v) == 0 && v.end == STACK + 4 * PAGE);
 	point_release("grow", "grow_after_leaf");

@@ -9,7 +9,6 @@
 #include "vmmap/space/space.h"
 
 #define BORDER (BASE + 2 * MIB)
-#define SOON   UINT64_C(5000000000)
 
 static void script(const char *policy)
 {
@@ -23,9 +22,7 @@ static void script(const char *policy)
 	expect(vmmap_mmap(map, BORDER - 4 * PAGE, 4 * PAGE, RW, ANON | MAP_FIXED | MAP_GROWSDOWN, NULL, 0) > 0);
 	expect(vmmap_mmap(map, BORDER, 4 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) > 0);
 	expect(vmmap_mmap(map, BORDER + 4 * PAGE, PAGE, RW, ANON | MAP_FIXED | MAP_GROWSDOWN, NULL, 0) > 0);
-	expect(point_stop("unmap", "replace_after_leave", NULL, NULL) == 0);
-	window_start(&unmap);
-	expect(point_wait_reached("unmap", "replace_after_leave", SOON));
+	window_start_to(&unmap, "replace_after_leave");
 	window_start(&fault);
 	(void)window_done_within(&fault, 50);                    /* it waits for the munmap */
 	point_release("unmap", "replace_after_leave");

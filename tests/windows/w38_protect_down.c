@@ -20,9 +20,7 @@ static void script(const char *policy)
 	struct vmmap_vma v;
 
 	expect(vmmap_mmap(map, STACK, 4 * PAGE, RW, ANON | MAP_FIXED | MAP_GROWSDOWN, NULL, 0) == (int64_t)STACK);
-	expect(point_stop("protect", "protect_down_looked", NULL, NULL) == 0);
-	window_start(&protect);
-	expect(point_wait_reached("protect", "protect_down_looked", UINT64_C(5000000000)));
+	window_start_to(&protect, "protect_down_looked");
 	expect(vmmap_fault(map, STACK - 5 * PAGE, PROT_WRITE, NULL) == 0);
 	point_release("protect", "protect_down_looked");
 	window_join(&protect);

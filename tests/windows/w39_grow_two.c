@@ -17,12 +17,8 @@ static void script(const char *policy)
 	struct vmmap_vma v;
 
 	expect(vmmap_mmap(map, STACK, PAGE, RW, ANON | MAP_FIXED | MAP_GROWSDOWN, NULL, 0) == (int64_t)STACK);
-	expect(point_stop("near", "grow_held", NULL, NULL) == 0);
-	expect(point_stop("far", "grow_before_hold", NULL, NULL) == 0);
-	window_start(&far);
-	expect(point_wait_reached("far", "grow_before_hold", UINT64_C(5000000000)));
-	window_start(&near);
-	expect(point_wait_reached("near", "grow_held", UINT64_C(5000000000)));
+	window_start_to(&far, "grow_before_hold");
+	window_start_to(&near, "grow_held");
 	point_release("far", "grow_before_hold");
 	expect(!window_done_within(&far, 50));                   /* the other holds the stack */
 	point_release("near", "grow_held");

@@ -24,10 +24,8 @@ static void script(const char *policy)
 	struct vmmap_vma v;
 
 	expect(vmmap_mmap(map, BASE, 4 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
-	expect(point_stop("holder", "release_before_sweep", NULL, NULL) == 0);
 	expect(point_stop("beside", "heal_again", NULL, NULL) == 0);
-	window_start(&holder);
-	expect(point_wait_reached("holder", "release_before_sweep", UINT64_C(5000000000)));
+	window_start_to(&holder, "release_before_sweep");
 	window_start(&beside);
 	while (!point_wait_reached("beside", "heal_again", UINT64_C(1000000)) && !window_done_within(&beside, 0))
 		;                                                        /* done: only with the mutant */

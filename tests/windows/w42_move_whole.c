@@ -24,9 +24,7 @@ static void script(const char *policy)
 
 	expect(vmmap_mmap(map, BASE, 4 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) > 0);
 	expect(vmmap_mmap(map, BASE + 8 * PAGE, 4 * PAGE, PROT_READ, ANON | MAP_FIXED, NULL, 0) > 0);
-	expect(point_stop("mover", "remap_part_moved", NULL, NULL) == 0);
-	window_start(&mover);
-	expect(point_wait_reached("mover", "remap_part_moved", UINT64_C(5000000000)));
+	window_start_to(&mover, "remap_part_moved");
 	first = vmmap_fault_until(map, TO, PROT_READ, &info, VMMAP_TRY);
 	rest = vmmap_fault_until(map, TO + 6 * PAGE, PROT_READ, &info, VMMAP_TRY);
 	point_release("mover", "remap_part_moved");

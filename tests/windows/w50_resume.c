@@ -25,10 +25,8 @@ static void script(const char *policy)
 
 	expect(vmmap_mmap(map, BASE, LEN, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	vma = vtree_lookup(&map->tree, BASE);
-	expect(point_stop("edit", "unmap_after_begin", NULL, NULL) == 0);
 	expect(point_stop("fault", "waiter_woken", NULL, NULL) == 0);
-	window_start(&edit);
-	expect(point_wait_reached("edit", "unmap_after_begin", UINT64_C(10000000000)));
+	window_start_to(&edit, "unmap_after_begin");
 	window_start(&fault);
 	expect(point_wait_reached("fault", "waiter_before_sleep", UINT64_C(10000000000)));
 	point_release("edit", "unmap_after_begin");

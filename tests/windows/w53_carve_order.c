@@ -15,9 +15,7 @@ static void script(const char *policy)
 	struct window_thread fault = { .role = "fault", .fn = window_fault, .map = map, .addr = BASE + 2 * PAGE };
 
 	expect(vmmap_mmap(map, BASE, 8 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
-	expect(point_stop("unmap", "carve_before_leave", NULL, NULL) == 0);
-	window_start(&unmap);
-	expect(point_wait_reached("unmap", "carve_before_leave", UINT64_C(10000000000)));
+	window_start_to(&unmap, "carve_before_leave");
 	window_start(&fault);
 	expect(!window_done_within(&fault, 30));
 	point_release("unmap", "carve_before_leave");

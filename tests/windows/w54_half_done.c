@@ -22,9 +22,7 @@ static void script(const char *policy)
 	for (unsigned i = 1; i < 3; i++)
 		expect(vtree_separate(&map->tree, thread_self(), BASE + i * 2 * MIB) == 0);
 	expect(vmmap_mmap(map, BASE, LEN, PROT_READ, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
-	expect(point_stop("replace", "replace_after_leave", NULL, NULL) == 0);
-	window_start(&replace);
-	expect(point_wait_reached("replace", "replace_after_leave", UINT64_C(10000000000)));
+	window_start_to(&replace, "replace_after_leave");
 	window_start(&low);
 	window_start(&high);
 	expect(!window_done_within(&low, 30) && !window_done_within(&high, 5));

@@ -29,10 +29,8 @@ static void script(const char *policy)
 	expect(vmmap_mmap(map, B, LEN, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)B);
 	expect(vmmap_write(map, A, &one, sizeof one) == sizeof one);
 	expect(vmmap_write(map, B, &two, sizeof two) == sizeof two);
-	expect(point_stop("up", "remap_between_locks", NULL, NULL) == 0);
 	expect(point_stop("up", "remap_after_move", NULL, NULL) == 0);
-	window_start(&up);
-	expect(point_wait_reached("up", "remap_between_locks", UINT64_C(10000000000)));
+	window_start_to(&up, "remap_between_locks");
 	window_start(&down);
 	expect(!window_done_within(&down, 30));
 	point_release("up", "remap_between_locks");

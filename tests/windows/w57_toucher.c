@@ -23,9 +23,7 @@ static void script(const char *policy)
 
 	expect(vmmap_mmap(map, BASE, PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	expect(vmmap_write(map, BASE, &ours, sizeof ours) == sizeof ours);
-	expect(point_stop("reader", "access_before_load", NULL, NULL) == 0);
-	window_start(&reader);
-	expect(point_wait_reached("reader", "access_before_load", UINT64_C(10000000000)));
+	window_start_to(&reader, "access_before_load");
 	expect(vmmap_munmap(map, BASE, PAGE) == 0);
 	expect(vmmap_mmap(map, BASE + MIB, OTHERS * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)(BASE + MIB));
 	for (unsigned i = 0; i < OTHERS; i++)

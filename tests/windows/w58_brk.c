@@ -18,9 +18,7 @@ static void script(const char *policy)
 
 	map->brk_start = BASE;                           /* the ready-made map has no such area                    */
 	atomic_store_relaxed(&map->brk, BASE);
-	expect(point_stop("first", "brk_after_now", NULL, NULL) == 0);
-	window_start(&first);
-	expect(point_wait_reached("first", "brk_after_now", UINT64_C(10000000000)));
+	window_start_to(&first, "brk_after_now");
 	window_start(&second);
 	expect(!window_done_within(&second, 30));
 	point_release("first", "brk_after_now");

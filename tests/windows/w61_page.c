@@ -13,9 +13,7 @@ static void script(const char *policy)
 
 	object_of(map, 4, false);
 	object_at(map, BASE, 4, 0);
-	expect(point_stop("fault", "fault_before_cas", NULL, NULL) == 0);
-	window_start(&fault);
-	expect(point_wait_reached("fault", "fault_before_cas", SOON));
+	window_start_to(&fault, "fault_before_cas");
 	expect(vmmap_object_resize(object, PAGE) == 0);
 	expect(vmmap_object_resize(object, 4 * PAGE) == 0);
 	point_release("fault", "fault_before_cas");

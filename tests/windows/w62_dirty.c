@@ -18,9 +18,7 @@ static void mark_then_sync(const char *policy)
 	object_at(map, BASE, 1, 0);
 	object_at(map, BASE + MIB, 1, 0);
 	expect(put_word(map, BASE + MIB, 1) == 8);
-	expect(point_stop("fault", "fault_before_cas", NULL, NULL) == 0);
-	window_start(&fault);
-	expect(point_wait_reached("fault", "fault_before_cas", SOON));
+	window_start_to(&fault, "fault_before_cas");
 	expect(vmmap_object_sync(object, 0, PAGE) == 0);
 	expect(pager_word(0) == 1);
 	point_release("fault", "fault_before_cas");

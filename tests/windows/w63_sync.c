@@ -19,9 +19,7 @@ static void script(const char *policy)
 	object_at(map, BASE, 2, 0);
 	expect(put_word(map, BASE, 1) == 8);
 	expect(put_word(map, BASE + PAGE, 1) == 8);
-	expect(point_stop("sync", "sync_after_copy", NULL, NULL) == 0);
-	window_start(&sync);
-	expect(point_wait_reached("sync", "sync_after_copy", SOON));
+	window_start_to(&sync, "sync_after_copy");
 	expect(put_word(map, BASE, 2) == 8);             /* not in the copy */
 	point_release("sync", "sync_after_copy");
 	window_join(&sync);

@@ -17,9 +17,7 @@ static void script(const char *policy)
 	pager.stop_read = true;
 	window_start(&first);
 	pager_await(&pager);
-	expect(point_stop("second", "object_before_wait", NULL, NULL) == 0);
-	window_start(&second);
-	expect(point_wait_reached("second", "object_before_wait", SOON));
+	window_start_to(&second, "object_before_wait");
 	pager_go(&pager);
 	window_join(&first);
 	point_release("second", "object_before_wait");

@@ -14,9 +14,7 @@ static void script(const char *policy)
 
 	object_of(map, 2, true);
 	object_at(map, BASE, 2, 0);
-	expect(point_stop("fault", "fill_before_publish", NULL, NULL) == 0);
-	window_start(&fault);
-	expect(point_wait_reached("fault", "fill_before_publish", SOON));
+	window_start_to(&fault, "fill_before_publish");
 	expect(vmmap_object_resize(object, PAGE + 8) == 0);      /* its first word stays */
 	expect(vmmap_object_resize(object, 2 * PAGE) == 0);
 	point_release("fault", "fill_before_publish");

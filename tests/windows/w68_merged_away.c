@@ -19,9 +19,7 @@ static void script(const char *policy)
 	object_at(map, BASE, 2, 0);
 	for (uint64_t i = 0; i < 4; i++)
 		expect(vmmap_fault(map, BASE + i * PAGE, PROT_WRITE, NULL) == 0);
-	expect(point_stop("resize", "rmap_between", NULL, NULL) == 0);
-	window_start(&resize);
-	expect(point_wait_reached("resize", "rmap_between", SOON));
+	window_start_to(&resize, "rmap_between");
 	expect(vmmap_mprotect(map, BASE + 2 * PAGE, 2 * PAGE, RW) == 0);
 	point_release("resize", "rmap_between");
 	window_join(&resize);

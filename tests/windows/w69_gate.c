@@ -30,12 +30,8 @@ static void script(const char *policy)
 	expect(put_word(other, BASE, 7) == 8);
 	expect(put_word(other, BASE + PAGE, 7) == 8);
 	destroyer.map = other;
-	expect(point_stop("resize", "rmap_inside", NULL, NULL) == 0);
-	expect(point_stop("late", "rmap_after_pin", NULL, NULL) == 0);
-	window_start(&resize);
-	expect(point_wait_reached("resize", "rmap_inside", SOON));
-	window_start(&late);
-	expect(point_wait_reached("late", "rmap_after_pin", SOON));
+	window_start_to(&resize, "rmap_inside");
+	window_start_to(&late, "rmap_after_pin");
 	window_start(&destroyer);
 	expect(point_wait_reached("destroy", "window_destroying", SOON));
 	expect(!window_done_within(&destroyer, 100));    /* it cannot, as long as somebody is inside */

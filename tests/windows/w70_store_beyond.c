@@ -19,9 +19,7 @@ static void script(const char *policy)
 	object_at(map, BASE, 2, 0);
 	object_at(map, BASE + MIB, 1, 1);                /* walked first */
 	expect(word_at(map, BASE + PAGE) == pager_word(1));
-	expect(point_stop("hold", "window_held", NULL, NULL) == 0);
-	window_start(&hold);
-	expect(point_wait_reached("hold", "window_held", SOON));
+	window_start_to(&hold, "window_held");
 	expect(point_stop("resize", "resize_after_size", "fault", "fault_after_begin") == 0);
 	window_start(&resize);
 	expect(point_wait_reached("resize", "resize_after_size", SOON));

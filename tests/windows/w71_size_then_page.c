@@ -22,13 +22,9 @@ static void script(const char *policy)
 
 	object_of(map, 4, false);
 	object_at(map, BASE, 4, 0);
-	expect(point_stop("fault", "fault_before_cas", NULL, NULL) == 0);
 	expect(point_stop("fault", "object_between", NULL, NULL) == 0);
-	expect(point_stop("resize", "resize_before_cut", NULL, NULL) == 0);
-	window_start(&fault);
-	expect(point_wait_reached("fault", "fault_before_cas", SOON));
-	window_start(&resize);
-	expect(point_wait_reached("resize", "resize_before_cut", SOON)); /* it has passed the entry */
+	window_start_to(&fault, "fault_before_cas");
+	window_start_to(&resize, "resize_before_cut");   /* it has passed the entry */
 	point_release("fault", "fault_before_cas");
 	expect(point_wait_reached("fault", "object_between", SOON));
 	point_release("resize", "resize_before_cut");

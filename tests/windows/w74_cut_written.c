@@ -20,9 +20,7 @@ static void script(const char *policy)
 	pager.stop_write = true;
 	window_start(&sync);
 	pager_await(&pager);
-	expect(point_stop("resize", "object_before_wait", NULL, NULL) == 0);
-	window_start(&resize);
-	expect(point_wait_reached("resize", "object_before_wait", SOON));
+	window_start_to(&resize, "object_before_wait");
 	window_fault(&fault);
 	expect(fault.result == -EFAULT && fault.info.code == VMMAP_BUS);
 	point_release("resize", "object_before_wait");

@@ -20,9 +20,7 @@ static void script(const char *policy)
 	object_at(map, BASE, 80, 0);
 	object_at(map, BASE + MIB, 1, 0);
 	expect(put_word(map, BASE, 5) == 8);
-	expect(point_stop("unmap", "unmap_downgraded", NULL, NULL) == 0);
-	window_start(&unmap);
-	expect(point_wait_reached("unmap", "unmap_downgraded", SOON));
+	window_start_to(&unmap, "unmap_downgraded");
 	window_start(&resize);
 	expect(!window_done_within(&resize, getenv("VMMAP_MUTANT") ? 5000 : 100));
 	expect(word_at(map, BASE) == 5);                 /* munmap has not returned, resize neither */

@@ -46,9 +46,7 @@ static void script(const char *policy)
 	pager_go(&pager);
 	window_join(&sync);
 	expect(pager_word(0) == 1);
-	expect(point_stop("hold", "window_held", NULL, NULL) == 0);
-	window_start(&hold);
-	expect(point_wait_reached("hold", "window_held", SOON));
+	window_start_to(&hold, "window_held");
 	expect(vmmap_msync_until(map, BASE, PAGE, MS_SYNC, VMMAP_TRY) == -EAGAIN);
 	expect(vmmap_object_sync_until(object, 0, PAGE, 1) == -ETIMEDOUT);
 	expect(pager_word(0) == 1);

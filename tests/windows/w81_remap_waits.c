@@ -24,9 +24,7 @@ static void script(const char *policy)
 	struct window_thread fault = { .role = "fault", .fn = window_fault, .map = map, .addr = BASE };
 
 	expect(vmmap_mmap(map, BASE, 2 * LEN, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
-	expect(point_stop("holder", "window_held", NULL, NULL) == 0);
-	window_start(&holder);
-	expect(point_wait_reached("holder", "window_held", UINT64_C(10000000000)));
+	window_start_to(&holder, "window_held");
 	window_start(&mover);
 	expect(point_wait_reached("mover", "waiter_before_sleep", UINT64_C(10000000000)));
 	window_start(&fault);

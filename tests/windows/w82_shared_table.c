@@ -20,9 +20,7 @@ static void script(const char *policy)
 	expect(vmmap_mmap(map, BASE, MIB, PROT_READ, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	expect(vmmap_mmap(map, OTHER, 4 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)OTHER);
 	expect(vmmap_fault(map, BASE, PROT_READ, NULL) == 0);
-	expect(point_stop("fault", "fault_before_cas", NULL, NULL) == 0);
-	window_start(&fault);
-	expect(point_wait_reached("fault", "fault_before_cas", UINT64_C(10000000000)));
+	window_start_to(&fault, "fault_before_cas");
 	window_start(&unmap);
 	window_join(&unmap);
 	point_release("fault", "fault_before_cas");

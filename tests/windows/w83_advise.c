@@ -10,7 +10,6 @@
 #include "vmmap/space/space.h"
 
 #define ELSEWHERE (BASE + MIB)
-#define SOON      UINT64_C(10000000000)
 
 static void advise_free(struct window_thread *t) { t->result = vmmap_madvise(t->map, t->addr, PAGE, MADV_FREE); }
 
@@ -34,9 +33,7 @@ static void dropped(struct vmmap *map)
 	uint64_t word = 7, got = 0;
 
 	anonymous_at(map, BASE, 1);
-	expect(point_stop("advise", "advise_before_entry", NULL, NULL) == 0);
-	window_start(&advise);
-	expect(point_wait_reached("advise", "advise_before_entry", SOON));
+	window_start_to(&advise, "advise_before_entry");
 	object_at(map, BASE);
 	expect(vmmap_write(map, BASE, &word, sizeof word) == sizeof word);
 	point_release("advise", "advise_before_entry");
@@ -53,9 +50,7 @@ static void denied(struct vmmap *map)
 
 	anonymous_at(map, BASE, 1);
 	vma = vtree_lookup(&map->tree, BASE);
-	expect(point_stop("denied", "advise_after_begin", NULL, NULL) == 0);
-	window_start(&advise);
-	expect(point_wait_reached("denied", "advise_after_begin", SOON));
+	window_start_to(&advise, "advise_after_begin");
 	anonymous_at(map, BASE, 2);
 	object_at(map, ELSEWHERE);
 	expect(vtree_lookup(&map->tree, ELSEWHERE) == vma);

@@ -15,9 +15,7 @@ static void script(const char *policy)
 	expect(vmmap_mmap(map, BASE, 8 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	expect(vmmap_write(map, BASE, &word, sizeof word) == sizeof word);
 	/* A second thread touches the page: that is noted in the entry. */
-	expect(point_stop("fault", "fault_before_valid", NULL, NULL) == 0);
-	window_start(&fault);
-	expect(point_wait_reached("fault", "fault_before_valid", UINT64_C(10000000000)));
+	window_start_to(&fault, "fault_before_valid");
 	expect(vmmap_munmap(map, BASE + 4 * PAGE, PAGE) == 0);
 	point_release("fault", "fault_before_valid");
 	window_join(&fault);

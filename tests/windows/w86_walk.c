@@ -19,9 +19,7 @@ static void dropped(struct vmmap *map)
 	object_of(map, 4, false);
 	object_at(map, BASE, 1, 0);
 	expect(put_word(map, BASE, 1) == 8);
-	expect(point_stop("resize", "walk_before_entries", NULL, NULL) == 0);
-	window_start(&resize);
-	expect(point_wait_reached("resize", "walk_before_entries", SOON));
+	window_start_to(&resize, "walk_before_entries");
 	expect(vmmap_mmap(map, BASE, PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	expect(put_word(map, BASE, 7) == 8);
 	point_release("resize", "walk_before_entries");
@@ -44,9 +42,7 @@ static void passed(struct vmmap *map)
 	expect(put_word(map, BASE + 2 * PAGE, 1) == 8);
 	upper = vtree_lookup(&map->tree, BASE + 2 * PAGE);
 	expect(upper != vtree_lookup(&map->tree, BASE));
-	expect(point_stop("passer", "walk_after_begin", NULL, NULL) == 0);
-	window_start(&resize);
-	expect(point_wait_reached("passer", "walk_after_begin", SOON));
+	window_start_to(&resize, "walk_after_begin");
 	expect(vmmap_mprotect(map, BASE + 2 * PAGE, 2 * PAGE, PROT_READ) == 0);
 	expect(vmmap_mmap(map, ELSEWHERE, PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)ELSEWHERE);
 	expect(vtree_lookup(&map->tree, ELSEWHERE) == upper);

@@ -15,9 +15,7 @@ static void beyond(struct vmmap *map)
 	struct window_thread fault = { .role = "beyond", .fn = window_fault, .map = map, .addr = BASE + PAGE };
 
 	object_at(map, BASE, 4, 0);
-	expect(point_stop("beyond", "object_before_make", NULL, NULL) == 0);
-	window_start(&fault);
-	expect(point_wait_reached("beyond", "object_before_make", SOON));
+	window_start_to(&fault, "object_before_make");
 	expect(vmmap_object_resize(object, PAGE) == 0);
 	point_release("beyond", "object_before_make");
 	window_join(&fault);
@@ -32,9 +30,7 @@ static void twice(struct vmmap *map)
 	struct window_thread fault = { .role = "twice", .fn = window_fault, .map = map, .addr = BASE + PAGE };
 
 	object_at(map, BASE + MIB, 4, 0);
-	expect(point_stop("twice", "object_before_make", NULL, NULL) == 0);
-	window_start(&fault);
-	expect(point_wait_reached("twice", "object_before_make", SOON));
+	window_start_to(&fault, "object_before_make");
 	expect(put_word(map, BASE + MIB + PAGE, 7) == 8);
 	point_release("twice", "object_before_make");
 	window_join(&fault);

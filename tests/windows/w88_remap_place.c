@@ -22,9 +22,7 @@ static void script(const char *policy)
 	int64_t first;
 
 	expect(vmmap_mmap(map, BASE, 8 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
-	expect(point_stop("mover", "remap_after_place", NULL, NULL) == 0);
-	window_start(&mover);
-	expect(point_wait_reached("mover", "remap_after_place", UINT64_C(10000000000)));
+	window_start_to(&mover, "remap_after_place");
 	first = vmmap_mmap(map, 0, NEW_LEN, RW, ANON, NULL, 0);
 	expect(first > 0 && vmmap_write(map, (uint64_t)first, &word, sizeof word) == sizeof word);
 	point_release("mover", "remap_after_place");

@@ -24,9 +24,7 @@ static void script(const char *policy)
 	};
 
 	expect(vtree_separate(&map->tree, thread_self(), BASE + 2 * MIB) == 0);  /* they do not meet in a leaf        */
-	expect(point_stop("first", "carve_before_leave", NULL, NULL) == 0);
-	window_start(&first);
-	expect(point_wait_reached("first", "carve_before_leave", UINT64_C(10000000000)));
+	window_start_to(&first, "carve_before_leave");
 	window_start(&second);
 	window_done_within(&second, 300);
 	point_release("first", "carve_before_leave");

@@ -24,12 +24,8 @@ static void script(const char *policy)
 
 	/* five pages over four: too much to reserve, so it is decided alone */
 	expect(vmmap_mmap(map, BASE + MIB, 4 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)(BASE + MIB));
-	expect(point_stop("late", "window_known", NULL, NULL) == 0);
-	expect(point_stop("alone", "replace_before_leave", NULL, NULL) == 0);
-	window_start(&late);
-	expect(point_wait_reached("late", "window_known", UINT64_C(10000000000)));
-	window_start(&alone);
-	expect(point_wait_reached("alone", "replace_before_leave", UINT64_C(10000000000)));
+	window_start_to(&late, "window_known");
+	window_start_to(&alone, "replace_before_leave");
 	point_release("late", "window_known");
 	window_done_within(&late, 300);
 	point_release("alone", "replace_before_leave");

@@ -23,10 +23,8 @@ static void script(const char *policy)
 	};
 
 	expect(vmmap_mmap(map, BASE + 8 * MIB, PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)(BASE + 8 * MIB));
-	expect(point_stop("inside", "carve_after_take", NULL, NULL) == 0);
 	expect(point_stop("exact", "limit_in_recall", NULL, NULL) == 0);
-	window_start(&inside);
-	expect(point_wait_reached("inside", "carve_after_take", UINT64_C(10000000000)));
+	window_start_to(&inside, "carve_after_take");
 	window_start(&exact);
 	window_done_within(&exact, 300);
 	point_release("inside", "carve_after_take");

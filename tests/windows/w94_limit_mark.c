@@ -25,9 +25,7 @@ static void script(const char *policy)
 	expect(vtree_separate(&map->tree, thread_self(), BASE + 2 * MIB) == 0);
 	expect(vmmap_mmap(map, BASE + 2 * MIB, MIB, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)(BASE + 2 * MIB));
 	expect(vmmap_mmap(map, BASE + 8 * MIB, PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)(BASE + 8 * MIB));
-	expect(point_stop("maps", "limit_before_look", NULL, NULL) == 0);
-	window_start(&maps);
-	expect(point_wait_reached("maps", "limit_before_look", UINT64_C(10000000000)));
+	window_start_to(&maps, "limit_before_look");
 	expect(vmmap_hold(map, BASE + 2 * MIB - PAGE, 2 * PAGE, &held) == 0);
 	vmmap_release(map, &held);
 	point_release("maps", "limit_before_look");

@@ -17,9 +17,7 @@ static void script(const char *policy)
 
 	expect(vtree_separate(&map->tree, thread_self(), BASE + 2 * MIB) == 0);
 	expect(vmmap_mmap(map, BASE + MIB, 2 * MIB, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)(BASE + MIB));
-	expect(point_stop("holder", "window_held", NULL, NULL) == 0);
-	window_start(&holder);
-	expect(point_wait_reached("holder", "window_held", UINT64_C(10000000000)));
+	window_start_to(&holder, "window_held");
 	/* a piece of a lock split lies above the leaf, not counted; now its start becomes real */
 	expect(vmmap_munmap(map, BASE + 2 * MIB - PAGE, PAGE) == 0);
 	point_release("holder", "window_held");

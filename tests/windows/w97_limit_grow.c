@@ -27,9 +27,7 @@ static void script(const char *policy)
 	expect(vtree_separate(&map->tree, thread_self(), BASE + MIB - 2 * PAGE) == 0);
 	expect(vmmap_mmap(map, BASE + MIB, 4 * PAGE, RW, ANON | MAP_FIXED | MAP_GROWSDOWN, NULL, 0) ==
 	       (int64_t)(BASE + MIB));
-	expect(point_stop("grow", "grow_after_leaf", NULL, NULL) == 0);
-	window_start(&grow);
-	expect(point_wait_reached("grow", "grow_after_leaf", UINT64_C(10000000000)));
+	window_start_to(&grow, "grow_after_leaf");
 	window_start(&late);
 	(void)window_done_within(&late, 50);                     /* it waits for the window                          */
 	point_release("grow", "grow_after_leaf");

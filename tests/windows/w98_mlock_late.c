@@ -21,9 +21,7 @@ static void script(const char *policy)
 	struct vmmap_vma v;
 
 	expect(vmmap_mmap(map, BASE, 8 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
-	expect(point_stop("lock", "mlock_before_populate", NULL, NULL) == 0);
-	window_start(&lock);
-	expect(point_wait_reached("lock", "mlock_before_populate", UINT64_C(10000000000)));
+	window_start_to(&lock, "mlock_before_populate");
 	expect(vmmap_hold(map, BASE, 2 * PAGE, &held) == 0);
 	point_release("lock", "mlock_before_populate");
 	window_join(&lock);

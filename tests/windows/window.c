@@ -89,6 +89,13 @@ void window_start(struct window_thread *t)
 	expect(pthread_create(&t->id, NULL, window_body, t) == 0);
 }
 
+void window_start_to(struct window_thread *t, const char *point)
+{
+	expect(point_stop(t->role, point, NULL, NULL) == 0);
+	window_start(t);
+	window_expect(point_wait_reached(t->role, point, UINT64_C(10000000000)), point, __FILE__, __LINE__);
+}
+
 void window_join(struct window_thread *t)
 {
 	pthread_join(t->id, NULL);

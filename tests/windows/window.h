@@ -47,6 +47,7 @@ struct window_thread {
 	atomic_u32 done;
 };
 void window_start(struct window_thread *t);
+void window_start_to(struct window_thread *t, const char *point);        /* returns when it has stopped there      */
 void window_join(struct window_thread *t);
 bool window_done_within(struct window_thread *t, unsigned ms);   /* it ended within that time                      */
 
