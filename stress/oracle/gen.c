@@ -68,6 +68,30 @@ static bool pick_whole(struct gen *g, struct range *r)
 	return false;
 }
 
+enum differs { DIFFERS_PROT = 1, DIFFERS_LOCK = 2, DIFFERS_MORE = 4 };
+
+static unsigned differs(const struct model_page *a, const struct model_page *b)
+{
+	bool more = a->shared != b->shared || a->noreserve != b->noreserve || a->growsdown != b->growsdown ||
+		    a->advice != b->advice || a->object != b->object || (a->object && a->off + 1 != b->off);
+
+	return (a->prot != b->prot ? DIFFERS_PROT : 0) | (a->locked != b->locked ? DIFFERS_LOCK : 0) |
+	       (more ? DIFFERS_MORE : 0);
+}
+
+/* A VMA that only `what` keeps apart from the one just below: a call that makes it the same often merges them. NULL:
+ * not found; else a page of the one below. */
+static const struct model_page *pick_unlike(struct gen *g, enum differs what, struct range *r)
+{
+	for (int tries = 0; tries < 32 && pick_whole(g, r); tries++) {
+		const struct model_page *page = &g->m->page[r->lo];
+
+		if (r->lo && page[-1].mapped && differs(page - 1, page) == what)
+			return page - 1;
+	}
+	return NULL;
+}
+
 /* A range that meets a VMA: whole, head, tail, middle, or across its end. */
 static struct range pick_vma(struct gen *g)
 {
@@ -141,7 +165,8 @@ static void as_below(const struct gen *g, struct op *op)
 	op->object = (uint8_t)p->object;
 	op->offset = p->object ? (p->off + 1) * PAGE : 0;
 	op->flags = (p->shared ? MAP_SHARED : MAP_PRIVATE) | (p->object ? 0 : MAP_ANONYMOUS) |
-		    (p->noreserve ? MAP_NORESERVE : 0) | (p->growsdown ? MAP_GROWSDOWN : 0);
+		    (p->noreserve ? MAP_NORESERVE : 0) | (p->growsdown ? MAP_GROWSDOWN : 0) |
+		    (p->locked == 1 ? MAP_LOCKED : 0);
 }
 
 static void gen_mmap(struct gen *g, struct op *op)
@@ -169,12 +194,12 @@ static void gen_mmap(struct gen *g, struct op *op)
 		op->flags |= MAP_NORESERVE;
 	if (one_in(g, kind < 6 ? 24 : 100))
 		op->flags |= MAP_GROWSDOWN;      /* of other than private anonymous memory: refused                */
+	if (one_in(g, 10))
+		op->flags |= MAP_LOCKED;
 	if (beside)
 		as_below(g, op);
 	if ((op->flags & MAP_SHARED || g->private_writes) && one_in(g, 6))
 		op->flags |= MAP_POPULATE;
-	if (one_in(g, 10))
-		op->flags |= MAP_LOCKED;
 	if (op->kind == KIND_MMAP_ANY)
 		op->addr = 0;
 	else if (op->kind == KIND_MMAP_HINT && one_in(g, 4))
@@ -364,6 +389,7 @@ static void spoil(struct gen *g, struct op *op)
 
 static void gen_call(struct gen *g, struct op *op)
 {
+	const struct model_page *beneath;
 	struct range r;
 
 	switch (op->kind) {
@@ -379,9 +405,10 @@ static void gen_call(struct gen *g, struct op *op)
 		op->call = OP_MPROTECT;
 		op->prot = pick_prot(g);
 		set_range(g, op, pick(g));
-		if (!one_in(g, 3) && pick_whole(g, &r) && r.lo) {/* as what lies below: so it often merges         */
+		beneath = one_in(g, 3) ? NULL : pick_unlike(g, DIFFERS_PROT, &r);
+		if (beneath) {
 			set_range(g, op, r);
-			op->prot = g->m->page[r.lo - 1].prot;
+			op->prot = beneath->prot;
 		}
 		if (one_in(g, g->m->page[(op->addr - g->m->lo) / PAGE].growsdown ? 3 : 60))
 			op->prot |= one_in(g, 8) ? PROT_GROWSUP : PROT_GROWSDOWN;
@@ -406,6 +433,11 @@ static void gen_call(struct gen *g, struct op *op)
 		op->call = op->kind == KIND_MLOCK ? OP_MLOCK : OP_MUNLOCK;
 		set_range(g, op, pick(g));
 		op->flags = op->kind == KIND_MLOCK && !one_in(g, 3) ? MLOCK_ONFAULT : 0;
+		beneath = one_in(g, 3) ? NULL : pick_unlike(g, DIFFERS_LOCK, &r);
+		if (beneath && !beneath->locked == (op->kind == KIND_MUNLOCK)) {
+			set_range(g, op, r);
+			op->flags = beneath->locked == 2 ? MLOCK_ONFAULT : 0;
+		}
 		if (one_in(g, 16))
 			op->addr += 1 + below(g, PAGE - 1);      /* widened to pages                               */
 		if (op->addr - g->m->lo + op->len > g->m->hi - g->m->lo)
