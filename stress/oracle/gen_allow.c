@@ -23,6 +23,8 @@ static bool allowed(const struct gen *g, const struct op *op)
 		if (!p->mapped)
 			continue;
 		if (op->call == OP_MREMAP) {
+			if (p->touched == 2)             /* where a move makes it lie is history, too              */
+				return false;
 			/* whether written memory is one VMA or two is history: only pure moves do not care          */
 			if (p->touched && n > 1 && !((op->flags & MREMAP_FIXED) && op->len == op->new_len))
 				return false;

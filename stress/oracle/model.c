@@ -18,13 +18,13 @@ static bool same(const struct model_page *a, const struct model_page *b)
 	       a->locked == b->locked && a->object == b->object && b->off == a->off + 1;
 }
 
-static void touch_vma(struct model *m, uint64_t i)
+static void touch_vma(struct model *m, uint64_t i, uint8_t touched)
 {
 	uint64_t lo, hi;
 
 	model_vma(m, i, &lo, &hi);
 	for (i = lo; i < hi; i++)
-		m->page[i].touched = 1;
+		m->page[i].touched = touched;
 }
 
 /* After a change of [lo, hi): which neighbours are one VMA now. fresh: what is inside is new, not merged. */
@@ -38,7 +38,7 @@ void pages_rejoin(struct model *m, uint64_t lo, uint64_t hi, bool fresh)
 		m->merges += !was && now && (!fresh || i == lo || i == hi);
 		m->joined[i] = now;
 		if (now && a->touched != b->touched)
-			touch_vma(m, i);
+			touch_vma(m, i, a->touched == 1 || b->touched == 1 ? 1 : 2);
 	}
 }
 
@@ -226,7 +226,7 @@ static bool grow(struct model *m, uint64_t i)
 		return false;
 	if (!pages_room(m, 0, 0, stack - i) || (m->page[stack].locked && !pages_lockable(m, 0, 0, stack - i)))
 		return false;
-	touch_vma(m, stack);                     /* growth makes the group */
+	touch_vma(m, stack, 1);                  /* growth makes the group */
 	p = m->page[stack];
 	p.copied = p.lazy = 0;
 	p.off -= stack - i;
@@ -260,7 +260,7 @@ int64_t pages_touch(struct model *m, uint64_t addr, bool write, uint64_t value)
 	p->copied = 1;
 	p->lazy = 0;
 	p->value = value;
-	touch_vma(m, i);
+	touch_vma(m, i, 1);
 	return 0;
 }
 

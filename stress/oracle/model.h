@@ -16,7 +16,8 @@
 struct model_page {
 	uint8_t mapped, prot, shared, noreserve, growsdown;
 	uint8_t account;                         /* VM_ACCOUNT: invisible, but splits VMAs                         */
-	uint8_t touched;                         /* the VMA has seen a private write                               */
+	uint8_t touched;                         /* the VMA has seen a private write: 1; perhaps (DONTUNMAP took
+	                                            its pages away, and with a whole VMA the group): 2             */
 	uint8_t copied, lazy;                    /* the page has contents of its own; MADV_FREE may drop them       */
 	uint8_t locked;                          /* 1: mlock; 2: on fault                                          */
 	uint16_t advice;

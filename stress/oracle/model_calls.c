@@ -130,8 +130,11 @@ static void move(struct model *m, uint64_t from, uint64_t n, uint64_t to, uint64
 		if (rebase)
 			p.off = m->lo / PAGE + to + k;
 		pages_put(m, to + k, &p);
-		if (k < n && keep)
+		if (k < n && keep) {
 			m->page[from + k].copied = m->page[from + k].lazy = m->page[from + k].locked = 0;
+			if (m->page[from + k].touched)
+				m->page[from + k].touched = 2;
+		}
 	}
 	pages_rejoin(m, to, to + new_n, true);
 	if (keep)

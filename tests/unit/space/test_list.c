@@ -3,7 +3,6 @@
  * test_list.c - listings beside edits. What is mapped all the time, though it is split, merged and replaced without
  * end, is never missing from a walk; each VMA's protection is one that was set; the ends only rise; a query's answer
  * covers its address.
- * mutant: replace_unpublishes_first
  * mutant: vtree_slot_refilled_early
  */
 #include <pthread.h>
