@@ -351,23 +351,36 @@ static uint64_t run_threads(struct run *r, const struct vmmap_config *config, vo
 	printf("%-10s %-8s %-6s brief %" PRIu64 " general %" PRIu64 " merges %" PRIu64 " refused %" PRIu64 "%s\n",
 	       config->policy, r->kind->name, body == chaos ? "" : r->greed ? "greed" : "budget", counters.brief_edits,
 	       counters.general_edits, counters.merges, atomic_load_relaxed(&r->refused), wrong ? "  WRONG" : "");
-	if (body != chaos && r->greed && !atomic_load_relaxed(&r->refused)) {
-		printf("nobody came to the limit\n");
-		wrong++;
-	}
 	vmmap_destroy(r->map);
 	return wrong;
 }
 
-static uint64_t run_kind(const char *policy, const struct kind *kind, bool greed, bool roomy)
+static uint64_t run_kind(const char *policy, const struct kind *kind, bool greed, bool roomy, uint64_t *refused)
 {
 	struct run r = { .kind = kind, .greed = greed };
 	struct vmmap_config config = VMMAP_CONFIG;
+	uint64_t wrong;
 
 	config.policy = policy;
 	config.placement = VMMAP_TOPDOWN;
 	kind->limit(&config, roomy ? 100000 : TOKENS + kind->before);    /* roomy: quotas and batches are used, too   */
-	return run_threads(&r, &config, work);
+	wrong = run_threads(&r, &config, work);
+	*refused += atomic_load_relaxed(&r.refused);
+	return wrong;
+}
+
+/* Until somebody comes to the limit: on a busy machine the threads may run one after the other. */
+static uint64_t run_greed(const char *policy, const struct kind *kind)
+{
+	uint64_t wrong = 0, refused = 0;
+
+	for (unsigned tries = 0; tries < 50 && !refused && !wrong; tries++)
+		wrong += run_kind(policy, kind, true, false, &refused);
+	if (!refused && !wrong) {
+		printf("nobody came to the limit\n");
+		wrong++;
+	}
+	return wrong;
 }
 
 static uint64_t run_chaos(const char *policy, bool roomy)
@@ -401,9 +414,11 @@ int main(int argc, char **argv)
 		if (!vmmap_policy_threads(p) || (one && strcmp(one, policy) != 0))
 			continue;
 		for (unsigned k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
-			wrong += run_kind(policy, &kinds[k], false, false);
-			wrong += run_kind(policy, &kinds[k], false, true);
-			wrong += kinds[k].lower ? run_kind(policy, &kinds[k], true, false) : 0;
+			uint64_t refused = 0;
+
+			wrong += run_kind(policy, &kinds[k], false, false, &refused);
+			wrong += run_kind(policy, &kinds[k], false, true, &refused);
+			wrong += kinds[k].lower ? run_greed(policy, &kinds[k]) : 0;
 		}
 		wrong += run_chaos(policy, false) + run_chaos(policy, true);
 	}
