@@ -63,7 +63,7 @@ struct lock_edit {
 	uint64_t own[6];
 };
 
-/* Field by field: merge_at may hold anything, and to clear the whole takes longer than a lock does. */
+/* Before each begin. Field by field: merge_at may hold anything, and to clear it all takes longer than a lock does. */
 static inline void lock_edit_init(struct lock_edit *e, struct thread_slot *self, struct lock_range r)
 {
 	e->self = self;
@@ -73,7 +73,7 @@ static inline void lock_edit_init(struct lock_edit *e, struct thread_slot *self,
 	e->merges = 0;
 	e->merge_in = (struct lock_range){ 0, 0 };
 	e->shuts = false;
-	for (unsigned i = 0; i < 6; i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(e->own); i++)
 		e->own[i] = 0;
 }
 

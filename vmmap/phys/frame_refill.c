@@ -12,7 +12,8 @@
  *             by a release store after the last fill: who sees that sees the fill's step.
  *             F1 far_lock's release -> F2 its acquire.
  * ORDER       far_lock is a leaf of the order; waits are outside of it, and of read sections.
- * PROGRESS    refill_near is lock-free. A search waits for another one, which is bounded: O(slots, chains that wait).
+ * PROGRESS    refill_near is lock-free. A search waits for another one, which is bounded: O(slots, chains that wait); and
+ *             for an owner between two steps of its moves, who waits for nothing.
  * NOT PROMISED  caches of other slots: a thread that frees much and goes away keeps a few batches (vmmap/physmem.h). A
  *             search that is overtaken LOOKS times gives up.
  */
@@ -23,7 +24,8 @@
 #include "vmmap/phys/frame_shelf.h"
 
 /* How often an allocation looks again, because something moved while it looked, or was deferred and then lost to
- * others, before it reports that nothing is left. */
+ * others, before it reports that nothing is left. One that holds a chain in its hands and goes no further (it may have
+ * lost its CPU) is waited for however long that takes. */
 #define LOOKS 64
 
 static bool load(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
@@ -110,7 +112,7 @@ static uint64_t far_stamp(struct physmem *pm, const struct frame_slot *mine, boo
 	return sum;
 }
 
-enum far { FAR_GOT, FAR_WAITS, FAR_AGAIN, FAR_NOTHING };
+enum far { FAR_GOT, FAR_WAITS, FAR_AGAIN, FAR_IN_HAND, FAR_NOTHING };
 
 static enum far far_look(struct physmem *pm, struct frame_slot *slot)
 {
@@ -126,7 +128,9 @@ static enum far far_look(struct physmem *pm, struct frame_slot *slot)
 		return FAR_GOT;
 	if (waiting)
 		return FAR_WAITS;
-	return (moving || moved || before != after) && !BASE_MUTANT(refill_one_look) ? FAR_AGAIN : FAR_NOTHING;
+	if (BASE_MUTANT(refill_one_look) || (!moving && !moved && before == after))
+		return FAR_NOTHING;
+	return before == after && !BASE_MUTANT(refill_patience_ends) ? FAR_IN_HAND : FAR_AGAIN;
 }
 
 /* One searcher at a time: what it takes from the late stack and from others' shelves is in its hands. */
@@ -139,7 +143,7 @@ static bool far_lock(struct physmem *pm, const struct thread_slot *self)
 	return true;
 }
 
-/* Beyond what refill_near finds. FAR_AGAIN only outside of read sections. */
+/* Beyond what refill_near finds. */
 static enum far refill_search(struct physmem *pm, struct frame_slot *slot, struct thread_slot *self)
 {
 	enum far found;
@@ -164,15 +168,16 @@ int (frame_refill)(struct physmem *pm, struct thread_slot *self)
 		frame_full(pm, slot, self);
 	if (slot->loaded || refill_near(pm, slot))
 		return 0;
-	for (unsigned looks = 1;; looks++) {
+	for (unsigned looks = 0;;) {
 		enum far found = refill_search(pm, slot, self);
 		int err = 0;
 
 		if (found == FAR_GOT)
 			return 0;
-		if (rcu_inside(self) || (looks == LOOKS && found != FAR_NOTHING))
+		looks += found == FAR_AGAIN || found == FAR_WAITS;
+		if (rcu_inside(self) || looks == LOOKS)
 			return -ENOMEM;
-		if (found == FAR_AGAIN)
+		if (found == FAR_AGAIN || found == FAR_IN_HAND)
 			park_spin(&spin);
 		else if (found == FAR_WAITS)
 			err = rcu_poll_wait(self->deadline_ns);

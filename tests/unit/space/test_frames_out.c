@@ -125,6 +125,7 @@ static void test_dead_object_until(void **state)
 
 #define SOME UINT64_C(16)                        /* two batches of deferred frames in a machine of FEW              */
 #define SOON UINT64_C(2000000000)
+#define PATIENT 100                              /* looks: more than LOOKS in frame_refill.c                        */
 
 static struct physmem *machine;
 static uint64_t taken[FEW];
@@ -237,7 +238,7 @@ static void test_two_search(void **state)
 	assert_false(second_gets("refill_no_lock"));
 }
 
-/* The owner of a shelf stops with what was on it in its hands. */
+/* The owner of a shelf stops with what was on it in its hands, for longer than a search looks at what moves. */
 static bool asker_gets(const char *mutant)
 {
 	pthread_t owner, asker;
@@ -251,10 +252,15 @@ static bool asker_gets(const char *mutant)
 	assert_true(point_wait_reached("owner", "frame_close_before_shelf", SOON));
 	n = take_all(0);
 	rcu_leave(thread_self());
-	n = take_all(n);
+	assert_int_equal(n, FEW - SOME);
 	point_mutant_select(mutant);
+	if (!mutant)
+		point_stop_nth("asker", "frame_refill_looked", NULL, NULL, PATIENT);
 	pthread_create(&asker, NULL, ask, (void *)(uintptr_t)"asker");
-	assert_true(point_wait_reached("asker", "frame_refill_looked", SOON));
+	if (!mutant) {
+		assert_true(point_wait_reached("asker", "frame_refill_looked", SOON));
+		point_release("asker", "frame_refill_looked");
+	}
 	pfn = answer_beside(asker, "owner", "frame_close_before_shelf", mutant);
 	pthread_join(owner, NULL);
 	if (pfn != PHYSMEM_NONE)
@@ -268,6 +274,7 @@ static void test_shelf_in_hand(void **state)
 	(void)state;
 	assert_true(asker_gets(NULL));
 	assert_false(asker_gets("refill_one_look"));
+	assert_false(asker_gets("refill_patience_ends"));
 }
 
 int main(void)
