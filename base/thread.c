@@ -77,6 +77,7 @@ static void reset_owner_fields(struct thread_slot *slot)
 	slot->site_nth = 0;
 	slot->park_spins = 0;
 	slot->deadline_ns = PARK_FOREVER;
+	slot->holds = 0;
 	slot->point_role = NULL;
 	slot->point_random = 0;
 	slot->count_fn = NULL;

@@ -33,6 +33,7 @@ struct thread_slot {
 	uint32_t mem_fail_fired, mem_fail_lasts;
 	uint32_t park_spins;             /* base/park: how long spinning has paid lately                             */
 	uint64_t deadline_ns;            /* base/park: until when the present call may wait; PARK_FOREVER by default */
+	uint32_t holds;                  /* ranges held between two calls, of any map; locks before these: try only  */
 	const char *point_role;          /* base/point: name in a script                                             */
 	uint64_t site_nth;               /* base/site: as mem_fail_nth                                               */
 	uint32_t site_lasts, site_fired;

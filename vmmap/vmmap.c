@@ -431,6 +431,7 @@ int vmmap_hold(struct vmmap *map, uint64_t addr, uint64_t len, struct vmmap_held
 	if (err)
 		return err;
 	space_shut(map, &e, e.r);
+	e.self->holds++;
 	held->lo = addr;
 	held->hi = addr + bytes;
 	memcpy(held->opaque, &e, sizeof e);
@@ -444,4 +445,5 @@ void vmmap_release(struct vmmap *map, struct vmmap_held *held)
 	memcpy(&e, held->opaque, sizeof e);
 	space_merge(map, &e, (struct lock_range){ held->lo, held->hi });
 	space_edit_end(map, &e);
+	e.self->holds--;
 }

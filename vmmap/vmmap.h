@@ -132,7 +132,8 @@ uint64_t vmmap_object_size(const struct vmmap_object *object);
  * private copies included, faults there say BUS, dirty pages there are forgotten, no write of one is under way, and the
  * rest of the last page is zero. Longer: what is new reads zero, whatever was there before, and whatever the pager has;
  * the pager's own storage is the caller's to cut. 0; -EINVAL: size; -EDEADLK: the caller holds such a range
- * (vmmap_hold; told where it is noticed; size unchanged, some private copies beyond may be gone). Faults, accesses and
+ * (vmmap_hold; told where it is noticed; size unchanged, some private copies beyond may be gone), or holds any while
+ * another resize of the object is under way. Faults, accesses and
  * edits of its maps go on; it waits for edits that hold pages beyond the end, for other resizes of the object, and for
  * writes of pages that it cuts off; it has no form with a deadline, since half of it cannot be taken back. Cost:
  * O(mappings of the object + entries and pages beyond). Source: ftruncate(2).
@@ -231,7 +232,8 @@ int     vmmap_madvise(struct vmmap *map, uint64_t addr, uint64_t len, int advice
 int     vmmap_msync(struct vmmap *map, uint64_t addr, uint64_t len, int flags);
 /* Moves the break to addr, any byte in [brk_start, hi], and returns the break as it is then: unchanged if it cannot
  * move (0 asks). -ENOMEM: the map has no brk area. Calls of brk exclude each other by a lock of their own, taken
- * before the range. Cost: as an edit of what is added or removed. Source: brk(2), the system call. */
+ * before the range; -EDEADLK: the caller holds a range, and another thread is inside brk, or holds pages that brk would
+ * change. Cost: as an edit of what is added or removed. Source: brk(2), the system call. */
 int64_t vmmap_brk(struct vmmap *map, uint64_t addr);
 
 /*

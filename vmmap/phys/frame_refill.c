@@ -12,8 +12,8 @@
  *             by a release store after the last fill: who sees that sees the fill's step.
  *             F1 far_lock's release -> F2 its acquire.
  * ORDER       far_lock is a leaf of the order; waits are outside of it, and of read sections.
- * PROGRESS    refill_near is lock-free. A search waits for another one, which is bounded: O(slots, chains that wait); and
- *             for an owner between two steps of its moves, who waits for nothing.
+ * PROGRESS    refill_near is lock-free. A search waits for another one, which is bounded: O(slots, chains that wait);
+ *             and for an owner between two steps of its moves, who waits for nothing.
  * NOT PROMISED  caches of other slots: a thread that frees much and goes away keeps a few batches (vmmap/physmem.h). A
  *             search that is overtaken LOOKS times gives up.
  */

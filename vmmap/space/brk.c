@@ -2,6 +2,7 @@
 /*
  * brk.c - the break. Calls of brk exclude each other by a word of their own (they would meet at the break anyway);
  * the mapping below it is ordinary, so other operations meet it only by range.
+ * ORDER  the word before ranges: who holds a range (vmmap_hold) does not wait for it: its owner may wait for that.
  * EDGES  U1 brk_leave's release -> L1 brk_enter's acquire: the break.
  */
 #include <sys/mman.h>
@@ -12,9 +13,12 @@ static int brk_enter(struct vmmap *map, struct thread_slot *self)
 {
 	uint32_t seen = 0;
 
-	for (; !atomic_cas_acquire(&map->brk_lock, &seen, 1) && !BASE_MUTANT(brk_no_lock); seen = 0)     /* L1 -> U1 */
+	for (; !atomic_cas_acquire(&map->brk_lock, &seen, 1) && !BASE_MUTANT(brk_no_lock); seen = 0) {   /* L1 -> U1 */
+		if (self->holds && self->deadline_ns != LOCK_TRY && !BASE_MUTANT(brk_waits_holding))
+			return -EDEADLK;
 		if (park_wait(&map->brk_lock, 1, self->deadline_ns))
 			return self->deadline_ns == LOCK_TRY ? -EAGAIN : -ETIMEDOUT;
+	}
 	return 0;
 }
 
@@ -26,7 +30,7 @@ static void brk_leave(struct vmmap *map)
 
 static bool brk_gave_up(int64_t err)
 {
-	return err == -EAGAIN || err == -ETIMEDOUT;
+	return err == -EAGAIN || err == -ETIMEDOUT || err == -EDEADLK;
 }
 
 /* Returns the break as it is afterwards: unchanged on every failure, as the system call does; or why it gave up. */

@@ -7,7 +7,8 @@
  *            A resize may take the BUSY mark away: what was read is dropped then, and the fault starts again.
  * SYNC       one page after the other: DIRTY becomes WRITEBACK, WRITE goes out of every entry that maps the page (no
  *            store is in flight then), its bytes are copied, write_page is given the copy. Who meets WRITEBACK waits:
- *            two writes of one page follow each other.
+ *            two writes of one page follow each other. Who holds a range (vmmap_hold) does not wait for the mark,
+ *            since its owner may wait for that.
  * CALLBACKS  run with nothing held but the mark and a reference; they may sleep, and may call anything that does not
  *            wait for this very mark (a fault on that page, a sync of it, a resize that cuts it off while it is
  *            written).
@@ -126,6 +127,8 @@ static int sync_take(struct object *object, struct thread_slot *self, atomic_u64
 
 	for (;;) {
 		if (seen & OBJECT_WRITEBACK && !BASE_MUTANT(sync_no_wait)) {
+			if (self->holds && self->deadline_ns != LOCK_TRY && !BASE_MUTANT(sync_waits_holding))
+				return -EDEADLK;
 			err = object_wait(object, self, entry, seen);
 			if (err)
 				return err;

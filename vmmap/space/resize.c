@@ -13,7 +13,8 @@
  * GROW      the size goes up. What is new reads zero: its pages were absent, and beyond `filled`. Bytes that a program
  *           stored in the last page, beyond the old end, show up, as in Linux (tmpfs).
  * MOVED     mremap moves entries while 2 runs: see remap_move.c, FOLLOW.
- * ORDER     resizes of one object exclude each other by a mutex: a raise comes after the pages of the cut are gone.
+ * ORDER     resizes of one object exclude each other by a mutex: a raise comes after the pages of the cut are gone. Who
+ *           holds a range (vmmap_hold) does not wait for it, since its owner may wait for that.
  */
 #include "vmmap/space/space.h"
 
@@ -106,10 +107,14 @@ static int resize_shrink(struct object *object, struct thread_slot *self, uint64
 
 int object_resize(struct object *object, struct thread_slot *self, uint64_t size)
 {
-	uint64_t old, deadline = thread_deadline(self, PARK_FOREVER);    /* half of it cannot be taken back */
+	uint64_t old, deadline;
 	int err = 0;
 
-	park_lock(&object->resize_lock);
+	if (!self->holds || BASE_MUTANT(resize_waits_holding))
+		park_lock(&object->resize_lock);
+	else if (!park_trylock(&object->resize_lock))
+		return -EDEADLK;
+	deadline = thread_deadline(self, PARK_FOREVER);          /* half of it cannot be taken back                */
 	old = atomic_load_relaxed(&object->size);
 	if (size < old)
 		err = resize_shrink(object, self, old, size);
