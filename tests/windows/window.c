@@ -91,6 +91,7 @@ void window_start(struct window_thread *t)
 
 void window_start_to(struct window_thread *t, const char *point)
 {
+	window_expect(!point_wait_reached(t->role, point, 0), "a role that was not there before", __FILE__, __LINE__);
 	expect(point_stop(t->role, point, NULL, NULL) == 0);
 	window_start(t);
 	window_expect(point_wait_reached(t->role, point, UINT64_C(10000000000)), point, __FILE__, __LINE__);

@@ -47,7 +47,8 @@ struct window_thread {
 	atomic_u32 done;
 };
 void window_start(struct window_thread *t);
-void window_start_to(struct window_thread *t, const char *point);        /* returns when it has stopped there      */
+/* Returns when it has stopped there. Its role must not have passed the point before, in another part of the script. */
+void window_start_to(struct window_thread *t, const char *point);
 void window_join(struct window_thread *t);
 bool window_done_within(struct window_thread *t, unsigned ms);   /* it ended within that time                      */
 
