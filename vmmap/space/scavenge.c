@@ -60,7 +60,7 @@ static void scavenge_tables(struct vmmap *map, struct thread_slot *self, struct 
 	thread_deadline(self, deadline);
 }
 
-static void scavenge(struct vmmap *map, struct thread_slot *self, uint64_t addr)
+static NOINLINE void scavenge(struct vmmap *map, struct thread_slot *self, uint64_t addr)
 {
 	struct lock_range r = span_of(addr, LEAF_SPAN), above = span_of(addr, ABOVE_SPAN);
 
@@ -71,7 +71,7 @@ static void scavenge(struct vmmap *map, struct thread_slot *self, uint64_t addr)
 	vtree_join_idle(&map->tree, self, r);
 }
 
-static void left_span(struct vmmap *map, struct thread_slot *self, struct space_local *local, uint64_t addr)
+static inline void left_span(struct vmmap *map, struct thread_slot *self, struct space_local *local, uint64_t addr)
 {
 	uint64_t note = (addr >> LEAF_SPAN) + 1;         /* 0: none                                                */
 	uint64_t *place = &local->left[note * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (SCAVENGE_PLACES - 1)];
@@ -91,5 +91,6 @@ void space_left(struct vmmap *map, struct thread_slot *self, struct lock_range r
 	if (!local)
 		return;
 	left_span(map, self, local, r.lo);
-	left_span(map, self, local, r.hi - 1);
+	if ((r.hi - 1) >> LEAF_SPAN != r.lo >> LEAF_SPAN)
+		left_span(map, self, local, r.hi - 1);
 }
