@@ -40,7 +40,7 @@ static void audit_vmas(struct audit *a)
 	for (uint64_t at = 0; at < ADDRESS_END && vtree_next(&a->map->tree, at, &seen); at = seen.r.hi) {
 		const struct vma *v = seen.vma;
 
-		if (atomic_load_acquire(&v->bits) & VMA_GAP)
+		if (vma_gap(v))
 			audit_say(a, "a dummy is left over at %#" PRIx64, seen.r.lo);
 		if (lock_word_held(seen.lk))
 			audit_say(a, "the lock word of the VMA at %#" PRIx64 " is held: %#" PRIx64, seen.r.lo, seen.lk);
@@ -67,7 +67,7 @@ static void audit_object_entry(struct audit *a, const struct vma *vma, uint64_t 
 	atomic_u64 *word = vma->object && page < object_pages(vma->object)
 				   ? pt_find(&vma->object->pages, page << PAGE_SHIFT)
 				   : NULL;
-	uint64_t is = word ? atomic_load_acquire(word) : 0;
+	uint64_t is = word ? atomic_load_acquire(word) : 0;                     /* Z7 -> Z5: quiescent */
 
 	if (!(is & PT_PRESENT) || pt_pfn(is) != pt_pfn(entry))
 		audit_say(a, "the entry at %#" PRIx64 " shows what is no page of its object: %#" PRIx64, addr, entry);
@@ -87,7 +87,7 @@ static void audit_entry(uint64_t addr, uint64_t entry, void *arg)
 		audit_say(a, "ghost: an entry %#" PRIx64 " is left at unmapped %#" PRIx64, entry, addr);
 		return;
 	}
-	bits = atomic_load_acquire(&seen.vma->bits);
+	bits = atomic_load_acquire(&seen.vma->bits);                            /* B2 -> B1: quiescent */
 	if (entry & PT_ACCESS & ~space_pt_access(bits))
 		audit_say(a, "the entry at %#" PRIx64 " allows more (%#" PRIx64 ") than its VMA", addr,
 			  entry & PT_ACCESS);

@@ -115,7 +115,7 @@ static enum object_has object_made(struct object *object, struct thread_slot *se
 	if (likely(page < object_pages(object)) || BASE_MUTANT(page_made_stays))         /* Z5 -> Z6 */
 		return OBJECT_HAS;
 	while (pt_pfn(seen) == pt_pfn(is) && seen & PT_PRESENT)
-		if (atomic_cas_seqcst(entry, &seen, seen & OBJECT_WRITEBACK)) {
+		if (atomic_cas_seqcst(entry, &seen, seen & OBJECT_WRITEBACK)) { /* Z6 -> Z5 */
 			frame_defer(object->physmem, self, pt_pfn(is));
 			break;
 		}
@@ -126,7 +126,7 @@ static enum object_has object_made(struct object *object, struct thread_slot *se
 static enum object_has object_make_page(struct object *object, struct thread_slot *self, uint64_t page,
 					atomic_u64 *entry, uint64_t *pfn)
 {
-	uint64_t seen = atomic_load_acquire(entry), frame = frame_alloc(object->physmem, self), is;
+	uint64_t seen = atomic_load_acquire(entry), frame = frame_alloc(object->physmem, self), is;     /* Z7 -> Z5 */
 
 	if (frame == PHYSMEM_NONE)
 		return OBJECT_NOMEM;
@@ -154,13 +154,14 @@ enum object_has object_page(struct object *object, struct thread_slot *self, uin
 	entry = pt_make(&object->pages, self, page << PAGE_SHIFT);
 	if (!entry)
 		return OBJECT_NOMEM;
-	seen = atomic_load_acquire(entry);
+	seen = atomic_load_acquire(entry);                                      /* Z7 -> Z5 */
 	if (seen & PT_PRESENT) {
 		*pfn = pt_pfn(seen);
 		return OBJECT_HAS;
 	}
 	/* Where the pager has nothing, nothing is asked for; `filled` only goes down, so that stays right. */
-	if (object_paged(object) && page << PAGE_SHIFT < atomic_load_seqcst(&object->filled))
+	if (object_paged(object) &&
+	    page << PAGE_SHIFT < atomic_load_seqcst(&object->filled))           /* P1 -> P2 */
 		return OBJECT_ABSENT;
 	return object_make_page(object, self, page, entry, pfn);
 }
@@ -190,7 +191,7 @@ bool object_dirty(struct object *object, uint64_t page, uint64_t pfn)
 	if (page >= object_pages(object))                                        /* Z2, before the page: see Z4 */
 		return false;
 	entry = pt_find(&object->pages, page << PAGE_SHIFT);
-	now = atomic_load_seqcst(entry);
+	now = atomic_load_seqcst(entry);                                        /* Z4 -> Z3 */
 	do {
 		if (!(now & PT_PRESENT) || pt_pfn(now) != pfn)
 			return false;

@@ -17,10 +17,13 @@
  *            a size that was lowered and raised again: resizes exclude each other, so the page went before the raise.
  *            The frame is deferred, so it does not come back to this word inside the fault's read section.
  *         Z5 make a page: CAS page, then load size          Z6 resize: store size, then load page: none is left behind
+ *         Z7 a page's word, PRESENT: its frame has the bytes of who made it (Z5) or read it (P1)
  *         Y1 sync: page DIRTY -> WRITEBACK, then take WRITE out of each entry, then copy the bytes
  *         Y2 fault: CAS entry LOCKED, then page -> DIRTY, then store the entry with WRITE
  *            Y2's mark before Y1's: the entry was LOCKED before Y1, so Y1 waits for it and takes WRITE away: the stores
  *            until then are in the copy, a later one faults. Y2's mark after Y1's: the page stays dirty.
+ *         Y3 sync: after Y1's mark load size, what lies beyond is zeros. Else Z6's look at the last page, after the
+ *            size was lowered, sees the mark gone, and sets it again after it has zeroed the rest.
  *         B1 fill: page BUSY -> another word, then wake + 1, then wake up
  *         B2 waiter: load wake, then page: still BUSY, then sleep while wake is that
  *         P1 fill: CAS page BUSY, then load filled          P2 resize: lower filled, then page BUSY -> 0
