@@ -41,7 +41,7 @@ static bool advise_spares(const struct vma *vma, bool free_only)
 {
 	uint64_t bits = atomic_load_acquire(&vma->bits);                        /* B2 -> B1 */
 
-	return bits & VMA_LOCKED || (free_only && (vma->object || bits & VMA_SHARED));
+	return bits & VMA_LOCKED || (free_only && (vma_object(vma) || bits & VMA_SHARED));
 }
 
 /* One visit from *at on. 0, or -ENOMEM at a hole (then *at is past it), -EINVAL; -ERESTART: again from *at. */
@@ -197,7 +197,7 @@ static int advise_wipe(struct vmmap *map, struct thread_slot *self, struct lock_
 
 	rcu_enter(self);
 	for (uint64_t at = r->lo; at < r->hi && vtree_next(&map->tree, at, &seen) && seen.r.lo < r->hi; at = seen.r.hi)
-		if (seen.vma->object || atomic_load_acquire(&seen.vma->bits) & VMA_SHARED) {    /* B2 -> B1 */
+		if (vma_object(seen.vma) || atomic_load_acquire(&seen.vma->bits) & VMA_SHARED) {    /* B2 -> B1 */
 			r->hi = seen.r.lo > r->lo ? seen.r.lo : r->lo;
 			err = -EINVAL;
 		}

@@ -240,8 +240,8 @@ static void work_release(struct carve_work *w)
 			pol->edit_drop(w->map->lock_state, w->e, &w->old[i].vma->slot);
 	}
 	for (unsigned i = 0; i < w->deads; i++) {
-		struct object *object = w->dead[i]->object;
-		struct rmap *rmap = w->dead[i]->rmap;
+		struct object *object = vma_object(w->dead[i]);
+		struct rmap *rmap = vma_rmap(w->dead[i]);
 
 		pol->edit_dead(w->map->lock_state, w->e, &w->dead[i]->slot);
 		vma_give(&w->map->vmas, w->e->self, w->dead[i]);

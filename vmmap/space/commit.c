@@ -197,8 +197,8 @@ void space_bury(struct vmmap *map, struct thread_slot *self, struct vma *dead)
 {
 	while (dead) {
 		struct vma *next = atomic_load_relaxed(&dead->next_free);
-		struct object *object = dead->object;
-		struct rmap *rmap = dead->rmap;
+		struct object *object = vma_object(dead);
+		struct rmap *rmap = vma_rmap(dead);
 
 		vma_give(&map->vmas, self, dead);
 		space_backing_put(object, rmap);
@@ -292,7 +292,7 @@ bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, c
 		if (rebits->prot) {
 			rcu_enter(e->self);
 			pt_protect(&map->pt, seen.r, space_pt_access(next),
-				   space_object_write(next, seen.vma->object));
+				   space_object_write(next, vma_object(seen.vma)));
 			rcu_leave(e->self);
 		}
 		if (next != bits) {

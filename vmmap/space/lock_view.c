@@ -99,8 +99,8 @@ static struct vma *view_piece(struct vmmap *map, struct thread_slot *self, const
 
 static void view_piece_undo(struct vmmap *map, struct thread_slot *self, struct vma *piece)
 {
-	struct object *object = piece->object;
-	struct rmap *rmap = piece->rmap;
+	struct object *object = vma_object(piece);
+	struct rmap *rmap = vma_rmap(piece);
 
 	atomic_store_release(&piece->slot.lk, LOCK_DEAD);                       /* G1 -> V1, P2 */
 	vma_give(&map->vmas, self, piece);

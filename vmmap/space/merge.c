@@ -181,10 +181,10 @@ static void merge_border(struct vmmap *map, struct lock_edit *e, uint64_t at)
 		return;
 	}
 	BASE_POINT(merge_before_slots);
-	object = right->object;
-	rmap = right->rmap;
+	object = vma_object(right);
+	rmap = vma_rmap(right);
 	if (rmap)
-		rmap_swallow(left->rmap, rmap);
+		rmap_swallow(vma_rmap(left), rmap);
 	if (limit_counts(map))
 		limit_enter(map, e->self);
 	merge_slots(map, e->self, left, right, at);

@@ -86,7 +86,7 @@ static uint64_t protect_bits(const struct vma *vma, uint64_t bits, uint64_t prot
 	if (prot & VMA_WRITE) {
 		if (!(bits & (VMA_ACCOUNT | VMA_WRITE | VMA_SHARED | VMA_NORESERVE)))
 			next |= VMA_ACCOUNT;
-	} else if (bits & VMA_ACCOUNT && !vma->object && !vma_anon(vma)) {
+	} else if (bits & VMA_ACCOUNT && !vma_object(vma) && !vma_anon(vma)) {
 		next &= ~(uint64_t)VMA_ACCOUNT;
 	}
 	return next;

@@ -70,8 +70,8 @@ static int remap_grow(struct vmmap *map, struct thread_slot *self, uint64_t end,
 		err = -EEXIST;
 	} else {
 		fresh = (struct space_new){ .bits = atomic_load_acquire(&seen.vma->bits),       /* B2 -> B1: held */
-					    .delta = seen.vma->delta, .object = seen.vma->object,
-					    .rmap = seen.vma->rmap,
+					    .delta = vma_delta(seen.vma), .object = vma_object(seen.vma),
+					    .rmap = vma_rmap(seen.vma),
 					    .anon = vma_anon(seen.vma) };
 		if (limit_on(map))
 			err = limit_grow(map, self, fresh.bits, more, 0);

@@ -48,11 +48,11 @@ static int remap_attr(struct remap *m, struct space_new *attr)
 		if (!first) {
 			first = vma;
 			*attr = (struct space_new){ .bits = atomic_load_acquire(&vma->bits),
-						    .delta = vma->delta,
-						    .object = vma->object,
+						    .delta = vma_delta(vma),
+						    .object = vma_object(vma),
 						    .anon = anon };             /* B2 -> B1: held */
 		} else if (attr->bits != atomic_load_acquire(&vma->bits) ||     /* B2 -> B1: held */
-			   attr->delta != vma->delta || attr->object != vma->object ||
+			   attr->delta != vma_delta(vma) || attr->object != vma_object(vma) ||
 			   (attr->anon && anon && attr->anon != anon)) {
 			return -ERESTART;
 		} else if (!attr->anon) {
@@ -96,7 +96,7 @@ static void remap_forget(struct remap *m)
 	for (uint64_t at = m->from.lo; at < m->from.hi && remap_next(m, at, &vma, &r); at = r.hi) {
 		uint64_t bits = atomic_load_acquire(&vma->bits);                /* B2 -> B1: held */
 
-		if (!vma->object)
+		if (!vma_object(vma))
 			atomic_store_release(&vma->anon, thread_next_number(m->self));  /* B1 -> B2: in place, held */
 		if (likely(!(bits & VMA_LOCKED)))
 			continue;

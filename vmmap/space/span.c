@@ -161,8 +161,8 @@ int (space_cut)(struct vmmap *map, struct lock_edit *e, uint64_t addr)
 	map->policy->edit_shut(map->lock_state, e, &vma->slot);  /* counts do not follow a page elsewhere */
 	err = space_cut_held(map, e->self, vma, addr, right);
 	if (err) {
-		struct object *object = right->object;
-		struct rmap *rmap = right->rmap;
+		struct object *object = vma_object(right);
+		struct rmap *rmap = vma_rmap(right);
 
 		map->policy->edit_dead(map->lock_state, e, &right->slot);
 		vma_give(&map->vmas, e->self, right);

@@ -69,6 +69,21 @@ static inline bool vma_gap(const struct vma *vma)
 	return atomic_load_acquire(&vma->bits) & VMA_GAP;                       /* B2 -> B1 */
 }
 
+/* What it maps, and with which offset: the same all its life in the tree. */
+static inline struct object *vma_object(const struct vma *vma)
+{
+	return atomic_load_acquire(&vma->object);                                /* B2 -> B1 */
+}
+static inline int64_t vma_delta(const struct vma *vma)
+{
+	return atomic_load_acquire(&vma->delta);                                 /* B2 -> B1 */
+}
+/* For who holds the VMA, or has buried it, or is in a section that shows it. */
+static inline struct rmap *vma_rmap(const struct vma *vma)
+{
+	return atomic_load_relaxed(&vma->rmap);
+}
+
 /* The anonymous group; 0: none yet. */
 static inline uint64_t vma_anon(const struct vma *vma)
 {
