@@ -87,7 +87,7 @@ static inline struct rmap *vma_rmap(const struct vma *vma)
 /* The anonymous group; 0: none yet. */
 static inline uint64_t vma_anon(const struct vma *vma)
 {
-	uint64_t anon = atomic_load_acquire(&vma->anon);                        /* C2 -> C1; B2 -> B1 */
+	uint64_t anon = atomic_load_seqcst(&vma->anon);                         /* C2 -> C1; B2 -> B1 */
 
 	return anon & 1 ? anon : 0;
 }
