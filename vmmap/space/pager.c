@@ -95,7 +95,7 @@ int object_fill(struct object *object, struct thread_slot *self, uint64_t page)
 	seen = atomic_load_seqcst(entry);                                       /* B2 -> B1 */
 	if (seen & OBJECT_BUSY)
 		return object_wait(object, self, entry, seen);
-	if (seen & PT_PRESENT)
+	if (seen & (PT_PRESENT | OBJECT_NEW))
 		return 0;
 	rcu_enter(self);
 	frame = frame_alloc(object->physmem, self);      /* inside: does not wait; the fault does, by its deadline */

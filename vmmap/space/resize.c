@@ -24,7 +24,7 @@ static void resize_drop(struct object *object, struct thread_slot *self, atomic_
 	uint64_t seen = atomic_load_seqcst(entry);                               /* Z6 -> Z5; P2 -> P1 */
 
 	while (seen) {
-		if (!(seen & (PT_PRESENT | OBJECT_BUSY))) {      /* the mark of a write, alone */
+		if (!(seen & (PT_PRESENT | OBJECT_NEW | OBJECT_BUSY))) {      /* the mark of a write, alone */
 			if (BASE_MUTANT(cut_no_wait))
 				return;
 			if (object_wait(object, self, entry, seen))
@@ -34,7 +34,7 @@ static void resize_drop(struct object *object, struct thread_slot *self, atomic_
 		}
 		if (!atomic_cas_seqcst(entry, &seen, seen & OBJECT_WRITEBACK))           /* Z3 -> Z4 */
 			continue;
-		if (seen & PT_PRESENT)
+		if (seen & (PT_PRESENT | OBJECT_NEW))
 			frame_defer(object->physmem, self, pt_pfn(seen));
 		else
 			object_woken(object);
