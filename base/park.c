@@ -71,7 +71,7 @@ int park_stall(atomic_u32 *word, uint32_t expected, uint64_t deadline_ns)
 	long rc;
 
 	if (deadline_ns == PARK_TRY)
-		return atomic_load_acquire(word) == expected ? -ETIMEDOUT : 0;
+		return atomic_load_relaxed(word) == expected ? -ETIMEDOUT : 0;
 	rc = syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected,
 		     deadline_ns == PARK_FOREVER ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
 	if (rc == 0 || errno == EAGAIN || errno == EINTR)

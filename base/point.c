@@ -2,10 +2,10 @@
 /*
  * point.c - scripts, yields and mutants (builds with VMMAP_POINTS).
  *
- * `active` (relaxed) is the only word that an idle point reads. While a script runs, everything else is under one
- * mutex: a point in a script is slow, and its lock orders the threads that pass points; so a data race that a script
- * passes may be hidden from ThreadSanitizer by that lock. Races are looked for in runs with yields alone, which take
- * no lock.
+ * `active` (relaxed) is the only word that an idle point reads. A1 it is set -> A2 a hit sees it: what was done before.
+ * While a script runs, everything else is under one mutex: a point in a script is slow, and its lock orders the threads
+ * that pass points; so a data race that a script passes may be hidden from ThreadSanitizer by that lock. Races are
+ * looked for in runs with yields alone, which take no lock.
  * STOP    armed -> stopped (at) -> fired, by its partner's passing, point_release, point_reset or the time-out. Who
  *         changes anything bumps `changed` under the mutex and wakes all; sleepers look at their condition again.
  * PASSING a role passes a point when it leaves it, stops and calls of that point done.
@@ -87,7 +87,7 @@ static void copy_role(char *to, const char *role)
 /* Under mutex. */
 static void tell(void)
 {
-	atomic_store_release(&changed, atomic_load_relaxed(&changed) + 1);
+	atomic_bump(&changed, 1);
 	park_wake(&changed, INT32_MAX);
 }
 
@@ -221,7 +221,7 @@ void point_hit(struct point_site *site)
 	one_in = atomic_load_relaxed(&yield_one_in);
 	if (one_in != 0)
 		random_yield(self, one_in);
-	if ((atomic_load_acquire(&active) & 1) != 0)
+	if ((atomic_load_acquire(&active) & 1) != 0)                            /* A2 -> A1 */
 		script_hit(self, site->name);
 }
 
@@ -248,9 +248,9 @@ int point_mutant_select(const char *name)
 static void set_active(uint32_t bit, bool on)
 {
 	if (on)
-		atomic_or_acqrel(&active, bit);
+		atomic_or_acqrel(&active, bit);                                 /* A1 -> A2 */
 	else
-		atomic_and_acqrel(&active, ~bit);
+		atomic_and_acqrel(&active, ~bit);                               /* A1 -> A2 */
 }
 
 void point_yield(uint32_t one_in, uint64_t seed)

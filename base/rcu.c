@@ -140,7 +140,7 @@ static bool rounds_trylock(void)
 {
 	uint32_t turn = atomic_load_acquire(&rounds.turn);                       /* T2 -> T1 */
 
-	return atomic_cas_acquire(&rounds.drawn, &turn, turn + 1);
+	return atomic_cas_acquire(&rounds.drawn, &turn, turn + 1);              /* T2 -> T1 */
 }
 
 /* wait: park_wait, or park_stall for who is nobody's operation. */
@@ -211,7 +211,7 @@ static void *worker(void *arg)
 	for (;;) {
 		uint64_t until;
 
-		while (atomic_load_acquire(&asked) == 0)
+		while (atomic_load_acquire(&asked) == 0)                        /* A2 -> A1 */
 			park_stall(&asked, 0, PARK_FOREVER);
 		until = clock_ns() + WORKER_NAP_NS;
 		while (park_stall(&asked, 1, until) == 0)
@@ -232,17 +232,17 @@ static void start_worker(void)
 	pthread_t thread;
 	uint32_t none = 0;
 
-	if (!atomic_cas_acqrel(&worker_up, &none, 1))
+	if (!atomic_cas_relaxed(&worker_up, &none, 1))
 		return;
 	if (pthread_attr_init(&attr) != 0) {
-		atomic_store_release(&worker_up, 0);
+		atomic_store_relaxed(&worker_up, 0);
 		return;
 	}
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	if (pthread_create(&thread, &attr, worker, NULL) != 0)
-		atomic_store_release(&worker_up, 0);
+		atomic_store_relaxed(&worker_up, 0);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 }

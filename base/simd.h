@@ -63,7 +63,7 @@ static inline uint32_t simd_meets_scalar(const atomic_u32 *first, const atomic_u
 
 	for (unsigned i = 0; i < SIMD_KEYS; i++) {
 		int32_t f = (int32_t)atomic_load_acquire(&first[i]);                     /* S1 -> F */
-		int32_t e = (int32_t)atomic_load_acquire(&last[i]);
+		int32_t e = (int32_t)atomic_load_acquire(&last[i]);             /* S1 -> F */
 
 		mask |= (uint32_t)(f <= h && e >= l) << i;
 	}

@@ -8,6 +8,7 @@
  *               the last one did, so owner-only fields need no atomics.
  *               C1 (count's release store) -> C2 (thread_count's acquire): slots below the count are initialised.
  *               B1 (release part of a block's or chunk's CAS) -> B2 (acquire load in thread_local_at).
+ *               W1 (a count that sleepers wait on, raised after what they wait for) -> W2 (loaded before they look).
  * Exit          a pthread key's destructor. Destructors of other keys may still call us: so ours asks for one more
  *               round and leaves in the second. Who calls even later registers afresh and leaves in the next round
  *               (glibc runs four; a sanitizer takes its own state down in the last).
@@ -89,7 +90,7 @@ NOINLINE struct thread_slot *thread_register(void)
 	struct thread_slot *slot;
 
 	for (;;) {
-		uint32_t seen = atomic_load_acquire(&given_back);
+		uint32_t seen = atomic_load_acquire(&given_back);               /* W2 -> W1 */
 
 		park_lock(&registry);                                            /* N1 -> O1 */
 		slot = take_lowest();
@@ -117,7 +118,7 @@ static void run_hooks(uint32_t number)
 		park_lock(&registry);
 		h->running--;
 		if (h->closing) {
-			atomic_add_acqrel(&hook_calls_ended, 1);
+			atomic_add_acqrel(&hook_calls_ended, 1);                /* W1 -> W2 */
 			park_wake(&hook_calls_ended, INT32_MAX);
 		}
 	}
@@ -142,7 +143,7 @@ static void thread_exiting(void *value)
 	slot->in_use = 0;
 	taken[number / 64] &= ~(UINT64_C(1) << (number % 64));
 	park_unlock(&registry);                                                  /* O1 -> N1 */
-	atomic_add_acqrel(&given_back, 1);
+	atomic_add_acqrel(&given_back, 1);                                      /* W1 -> W2 */
 	park_wake(&given_back, 1);
 }
 
@@ -202,7 +203,7 @@ void thread_exit_hook_remove(struct thread_exit_hook *hook)
 	park_lock(&registry);
 	hook->closing = true;
 	while (hook->running != 0) {
-		uint32_t seen = atomic_load_acquire(&hook_calls_ended);
+		uint32_t seen = atomic_load_acquire(&hook_calls_ended);         /* W2 -> W1 */
 
 		park_unlock(&registry);
 		park_wait(&hook_calls_ended, seen, PARK_FOREVER);
@@ -228,7 +229,7 @@ int thread_local_init(struct thread_local_table *t, size_t block_bytes)
 static void **chunk_make(struct thread_local_table *t, uint32_t i)
 {
 	size_t bytes = THREAD_CHUNK * sizeof(void *);
-	void **chunk = atomic_load_acquire(&t->chunk[i]);
+	void **chunk = atomic_load_acquire(&t->chunk[i]);                       /* B2 -> B1 */
 	void **fresh;
 
 	if (chunk != NULL)
@@ -251,7 +252,7 @@ void *thread_local_make(struct thread_local_table *t, uint32_t number)
 	if (chunk == NULL)
 		return NULL;
 	where = (_Atomic(void *) *)&chunk[number % THREAD_CHUNK];
-	block = atomic_load_acquire(where);
+	block = atomic_load_acquire(where);                                     /* B2 -> B1 */
 	if (block != NULL)
 		return block;
 	fresh = mem_alloc(MEM_SLOT, t->block_bytes, CACHE_PAIR);
@@ -266,12 +267,12 @@ void *thread_local_make(struct thread_local_table *t, uint32_t number)
 void thread_local_free(struct thread_local_table *t, void (*fini)(void *block, void *arg), void *arg)
 {
 	for (uint32_t i = 0; i < ARRAY_SIZE(t->chunk); i++) {
-		void **chunk = atomic_load_acquire(&t->chunk[i]);
+		void **chunk = atomic_load_acquire(&t->chunk[i]);               /* B2 -> B1: quiescent */
 
 		if (chunk == NULL)
 			continue;
 		for (uint32_t k = 0; k < THREAD_CHUNK; k++) {
-			void *block = atomic_load_acquire((_Atomic(void *) *)&chunk[k]);
+			void *block = atomic_load_acquire((_Atomic(void *) *)&chunk[k]);        /* B2 -> B1 */
 
 			if (block == NULL)
 				continue;

@@ -106,7 +106,9 @@ static ALWAYS_INLINE void *thread_local_at(struct thread_local_table *t, uint32_
 {
 	void **chunk = atomic_load_acquire(&t->chunk[number / THREAD_CHUNK]);            /* B2 -> B1 */
 
-	return chunk ? (void *)atomic_load_acquire((_Atomic(void *) *)&chunk[number % THREAD_CHUNK]) : NULL;
+	if (!chunk)
+		return NULL;
+	return (void *)atomic_load_acquire((_Atomic(void *) *)&chunk[number % THREAD_CHUNK]);   /* B2 -> B1 */
 }
 /* void *thread_local_mine(struct thread_local_table *t, struct thread_slot *self): the caller's, made if it has none;
  * NULL only for want of memory. A macro: each use is a site. */

@@ -31,10 +31,10 @@ static void thread_ready(struct range_locks *locks, struct thread_slot *self, st
 		lock->owner = self->number;
 		lock->mine.lk = lock_word_of(lock);
 		locks->view->dummy_init(locks->space, lock->dummy, &lock->mine.dummy);
-		atomic_store_release(&lock->mine.dummy->lk, lock->mine.lk);
-		atomic_store_release(&lock->queue.word, QUEUE_CLOSED);
+		atomic_store_release(&lock->mine.dummy->lk, lock->mine.lk);     /* B1 -> B2 */
+		atomic_store_release(&lock->queue.word, QUEUE_CLOSED);          /* B1 -> B2 */
 	}
-	atomic_store_release(&home->ready, 1);
+	atomic_store_release(&home->ready, 1);                                  /* B1 -> B2 */
 }
 
 struct range_thread *range_thread_mine(struct range_locks *locks, struct thread_slot *self)
@@ -50,7 +50,7 @@ struct range_thread *range_thread_at(struct range_locks *locks, uint32_t slot)
 {
 	struct range_thread *home = thread_local_at(&locks->threads, slot);
 
-	return home && atomic_load_acquire(&home->ready) ? home : NULL;
+	return home && atomic_load_acquire(&home->ready) ? home : NULL;         /* B2 -> B1 */
 }
 
 static void lock_open(struct range_lock *lock, struct lock_range r)
@@ -234,29 +234,29 @@ void range_give(struct range_locks *locks, struct range_take *t)
 	lock->last = to.lk;
 	lock_held_drop(&lock->home->held, t->r);
 	give_grant(list);                                                        /* R4 */
-	atomic_store_release(&lock->busy, 0);
+	atomic_store_release(&lock->busy, 0);                                   /* R5 -> R6 */
 }
 
 static void note_down(struct range_lock *lock, uint64_t border)
 {
 	uint64_t lo = atomic_load_relaxed(&lock->note_lo), hi = atomic_load_relaxed(&lock->note_hi);
 
-	while (border < lo && !atomic_cas_seqcst(&lock->note_lo, &lo, border))
+	while (border < lo && !atomic_cas_seqcst(&lock->note_lo, &lo, border))  /* N1 -> N2 */
 		;
-	while (border > hi && !atomic_cas_seqcst(&lock->note_hi, &hi, border))
+	while (border > hi && !atomic_cas_seqcst(&lock->note_hi, &hi, border))  /* N1 -> N2 */
 		;
 }
 
 bool range_leave_note(struct range_locks *locks, struct thread_slot *self, struct lock_slot *slot, uint64_t border)
 {
-	uint64_t lk = atomic_load_seqcst(&slot->lk), word;
+	uint64_t lk = atomic_load_seqcst(&slot->lk), word;                      /* V0 -> D1: whose word */
 	struct range_lock *lock = lock_word_lock(lk);
 	struct range_thread *home = range_thread_mine(locks, self);
 
 	if (!lock)
 		return false;
-	word = atomic_load_seqcst(&lock->queue.word);
-	if (!range_queue_open_now(word) || atomic_load_seqcst(&slot->lk) != lk)
+	word = atomic_load_seqcst(&lock->queue.word);                           /* Q3 -> Q2: which acquisition */
+	if (!range_queue_open_now(word) || atomic_load_seqcst(&slot->lk) != lk) /* V0 -> D1: still */
 		return false;
 	BASE_POINT(note_before_store);
 	note_down(lock, border);                                                 /* N1 -> N2 */

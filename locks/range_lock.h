@@ -16,9 +16,12 @@
  *            insisting edit the releaser passes the unbroken run of what it holds that starts at the waiter's cursor;
  *            a VMA that the waiter wants only in part goes free and is claimed for it at once. An insisting visit gets
  *            a pin on its VMA, which whoever takes the VMA next must drain, and which nobody cuts.
- * EDGES      R3's release of lk -> A1's acquire: what the holder did. D1 A1's RMW of lk -> P2 a visit's seq_cst re-load
- *            (the Dekker pair with the page-table entry). N1 a note's RMWs and N1' the re-load of the queue -> N2 R1's
- *            swap, then the loads of the notes: the note is read, or its writer sees the queue closed.
+ * EDGES      R3 a release store of a word that is free, or new -> A1, or a brief edit's T1 (intree.h): what the holder
+ *            did -> V0 the first look at lk, beside its slot: what the VMA is like. D1 a held word -> V0: its lock
+ *            object is made. D1 A1's RMW of lk -> P2 a visit's seq_cst re-load (the Dekker pair with the page-table
+ *            entry). B1 an object's first use -> B2 who finds it by its slot. R5 `busy` goes -> R6 dumps. N1 a note's
+ *            RMWs and N1' the re-load of the queue -> N2 R1's swap, then the loads of the notes: the note is read, or
+ *            its writer sees the queue closed.
  * ORDER      rank.h: waits only above what the thread holds. Nothing is waited for inside RCU.
  * PROGRESS   Chains of waiting rise in address, so they end. A waiter is overtaken twice before it insists, then
  *            once by each other thread: at most threads + 2 times at one address. An overtake is counted where a

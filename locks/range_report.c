@@ -32,7 +32,7 @@ static int64_t waits_for(struct range_locks *locks, uint32_t slot, uint64_t *add
 
 	for (unsigned i = 0; t && i < WAITERS_PER_THREAD; i++) {
 		struct range_waiter *w = &t->waiter[i];
-		uint32_t state = atomic_load_acquire(&w->state);
+		uint32_t state = atomic_load_acquire(&w->state);                /* W4 -> W3 */
 		struct range_lock *on = atomic_load_relaxed(&w->on);
 
 		if ((state != WAITER_WAITING && state != WAITER_CLAIMED) || !on)
@@ -64,7 +64,7 @@ static void dump_chain(struct range_locks *locks, uint32_t slot, FILE *out)
 
 static void dump_lock(struct range_lock *l, uint32_t thread, FILE *out)
 {
-	if (atomic_load_acquire(&l->busy))
+	if (atomic_load_acquire(&l->busy))                                      /* R6 -> R5 */
 		fprintf(out, "  thread %" PRIu32 " holds [%#" PRIx64 ", %#" PRIx64 ") and wants up to %#" PRIx64
 			", queue %#" PRIx64 "\n", thread, atomic_load_relaxed(&l->lo), atomic_load_relaxed(&l->cursor),
 			atomic_load_relaxed(&l->hi), atomic_load_relaxed(&l->queue.word));
@@ -72,7 +72,7 @@ static void dump_lock(struct range_lock *l, uint32_t thread, FILE *out)
 
 static void dump_waiter(struct range_waiter *w, uint32_t thread, FILE *out)
 {
-	uint32_t state = atomic_load_acquire(&w->state);
+	uint32_t state = atomic_load_acquire(&w->state);                        /* W4 -> W3 */
 
 	if (state != WAITER_FREE)
 		fprintf(out, "  thread %" PRIu32 " %s at %#" PRIx64 ", ticket %" PRIu64 "\n", thread, state_name[state],
@@ -102,7 +102,8 @@ void range_dump(struct range_locks *locks, FILE *out)
 
 static bool lock_in_use(struct range_lock *l)
 {
-	return atomic_load_acquire(&l->busy) || range_queue_open_now(atomic_load_acquire(&l->queue.word));
+	return atomic_load_acquire(&l->busy) ||                                 /* R6 -> R5: quiescent */
+	       range_queue_open_now(atomic_load_acquire(&l->queue.word));       /* Q3 -> Q2 */
 }
 
 uint64_t range_audit(struct range_locks *locks, FILE *out)
@@ -118,7 +119,7 @@ uint64_t range_audit(struct range_locks *locks, FILE *out)
 		for (unsigned k = 0; k < LOCK_HELD_MAX; k++)
 			bad += lock_in_use(&t->lock[k]);
 		for (unsigned k = 0; k < WAITERS_PER_THREAD; k++)
-			bad += atomic_load_acquire(&t->waiter[k].state) != WAITER_FREE;
+			bad += atomic_load_acquire(&t->waiter[k].state) != WAITER_FREE; /* W2 -> W1: quiescent */
 	}
 	if (bad && out) {
 		fprintf(out, "lock: %" PRIu64 " range locks, ranges or waiters in use:\n", bad);

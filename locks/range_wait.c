@@ -34,7 +34,7 @@ static bool deadline_over(uint64_t deadline_ns)
 static bool spin_on(const struct lock_seen *seen)
 {
 	for (unsigned i = 0; !seen->dummy && i < SPIN_LOOKS; i++) {
-		if (atomic_load_acquire(&seen->slot->lk) != seen->lk)
+		if (atomic_load_acquire(&seen->slot->lk) != seen->lk)   /* V0 -> R3: who sees a change looks again */
 			return true;
 		atomic_pause();
 	}
@@ -83,18 +83,18 @@ static enum push push(struct range_wait *w, struct range_thread *home, uint64_t 
 		return PUSH_POLL;
 	BASE_POINT(waiter_before_push);
 	if (BASE_MUTANT(push_no_refind))
-		count = range_queue_count(atomic_load_acquire(&lock->queue.word));
+		count = range_queue_count(atomic_load_acquire(&lock->queue.word));      /* Q3 -> Q2 */
 	*out = waiter;
 	waiter_fill(w, waiter, addr, lock, count);
 	if (atomic_load_relaxed(&waiter->state) == WAITER_CANCELLED) {
 		/* It still stands in this queue, or has just been returned to us. */
-		bool back = atomic_cas_acqrel(&waiter->state, &state, WAITER_WAITING);
+		bool back = atomic_cas_acqrel(&waiter->state, &state, WAITER_WAITING);  /* C1 -> C2; C4 -> C3 */
 
 		if (back && !BASE_MUTANT(rewait_pushes_twice))
 			return PUSH_DONE;
 		ASSERT(back || state == WAITER_FREE);
 	}
-	atomic_store_relaxed(&waiter->state, WAITER_WAITING);
+	atomic_store_release(&waiter->state, WAITER_WAITING);           /* W3 -> W4 */
 	index = (uint32_t)(w->self->number * WAITERS_PER_THREAD + (uint32_t)(waiter - home->waiter) + 1);
 	if (range_queue_push(&lock->queue, count, waiter, index))
 		return PUSH_DONE;
@@ -109,7 +109,8 @@ static int sleep_watched(struct range_wait *w, struct range_waiter *waiter)
 	uint64_t soon = clock_ns() + WATCHDOG_NS;
 	uint32_t state;
 
-	while (w->deadline_ns > soon && (state = atomic_load_acquire(&waiter->state)) != WAITER_GRANTED) {
+	while (w->deadline_ns > soon &&
+	       (state = atomic_load_acquire(&waiter->state)) != WAITER_GRANTED) {       /* W2 -> W1 */
 		if (park_wait(&waiter->state, state, soon) != -ETIMEDOUT)
 			continue;
 		fprintf(stderr, "lock: thread %" PRIu32 " has waited 5 s at %#" PRIx64 "\n", w->self->number,
@@ -163,7 +164,7 @@ static int sleep_queued(struct range_wait *w, struct range_thread *home, struct 
 static void look(struct range_wait *w, uint64_t addr, bool slept, struct lock_seen *seen)
 {
 	if (slept && BASE_MUTANT(waiter_keeps_slot))
-		seen->lk = atomic_load_acquire(&seen->slot->lk);
+		seen->lk = atomic_load_acquire(&seen->slot->lk);                /* V0 -> R3 */
 	else
 		w->locks->view->find(w->locks->space, addr, seen);
 }

@@ -44,9 +44,9 @@ static void queue_remove(struct rwsem *s, struct rwsem_node *node)
 	if (s->last == node)
 		s->last = before;
 	if (!s->first)
-		atomic_and_acqrel(&s->word, ~(uint32_t)(RWSEM_QUEUED | RWSEM_HANDOFF));
+		atomic_and_acqrel(&s->word, ~(uint32_t)(RWSEM_QUEUED | RWSEM_HANDOFF)); /* Q1 -> U1: nobody waits */
 	else if (!before)
-		atomic_and_acqrel(&s->word, ~(uint32_t)RWSEM_HANDOFF);           /* the new first begins anew  */
+		atomic_and_acqrel(&s->word, ~(uint32_t)RWSEM_HANDOFF);  /* Q1 -> U1: the new first begins anew */
 }
 
 static void node_barged(struct rwsem *s, struct rwsem_node *node)
@@ -56,7 +56,7 @@ static void node_barged(struct rwsem *s, struct rwsem_node *node)
 	if (++node->barged > atomic_load_relaxed(&s->max_overtakes))
 		atomic_store_relaxed(&s->max_overtakes, node->barged);
 	if (node->barged >= BARGED_LIMIT && !BASE_MUTANT(rwsem_no_handoff))
-		atomic_or_acqrel(&s->word, RWSEM_HANDOFF);
+		atomic_or_acqrel(&s->word, RWSEM_HANDOFF);                      /* Q1 -> U1 */
 }
 
 static void node_grant(struct rwsem_node *node)
@@ -71,11 +71,11 @@ static bool wake_exclusive(struct rwsem *s, struct rwsem_node *node, uint32_t wo
 	if (!word_free(word))
 		return true;
 	if (!(word & RWSEM_HANDOFF)) {
-		atomic_store_release(&node->state, NODE_WOKEN);
+		atomic_store_release(&node->state, NODE_WOKEN);                 /* G1 -> G2: to look */
 		park_wake(&node->state, 1);
 		return true;
 	}
-	if (!atomic_cas_acqrel(&s->word, &word, word | RWSEM_W))
+	if (!atomic_cas_acqrel(&s->word, &word, word | RWSEM_W))                /* L1 -> U1: for another, by G1 */
 		return false;
 	queue_remove(s, node);
 	atomic_bump(&s->hand_overs, 1);
@@ -95,7 +95,7 @@ static bool wake_shared(struct rwsem *s, uint32_t word, bool released)
 	}
 	for (node = s->first; node && !node->exclusive; node = node->next)
 		n++;
-	if (!atomic_cas_acqrel(&s->word, &word, word + n * RWSEM_READER))
+	if (!atomic_cas_acqrel(&s->word, &word, word + n * RWSEM_READER))       /* L1 -> U1: for others, by G1 */
 		return false;
 	for (node = s->first; n; node = next, n--) {
 		next = node->next;
@@ -111,7 +111,7 @@ static void wake_first(struct rwsem *s, bool released)
 	bool done = false;
 
 	while (!done && s->first) {
-		uint32_t word = atomic_load_acquire(&s->word);
+		uint32_t word = atomic_load_acquire(&s->word);                  /* L1 -> U1: a CAS compares it */
 
 		done = s->first->exclusive ? wake_exclusive(s, s->first, word) : wake_shared(s, word, released);
 	}
@@ -127,7 +127,7 @@ void rwsem_wake(struct rwsem *s)
 
 void rwsem_take_back(struct rwsem *s)
 {
-	uint32_t old = atomic_sub_acqrel(&s->word, RWSEM_READER);
+	uint32_t old = atomic_sub_acqrel(&s->word, RWSEM_READER);               /* U1 -> L1, Q1 */
 
 	if ((old & RWSEM_QUEUED) && word_free(old - RWSEM_READER))
 		rwsem_wake(s);
@@ -143,8 +143,9 @@ static void queue_join(struct rwsem *s, struct rwsem_node *node)
 		s->first = node;
 	s->last = node;
 	atomic_bump(node->exclusive ? &s->waits_exclusive : &s->waits_shared, 1);
-	atomic_or_acqrel(&s->word, RWSEM_QUEUED);
-	if (!(atomic_load_acquire(&s->word) & RWSEM_W) && !BASE_MUTANT(rwsem_no_last_look))
+	atomic_or_acqrel(&s->word, RWSEM_QUEUED);                               /* Q1 -> U1 */
+	if (!(atomic_load_acquire(&s->word) & RWSEM_W) &&                       /* Q1 -> U1: the last look */
+	    !BASE_MUTANT(rwsem_no_last_look))
 		wake_first(s, false); /* it came free, or shared, before QUEUED was there */
 	spin_unlock(&s->queue_lock);
 }
@@ -156,7 +157,7 @@ static int queue_quit(struct rwsem *s, struct rwsem_node *node)
 
 	BASE_POINT(rwsem_before_quit);
 	spin_lock(&s->queue_lock);
-	if (atomic_load_acquire(&node->state) != NODE_GRANTED) {
+	if (atomic_load_acquire(&node->state) != NODE_GRANTED) {                /* G2 -> G1 */
 		queue_remove(s, node);
 		wake_first(s, false); /* who stood behind may be able to go */
 		rc = -ETIMEDOUT;
@@ -188,7 +189,8 @@ static bool barge(struct rwsem *s)
 {
 	uint32_t word = atomic_load_relaxed(&s->word);
 
-	return word_free(word) && !(word & RWSEM_HANDOFF) && atomic_cas_acqrel(&s->word, &word, word | RWSEM_W);
+	return word_free(word) && !(word & RWSEM_HANDOFF) &&
+	       atomic_cas_acqrel(&s->word, &word, word | RWSEM_W);              /* L1 -> U1 */
 }
 
 /* First in the queue and woken to try. True: it has the lock, or was granted it. */
@@ -199,10 +201,10 @@ static bool woken_try(struct rwsem *s, struct rwsem_node *node)
 
 	BASE_POINT(rwsem_woken);
 	if (BASE_MUTANT(rwsem_forgets_grant))
-		atomic_store_release(&node->state, NODE_WAITING);
+		atomic_store_release(&node->state, NODE_WAITING);               /* G2 -> G1 */
 	/* Waiting again before the look, so that whoever releases after it wakes us. If HANDOFF came between, the lock
 	 * may be ours already. */
-	else if (!atomic_cas_acqrel(&node->state, &state, NODE_WAITING))
+	else if (!atomic_cas_acqrel(&node->state, &state, NODE_WAITING))        /* G2 -> G1: waits again, or granted */
 		return true;
 	mine = barge(s);
 	spin_lock(&s->queue_lock);

@@ -11,8 +11,8 @@
  * NODE       WAITING -> WOKEN (an exclusive waiter, to try itself) -> WAITING (by a CAS) ...; either -> GRANTED, the
  *            granter's last access: the node may be gone right after.
  * EDGES      L1 every lock is an acquiring RMW of the word; U1 every unlock a releasing one. G1 GRANTED release -> G2.
- *            Not lost: a waiter sets QUEUED before it looks at the word for the last time; a releaser looks for
- *            QUEUED in the value that its own RMW returned. One of the two sees the other, since both are RMWs of
+ *            Not lost: Q1 a waiter sets QUEUED before it looks at the word for the last time; a releaser looks for
+ *            QUEUED in the value that its own RMW (U1) returned. One of the two sees the other, since both are RMWs of
  *            one word. A shared newcomer that takes itself back and leaves the word free wakes like a releaser.
  * PROGRESS   Barging is what makes it fast: who runs takes the free lock while the woken one is still waking. Who is
  *            first in the queue looks when it is woken, and every LOOK_NS for shared holders (a stream of them may

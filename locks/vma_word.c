@@ -11,7 +11,7 @@ static void unpin_wake(atomic_u32 *pins)
 {
 	BASE_POINT(unpin_before_wake);
 	if (BASE_MUTANT(unpin_touches_late))
-		atomic_and_release(pins, ~LOCK_WRITER);
+		atomic_and_release(pins, ~LOCK_WRITER);                         /* D2 -> P1: as lock_drain */
 	park_wake(pins, 1);
 }
 
@@ -31,11 +31,11 @@ void lock_drain(atomic_u32 *pins)
 	ASSERT(!(seen & LOCK_WRITER));
 	if (likely(seen == 0) || BASE_MUTANT(drain_ignores_pins))
 		return;
-	seen = atomic_or_seqcst(pins, LOCK_WRITER) | LOCK_WRITER;
+	seen = atomic_or_seqcst(pins, LOCK_WRITER) | LOCK_WRITER;               /* D2 -> U1 */
 	BASE_POINT(drain_after_w);
 	while (seen != LOCK_WRITER) {
 		park_wait(pins, seen, PARK_FOREVER);
 		seen = atomic_load_acquire(pins);                        /* D2 -> U1 */
 	}
-	atomic_and_release(pins, ~LOCK_WRITER);
+	atomic_and_release(pins, ~LOCK_WRITER);                                 /* D2 -> P1: pins may come again */
 }

@@ -14,7 +14,7 @@ void range_queue_open(struct range_queue *q)
 	uint64_t word = atomic_load_relaxed(&q->word);
 
 	ASSERT(!range_queue_open_now(word) || BASE_MUTANT(queue_left_open));
-	atomic_store_release(&q->word, word & ~(uint64_t)UINT32_MAX);
+	atomic_store_release(&q->word, word & ~(uint64_t)UINT32_MAX);   /* Q2 -> Q3: ... to who reads the new word */
 }
 
 uint32_t range_queue_close(struct range_queue *q)
@@ -30,7 +30,7 @@ uint32_t range_queue_close(struct range_queue *q)
 
 bool range_queue_push(struct range_queue *q, uint32_t count, struct range_waiter *w, uint32_t index)
 {
-	uint64_t seen = atomic_load_acquire(&q->word);
+	uint64_t seen = atomic_load_acquire(&q->word);                          /* Q1 -> Q2: the CAS compares it */
 
 	while (range_queue_open_now(seen) && (range_queue_count(seen) == count || BASE_MUTANT(push_any_count))) {
 		atomic_store_relaxed(&w->next, range_queue_head(seen));
@@ -46,7 +46,7 @@ struct range_waiter *range_waiter_get(struct range_waiter pool[], const struct r
 
 	for (unsigned i = 0; i < WAITERS_PER_THREAD; i++) {
 		struct range_waiter *w = &pool[i];
-		uint32_t state = atomic_load_acquire(&w->state);
+		uint32_t state = atomic_load_acquire(&w->state);                /* C4 -> C3 */
 
 		if (state == WAITER_CANCELLED && atomic_load_relaxed(&w->on) == on && w->count == count)
 			return w;
@@ -67,8 +67,10 @@ int range_waiter_sleep(struct range_waiter *w, uint64_t deadline_ns)
 			continue;
 		}
 		BASE_POINT(waiter_before_cancel);
-		state = BASE_MUTANT(cancel_takes_claimed) ? atomic_load_acquire(&w->state) : WAITER_WAITING;
-		if (atomic_cas_acqrel(&w->state, &state, WAITER_CANCELLED))
+		state = BASE_MUTANT(cancel_takes_claimed)
+				? atomic_load_acquire(&w->state)                /* C1 -> C2 */
+				: WAITER_WAITING;
+		if (atomic_cas_acqrel(&w->state, &state, WAITER_CANCELLED))     /* C1 -> C2 */
 			return -ETIMEDOUT;
 		deadline_ns = PARK_FOREVER;              /* claimed: the grant is on its way                       */
 	}
@@ -77,7 +79,7 @@ int range_waiter_sleep(struct range_waiter *w, uint64_t deadline_ns)
 
 void range_waiter_put(struct range_waiter *w)
 {
-	atomic_store_release(&w->state, WAITER_FREE);
+	atomic_store_release(&w->state, WAITER_FREE);                           /* C3 -> C4: our own */
 }
 
 static struct range_waiter *insert_by_ticket(struct range_waiter *list, struct range_waiter *w)
@@ -103,7 +105,7 @@ struct range_waiter *range_waiter_claim(uint32_t head, range_waiter_at *at, void
 
 		head = atomic_load_relaxed(&w->next);
 		for (;;) {
-			if (atomic_cas_acqrel(&w->state, &state, WAITER_CLAIMED)) {
+			if (atomic_cas_acqrel(&w->state, &state, WAITER_CLAIMED)) {     /* C2 -> C1 */
 				w->given = WAITER_RETRY;
 				list = insert_by_ticket(list, w);
 				break;
@@ -111,7 +113,7 @@ struct range_waiter *range_waiter_claim(uint32_t head, range_waiter_at *at, void
 			ASSERT(state == WAITER_CANCELLED);
 			if (BASE_MUTANT(claim_takes_cancelled))
 				continue;                /* `state` lets the first CAS take it                     */
-			if (atomic_cas_release(&w->state, &state, WAITER_FREE))
+			if (atomic_cas_release(&w->state, &state, WAITER_FREE)) /* C3 -> C4 */
 				break;
 			state = WAITER_WAITING;          /* it waits again: claim it after all                     */
 		}

@@ -20,7 +20,10 @@
  *              CANCELLED -> WAITING  owner, waits again for the same acquisition
  *              CANCELLED -> FREE     the releaser returns it; GRANTED -> FREE: the owner does
  *              Records are type-stable (they live as long as the map's thread table): a late wake is spurious.
- * EDGES        Q1 release -> Q2 acquire: the waiter's fields. W1 GRANTED release -> W2 the waiter's acquire.
+ * EDGES        Q1 release -> Q2 acquire: the waiter's fields. W1 GRANTED release -> W2 the waiter's acquire. Where both
+ *              want the record, a CAS each: C1 the owner cancels, or fills it in anew and waits again -> C2 the
+ *              releaser claims it; C3 the releaser gives it back -> C4 the owner finds it FREE. W3 WAITING release ->
+ *              W4 a dump.
  * PROGRESS     a record per acquisition that a thread ever timed out on is bounded by the locks there are; when a
  *              thread's pool is empty all the same, it polls instead of queueing.
  */

@@ -32,7 +32,7 @@ uint64_t vmmap_object_number(const struct vmmap_object *object)
 
 uint64_t vmmap_object_size(const struct vmmap_object *object)
 {
-	return atomic_load_acquire(&object->object.size);
+	return atomic_load_acquire(&object->object.size);                       /* Z2 -> Z1: one look */
 }
 
 int vmmap_object_resize(struct vmmap_object *object, uint64_t size)

@@ -243,7 +243,7 @@ static uint64_t checked_audit(const void *state, FILE *out)
 	struct checked_state *s = (struct checked_state *)state;
 
 	return lock_audit_words(s->global.space, s->global.view, false, out) + range_audit(&s->in.locks, out) +
-	       s->global.held.n + (atomic_load_acquire(&s->sem.word) != 0);
+	       s->global.held.n + (atomic_load_acquire(&s->sem.word) != 0);     /* L1 -> U1: quiescent */
 }
 
 const struct lock_policy lock_policy_checked = {

@@ -67,20 +67,20 @@ void global_find(const struct global *g, struct lock_visit *v)
 void global_born(void *state, struct lock_edit *e, struct lock_slot *slot)
 {
 	(void)state;
-	atomic_store_release(&slot->lk, thread_next_number(e->self));
+	atomic_store_release(&slot->lk, thread_next_number(e->self));           /* R3 -> V0 */
 }
 
 void global_drop(void *state, struct lock_edit *e, struct lock_slot *slot)
 {
 	(void)state;
 	if (!BASE_MUTANT(drop_keeps_version))
-		atomic_store_release(&slot->lk, thread_next_number(e->self));
+		atomic_store_release(&slot->lk, thread_next_number(e->self));   /* R3 -> V0 */
 }
 
 void global_dead(void *state, struct lock_edit *e, struct lock_slot *slot)
 {
 	(void)state, (void)e;
-	atomic_store_release(&slot->lk, LOCK_DEAD);
+	atomic_store_release(&slot->lk, LOCK_DEAD);                             /* G1 -> LOOK */
 }
 
 void global_dump(const struct global *g, FILE *out)
@@ -117,8 +117,8 @@ uint64_t lock_audit_words(struct lock_space *space, const struct lock_view *view
 		view->next(space, at, &seen);
 		if (!seen.slot)
 			break;
-		pins = atomic_load_acquire(&seen.slot->pins);
-		far_pins = far && !seen.dummy ? atomic_load_acquire(lock_far_pins(seen.slot)) : 0;
+		pins = atomic_load_acquire(&seen.slot->pins);                   /* D2 -> U1: quiescent */
+		far_pins = far && !seen.dummy ? atomic_load_acquire(lock_far_pins(seen.slot)) : 0;      /* D2 -> U1 */
 		if (!seen.dummy && lock_word_free(seen.lk) && !pins && !far_pins)
 			continue;
 		bad++;

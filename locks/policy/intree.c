@@ -213,14 +213,14 @@ void intree_edit_shut(void *state, struct lock_edit *e, struct lock_slot *slot)
 void intree_edit_born(void *state, struct lock_edit *e, struct lock_slot *slot)
 {
 	(void)state;
-	atomic_store_release(&slot->lk,
+	atomic_store_release(&slot->lk,                                         /* R3 -> V0: born */
 			     e->own[0] && !BASE_MUTANT(born_free) ? e->mine.lk : thread_next_number(e->self));
 }
 
 void intree_edit_dead(void *state, struct lock_edit *e, struct lock_slot *slot)
 {
 	(void)state, (void)e;
-	atomic_store_release(&slot->lk, LOCK_DEAD);
+	atomic_store_release(&slot->lk, LOCK_DEAD);                             /* G1 -> V1, P2 */
 }
 
 void intree_edit_end(void *state, struct lock_edit *e)
@@ -236,7 +236,7 @@ void intree_edit_end(void *state, struct lock_edit *e)
 bool intree_edit_take(void *state, struct lock_edit *e, struct lock_slot *slot, uint64_t border)
 {
 	struct intree *s = state;
-	uint64_t lk = atomic_load_acquire(&slot->lk);
+	uint64_t lk = atomic_load_acquire(&slot->lk);                           /* T1 -> R3: the CAS compares it */
 
 	if (range_somebody_insists(&s->locks) && lock_word_free(lk) && range_heeds_slot(&s->locks, e->self, slot) &&
 	    !BASE_MUTANT(brief_unheard)) {
@@ -245,9 +245,10 @@ bool intree_edit_take(void *state, struct lock_edit *e, struct lock_slot *slot, 
 		return false;
 	}
 	if (lock_word_free(lk) && atomic_cas_seqcst(&slot->lk, &lk, LOCK_BRIEF)) {               /* T1 -> V1, P2 */
-		if (e->shuts || atomic_load_seqcst(range_pins(&s->locks, slot)) == 0 || BASE_MUTANT(take_ignores_pins))
+		if (e->shuts || atomic_load_seqcst(range_pins(&s->locks, slot)) == 0 || /* D2 -> P1 */
+		    BASE_MUTANT(take_ignores_pins))
 			return true;
-		atomic_store_release(&slot->lk, lk);
+		atomic_store_release(&slot->lk, lk);                    /* R3 -> A1, T1: nothing was done under ours */
 	} else if (border && range_leave_note(&s->locks, e->self, slot, border)) {
 		return false;
 	}
@@ -259,7 +260,7 @@ bool intree_edit_take(void *state, struct lock_edit *e, struct lock_slot *slot, 
 void intree_edit_drop(void *state, struct lock_edit *e, struct lock_slot *slot)
 {
 	(void)state;
-	atomic_store_release(&slot->lk, thread_next_number(e->self));
+	atomic_store_release(&slot->lk, thread_next_number(e->self));           /* R3 -> A1, T1, V0 */
 }
 
 int intree_brief_begin(void *state, struct lock_edit *e, uint64_t deadline_ns)

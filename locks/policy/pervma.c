@@ -232,7 +232,7 @@ static bool pervma_edit_take(void *state, struct lock_edit *e, struct lock_slot 
 	atomic_store_seqcst(&slot->seq, atomic_load_relaxed(&s->seq));           /* S1 -> M1 */
 	if (atomic_load_seqcst(lock_far_pins(slot)) == 0)                        /* D2 -> P1 */
 		return true;
-	atomic_store_release(&slot->seq, old);
+	atomic_store_release(&slot->seq, old);                                  /* S1 -> M1: taken back */
 	if (border)
 		lock_note_merge(e, border);
 	return false;
@@ -256,7 +256,7 @@ static void pervma_dump(const void *state, FILE *out)
 static uint64_t pervma_audit(const void *state, FILE *out)
 {
 	struct pervma_state *s = (struct pervma_state *)state;
-	uint32_t word = atomic_load_acquire(&s->sem.word);
+	uint32_t word = atomic_load_acquire(&s->sem.word);                      /* L1 -> U1: quiescent */
 
 	if (word && out)
 		fprintf(out, "lock: the map's lock is in use, word %#x\n", word);

@@ -139,7 +139,7 @@ static void rwsem_dump(const void *state, FILE *out)
 static uint64_t rwsem_audit(const void *state, FILE *out)
 {
 	struct rwsem_state *s = (struct rwsem_state *)state;
-	uint32_t word = atomic_load_acquire(&s->sem.word);
+	uint32_t word = atomic_load_acquire(&s->sem.word);                      /* L1 -> U1: quiescent */
 
 	if (word && out)
 		fprintf(out, "lock: the rwsem is in use, word %#x\n", word);

@@ -5,7 +5,8 @@
  *
  * A fault does as space_fault does: look at lk and bits, make tables, lock the entry, look at lk again, store or put
  * back. What it stores says which thread made the frame and which bits it went by. In the end no entry may say more
- * than the VMA's bits, and what a fault was told is stored can be found.
+ * than the VMA's bits, and what a fault was told is stored can be found. A first write sets the VMA's group: who takes
+ * the VMA after that fault sees it.
  */
 #include "memory.h"
 #include "model.h"
@@ -229,6 +230,49 @@ struct entry_second_life {
 	static void finish() { }
 };
 
+/* First write faults against who takes the VMA and asks for its group. */
+struct entry_group {
+	static const uint64_t NONE = 4, GROUP = 5;
+	static uint64_t met;                     /* by the holder; NONE: it did not get the VMA */
+	static bool wrote;                       /* under the word that the holder took */
+
+	static void start()
+	{
+		world_start(1);
+		atomic_store_relaxed(&w.vma[0].anon, NONE);
+		met = NONE;
+		wrote = false;
+	}
+	static void change(struct lock_edit *) { met = vma_anon(&w.vma[0]); }
+	static void write()
+	{
+		struct lock_visit v = visit_of(0);
+		atomic_u64 *entry = pt_find(&w.pt, 0);
+		uint64_t none = NONE;
+
+		if (v.own[0] != 2 || atomic_load_acquire(entry))
+			return;
+		atomic_cas_seqcst(&w.vma[0].anon, &none, GROUP);
+		if (!pt_lock(entry, 0))
+			return;
+		wrote |= intree_visit_valid(&w.tree, &v);
+		pt_store(entry, 0);
+	}
+	static void thread(unsigned i)
+	{
+		if (i < 2)
+			write();
+		else
+			edit(0, change);
+	}
+	static void finish()
+	{
+		model_check(met == NONE || !wrote || met == GROUP, "the group of what was written", __FILE__, __LINE__);
+	}
+};
+uint64_t entry_group::met;
+bool entry_group::wrote;
+
 typedef entry_edit<true, replace> entry_present;
 typedef entry_edit<false, replace> entry_absent;
 typedef entry_edit<true, protect> entry_protect;
@@ -241,3 +285,4 @@ MODEL_SUITE(entry_protect, 100000);
 MODEL_SUITE(entry_unlink, 100000);
 MODEL_SUITE(entry_move, 100000);
 MODEL_SUITE(entry_second_life, 100000);
+MODEL_SUITE(entry_group, 100000);

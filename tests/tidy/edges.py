@@ -9,9 +9,10 @@ A label is a capital letter, a digit, perhaps a prime (P, W1, N1'), or a word of
 the comment behind its line, with its partners: /* D -> F */, /* P, L1 */, /* A1 -> R3; D1 -> F2: why */. In section 5
 each '### ...' names the files whose opening comments tell the protocol; its table's rows are
     | labels | files | labels | files | what it orders |
-Rules: a label at the code of a file of the library is in a row with that file, and the other way round; each arrow at
-the code is a row; a row's labels stand in the opening comments that its heading names; a label with a digit in such a
-comment is at the code of one of the section's files, or in NOT_EDGES.
+Rules: each access that is more than relaxed has a label at its line, or at another line of the same expression; a label
+at the code of a file of the library is in a row with that file, and the other way round; each arrow at the code is a
+row; a row's labels stand in the opening comments that its heading names; a label with a digit in such a comment is at
+the code of one of the section's files, or in NOT_EDGES.
 """
 import re
 import sys
@@ -35,6 +36,10 @@ NOT_EDGES = {
     "vmmap/phys/frame.c": ({"G1"}, "whatever a reader does last before its rcu_leave"),
 }
 
+ORDERED = re.compile(r"\batomic_\w+_(?:acquire|release|acqrel|seqcst)\(")
+SPELT = "base/atomic.h"                                  # where orders are spelt
+GOES_ON = re.compile(r"(?:&&|\|\||[-+*/|&^<>=?,(])$")     # an expression is not over at such an end of a line
+
 
 def split_labels(text):
     return [part.strip() for part in text.split(",") if part.strip()]
@@ -45,7 +50,7 @@ def code_labels(text):
     found = []
     for number, line in enumerate(text.split("\n"), 1):
         match = re.search(r"/\* (.*?)(?:\*/|$)", line)
-        if not match or not line[:match.start()].strip() or line.lstrip().startswith(("*", "/*", "#")):
+        if not match or not line[:match.start()].strip() or re.match(r"\s*(?:\* |\*/|/\*|#)", line):
             continue
         if not re.search(r"[();{]", line[:match.start()]):
             continue                                     # a field's comment, an enum's
@@ -55,6 +60,30 @@ def code_labels(text):
                 break
             found.append((number, split_labels(hit.group(1)), split_labels(hit.group(2) or "")))
     return found
+
+
+def expressions(text):
+    """[[(line, code)]]: lines without their comments, those of one expression together."""
+    blank = lambda match: re.sub(r"[^\n]", " ", match.group(0))
+    code = re.sub(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"', blank, text, flags=re.S)
+    now, depth = [], 0
+    for number, line in enumerate(code.split("\n"), 1):
+        line = line.rstrip()
+        now.append((number, line))
+        depth += line.count("(") - line.count(")")
+        if depth <= 0 and not GOES_ON.search(line) and not line.endswith("\\"):
+            yield now
+            now, depth = [], 0
+    yield now
+
+
+def unlabelled(path, text, labelled):
+    for lines in expressions(text):
+        if labelled.intersection(number for number, _code in lines):
+            continue
+        for number, code in lines:
+            if ORDERED.search(code):
+                yield f"{path}:{number}: no label says which edge this access is of"
 
 
 def opening(text):
@@ -132,6 +161,8 @@ def judge(root):
                     found.append(f"{home}:1: {label} of the opening comment stands at no line of its section's files")
 
     for path, hits in at.items():
+        if path != SPELT:
+            found += unlabelled(path, files[path], {number for number, _labels, _partners in hits})
         for number, labels, partners in hits:
             for label in labels:
                 if (label, path) not in ends:
@@ -143,7 +174,9 @@ def judge(root):
 
 
 GOOD = {
-    "base/a.c": "/* SPDX */\n/*\n * a.c - R1 -> A1.\n */\nvoid f(void)\n{\n\tstore(x);\t/* R1 -> A1 */\n}\n",
+    "base/a.c": "/* SPDX */\n/*\n * a.c - R1 -> A1.\n */\nvoid f(void)\n{\n\tstore(x);\t/* R1 -> A1 */\n}\n"
+                "/* atomic_load_seqcst(x) */\nint g(void)\n{\n\treturn h(atomic_swap_acqrel(x, 1),\t/* R1 -> A1 */\n"
+                "\t\t atomic_swap_acqrel(y, 1)) &&\n\t       atomic_swap_acqrel(z, 1);\n}\n",
     "base/b.h": "/* b.h - A1. */\nstatic void g(void)\n{\n\tload(x);\t/* A1 -> R1: why */\n}\n",
     PAGE: "## 5. Edges\n### One: `a.c`, `b.h`\n| from | at | to | at | what |\n|---|---|---|---|---|\n"
           "| R1 | `a.c` | A1 | `b.h` | all |\n",
@@ -155,6 +188,8 @@ SINS = {
     "unknown file": [(PAGE, "`b.h` | all", "`c.h` | all")],
     "no partner": [(PAGE, "| A1 | `b.h` |", "| | |")],
     "not told": [("base/b.h", "/* b.h - A1. */", "/* b.h */"), ("base/a.c", " -> A1.", ".")],
+    "access without a label": [("base/a.c", "\tstore(x);", "\tatomic_store_release(x, 1);\n\tstore(x);")],
+    "the next one's label": [("base/b.h", "\tload(x);", "\tif (atomic_cas_acqrel(x, &y, 1))\n\t\tload(x);")],
     "told, not there": [("base/a.c", "a.c - R1 -> A1.", "a.c - R1 -> A1, Q7.")],
 }
 

@@ -46,7 +46,7 @@ static void stack_push(struct physmem *pm, atomic_u64 *stack, uint32_t chain)
 
 static uint32_t stack_pop(struct physmem *pm, atomic_u64 *stack)
 {
-	uint64_t head = atomic_load_acquire(stack);
+	uint64_t head = atomic_load_acquire(stack);                             /* D2 -> D1 */
 	uint32_t next;
 
 	do {

@@ -99,7 +99,8 @@ static bool refill_far(struct physmem *pm, struct frame_slot *slot)
  * hands of one who may bring it there. */
 static uint64_t far_stamp(struct physmem *pm, const struct frame_slot *mine, bool *moving)
 {
-	uint64_t sum = (atomic_load_acquire(&pm->depot) >> 32) + (atomic_load_acquire(&pm->late_stack) >> 32);
+	uint64_t sum = (atomic_load_acquire(&pm->depot) >> 32) +                /* D2 -> D1: the tags */
+		       (atomic_load_acquire(&pm->late_stack) >> 32);
 
 	*moving = false;
 	for (uint32_t i = 0, n = thread_count(); i < n; i++) {

@@ -92,8 +92,10 @@ static void walk_slots(struct audit *a, struct physmem_usage *walked)
 			violation(a, "count of a slot's loaded chain", i);
 		if (open != atomic_load_relaxed(&slot->open_n))
 			violation(a, "count of a slot's open chain", i);
-		walked->cached += loaded + walk_shelf(a, atomic_load_acquire(&slot->spare), FRAME_FREE);
-		walked->deferred += open + walk_chains(a, atomic_load_acquire(&slot->closed), FRAME_DEFERRED);
+		walked->cached += loaded +
+				  walk_shelf(a, atomic_load_acquire(&slot->spare), FRAME_FREE); /* S2 -> S1 */
+		walked->deferred += open +
+				    walk_chains(a, atomic_load_acquire(&slot->closed), FRAME_DEFERRED); /* S2 -> S1 */
 	}
 }
 
@@ -129,8 +131,9 @@ uint64_t physmem_audit(struct physmem *pm, FILE *report)
 		violation(&a, "no memory for the audit", bytes);
 		return a.bad;
 	}
-	walked.free = walk_chains(&a, (uint32_t)atomic_load_acquire(&pm->depot), FRAME_FREE);
-	walked.deferred = walk_chains(&a, (uint32_t)atomic_load_acquire(&pm->late_stack), FRAME_DEFERRED);
+	walked.free = walk_chains(&a, (uint32_t)atomic_load_acquire(&pm->depot), FRAME_FREE); /* D2 -> D1: quiescent */
+	walked.deferred = walk_chains(&a, (uint32_t)atomic_load_acquire(&pm->late_stack),       /* D2 -> D1 */
+				      FRAME_DEFERRED);
 	walk_slots(&a, &walked);
 	walk_frames(&a, &walked);
 	physmem_get_usage(pm, &said);

@@ -146,7 +146,7 @@ static inline uint64_t take(atomic_u64 *entry)
 			pt_store(entry, 0);
 			return seen;
 		}
-		if (atomic_cas_seqcst(entry, &seen, 0))
+		if (atomic_cas_seqcst(entry, &seen, 0))                         /* W2 -> F1; S1 -> S2 */
 			return seen;
 	}
 	return 0;
@@ -202,7 +202,7 @@ static ALWAYS_INLINE bool protect_one(atomic_u64 *entry, const struct access *a)
 		if (want == seen)
 			return false;
 		BASE_POINT(pt_protect_before_cas);
-		if (atomic_cas_seqcst(entry, &seen, want))
+		if (atomic_cas_seqcst(entry, &seen, want))                      /* W2 -> F1; S1 -> S2 */
 			return true;
 	}
 	return false;
@@ -251,7 +251,7 @@ static void put(atomic_u64 *entry, uint64_t value)
 	do {
 		seen = pt_settled(entry);
 		CHECK(seen == 0);
-	} while (!atomic_cas_seqcst(entry, &seen, value));
+	} while (!atomic_cas_seqcst(entry, &seen, value));                      /* W2 -> F1; S1 -> S2 */
 }
 
 int pt_move(struct pt *pt, struct thread_slot *self, struct lock_range from, uint64_t to)

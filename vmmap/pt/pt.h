@@ -53,7 +53,7 @@ atomic_u64 *pt_next(struct pt *pt, uint64_t *addr, uint64_t hi);
 /* CAS seen -> seen | LOCKED, seq_cst: the fault's half of the Dekker pair. */
 static inline bool pt_lock(atomic_u64 *entry, uint64_t seen)
 {
-	return atomic_cas_seqcst(entry, &seen, seen | PT_LOCKED);
+	return atomic_cas_seqcst(entry, &seen, seen | PT_LOCKED);               /* F1 -> W2; S2 -> S1 */
 }
 static inline void pt_store(atomic_u64 *entry, uint64_t value)
 {

@@ -16,7 +16,7 @@ static void stats_below(struct pt_table *table, struct pt_stats *out)
 
 	out->tables++;
 	for (unsigned i = 0; i < PT_WORDS; i++) {
-		uint64_t word = atomic_load_seqcst(&table->word[i]);
+		uint64_t word = atomic_load_seqcst(&table->word[i]);            /* A2 -> A1 */
 
 		if (!word)
 			continue;
@@ -69,7 +69,7 @@ void pt_walk(struct pt *pt, struct lock_range r, void (*fn)(uint64_t addr, uint6
 
 	rcu_enter(self);
 	while ((entry = pt_next(pt, &addr, r.hi))) {
-		uint64_t value = atomic_load_acquire(entry);
+		uint64_t value = atomic_load_acquire(entry);                    /* S2 -> S1: quiescent */
 
 		if (value)
 			fn(addr, value, arg);
@@ -111,7 +111,8 @@ static void audit_entry(struct audit *a, uint64_t addr, uint64_t entry)
 static void audit_below(struct audit *a, struct pt_table *table, uint64_t lo)
 {
 	for (uint64_t i = 0; i < PT_WORDS; i++) {
-		uint64_t word = atomic_load_acquire(&table->word[i]), addr = lo + (i << pt_level_shift(table->level));
+		uint64_t word = atomic_load_acquire(&table->word[i]);           /* A2 -> A1; S2 -> S1: quiescent */
+		uint64_t addr = lo + (i << pt_level_shift(table->level));
 		struct pt_table *below = (struct pt_table *)(uintptr_t)word;
 
 		if (!word)

@@ -55,7 +55,7 @@ static ALWAYS_INLINE unsigned pt_index(uint64_t addr, unsigned level)
 /* The table below a word of an upper table: seq_cst, so that a writer may skip what is absent (pt.c, edge A1). */
 static ALWAYS_INLINE struct pt_table *pt_below(atomic_u64 *word)
 {
-	return (struct pt_table *)(uintptr_t)atomic_load_seqcst(word);
+	return (struct pt_table *)(uintptr_t)atomic_load_seqcst(word);          /* A2 -> A1 */
 }
 
 static ALWAYS_INLINE atomic_u64 *pt_find(struct pt *pt, uint64_t addr)

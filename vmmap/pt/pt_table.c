@@ -49,7 +49,7 @@ struct pt_table *pt_table_take(struct pt *pt, struct thread_slot *self)
 	} else {
 		table = slot->cached;
 		slot->cached = table->next;
-		(void)atomic_sub_acqrel(&slot->kept, 1);
+		(void)atomic_add_relaxed(&slot->kept, UINT32_MAX);
 	}
 	if (table)
 		table->pt = pt;
@@ -64,7 +64,7 @@ void pt_table_drop(struct pt *pt, struct thread_slot *self, struct pt_table *tab
 		table_delete(table);
 		return;
 	}
-	(void)atomic_add_acqrel(&slot->kept, 1);
+	(void)atomic_add_relaxed(&slot->kept, 1);
 	table->next = slot->cached;
 	slot->cached = table;
 }
@@ -75,9 +75,9 @@ static void table_recycle(struct pt_table *table, struct pt_slot *home)
 {
 	uint64_t head;
 
-	if (!home || atomic_add_acqrel(&home->kept, 1) >= PT_SLOT_KEEPS) {
+	if (!home || atomic_add_relaxed(&home->kept, 1) >= PT_SLOT_KEEPS) {
 		if (home)
-			(void)atomic_sub_acqrel(&home->kept, 1);
+			(void)atomic_add_relaxed(&home->kept, UINT32_MAX);
 		table_delete(table);
 		return;
 	}
@@ -92,7 +92,7 @@ static void table_recycle(struct pt_table *table, struct pt_slot *home)
 static UNUSED bool table_empty(struct pt_table *table)
 {
 	for (unsigned i = 0; i < PT_WORDS; i++)
-		if (atomic_load_acquire(&table->word[i]))
+		if (atomic_load_acquire(&table->word[i]))                       /* S2 -> S1: a grace period ago */
 			return false;
 	return true;
 }
@@ -103,7 +103,7 @@ static void table_reclaim(struct pt_table *table, struct pt_slot *home)
 	if (!table->level)
 		ASSERT(table_empty(table));
 	for (unsigned i = 0; table->level && i < PT_WORDS; i++) {
-		uint64_t word = atomic_load_acquire(&table->word[i]);
+		uint64_t word = atomic_load_acquire(&table->word[i]);           /* A2 -> A1: a late fault's table */
 
 		if (!word)
 			continue;
@@ -181,7 +181,7 @@ int pt_init(struct pt *pt)
 void pt_table_free_all(struct pt_table *table)
 {
 	for (unsigned i = 0; i < PT_WORDS; i++) {
-		uint64_t word = atomic_load_acquire(&table->word[i]);
+		uint64_t word = atomic_load_acquire(&table->word[i]);           /* A2 -> A1; S2 -> S1: quiescent */
 
 		if (!word)
 			continue;
@@ -196,8 +196,8 @@ void pt_table_free_all(struct pt_table *table)
 static void slot_fini(void *block, void *arg)
 {
 	struct pt_slot *slot = block;
-	struct pt_table *list[2] = { slot->cached,
-				     (struct pt_table *)(uintptr_t)atomic_load_acquire(&slot->returned) };
+	uint64_t returned = atomic_load_acquire(&slot->returned);               /* T4 -> T3: quiescent */
+	struct pt_table *list[2] = { slot->cached, (struct pt_table *)(uintptr_t)returned };
 
 	(void)arg;
 	for (int i = 0; i < 2; i++) {
@@ -213,7 +213,7 @@ static void slot_fini(void *block, void *arg)
 static bool tables_with_rcu(struct pt *pt)
 {
 	uint64_t retired = atomic_load_relaxed(&pt->stray_retired);
-	uint64_t reclaimed = atomic_load_acquire(&pt->stray_reclaimed);
+	uint64_t reclaimed = atomic_load_acquire(&pt->stray_reclaimed);         /* T6 -> T5 */
 
 	for (uint32_t i = 0, n = thread_count(); i < n; i++) {
 		struct pt_slot *slot = thread_local_at(&pt->slots, i);

@@ -21,7 +21,7 @@ static bool access_touch(struct thread_slot *self, atomic_u64 *entry, uint64_t *
 
 	if (pt_toucher(*seen) == 0 || pt_toucher(*seen) == self->number + 1 || BASE_MUTANT(access_keeps_toucher))
 		return true;
-	if (*seen & PT_LOCKED || !atomic_cas_seqcst(entry, seen, next))
+	if (*seen & PT_LOCKED || !atomic_cas_seqcst(entry, seen, next))         /* S1 -> S2; S2 -> S1 */
 		return false;
 	*seen = next;
 	return true;
@@ -30,7 +30,7 @@ static bool access_touch(struct thread_slot *self, atomic_u64 *entry, uint64_t *
 static bool access_load(struct vmmap *map, struct thread_slot *self, atomic_u64 *entry, uint64_t addr, void *bytes,
 			size_t len)
 {
-	uint64_t seen = entry ? atomic_load_acquire(entry) : 0;
+	uint64_t seen = entry ? atomic_load_acquire(entry) : 0;                 /* S2 -> S1 */
 
 	if ((seen & (PT_PRESENT | PT_READ)) != (PT_PRESENT | PT_READ) || !access_touch(self, entry, &seen))
 		return false;
@@ -45,7 +45,7 @@ static bool access_load(struct vmmap *map, struct thread_slot *self, atomic_u64 
 static bool access_store(struct vmmap *map, struct thread_slot *self, atomic_u64 *entry, uint64_t addr,
 			 const void *bytes, size_t len)
 {
-	uint64_t seen = entry ? atomic_load_acquire(entry) : 0;
+	uint64_t seen = entry ? atomic_load_acquire(entry) : 0;                 /* S2 -> S1 */
 	uint32_t toucher = pt_toucher(seen) == self->number + 1 ? self->number + 1 : 0;
 
 	if ((seen & (PT_PRESENT | PT_WRITE | PT_LOCKED)) != (PT_PRESENT | PT_WRITE) || !pt_lock(entry, seen))

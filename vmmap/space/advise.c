@@ -22,7 +22,7 @@ static enum advise_step advise_drop(struct vmmap *map, struct lock_visit *v, uin
 	uint64_t seen;
 
 	BASE_POINT(advise_before_entry);
-	seen = atomic_load_seqcst(entry);
+	seen = atomic_load_seqcst(entry);                                       /* S2 -> S1 */
 	if (!(seen & (PT_PRESENT | PT_LOCKED)))
 		return ADVISE_ON;
 	if (seen & PT_LOCKED || !pt_lock(entry, seen))
@@ -39,9 +39,9 @@ static enum advise_step advise_drop(struct vmmap *map, struct lock_visit *v, uin
 
 static bool advise_spares(const struct vma *vma, bool free_only)
 {
-	uint64_t bits = atomic_load_acquire(&vma->bits);
+	uint64_t bits = atomic_load_acquire(&vma->bits);                        /* B2 -> B1 */
 
-	return bits & VMA_LOCKED || (free_only && (vma->object || bits & VMA_SHARED));
+	return bits & VMA_LOCKED || (free_only && (vma_object(vma) || bits & VMA_SHARED));
 }
 
 /* One visit from *at on. 0, or -ENOMEM at a hole (then *at is past it), -EINVAL; -ERESTART: again from *at. */
@@ -104,7 +104,7 @@ static int advise_drop_held(struct vmmap *map, struct thread_slot *self, struct 
 		rcu_enter(self);
 		found = vtree_next(&map->tree, at, &seen) && seen.r.lo < r.hi;
 		rcu_leave(self);
-		gap = found && atomic_load_acquire(&seen.vma->bits) & VMA_GAP;
+		gap = found && vma_gap(seen.vma);
 		if (!found || gap || seen.r.lo > at)
 			err = -ENOMEM;
 		if (!found)
@@ -160,7 +160,7 @@ static int advise_populate_read(struct vmmap *map, struct thread_slot *self, str
 	for (uint64_t at = r.lo; at < readable.hi; at = seen.r.hi) {
 		if (!vtree_next(&map->tree, at, &seen) || seen.r.lo >= r.hi)
 			break;
-		if (!(atomic_load_acquire(&seen.vma->bits) & (VMA_GAP | VMA_READ)))
+		if (!(atomic_load_acquire(&seen.vma->bits) & (VMA_GAP | VMA_READ)))     /* B2 -> B1 */
 			readable.hi = seen.r.lo > r.lo ? seen.r.lo : r.lo;
 	}
 	rcu_leave(self);
@@ -197,7 +197,7 @@ static int advise_wipe(struct vmmap *map, struct thread_slot *self, struct lock_
 
 	rcu_enter(self);
 	for (uint64_t at = r->lo; at < r->hi && vtree_next(&map->tree, at, &seen) && seen.r.lo < r->hi; at = seen.r.hi)
-		if (seen.vma->object || atomic_load_acquire(&seen.vma->bits) & VMA_SHARED) {
+		if (vma_object(seen.vma) || atomic_load_acquire(&seen.vma->bits) & VMA_SHARED) {    /* B2 -> B1 */
 			r->hi = seen.r.lo > r->lo ? seen.r.lo : r->lo;
 			err = -EINVAL;
 		}

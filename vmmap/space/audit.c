@@ -40,7 +40,7 @@ static void audit_vmas(struct audit *a)
 	for (uint64_t at = 0; at < ADDRESS_END && vtree_next(&a->map->tree, at, &seen); at = seen.r.hi) {
 		const struct vma *v = seen.vma;
 
-		if (atomic_load_acquire(&v->bits) & VMA_GAP)
+		if (vma_gap(v))
 			audit_say(a, "a dummy is left over at %#" PRIx64, seen.r.lo);
 		if (lock_word_held(seen.lk))
 			audit_say(a, "the lock word of the VMA at %#" PRIx64 " is held: %#" PRIx64, seen.r.lo, seen.lk);
@@ -49,10 +49,10 @@ static void audit_vmas(struct audit *a)
 				  "mergeable VMAs meet at %#" PRIx64 " (bits %#" PRIx64 ", groups %#" PRIx64
 				  " %#" PRIx64 ")",
 				  end, atomic_load_relaxed(&v->bits), vma_anon(last), vma_anon(v));
-		if (v->object && !v->object->shared_anon &&
-		    (!v->rmap || !rmap_covers(v->rmap, a->map, v->delta, seen.r)))
+		if (vma_object(v) && !vma_object(v)->shared_anon &&
+		    (!vma_rmap(v) || !rmap_covers(vma_rmap(v), a->map, vma_delta(v), seen.r)))
 			audit_say(a, "object %" PRIu64 " does not know that it is mapped at %#" PRIx64,
-				  v->object->number, seen.r.lo);
+				  vma_object(v)->number, seen.r.lo);
 		if (last == v && end != seen.r.lo)
 			audit_say(a, "one VMA object stands at two places: %#" PRIx64 ", %#" PRIx64, end, seen.r.lo);
 		last = v;
@@ -63,15 +63,15 @@ static void audit_vmas(struct audit *a)
 /* An entry that shows an object's page: that frame is cached, inside the object, and dirty if stores go through. */
 static void audit_object_entry(struct audit *a, const struct vma *vma, uint64_t addr, uint64_t entry)
 {
-	uint64_t page = (addr >> PAGE_SHIFT) + (uint64_t)vma->delta;
-	atomic_u64 *word = vma->object && page < object_pages(vma->object)
-				   ? pt_find(&vma->object->pages, page << PAGE_SHIFT)
+	uint64_t page = (addr >> PAGE_SHIFT) + (uint64_t)vma_delta(vma);
+	atomic_u64 *word = vma_object(vma) && page < object_pages(vma_object(vma))
+				   ? pt_find(&vma_object(vma)->pages, page << PAGE_SHIFT)
 				   : NULL;
-	uint64_t is = word ? atomic_load_acquire(word) : 0;
+	uint64_t is = word ? atomic_load_acquire(word) : 0;                     /* Z7 -> Z5: quiescent */
 
 	if (!(is & PT_PRESENT) || pt_pfn(is) != pt_pfn(entry))
 		audit_say(a, "the entry at %#" PRIx64 " shows what is no page of its object: %#" PRIx64, addr, entry);
-	else if (entry & PT_WRITE && object_paged(vma->object) && !(is & PT_DIRTY))
+	else if (entry & PT_WRITE && object_paged(vma_object(vma)) && !(is & PT_DIRTY))
 		audit_say(a, "stores at %#" PRIx64 " go into a page that is not dirty", addr);
 }
 
@@ -87,7 +87,7 @@ static void audit_entry(uint64_t addr, uint64_t entry, void *arg)
 		audit_say(a, "ghost: an entry %#" PRIx64 " is left at unmapped %#" PRIx64, entry, addr);
 		return;
 	}
-	bits = atomic_load_acquire(&seen.vma->bits);
+	bits = atomic_load_acquire(&seen.vma->bits);                            /* B2 -> B1: quiescent */
 	if (entry & PT_ACCESS & ~space_pt_access(bits))
 		audit_say(a, "the entry at %#" PRIx64 " allows more (%#" PRIx64 ") than its VMA", addr,
 			  entry & PT_ACCESS);
@@ -112,7 +112,7 @@ static void audit_objects(struct audit *a)
 	unsigned n = 0;
 
 	for (uint64_t at = 0; at < ADDRESS_END && vtree_next(&a->map->tree, at, &seen); at = seen.r.hi) {
-		bool known = !(o = seen.vma->object);
+		bool known = !(o = vma_object(seen.vma));
 
 		for (unsigned i = 0; i < n && !known; i++)
 			known = counted[i] == o;

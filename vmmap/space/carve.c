@@ -37,7 +37,7 @@ static int work_collect(struct carve_work *w)
 		struct vtree_slot slot = vtree_slot_at(&w->s, i);
 
 		mask &= ~(UINT32_C(1) << i);
-		if (atomic_load_acquire(&slot.vma->bits) & VMA_GAP)
+		if (vma_gap(slot.vma))
 			return CARVE_GENERAL;
 		if (w->c->kind == CARVE_MAP && w->c->only_free && !BASE_MUTANT(map_no_still_free))
 			return -EEXIST;
@@ -140,7 +140,8 @@ static void work_pieces(struct carve_work *w)
 static NOINLINE void work_pay(struct carve_work *w)
 {
 	for (unsigned i = 0; i < w->n; i++)
-		limit_part(w->map, w->e->self, atomic_load_acquire(&w->old[i].vma->bits), w->old[i].r, w->r, -1);
+		limit_part(w->map, w->e->self, atomic_load_acquire(&w->old[i].vma->bits),       /* B2 -> B1: held */
+			   w->old[i].r, w->r, -1);
 	for (unsigned i = 0; i < w->pieces; i++)
 		limit_part(w->map, w->e->self, w->piece[i].is.bits, w->piece[i].r, w->r, 1);
 	w->counted = limit_counted(w->map, &w->s, w->r);
@@ -200,7 +201,7 @@ static void work_make(struct carve_work *w, struct carve_piece *p)
 	} else {
 		space_backing_get(&p->is);
 	}
-	atomic_store_release(&p->vma->slot.lk, w->e->number);
+	atomic_store_release(&p->vma->slot.lk, w->e->number);                   /* R3 -> V0: born */
 }
 
 static void work_slots(struct carve_work *w)
@@ -209,7 +210,7 @@ static void work_slots(struct carve_work *w)
 		struct carve_piece *p = &w->piece[i];
 
 		if (p->vma && p->store) {
-			atomic_store_release(&p->vma->bits, p->is.bits);
+			atomic_store_release(&p->vma->bits, p->is.bits);        /* B1 -> B2: in place, held */
 			vtree_touch(&w->s);
 		}
 		if (p->moved && p->slot >= 0)
@@ -239,8 +240,8 @@ static void work_release(struct carve_work *w)
 			pol->edit_drop(w->map->lock_state, w->e, &w->old[i].vma->slot);
 	}
 	for (unsigned i = 0; i < w->deads; i++) {
-		struct object *object = w->dead[i]->object;
-		struct rmap *rmap = w->dead[i]->rmap;
+		struct object *object = vma_object(w->dead[i]);
+		struct rmap *rmap = vma_rmap(w->dead[i]);
 
 		pol->edit_dead(w->map->lock_state, w->e, &w->dead[i]->slot);
 		vma_give(&w->map->vmas, w->e->self, w->dead[i]);
@@ -292,7 +293,7 @@ static bool work_changes(const struct carve_work *w)
 	if (w->c->kind != CARVE_BITS)
 		return w->n || w->c->kind == CARVE_MAP;
 	for (unsigned i = 0; i < w->n; i++) {
-		uint64_t bits = atomic_load_acquire(&w->old[i].vma->bits);
+		uint64_t bits = atomic_load_acquire(&w->old[i].vma->bits);      /* B2 -> B1: held */
 
 		if (w->c->rebits->fn(w->old[i].vma, bits, w->c->rebits->arg) != bits)
 			return true;

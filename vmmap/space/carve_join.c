@@ -36,12 +36,12 @@ static bool piece_neighbour(struct carve_work *w, bool left, struct carve_piece 
 	if (i < 0)
 		return false;
 	slot = vtree_slot_at(&w->s, (unsigned)i);
-	if (atomic_load_acquire(&slot.vma->bits) != edge->is.bits)
+	if (atomic_load_acquire(&slot.vma->bits) != edge->is.bits)      /* B2 -> B1: taken, or in this leaf only */
 		return false;                            /* the most frequent answer, before anything is copied    */
 	*out = piece_of(&slot, i);
 	if (!(left ? pieces_mergeable(out, edge) : pieces_mergeable(edge, out)))
 		return false;
-	if (lock_word_held(atomic_load_seqcst(&slot.vma->slot.lk)) && !BASE_MUTANT(merge_into_held)) {
+	if (lock_word_held(atomic_load_seqcst(&slot.vma->slot.lk)) && !BASE_MUTANT(merge_into_held)) {  /* V0 -> R3 */
 		/* Its holder merges for us when it is done: edit_take fails and leaves the note. */
 		if (!w->map->policy->edit_take(w->map->lock_state, w->e, &slot.vma->slot, at))
 			return false;

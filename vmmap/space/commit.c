@@ -66,7 +66,7 @@ static bool commit_next(struct vmmap *map, struct thread_slot *self, uint64_t at
 
 static bool seen_dummy(const struct vtree_seen *seen)
 {
-	return atomic_load_acquire(&seen->vma->bits) & VMA_GAP;
+	return vma_gap(seen->vma);
 }
 
 bool space_empty(struct vmmap *map, struct thread_slot *self, struct lock_range r)
@@ -100,7 +100,7 @@ int (space_prepare)(struct vmmap *map, struct lock_edit *e, struct lock_range r,
 		return -ENOMEM;
 	v = vma_take(&map->vmas, e->self);
 	space_vma_fill(e->self, v, fresh);
-	atomic_store_release(&v->slot.lk, e->number);
+	atomic_store_release(&v->slot.lk, e->number);                           /* R3 -> V0: born */
 	map->policy->edit_born(map->lock_state, e, &v->slot);
 	*vma = v;
 	return 0;
@@ -132,7 +132,7 @@ void space_zap(struct vmmap *map, struct thread_slot *self, struct lock_range r,
 /* A slot goes; goes_on: it belongs to a VMA whose start went with a leaf below. */
 static void replace_pay(struct vmmap *map, struct lock_edit *e, struct vtree_slot go, bool goes_on)
 {
-	uint64_t bits = atomic_load_acquire(&go.vma->bits);
+	uint64_t bits = atomic_load_acquire(&go.vma->bits);                     /* B2 -> B1: held */
 
 	if (bits & VMA_GAP)
 		return;
@@ -161,7 +161,7 @@ static uint64_t replace_leaf(struct vmmap *map, struct lock_edit *e, struct lock
 			replace_pay(map, e, vtree_slot_at(&s, i), *dead == old);
 		mask &= ~(UINT32_C(1) << i);
 		vtree_drop(&s, i);
-		if (!(atomic_load_acquire(&old->bits) & VMA_GAP) && *dead != old) {
+		if (!vma_gap(old) && *dead != old) {
 			atomic_store_relaxed(&old->next_free, *dead);    /* slots of one VMA come one after the other */
 			*dead = old;
 		}
@@ -185,7 +185,7 @@ struct vma *space_unlink(struct vmmap *map, struct lock_edit *e, struct lock_ran
 		int64_t n = (int64_t)((r.hi - r.lo) >> PAGE_SHIFT);
 
 		if (vma)
-			limit_pages(map, e->self, atomic_load_acquire(&vma->bits), n);
+			limit_pages(map, e->self, atomic_load_acquire(&vma->bits), n);  /* B2 -> B1: held */
 		limit_recount(map, e->self, r);
 	}
 	for (struct vma *old = dead; old; old = atomic_load_relaxed(&old->next_free))
@@ -197,8 +197,8 @@ void space_bury(struct vmmap *map, struct thread_slot *self, struct vma *dead)
 {
 	while (dead) {
 		struct vma *next = atomic_load_relaxed(&dead->next_free);
-		struct object *object = dead->object;
-		struct rmap *rmap = dead->rmap;
+		struct object *object = vma_object(dead);
+		struct rmap *rmap = vma_rmap(dead);
 
 		vma_give(&map->vmas, self, dead);
 		space_backing_put(object, rmap);
@@ -284,7 +284,7 @@ bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, c
 		at = seen.r.hi;
 		if (seen_dummy(&seen))
 			continue;
-		bits = atomic_load_acquire(&seen.vma->bits);
+		bits = atomic_load_acquire(&seen.vma->bits);                    /* B2 -> B1: held */
 		next = rebits->fn(seen.vma, bits, rebits->arg);
 		space_touch(map, e->self, seen.r, LOCK_TOUCH_VMA, true);
 		/* A VMA that spans leaves is seen once per leaf: its bits were stored at the first. */
@@ -292,13 +292,13 @@ bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, c
 		if (rebits->prot) {
 			rcu_enter(e->self);
 			pt_protect(&map->pt, seen.r, space_pt_access(next),
-				   space_object_write(next, seen.vma->object));
+				   space_object_write(next, vma_object(seen.vma)));
 			rcu_leave(e->self);
 		}
 		if (next != bits) {
 			if (unlikely(limit_on(map)))
 				change_pay(map, e, &seen, bits, next);
-			atomic_store_release(&seen.vma->bits, next);
+			atomic_store_release(&seen.vma->bits, next);            /* B1 -> B2: in place, held */
 			changed = seen.vma;
 			BASE_POINT(change_before_tell);
 		}

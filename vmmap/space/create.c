@@ -123,7 +123,7 @@ static void destroy_contents(struct vmmap *map, struct thread_slot *self)
 			return;
 		at = seen.r.hi;
 		if (seen.vma != last)
-			space_backing_put(seen.vma->object, seen.vma->rmap);
+			space_backing_put(vma_object(seen.vma), vma_rmap(seen.vma));
 		last = seen.vma;
 	}
 }

@@ -66,19 +66,19 @@ static ALWAYS_INLINE bool fault_prepare_frame(struct fault *f)
  * after the load, so what was loaded is of this life, and in another life the CAS fails. */
 static NOINLINE void fault_make_group(struct fault *f, struct lock_visit *v, struct vma *vma)
 {
-	uint64_t none = atomic_load_acquire(&vma->anon);
+	uint64_t none = atomic_load_acquire(&vma->anon);                        /* B2 -> B1 */
 
 	if (!(none & 1) && f->map->policy->visit_valid(f->map->lock_state, v)) {
 		BASE_POINT(fault_before_group);
 		if (BASE_MUTANT(fault_group_any_life))
-			none = atomic_load_acquire(&vma->anon);
-		atomic_cas_seqcst(&vma->anon, &none, thread_next_number(f->self) | 1);
+			none = atomic_load_acquire(&vma->anon);                 /* B2 -> B1 */
+		atomic_cas_seqcst(&vma->anon, &none, thread_next_number(f->self) | 1);  /* C1 -> C2 */
 	}
 }
 
 static ALWAYS_INLINE void fault_group(struct fault *f, struct lock_visit *v, struct vma *vma)
 {
-	if (unlikely(!(atomic_load_acquire(&vma->anon) & 1)))
+	if (unlikely(!(atomic_load_acquire(&vma->anon) & 1)))                   /* B2 -> B1 */
 		fault_make_group(f, v, vma);
 }
 
@@ -86,7 +86,7 @@ static ALWAYS_INLINE void fault_group(struct fault *f, struct lock_visit *v, str
 static struct object *fault_checked(const struct vma *vma, const struct space_new *is)
 {
 	BASE_POINT(fault_before_object);
-	return BASE_MUTANT(fault_object_twice) ? atomic_load_acquire(&vma->object) : is->object;
+	return BASE_MUTANT(fault_object_twice) ? atomic_load_acquire(&vma->object) : is->object;        /* B2 -> B1 */
 }
 
 /* The page of the object under this address; FAULT_FAIL beyond its end, or if the pager has just failed. */
@@ -283,7 +283,7 @@ static NOINLINE enum fault_step fault_other(struct fault *f, struct lock_visit *
 static ALWAYS_INLINE enum fault_step fault_visit(struct fault *f, struct lock_visit *v)
 {
 	struct vma *vma = v->slot ? space_vma(v->slot) : NULL;
-	uint64_t bits = likely(vma != NULL) ? atomic_load_acquire(&vma->bits) : 0, seen, value = 0;
+	uint64_t bits = likely(vma != NULL) ? atomic_load_acquire(&vma->bits) : 0, seen, value = 0;     /* B2 -> B1 */
 	struct object *object;
 	atomic_u64 *entry;
 
@@ -301,7 +301,7 @@ static ALWAYS_INLINE enum fault_step fault_visit(struct fault *f, struct lock_vi
 	seen = atomic_load_acquire(entry);                                       /* S2 -> S1 */
 	if (unlikely(seen & PT_LOCKED))
 		return FAULT_AGAIN;
-	object = atomic_load_acquire(&vma->object);
+	object = atomic_load_acquire(&vma->object);                             /* B2 -> B1 */
 	if (likely(!seen && !object && f->access == VMA_WRITE)) {
 		f->info.how = VMMAP_ANON;
 		if (unlikely(fault_own_page(f, v, vma, bits, PHYSMEM_NONE, &value) != FAULT_DONE))
@@ -310,7 +310,7 @@ static ALWAYS_INLINE enum fault_step fault_visit(struct fault *f, struct lock_vi
 	}
 	return fault_other(f, v, entry, seen,
 			   &(struct space_new){ .bits = bits, .object = object,
-						.delta = atomic_load_acquire(&vma->delta) });
+						.delta = atomic_load_acquire(&vma->delta) });   /* B2 -> B1 */
 }
 
 /* Outside of the read section one may wait for frames that are only deferred. A private copy of a page that its object

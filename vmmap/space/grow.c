@@ -108,7 +108,7 @@ static struct grow_beside grow_look(struct vmmap *map, struct lock_edit *e, uint
 	rcu_enter(e->self);
 	for (uint64_t at = e->r.lo; !b.above && vtree_next(&map->tree, at, &seen) && seen.r.lo < e->r.hi;
 	     at = seen.r.hi) {
-		if (atomic_load_acquire(&seen.vma->bits) & VMA_GAP)
+		if (vma_gap(seen.vma))
 			continue;
 		if (seen.r.hi <= page)
 			b.below = seen.vma, b.below_hi = seen.r.hi;
@@ -123,14 +123,15 @@ static struct grow_beside grow_look(struct vmmap *map, struct lock_edit *e, uint
 /* Linux's conditions, but for limits. */
 static bool grow_allowed(const struct grow_beside *b, uint64_t page)
 {
-	uint64_t below = b->below ? atomic_load_acquire(&b->below->bits) : 0;
+	uint64_t below = b->below ? atomic_load_acquire(&b->below->bits) : 0;   /* B2 -> B1: held */
 
-	if (!(atomic_load_acquire(&b->above->bits) & VMA_GROWSDOWN) && !BASE_MUTANT(grow_trusts_look))
+	if (!(atomic_load_acquire(&b->above->bits) & VMA_GROWSDOWN) &&          /* B2 -> B1: held */
+	    !BASE_MUTANT(grow_trusts_look))
 		return false;
 	if (below & VMA_PROT && !(below & VMA_GROWSDOWN) && page - b->below_hi < SPACE_GUARD)
 		return false;
 	/* written memory that was moved keeps its offsets: they cannot fall below 0 */
-	return (int64_t)(page >> PAGE_SHIFT) + atomic_load_acquire(&b->above->delta) >= 0;
+	return (int64_t)(page >> PAGE_SHIFT) + atomic_load_acquire(&b->above->delta) >= 0;      /* B2 -> B1: held */
 }
 
 /* Makes sure that grow_leaf will find room in every leaf of gap, and no dummy across its lower end. */
@@ -190,18 +191,20 @@ static void grow_slots(struct vmmap *map, struct thread_slot *self, struct lock_
 static bool grow_limited(struct vmmap *map, struct thread_slot *self, const struct grow_beside *b, uint64_t page)
 {
 	struct vtree_listed whole = { .r = { 0 } };
+	uint64_t bits = atomic_load_acquire(&b->above->bits);                   /* B2 -> B1: held */
 
 	rcu_enter(self);
 	vtree_list(&map->tree, b->above_lo, &whole);
 	rcu_leave(self);
-	return limit_grow(map, self, atomic_load_acquire(&b->above->bits), b->above_lo - page, whole.r.hi - page) != 0;
+	return limit_grow(map, self, bits, b->above_lo - page, whole.r.hi - page) != 0;
 }
 
 /* In the window. */
 static void grow_pay(struct vmmap *map, struct thread_slot *self, struct lock_range gap, const struct vma *stack)
 {
 	if (!BASE_MUTANT(grow_pays_nothing))
-		limit_pages(map, self, atomic_load_acquire(&stack->bits), (int64_t)((gap.hi - gap.lo) >> PAGE_SHIFT));
+		limit_pages(map, self, atomic_load_acquire(&stack->bits),       /* B2 -> B1: held */
+			    (int64_t)((gap.hi - gap.lo) >> PAGE_SHIFT));
 	limit_recount(map, self, gap);
 	limit_end(map, self);
 }

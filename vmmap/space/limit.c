@@ -98,7 +98,7 @@ static void limit_leave_exact(struct limits *l)
 	limit_look_at_pool(l);
 	atomic_store_relaxed(&l->owner, 0);
 	served = atomic_add_seqcst(&l->serving, 1) + 1;                          /* L4 */
-	if (atomic_load_seqcst(&l->next) != served)
+	if (atomic_load_seqcst(&l->next) != served)                             /* L4 -> L2: who took one is woken */
 		park_wake(&l->serving, INT_MAX);
 }
 

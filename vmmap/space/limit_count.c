@@ -32,7 +32,7 @@ static bool count_joins_below(struct vmmap *map, uint64_t addr, const struct vma
 	do {
 		vtree_find(&map->tree, addr - PAGE_BYTES, &seen);
 		*same = seen.vma == vma;
-		joins = seen.vma && !(atomic_load_acquire(&seen.vma->bits) & VMA_GAP) && vma_mergeable(seen.vma, vma);
+		joins = seen.vma && !vma_gap(seen.vma) && vma_mergeable(seen.vma, vma);
 		vtree_find(&map->tree, addr - PAGE_BYTES, &again);
 	} while (seen.vma != again.vma || seen.lk != again.lk);
 	return joins;
@@ -46,14 +46,14 @@ static enum count_border count_look(struct vmmap *map, const struct vtree_sectio
 	bool joins = false, same = false;
 	int below;
 
-	if (atomic_load_acquire(&slot->vma->bits) & VMA_GAP)
+	if (vma_gap(slot->vma))
 		return COUNT_NONE;
 	if (slot->r.lo > s->r.lo) {
 		below = vtree_slot_ending(s, slot->r.lo);
 		if (below >= 0) {
 			const struct vma *left = vtree_slot_at(s, (unsigned)below).vma;
 
-			joins = !(atomic_load_acquire(&left->bits) & VMA_GAP) && vma_mergeable(left, slot->vma);
+			joins = !vma_gap(left) && vma_mergeable(left, slot->vma);
 		}
 	} else if (slot->r.lo > 0) {
 		joins = count_joins_below(map, slot->r.lo, slot->vma, &same);

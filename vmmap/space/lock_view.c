@@ -26,7 +26,7 @@ static void seen_fill(struct lock_seen *out, const struct vtree_seen *seen)
 	out->slot = seen->vma ? &seen->vma->slot : NULL;
 	out->lk = seen->lk;
 	out->r = seen->r;
-	out->dummy = seen->vma && atomic_load_acquire(&seen->vma->bits) & VMA_GAP;
+	out->dummy = seen->vma && vma_gap(seen->vma);
 }
 
 static void view_find(struct lock_space *space, uint64_t addr, struct lock_seen *out)
@@ -92,17 +92,17 @@ static struct vma *view_piece(struct vmmap *map, struct thread_slot *self, const
 	struct vma *piece = vma_take(&map->vmas, self);
 
 	space_vma_copy(self, piece, vma);
-	atomic_store_release(&piece->slot.lk, lk);
+	atomic_store_release(&piece->slot.lk, lk);                              /* R3 -> V0: born */
 	space_count(map, self, SPACE_SPLIT, 1);
 	return piece;
 }
 
 static void view_piece_undo(struct vmmap *map, struct thread_slot *self, struct vma *piece)
 {
-	struct object *object = piece->object;
-	struct rmap *rmap = piece->rmap;
+	struct object *object = vma_object(piece);
+	struct rmap *rmap = vma_rmap(piece);
 
-	atomic_store_release(&piece->slot.lk, LOCK_DEAD);
+	atomic_store_release(&piece->slot.lk, LOCK_DEAD);                       /* G1 -> V1, P2 */
 	vma_give(&map->vmas, self, piece);
 	space_backing_put(object, rmap);
 }
@@ -126,7 +126,7 @@ static int claim_spanning(struct vmmap *map, struct thread_slot *self, struct lo
 		if (err)
 			view_piece_undo(map, self, piece);
 		else
-			atomic_store_release(&piece->slot.lk, c->version);
+			atomic_store_release(&piece->slot.lk, c->version);      /* R3 -> A1, V0 */
 	}
 	if (!err && has.lo < c->r.lo) {
 		piece = view_piece(map, self, vma, c->mine.lk);
@@ -136,10 +136,10 @@ static int claim_spanning(struct vmmap *map, struct thread_slot *self, struct lo
 		else
 			atomic_store_seqcst(&vma->slot.lk, c->version);  /* PIN -> P2; left piece keeps the object */
 	} else if (!err) {
-		atomic_store_release(&vma->slot.lk, c->mine.lk);
+		atomic_store_release(&vma->slot.lk, c->mine.lk);                /* D1 -> V0: ours */
 	}
 	if (err)
-		atomic_store_release(&vma->slot.lk, c->version);
+		atomic_store_release(&vma->slot.lk, c->version);                /* R3 -> A1, V0 */
 	return err;
 }
 
@@ -192,10 +192,10 @@ static enum claim_step claim_step(struct vmmap *map, struct vtree_section *s, st
 		return CLAIM_ON;
 	}
 	slot = vtree_slot_at(s, (unsigned)i);
-	lk = atomic_load_seqcst(&slot.vma->slot.lk);
+	lk = atomic_load_seqcst(&slot.vma->slot.lk);                            /* A1 -> R3; V0 -> D1: whose */
 	if (lock_word_held(lk) && !(lk == LOCK_BRIEF && BASE_MUTANT(claim_steals_brief))) {
 		c->held = (struct lock_seen){ &slot.vma->slot, lk, slot.r,
-					      atomic_load_acquire(&slot.vma->bits) & VMA_GAP };
+					      vma_gap(slot.vma) };
 		return CLAIM_BUSY;
 	}
 	bool spans = space_spans(map, s, &slot), crosses = slot.r.lo < c->r.lo || slot.r.hi > c->r.hi;
@@ -206,7 +206,7 @@ static enum claim_step claim_step(struct vmmap *map, struct vtree_section *s, st
 	if (!atomic_cas_seqcst(&slot.vma->slot.lk, &lk, word))   /* A1 -> R3; D1 -> F2, P2, LOOK */
 		return CLAIM_LEAVE;
 	if ((crosses || spans) && claim_pinned(&slot.vma->slot)) {
-		atomic_store_release(&slot.vma->slot.lk, lk);    /* nothing was done under ours */
+		atomic_store_release(&slot.vma->slot.lk, lk);           /* R3 -> A1, V0: nothing was done under ours */
 		return CLAIM_LEAVE;
 	}
 	BASE_POINT(claim_after_lk);
@@ -241,7 +241,7 @@ static int view_claim(struct lock_space *space, struct lock_claim *c)
 			c->r.lo = next;
 	}
 	if (cut.left && BASE_MUTANT(claim_left_early))
-		atomic_store_seqcst(&cut.vma->slot.lk, c->version);
+		atomic_store_seqcst(&cut.vma->slot.lk, c->version);             /* PIN -> P2 */
 	BASE_POINT(claim_before_leave);
 	vtree_leave(&s);
 	if (step == CLAIM_SPANS) {
@@ -254,7 +254,7 @@ static int view_claim(struct lock_space *space, struct lock_claim *c)
 		atomic_store_seqcst(&cut.vma->slot.lk,                                           /* PIN -> P2 */
 				    BASE_MUTANT(claim_old_version) ? cut.old : c->version);
 	else if (cut.vma)
-		atomic_store_release(&cut.vma->slot.lk, c->mine.lk);
+		atomic_store_release(&cut.vma->slot.lk, c->mine.lk);            /* D1 -> V0: ours */
 	return step == CLAIM_BUSY && c->r.lo == from ? -EBUSY : 0;
 }
 
@@ -343,7 +343,8 @@ static void view_pass(struct lock_space *space, struct lock_range r, const struc
 		rcu_enter(self);
 		found = vtree_next(&map->tree, at, &seen) && seen.r.lo < r.hi;
 		dummy = found && &seen.vma->slot == from->dummy;
-		if (found && !dummy && lock_word_held(to->lk) && atomic_load_acquire(&seen.vma->slot.lk) == from->lk)
+		if (found && !dummy && lock_word_held(to->lk) &&
+		    atomic_load_acquire(&seen.vma->slot.lk) == from->lk)        /* A1 -> R3: our own */
 			has = space_extent(map, seen.vma, seen.r.lo);
 		rcu_leave(self);
 		if (!found)
@@ -358,7 +359,7 @@ static void view_pass(struct lock_space *space, struct lock_range r, const struc
 			if (!pass_dummy(map, self, part, from->dummy, to->dummy, &next) &&
 			    !pass_dummy(map, self, seen.r, from->dummy, NULL, &next))
 				next = seen.r.hi;
-		} else if (atomic_load_acquire(&seen.vma->slot.lk) == from->lk) {
+		} else if (atomic_load_acquire(&seen.vma->slot.lk) == from->lk) {       /* A1 -> R3: our own */
 			bool whole = (has.lo >= r.lo && has.hi <= r.hi && has.lo < has.hi) ||
 				     BASE_MUTANT(pass_vma_whole);
 

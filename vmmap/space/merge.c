@@ -33,7 +33,9 @@
 /* Its word says so; where an edit leaves no words, it has all of the map, or (DISJOINT_EDITS, a brief one) nothing. */
 static bool merge_held(struct vmmap *map, const struct lock_edit *e, const struct vma *vma)
 {
-	return e->mine.lk ? atomic_load_acquire(&vma->slot.lk) == e->mine.lk : space_one_lock(map);
+	if (!e->mine.lk)
+		return space_one_lock(map);
+	return atomic_load_acquire(&vma->slot.lk) == e->mine.lk;                /* A1 -> R3: our own */
 }
 
 /* Takes a VMA outside the edit, in a section that shows it over addr. */
@@ -105,14 +107,14 @@ static bool merge_below(struct vmmap *map, uint64_t mine, uint64_t at, const str
 	do {
 		vtree_find(&map->tree, at - PAGE_BYTES, &seen);
 		BASE_POINT(merge_below_found);
-		pair = seen.vma && seen.vma != right && !(atomic_load_acquire(&seen.vma->bits) & VMA_GAP) &&
+		pair = seen.vma && seen.vma != right && !vma_gap(seen.vma) &&
 		       vma_mergeable(seen.vma, right);
 		BASE_POINT(merge_below_compared);
 		vtree_find(&map->tree, at - PAGE_BYTES, &again);
 	} while ((seen.vma != again.vma || seen.lk != again.lk) && !BASE_MUTANT(merge_one_look));
 	*left = seen.vma;
 	if (!pair && lock_word_held(seen.lk) && seen.lk != mine && !BASE_MUTANT(merge_trusts_held))
-		return seen.vma != right && !(atomic_load_acquire(&seen.vma->bits) & VMA_GAP);
+		return seen.vma != right && !vma_gap(seen.vma);
 	return pair;
 }
 
@@ -143,12 +145,12 @@ static bool merge_pair(struct vmmap *map, struct thread_slot *self, uint64_t min
 	vtree_enter(&map->tree, self, at, &s);                                   /* LOOK */
 	above = vtree_slot_starting(&s, at);
 	*right = above < 0 ? NULL : vtree_slot_at(&s, (unsigned)above).vma;
-	if (*right && !(atomic_load_acquire(&(*right)->bits) & VMA_GAP)) {
+	if (*right && !vma_gap(*right)) {
 		if (at == s.r.lo) {
 			pair = merge_below(map, mine, at, *right, left);
 		} else if ((below = vtree_slot_ending(&s, at)) >= 0) {
 			*left = vtree_slot_at(&s, (unsigned)below).vma;
-			pair = !(atomic_load_acquire(&(*left)->bits) & VMA_GAP) && vma_mergeable(*left, *right);
+			pair = !vma_gap(*left) && vma_mergeable(*left, *right);
 		}
 	}
 	vtree_leave(&s);
@@ -179,10 +181,10 @@ static void merge_border(struct vmmap *map, struct lock_edit *e, uint64_t at)
 		return;
 	}
 	BASE_POINT(merge_before_slots);
-	object = right->object;
-	rmap = right->rmap;
+	object = vma_object(right);
+	rmap = vma_rmap(right);
 	if (rmap)
-		rmap_swallow(left->rmap, rmap);
+		rmap_swallow(vma_rmap(left), rmap);
 	if (limit_counts(map))
 		limit_enter(map, e->self);
 	merge_slots(map, e->self, left, right, at);

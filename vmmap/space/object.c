@@ -106,42 +106,45 @@ void object_put(struct object *object)
 	rcu_retire(thread_self(), &object->rcu, object_free);
 }
 
-/* A resize that did not see our page must be seen by us. */
-static enum object_has object_made(struct object *object, struct thread_slot *self, uint64_t page, atomic_u64 *entry,
-				   uint64_t is)
+/* A NEW page is shown, or taken back. Its maker does one of the two; who meets it may. */
+static void object_decide(struct object *object, struct thread_slot *self, uint64_t page, atomic_u64 *entry,
+			  uint64_t seen)
 {
-	uint64_t seen = is;
+	uint64_t frame = pt_pfn(seen), made = BASE_MUTANT(page_shown_early) ? PT_PRESENT : OBJECT_NEW, next;
+	bool inside = page < object_pages(object) || BASE_MUTANT(page_made_stays);      /* Z5 -> Z6 */
 
-	if (likely(page < object_pages(object)) || BASE_MUTANT(page_made_stays))         /* Z5 -> Z6 */
-		return OBJECT_HAS;
-	while (pt_pfn(seen) == pt_pfn(is) && seen & PT_PRESENT)
-		if (atomic_cas_seqcst(entry, &seen, seen & OBJECT_WRITEBACK)) {
-			frame_defer(object->physmem, self, pt_pfn(is));
-			break;
-		}
-	return OBJECT_BEYOND;
+	BASE_POINT(object_before_decide);
+	while (seen & made && pt_pfn(seen) == frame) {
+		next = (inside ? pt_entry(frame, PT_PRESENT, 0) : 0) | (seen & OBJECT_WRITEBACK);
+		if (!atomic_cas_seqcst(entry, &seen, next))             /* Z5 -> Z7 */
+			continue;
+		if (!inside)
+			frame_defer(object->physmem, self, frame);
+		return;
+	}
 }
 
-/* A page of zeros. */
-static enum object_has object_make_page(struct object *object, struct thread_slot *self, uint64_t page,
-					atomic_u64 *entry, uint64_t *pfn)
+/* Makes a page of zeros, unless another is first. false: no memory. */
+static bool object_make_page(struct object *object, struct thread_slot *self, uint64_t page, atomic_u64 *entry,
+			     uint64_t seen)
 {
-	uint64_t seen = atomic_load_acquire(entry), frame = frame_alloc(object->physmem, self), is;
+	uint64_t frame = frame_alloc(object->physmem, self), is;
 
 	if (frame == PHYSMEM_NONE)
-		return OBJECT_NOMEM;
+		return false;
 	frame_zero(object->physmem, frame);
 	BASE_POINT(object_before_make);
 	do {
-		if (seen & PT_PRESENT && !BASE_MUTANT(page_made_twice)) {
-			frame_free(object->physmem, self, frame);        /* another was first; nobody saw ours     */
-			*pfn = pt_pfn(seen);
-			return OBJECT_HAS;
+		if (seen & (PT_PRESENT | OBJECT_NEW) && !BASE_MUTANT(page_made_twice)) {
+			frame_free(object->physmem, self, frame);       /* nobody saw ours */
+			return true;
 		}
-		is = pt_entry(frame, PT_PRESENT | (seen & OBJECT_WRITEBACK), 0);
-	} while (!atomic_cas_seqcst(entry, &seen, is));                          /* Z5 */
-	*pfn = frame;
-	return object_made(object, self, page, entry, is);
+		is = pt_entry(frame, (BASE_MUTANT(page_shown_early) ? PT_PRESENT : OBJECT_NEW) |
+				     (seen & OBJECT_WRITEBACK), 0);
+	} while (!atomic_cas_seqcst(entry, &seen, is));                          /* Z5 -> Z6 */
+	BASE_POINT(object_after_make);
+	object_decide(object, self, page, entry, is);
+	return true;
 }
 
 enum object_has object_page(struct object *object, struct thread_slot *self, uint64_t page, uint64_t *pfn)
@@ -154,15 +157,23 @@ enum object_has object_page(struct object *object, struct thread_slot *self, uin
 	entry = pt_make(&object->pages, self, page << PAGE_SHIFT);
 	if (!entry)
 		return OBJECT_NOMEM;
-	seen = atomic_load_acquire(entry);
-	if (seen & PT_PRESENT) {
-		*pfn = pt_pfn(seen);
-		return OBJECT_HAS;
+	for (;;) {
+		seen = atomic_load_acquire(entry);                               /* Z7 -> Z5 */
+		if (likely(seen & PT_PRESENT)) {
+			*pfn = pt_pfn(seen);
+			return OBJECT_HAS;
+		}
+		/* Where the pager has nothing, nothing is asked for; `filled` only goes down, so that stays right. */
+		if (seen & OBJECT_NEW)
+			object_decide(object, self, page, entry, seen);
+		else if (object_paged(object) &&
+			 page << PAGE_SHIFT < atomic_load_seqcst(&object->filled))       /* P1 -> P2 */
+			return OBJECT_ABSENT;
+		else if (!object_make_page(object, self, page, entry, seen))
+			return OBJECT_NOMEM;
+		if (page >= object_pages(object))
+			return OBJECT_BEYOND;
 	}
-	/* Where the pager has nothing, nothing is asked for; `filled` only goes down, so that stays right. */
-	if (object_paged(object) && page << PAGE_SHIFT < atomic_load_seqcst(&object->filled))
-		return OBJECT_ABSENT;
-	return object_make_page(object, self, page, entry, pfn);
 }
 
 /* Is it the page's frame? */
@@ -190,7 +201,7 @@ bool object_dirty(struct object *object, uint64_t page, uint64_t pfn)
 	if (page >= object_pages(object))                                        /* Z2, before the page: see Z4 */
 		return false;
 	entry = pt_find(&object->pages, page << PAGE_SHIFT);
-	now = atomic_load_seqcst(entry);
+	now = atomic_load_seqcst(entry);                                        /* Z4 -> Z3 */
 	do {
 		if (!(now & PT_PRESENT) || pt_pfn(now) != pfn)
 			return false;
@@ -207,7 +218,7 @@ static void object_check_page(uint64_t addr, uint64_t entry, void *arg)
 	struct object_check *c = arg;
 	const char *wrong = NULL;
 
-	if (entry & (OBJECT_BUSY | OBJECT_WRITEBACK))
+	if (entry & (OBJECT_BUSY | OBJECT_WRITEBACK | OBJECT_NEW))
 		wrong = "is under way";
 	else if (entry & PT_DIRTY && !object_paged(c->object))
 		wrong = "is dirty, and there is no pager";

@@ -2,13 +2,15 @@
 /*
  * object.h - memory objects: a size, a page cache, where they are mapped, and for some a pager.
  *
- * PAGE    one word per page, in a page table of the object (pt.h: PRESENT, DIRTY, frame), and two marks:
+ * PAGE    one word per page, in a page table of the object (pt.h: PRESENT, DIRTY, frame), and marks:
  *           0                     absent
+ *           NEW | frame           a fault has made a page of zeros; shown to nobody before it was seen to be inside
  *           BUSY | frame          a fault asks the pager to fill this frame, which is its own: so the word is unique
  *           PRESENT | frame       cached; DIRTY (objects with a pager): may differ from the pager's copy
  *           .. | WRITEBACK        a sync writes a copy of it; stays, alone, when the page is cut off meanwhile
- *         0 -> PRESENT, 0 -> BUSY -> PRESENT | 0 by a fault; PRESENT -> DIRTY by a fault; DIRTY -> WRITEBACK -> PRESENT
- *         (DIRTY again on failure) by a sync; all -> 0 by a resize. All by seq_cst CAS.
+ *         0 -> NEW -> PRESENT | 0, 0 -> BUSY -> PRESENT | 0 by a fault; PRESENT -> DIRTY by a fault; DIRTY ->
+ *         WRITEBACK -> PRESENT (DIRTY again on failure) by a sync; all -> 0 by a resize. All by seq_cst CAS. Who takes
+ *         PRESENT or NEW to 0 defers the frame.
  * WHERE   struct rmap, one per mmap: rmap.c.
  * EDGES   towards mappings, all seq_cst. "Entry" is that of a map's page table, "page" the word above.
  *         Z1 resize: store size, then load each entry       Z2 fault: CAS entry LOCKED, then load size
@@ -16,11 +18,16 @@
  *         Z3 resize: page -> 0, after Z1's entries          Z4 fault: after Z2, load page: still this frame?
  *            a size that was lowered and raised again: resizes exclude each other, so the page went before the raise.
  *            The frame is deferred, so it does not come back to this word inside the fault's read section.
- *         Z5 make a page: CAS page, then load size          Z6 resize: store size, then load page: none is left behind
+ *         Z5 make a page: CAS page NEW, then load size      Z6 resize: store size, then load page: none is left behind
+ *            what is inside becomes PRESENT, what is beyond goes; who meets NEW may do it for its maker. (Were it shown
+ *            first, it could not be taken back: another fault may have mapped it, before the cut or after a raise.)
+ *         Z7 a page's word, PRESENT: its frame has the bytes of who made it (Z5) or read it (P1)
  *         Y1 sync: page DIRTY -> WRITEBACK, then take WRITE out of each entry, then copy the bytes
  *         Y2 fault: CAS entry LOCKED, then page -> DIRTY, then store the entry with WRITE
  *            Y2's mark before Y1's: the entry was LOCKED before Y1, so Y1 waits for it and takes WRITE away: the stores
  *            until then are in the copy, a later one faults. Y2's mark after Y1's: the page stays dirty.
+ *         Y3 sync: after Y1's mark load size, what lies beyond is zeros. Else Z6's look at the last page, after the
+ *            size was lowered, sees the mark gone, and sets it again after it has zeroed the rest.
  *         B1 fill: page BUSY -> another word, then wake + 1, then wake up
  *         B2 waiter: load wake, then page: still BUSY, then sleep while wake is that
  *         P1 fill: CAS page BUSY, then load filled          P2 resize: lower filled, then page BUSY -> 0
@@ -38,7 +45,7 @@
 #include "vmmap/pt/pt.h"
 #include "vmmap/vmmap.h"
 
-enum object_page_bits { OBJECT_BUSY = 1 << 9, OBJECT_WRITEBACK = 1 << 10 };
+enum object_page_bits { OBJECT_BUSY = 1 << 9, OBJECT_WRITEBACK = 1 << 10, OBJECT_NEW = 1 << 11 };
 
 /* Where an object is, or was, mapped: a hint that misses nothing (rmap.c). */
 struct rmap {

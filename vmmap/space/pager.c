@@ -28,20 +28,20 @@ int object_wait(struct object *object, struct thread_slot *self, atomic_u64 *ent
 {
 	uint32_t wake = atomic_load_seqcst(&object->wake);                       /* B2 -> B1: before the word */
 
-	if (atomic_load_seqcst(entry) != marked)
+	if (atomic_load_seqcst(entry) != marked)                                /* B2 -> B1 */
 		return 0;
 	if (self->deadline_ns == LOCK_TRY)
 		return -EAGAIN;
 	BASE_POINT(object_before_wait);
 	if (BASE_MUTANT(wait_looks_late))
-		wake = atomic_load_seqcst(&object->wake);
+		wake = atomic_load_seqcst(&object->wake);                       /* B2 -> B1 */
 	return park_wait(&object->wake, wake, self->deadline_ns);
 }
 
 /* Gives the frame that we fill to the page. false: the mark is gone. */
 static bool fill_publish(atomic_u64 *entry, uint64_t frame, bool good)
 {
-	uint64_t seen = atomic_load_seqcst(entry), next;
+	uint64_t seen = atomic_load_seqcst(entry), next;                        /* P1 -> P2 */
 
 	do {
 		if ((!(seen & OBJECT_BUSY) || pt_pfn(seen) != frame) && !(BASE_MUTANT(fill_ignores_cut) && !seen))
@@ -92,17 +92,18 @@ int object_fill(struct object *object, struct thread_slot *self, uint64_t page)
 	rcu_enter(self);
 	entry = pt_find(&object->pages, page << PAGE_SHIFT);     /* made by who found the page absent; it stays    */
 	rcu_leave(self);
-	seen = atomic_load_seqcst(entry);
+	seen = atomic_load_seqcst(entry);                                       /* B2 -> B1 */
 	if (seen & OBJECT_BUSY)
 		return object_wait(object, self, entry, seen);
-	if (seen & PT_PRESENT)
+	if (seen & (PT_PRESENT | OBJECT_NEW))
 		return 0;
 	rcu_enter(self);
 	frame = frame_alloc(object->physmem, self);      /* inside: does not wait; the fault does, by its deadline */
 	rcu_leave(self);
 	if (frame == PHYSMEM_NONE)
 		return -ENOMEM;
-	if (!atomic_cas_seqcst(entry, &seen, pt_entry(frame, OBJECT_BUSY | (seen & OBJECT_WRITEBACK), 0))) {
+	if (!atomic_cas_seqcst(entry, &seen,                                    /* P1 -> P2 */
+			       pt_entry(frame, OBJECT_BUSY | (seen & OBJECT_WRITEBACK), 0))) {
 		frame_free(object->physmem, self, frame);
 		return 0;
 	}
@@ -120,7 +121,7 @@ int object_fill(struct object *object, struct thread_slot *self, uint64_t page)
 /* Takes the page's dirty mark for a write of our own. *taken 0: nothing is to be written. */
 static int sync_take(struct object *object, struct thread_slot *self, atomic_u64 *entry, uint64_t *taken)
 {
-	uint64_t seen = atomic_load_seqcst(entry), next;
+	uint64_t seen = atomic_load_seqcst(entry), next;                        /* Y1 -> Y2 */
 	int err;
 
 	*taken = 0;
@@ -132,7 +133,7 @@ static int sync_take(struct object *object, struct thread_slot *self, atomic_u64
 			err = object_wait(object, self, entry, seen);
 			if (err)
 				return err;
-			seen = atomic_load_seqcst(entry);
+			seen = atomic_load_seqcst(entry);                       /* Y1 -> Y2 */
 			continue;
 		}
 		if ((seen & (PT_PRESENT | PT_DIRTY)) != (PT_PRESENT | PT_DIRTY))
@@ -151,11 +152,11 @@ static int sync_take(struct object *object, struct thread_slot *self, atomic_u64
 static bool sync_copy(struct object *object, struct thread_slot *self, uint64_t page, atomic_u64 *entry, uint64_t taken,
 		      unsigned char *bytes)
 {
-	uint64_t now, size = atomic_load_seqcst(&object->size), at = page << PAGE_SHIFT;
+	uint64_t now, size = atomic_load_seqcst(&object->size), at = page << PAGE_SHIFT;        /* Y3 -> Z6 */
 	bool there;
 
 	rcu_enter(self);                                 /* a frame that is cut off lives until we are out         */
-	now = atomic_load_seqcst(entry);
+	now = atomic_load_seqcst(entry);                                        /* Z4 -> Z3 */
 	there = now & PT_PRESENT && pt_pfn(now) == pt_pfn(taken) && at < size;
 	if (there)
 		frame_read(object->physmem, pt_pfn(now), 0, bytes, PAGE_BYTES);
@@ -167,7 +168,7 @@ static bool sync_copy(struct object *object, struct thread_slot *self, uint64_t 
 
 static void sync_done(struct object *object, atomic_u64 *entry, uint64_t taken, bool failed)
 {
-	uint64_t seen = atomic_load_seqcst(entry), next;
+	uint64_t seen = atomic_load_seqcst(entry), next;                        /* B1 -> B2 */
 
 	do {
 		next = seen & ~(uint64_t)OBJECT_WRITEBACK;
@@ -175,7 +176,7 @@ static void sync_done(struct object *object, atomic_u64 *entry, uint64_t taken, 
 			next |= PT_DIRTY;
 		if (!failed && BASE_MUTANT(sync_clears_late))
 			next &= ~(uint64_t)PT_DIRTY;
-	} while (!atomic_cas_seqcst(entry, &seen, next));
+	} while (!atomic_cas_seqcst(entry, &seen, next));                       /* B1 -> B2 */
 	object_woken(object);
 }
 

@@ -27,10 +27,10 @@ static bool bits_settled(struct vmmap *map, struct thread_slot *self, struct loc
 			if (!found || !every)
 				break;
 		}
-		uint64_t bits = atomic_load_acquire(&seen.vma->bits);
+		uint64_t bits = atomic_load_acquire(&seen.vma->bits);           /* B2 -> B1 */
 
 		settled = !(bits & VMA_GAP) && !lock_word_held(seen.lk) && rb->fn(seen.vma, bits, rb->arg) == bits &&
-			  atomic_load_seqcst(&seen.vma->slot.lk) == seen.lk;
+			  atomic_load_seqcst(&seen.vma->slot.lk) == seen.lk;    /* V1 -> D1, T1 */
 	}
 	rcu_leave(self);
 	return settled;
@@ -86,7 +86,7 @@ static uint64_t protect_bits(const struct vma *vma, uint64_t bits, uint64_t prot
 	if (prot & VMA_WRITE) {
 		if (!(bits & (VMA_ACCOUNT | VMA_WRITE | VMA_SHARED | VMA_NORESERVE)))
 			next |= VMA_ACCOUNT;
-	} else if (bits & VMA_ACCOUNT && !vma->object && !vma_anon(vma)) {
+	} else if (bits & VMA_ACCOUNT && !vma_object(vma) && !vma_anon(vma)) {
 		next &= ~(uint64_t)VMA_ACCOUNT;
 	}
 	return next;

@@ -66,11 +66,12 @@ static int remap_grow(struct vmmap *map, struct thread_slot *self, uint64_t end,
 	rcu_enter(self);
 	vtree_find(&map->tree, r.lo, &seen);
 	rcu_leave(self);
-	if (!seen.vma || atomic_load_acquire(&seen.vma->bits) & VMA_GAP || !space_empty(map, self, gap)) {
+	if (!seen.vma || vma_gap(seen.vma) || !space_empty(map, self, gap)) {
 		err = -EEXIST;
 	} else {
-		fresh = (struct space_new){ .bits = atomic_load_acquire(&seen.vma->bits), .delta = seen.vma->delta,
-					    .object = seen.vma->object, .rmap = seen.vma->rmap,
+		fresh = (struct space_new){ .bits = atomic_load_acquire(&seen.vma->bits),       /* B2 -> B1: held */
+					    .delta = vma_delta(seen.vma), .object = vma_object(seen.vma),
+					    .rmap = vma_rmap(seen.vma),
 					    .anon = vma_anon(seen.vma) };
 		if (limit_on(map))
 			err = limit_grow(map, self, fresh.bits, more, 0);

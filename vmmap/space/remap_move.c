@@ -23,7 +23,7 @@ bool remap_next(struct remap *m, uint64_t at, struct vma **vma, struct lock_rang
 	do {
 		found = vtree_next(&m->map->tree, at, &seen) && seen.r.lo < m->from.hi;
 		at = seen.r.hi;
-	} while (found && atomic_load_acquire(&seen.vma->bits) & VMA_GAP);
+	} while (found && vma_gap(seen.vma));
 	if (found) {
 		*vma = seen.vma;
 		*r = space_extent(m->map, seen.vma, seen.r.lo);
@@ -48,11 +48,12 @@ static int remap_attr(struct remap *m, struct space_new *attr)
 		if (!first) {
 			first = vma;
 			*attr = (struct space_new){ .bits = atomic_load_acquire(&vma->bits),
-						    .delta = vma->delta,
-						    .object = vma->object,
-						    .anon = anon };
-		} else if (attr->bits != atomic_load_acquire(&vma->bits) || attr->delta != vma->delta ||
-			   attr->object != vma->object || (attr->anon && anon && attr->anon != anon)) {
+						    .delta = vma_delta(vma),
+						    .object = vma_object(vma),
+						    .anon = anon };             /* B2 -> B1: held */
+		} else if (attr->bits != atomic_load_acquire(&vma->bits) ||     /* B2 -> B1: held */
+			   attr->delta != vma_delta(vma) || attr->object != vma_object(vma) ||
+			   (attr->anon && anon && attr->anon != anon)) {
 			return -ERESTART;
 		} else if (!attr->anon) {
 			attr->anon = anon;
@@ -93,15 +94,16 @@ static void remap_forget(struct remap *m)
 	struct vma *vma;
 
 	for (uint64_t at = m->from.lo; at < m->from.hi && remap_next(m, at, &vma, &r); at = r.hi) {
-		uint64_t bits = atomic_load_acquire(&vma->bits);
+		uint64_t bits = atomic_load_acquire(&vma->bits);                /* B2 -> B1: held */
 
-		if (!vma->object)
-			atomic_store_release(&vma->anon, thread_next_number(m->self));
+		if (!vma_object(vma))
+			atomic_store_release(&vma->anon, thread_next_number(m->self));  /* B1 -> B2: in place, held */
 		if (likely(!(bits & VMA_LOCKED)))
 			continue;
 		if (limit_on(m->map))
 			limit_add(m->map, m->self, LIMIT_LOCKED, -(int64_t)((r.hi - r.lo) >> PAGE_SHIFT));
-		atomic_store_release(&vma->bits, bits & ~(uint64_t)(VMA_LOCKED | VMA_LOCKONFAULT));
+		bits &= ~(uint64_t)(VMA_LOCKED | VMA_LOCKONFAULT);
+		atomic_store_release(&vma->bits, bits);                         /* B1 -> B2: in place, held */
 		space_tell(m->map, m->self, r);
 	}
 	if (limit_on(m->map))

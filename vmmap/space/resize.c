@@ -24,17 +24,17 @@ static void resize_drop(struct object *object, struct thread_slot *self, atomic_
 	uint64_t seen = atomic_load_seqcst(entry);                               /* Z6 -> Z5; P2 -> P1 */
 
 	while (seen) {
-		if (!(seen & (PT_PRESENT | OBJECT_BUSY))) {      /* the mark of a write, alone */
+		if (!(seen & (PT_PRESENT | OBJECT_NEW | OBJECT_BUSY))) {      /* the mark of a write, alone */
 			if (BASE_MUTANT(cut_no_wait))
 				return;
 			if (object_wait(object, self, entry, seen))
 				CHECK(!"a resize has no deadline");
-			seen = atomic_load_seqcst(entry);
+			seen = atomic_load_seqcst(entry);                       /* Z6 -> Z5 */
 			continue;
 		}
 		if (!atomic_cas_seqcst(entry, &seen, seen & OBJECT_WRITEBACK))           /* Z3 -> Z4 */
 			continue;
-		if (seen & PT_PRESENT)
+		if (seen & (PT_PRESENT | OBJECT_NEW))
 			frame_defer(object->physmem, self, pt_pfn(seen));
 		else
 			object_woken(object);
@@ -53,7 +53,7 @@ static void resize_cut(struct object *object, struct thread_slot *self, uint64_t
 		rcu_leave(self);
 		if (!entry)
 			break;
-		if (atomic_load_seqcst(entry))
+		if (atomic_load_seqcst(entry))                                  /* Z6 -> Z5; P2 -> P1 */
 			resize_drop(object, self, entry);
 	}
 	frame_tidy(object->physmem, self);
@@ -71,16 +71,16 @@ static void resize_tail(struct object *object, struct thread_slot *self, uint64_
 	rcu_enter(self);
 	entry = pt_find(&object->pages, size);
 	rcu_leave(self);
-	seen = entry ? atomic_load_seqcst(entry) : 0;
+	seen = entry ? atomic_load_seqcst(entry) : 0;                           /* P2 -> P1; Z6 -> Y3 */
 	while (seen & OBJECT_BUSY)                       /* it may have read before `filled` went down: not good   */
-		if (atomic_cas_seqcst(entry, &seen, seen & OBJECT_WRITEBACK)) {
+		if (atomic_cas_seqcst(entry, &seen, seen & OBJECT_WRITEBACK)) { /* P2 -> P1 */
 			object_woken(object);
 			break;
 		}
 	if (seen & PT_PRESENT)
 		frame_write(object->physmem, pt_pfn(seen), (unsigned)used, zeros, PAGE_BYTES - used);
 	while (seen & PT_PRESENT && object_paged(object) && !(seen & PT_DIRTY))
-		if (atomic_cas_seqcst(entry, &seen, seen | PT_DIRTY))
+		if (atomic_cas_seqcst(entry, &seen, seen | PT_DIRTY))           /* Y2 -> Y1: the zeros */
 			break;
 }
 
@@ -94,7 +94,7 @@ static int resize_shrink(struct object *object, struct thread_slot *self, uint64
 	BASE_POINT(resize_after_size);
 	err = rmap_walk(&w);
 	if (err) {
-		atomic_store_seqcst(&object->size, old);
+		atomic_store_seqcst(&object->size, old);                        /* Z1 -> Z2: taken back */
 		return err;
 	}
 	if (size < atomic_load_relaxed(&object->filled))
@@ -119,7 +119,7 @@ int object_resize(struct object *object, struct thread_slot *self, uint64_t size
 	if (size < old)
 		err = resize_shrink(object, self, old, size);
 	else
-		atomic_store_seqcst(&object->size, size);
+		atomic_store_seqcst(&object->size, size);                       /* Z1 -> Z2; Z3 -> Z4: a raise */
 	park_unlock(&object->resize_lock);
 	thread_deadline(self, deadline);
 	return err;

@@ -21,8 +21,9 @@
  *            until they are gone. A frame that it goes on to free must not be shown by any.
  * GATE       a walker is inside a map only between rmap_gate's enter and leave; vmmap_destroy closes the gate and waits
  *            for who is inside, and for nobody else. Both by RMW on one word; the last out wakes.
- * EDGES      L1 ring lock's release -> L2 its acquire.  E1 rmap_extend (CAS, before publication) -> E2 the walk's load.
- *            G1 a walker leaves the gate -> G2 who closed it: what it did in the map, before that is destroyed.
+ * EDGES      L1 ring lock's release -> L2 its acquire.  E1 rmap_place, rmap_extend (before publication) -> E2 the walk.
+ *            G1 a walker comes and leaves by the gate -> G2 who closed it: what it did in the map, before that is
+ *            destroyed.
  *            R1 each put of a reference -> the last one (of hints, gates, objects): what was done with what it frees.
  * ORDER      ranges -> object.lock -> leaf section. Under object.lock nothing is allocated, called or slept on.
  * PROGRESS   rmap_get, extend: lock-free. put: the lock only for the last reference. A walk waits for ranges that
@@ -60,10 +61,10 @@ void rmap_gate_put(struct rmap_gate *gate)
 
 static bool gate_enter(struct rmap_gate *gate)
 {
-	uint32_t inside = atomic_load_seqcst(&gate->inside);
+	uint32_t inside = atomic_load_seqcst(&gate->inside);                    /* G1 -> G2: the CAS compares it */
 
 	while (!(inside & RMAP_CLOSED) || BASE_MUTANT(gate_lets_in))
-		if (atomic_cas_seqcst(&gate->inside, &inside, inside + 1))
+		if (atomic_cas_seqcst(&gate->inside, &inside, inside + 1))      /* G1 -> G2 */
 			return true;
 	return false;
 }
@@ -112,9 +113,9 @@ void rmap_place(struct rmap *where, int64_t delta, struct lock_range r)
 	struct rmap *head = &object->where;
 
 	spin_lock(&object->lock);                                                /* L2 -> L1 */
-	atomic_store_seqcst(&where->delta, delta);
-	atomic_store_seqcst(&where->lo, (r.lo >> PAGE_SHIFT) + (uint64_t)delta);
-	atomic_store_seqcst(&where->hi, (r.hi >> PAGE_SHIFT) + (uint64_t)delta);
+	atomic_store_seqcst(&where->delta, delta);                              /* E1 -> E2 */
+	atomic_store_seqcst(&where->lo, (r.lo >> PAGE_SHIFT) + (uint64_t)delta);        /* E1 -> E2 */
+	atomic_store_seqcst(&where->hi, (r.hi >> PAGE_SHIFT) + (uint64_t)delta);        /* E1 -> E2 */
 	if (!where->next) {
 		where->next = head->next;
 		where->prev = head;
@@ -147,7 +148,7 @@ void rmap_extend(struct rmap *where, struct lock_range r)
 void rmap_swallow(struct rmap *where, const struct rmap *other)
 {
 	if (where != other)
-		extend_pages(where, atomic_load_seqcst(&other->lo), atomic_load_seqcst(&other->hi));
+		extend_pages(where, atomic_load_seqcst(&other->lo), atomic_load_seqcst(&other->hi));    /* E2 -> E1 */
 }
 
 void rmap_get(struct rmap *where)
@@ -216,7 +217,7 @@ static bool walk_leftover(struct vmmap *map, struct lock_range r)
 	if (!map->policy->edit_downgrade || BASE_MUTANT(walk_trusts_gap))
 		return false;
 	for (; (entry = pt_next(&map->pt, &r.lo, r.hi)); r.lo += PAGE_BYTES)
-		if (atomic_load_seqcst(entry))
+		if (atomic_load_seqcst(entry))                                  /* Z1 -> Z2; Y1 -> Y2 */
 			return true;
 	return false;
 }
@@ -230,7 +231,8 @@ static enum walk_step walk_visited(const struct rmap_walk *w, struct vmmap *map,
 	atomic_u64 *entry = NULL;
 
 	BASE_POINT(walk_after_begin);
-	if (!vma || atomic_load_acquire(&vma->object) != w->object || atomic_load_acquire(&vma->delta) != delta) {
+	if (!vma || atomic_load_acquire(&vma->object) != w->object ||           /* B2 -> B1 */
+	    atomic_load_acquire(&vma->delta) != delta) {
 		if (!map->policy->visit_valid(map->lock_state, v) && !BASE_MUTANT(walk_passes_unchecked))
 			return WALK_AGAIN;
 		if (!vma && walk_leftover(map, v->r))
@@ -282,7 +284,7 @@ static int walk_map(const struct rmap_walk *w, struct vmmap *map, int64_t delta,
 static int walk_one(const struct rmap_walk *w, struct rmap *where)
 {
 	uint64_t lo = atomic_load_seqcst(&where->lo), hi = atomic_load_seqcst(&where->hi);       /* E2 -> E1 */
-	int64_t delta = atomic_load_seqcst(&where->delta);
+	int64_t delta = atomic_load_seqcst(&where->delta);                      /* E2 -> E1 */
 	struct lock_range r;
 	int err;
 

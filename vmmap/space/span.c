@@ -115,7 +115,7 @@ static struct vma *span_crossing(struct vmmap *map, struct thread_slot *self, ui
 
 	rcu_enter(self);
 	vtree_find(&map->tree, addr, &seen);
-	crosses = seen.vma && !(atomic_load_acquire(&seen.vma->bits) & VMA_GAP) &&
+	crosses = seen.vma && !vma_gap(seen.vma) &&
 		  space_extent(map, seen.vma, addr).lo < addr;
 	rcu_leave(self);
 	return crosses ? seen.vma : NULL;
@@ -156,19 +156,19 @@ int (space_cut)(struct vmmap *map, struct lock_edit *e, uint64_t addr)
 		return -ENOMEM;
 	right = vma_take(&map->vmas, e->self);
 	space_vma_copy(e->self, right, vma);
-	atomic_store_release(&right->slot.lk, e->number);
+	atomic_store_release(&right->slot.lk, e->number);                       /* R3 -> V0: born */
 	map->policy->edit_born(map->lock_state, e, &right->slot);
 	map->policy->edit_shut(map->lock_state, e, &vma->slot);  /* counts do not follow a page elsewhere */
 	err = space_cut_held(map, e->self, vma, addr, right);
 	if (err) {
-		struct object *object = right->object;
-		struct rmap *rmap = right->rmap;
+		struct object *object = vma_object(right);
+		struct rmap *rmap = vma_rmap(right);
 
 		map->policy->edit_dead(map->lock_state, e, &right->slot);
 		vma_give(&map->vmas, e->self, right);
 		space_backing_put(object, rmap);
 	} else if (!e->mine.lk) {
-		atomic_store_release(&vma->slot.lk, thread_next_number(e->self));        /* lock_view.c, LOOK         */
+		atomic_store_release(&vma->slot.lk, thread_next_number(e->self));       /* LOOK -> LOOK */
 	}
 	return err;
 }

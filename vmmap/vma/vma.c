@@ -6,7 +6,7 @@
  *             giver's list (vma_give), at once: no grace period. Memory stays VMAs until vma_pool_fini, so a reader
  *             that still holds a pointer reads a VMA, perhaps another one; it finds out when it looks at `lk`
  *             again: LOCK_DEAD, or the version of another life (numbers are unique in the process).
- * Edges       G1 (vma_give's store of LOCK_DEAD) -> the reader's re-load of lk (V1 and P2 in intree.c). Release will
+ * Edges       G1 (a store of LOCK_DEAD) -> the reader's re-load of lk (V1 and P2 in intree.c, LOOK). Release will
  *             do: who gives a VMA away has taken it, and that was the RMW that a visit's second look must not miss.
  *             D1 (depot unlock, release) -> D2 (depot lock, acquire): a batch travels with everything written to it.
  * Ownership   a list belongs to the thread slot. next_free is touched only by the owner of the list it is on.
@@ -173,7 +173,7 @@ static NOINLINE void give_stray(struct vma_pool *pool, struct vma *vma)
 {
 	atomic_store_relaxed(&vma->next_free, NULL);
 	depot_push(pool, vma);
-	atomic_sub_acqrel(&pool->strays, 1);
+	atomic_add_relaxed(&pool->strays, UINT64_MAX);
 }
 
 void vma_give(struct vma_pool *pool, struct thread_slot *self, struct vma *vma)

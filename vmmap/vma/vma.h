@@ -6,8 +6,13 @@
  * and "consecutive offsets" means equal delta. Changes of attributes replace or store `bits` (one word) under the
  * VMA's lock. Objects are type-stable: memory of a map's pool is VMAs until the map is destroyed, and is reused
  * without a grace period; a reader that loaded `lk` inside the leaf's validation notices reuse at its re-check.
- * For that reason a constant field is atomic too (B1 a release store before the VMA is added, B2 an acquire load, then
- * a look at `lk`): a reader of an earlier life may look at it while the next life fills it in.
+ * For that reason a constant field is atomic too (B1 a release store, before the VMA is added or while its `lk` is
+ * held; B2 an acquire load, then a look at `lk`): a reader of an earlier life may look at it while the next life fills
+ * it in. Who holds the VMA, or is in a section that shows it, reads what B1 stored before that, and needs no second
+ * look.
+ * The group is the one field that a visit stores. C1 a write fault's CAS, then its entry, then `lk` (F2); C2 the
+ * holder, after it took `lk` (D1, T1), loads the group; all seq_cst: he sees it, or the fault sees `lk` and begins
+ * again.
  */
 #ifndef VMMAP_VMA_VMA_H
 #define VMMAP_VMA_VMA_H
@@ -58,10 +63,31 @@ struct vma {
 
 _Static_assert(sizeof(struct vma) == 64, "one line");
 
+/* A dummy? It says so all its life in the tree: whoever found it there may believe it. */
+static inline bool vma_gap(const struct vma *vma)
+{
+	return atomic_load_acquire(&vma->bits) & VMA_GAP;                       /* B2 -> B1 */
+}
+
+/* What it maps, and with which offset: the same all its life in the tree. */
+static inline struct object *vma_object(const struct vma *vma)
+{
+	return atomic_load_acquire(&vma->object);                                /* B2 -> B1 */
+}
+static inline int64_t vma_delta(const struct vma *vma)
+{
+	return atomic_load_acquire(&vma->delta);                                 /* B2 -> B1 */
+}
+/* For who holds the VMA, or has buried it, or is in a section that shows it. */
+static inline struct rmap *vma_rmap(const struct vma *vma)
+{
+	return atomic_load_relaxed(&vma->rmap);
+}
+
 /* The anonymous group; 0: none yet. */
 static inline uint64_t vma_anon(const struct vma *vma)
 {
-	uint64_t anon = atomic_load_acquire(&vma->anon);
+	uint64_t anon = atomic_load_seqcst(&vma->anon);                         /* C2 -> C1; B2 -> B1 */
 
 	return anon & 1 ? anon : 0;
 }
@@ -69,13 +95,13 @@ static inline uint64_t vma_anon(const struct vma *vma)
 /* Makes it the group if there is none. true: it is the group now. The caller holds the VMA. */
 static inline bool vma_anon_join(struct vma *vma, uint64_t group)
 {
-	uint64_t anon = atomic_load_acquire(&vma->anon);
+	uint64_t anon = atomic_load_acquire(&vma->anon);                        /* C2 -> C1: the CAS compares it */
 
 	BASE_POINT(anon_before_join);
 	while (!(anon & 1) && BASE_MUTANT(group_any_join))
-		anon = atomic_swap_seqcst(&vma->anon, group) | 1;
+		anon = atomic_swap_seqcst(&vma->anon, group) | 1;               /* C1 -> C2 */
 	while (!(anon & 1))
-		if (atomic_cas_seqcst(&vma->anon, &anon, group))
+		if (atomic_cas_seqcst(&vma->anon, &anon, group))                /* C1 -> C2 */
 			return true;
 	return anon == group;
 }
@@ -83,7 +109,7 @@ static inline bool vma_anon_join(struct vma *vma, uint64_t group)
 /* Neighbours that could be one if it were not for their groups. */
 static inline bool vma_alike(const struct vma *left, const struct vma *right)
 {
-	return atomic_load_acquire(&left->bits) == atomic_load_acquire(&right->bits) &&
+	return atomic_load_acquire(&left->bits) == atomic_load_acquire(&right->bits) && /* B2 -> B1 */
 	       atomic_load_acquire(&left->delta) == atomic_load_acquire(&right->delta) &&
 	       atomic_load_acquire(&left->object) == atomic_load_acquire(&right->object);
 }

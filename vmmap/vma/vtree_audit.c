@@ -33,7 +33,7 @@ static void PRINTF_LIKE(3, 4) complain(struct audit *a, uint32_t page, const cha
 
 static struct vtree_free audit_leaf(struct audit *a, const struct vtree_leaf *leaf, uint32_t base, uint32_t limit)
 {
-	uint64_t word = atomic_load_acquire(&leaf->word);
+	uint64_t word = atomic_load_acquire(&leaf->word);                       /* W1 -> P: quiescent */
 	struct vtree_items items;
 
 	a->stats.leaves++;
@@ -56,7 +56,7 @@ static struct vtree_free audit_leaf(struct audit *a, const struct vtree_leaf *le
 			complain(a, item->first, "slot overlaps the one before");
 		if (vma == NULL)
 			complain(a, item->first, "slot without a VMA");
-		else if (!(atomic_load_acquire(&vma->bits) & VMA_GAP) != !(item->vma & VTREE_DUMMY))
+		else if (!vma_gap(vma) != !(item->vma & VTREE_DUMMY))
 			complain(a, item->first, "slot and VMA do not agree on its being a dummy");
 	}
 	return vtree_items_free(&items, leaf->base, leaf->limit);
@@ -66,7 +66,7 @@ static struct vtree_free audit_node(struct audit *a, uintptr_t node, uint32_t ba
 
 static struct vtree_free audit_inner(struct audit *a, const struct vtree_inner *inner, uint32_t base, uint32_t limit)
 {
-	uint64_t word = atomic_load_acquire(&inner->word);
+	uint64_t word = atomic_load_acquire(&inner->word);                      /* L2 -> L1: quiescent */
 	uint32_t first = base;
 
 	a->stats.inners++;
@@ -83,7 +83,7 @@ static struct vtree_free audit_inner(struct audit *a, const struct vtree_inner *
 
 		if (last < first)
 			complain(a, first, "children out of order");
-		says = audit_node(a, atomic_load_acquire(&inner->child[i]), first, last);
+		says = audit_node(a, atomic_load_acquire(&inner->child[i]), first, last);       /* C2 -> C1 */
 		if (!vtree_free_within(says, bound))
 			complain(a, first, "free space {%u, %u, %u} is above its bound {%u, %u, %u}", says.best,
 				 says.head, says.tail, bound.best, bound.head, bound.tail);
@@ -108,9 +108,9 @@ uint64_t vtree_audit(struct vtree *t, FILE *report)
 
 	for (unsigned block = 0; block < VTREE_BLOCKS; block++) {
 		a.block = block;
-		if (atomic_load_acquire(&t->root_lock[block]) != 0)
+		if (atomic_load_acquire(&t->root_lock[block]) != 0)             /* L2 -> L1: quiescent */
 			complain(&a, 0, "the root of the block is locked");
-		audit_node(&a, atomic_load_acquire(&t->root[block]), 0, UINT32_MAX);
+		audit_node(&a, atomic_load_acquire(&t->root[block]), 0, UINT32_MAX);    /* C2 -> C1 */
 	}
 	return a.wrong;
 }
@@ -120,7 +120,7 @@ static void count_node(uintptr_t node, struct vtree_stats *out)
 	const struct vtree_inner *inner = (const struct vtree_inner *)node;
 
 	if (node & VTREE_LEAF) {
-		uint64_t word = atomic_load_acquire(&vtree_as_leaf(node)->word);
+		uint64_t word = atomic_load_acquire(&vtree_as_leaf(node)->word);        /* W1 -> P: a count */
 
 		out->leaves++;
 		out->slots += simd_count((uint32_t)(word & VTREE_MASK));
@@ -128,7 +128,7 @@ static void count_node(uintptr_t node, struct vtree_stats *out)
 	}
 	out->inners++;
 	for (unsigned i = 0; i < inner->n; i++)
-		count_node(atomic_load_acquire(&inner->child[i]), out);
+		count_node(atomic_load_acquire(&inner->child[i]), out);         /* C2 -> C1 */
 }
 
 void vtree_get_stats(struct vtree *t, struct vtree_stats *out)
@@ -138,7 +138,7 @@ void vtree_get_stats(struct vtree *t, struct vtree_stats *out)
 	*out = (struct vtree_stats){ 0 };
 	rcu_enter(self);
 	for (unsigned block = 0; block < VTREE_BLOCKS; block++)
-		count_node(atomic_load_acquire(&t->root[block]), out);
+		count_node(atomic_load_acquire(&t->root[block]), out);          /* C2 -> C1 */
 	rcu_leave(self);
 	out->splits = vtree_counted(t, VTREE_SPLIT);
 	out->joins = vtree_counted(t, VTREE_JOIN);

@@ -173,7 +173,7 @@ static void word_lower(atomic_u32 *word, uint32_t seen, uint32_t value)
 
 void vtree_bound_lower(struct vtree *t, unsigned block, struct vtree_inner *inner, unsigned i, struct vtree_free seen)
 {
-	uintptr_t child = atomic_load_seqcst(&inner->child[i]);
+	uintptr_t child = atomic_load_seqcst(&inner->child[i]);                 /* C2 -> C1 */
 	struct vtree_free now;
 	uint64_t word = 0;
 

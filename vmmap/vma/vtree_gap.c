@@ -44,7 +44,7 @@ static uint64_t occupied_from(const struct search *s, uint64_t page)
 
 		if (!vtree_next(s->t, addr, &seen) || seen.r.lo >= end)
 			break;
-		if (!s->dummies_free || !(atomic_load_acquire(&seen.vma->bits) & VMA_GAP))
+		if (!s->dummies_free || !vma_gap(seen.vma))
 			return (seen.r.lo > addr ? seen.r.lo : addr) >> PAGE_SHIFT;
 		addr = seen.r.hi;
 	}
@@ -150,7 +150,7 @@ static bool visit_child(struct search *s, struct vtree_inner *inner, unsigned i)
 	bool infinite = best == UINT32_MAX || tail == UINT32_MAX;
 
 	if (!s->bounds || infinite || best >= s->need || tail + (s->top - s->at) >= s->need) {
-		if (visit(s, atomic_load_acquire(&inner->child[i])))
+		if (visit(s, atomic_load_acquire(&inner->child[i])))            /* C2 -> C1 */
 			return true;
 		if (s->bounds)
 			vtree_bound_lower(s->t, s->block, inner, i, bound);
@@ -200,7 +200,7 @@ static int search(struct search *s, const struct vtree_want *want, uint64_t belo
 	rcu_enter(self);
 	while (!found && s->at > s->lo) {
 		s->block = (unsigned)((s->at - 1) / BLOCK_PAGES);
-		found = visit(s, atomic_load_acquire(&s->t->root[s->block]));
+		found = visit(s, atomic_load_acquire(&s->t->root[s->block]));   /* C2 -> C1 */
 	}
 	if (!found)
 		found = fits(s, s->at);

@@ -32,7 +32,7 @@ struct entries { unsigned n; struct vtree_entry at[2 * VTREE_SLOTS + 2]; };
 static struct vtree_entry entry_of(const struct vtree_inner *inner, unsigned i)
 {
 	return (struct vtree_entry){
-		.child = atomic_load_acquire(&inner->child[i]), .last = vtree_last_of(inner, i),
+		.child = atomic_load_acquire(&inner->child[i]), .last = vtree_last_of(inner, i), /* C2 -> C1: held */
 		.free = vtree_bound(inner, i), .fixed = atomic_load_relaxed(&inner->fixed) >> i & 1,
 	};
 }
@@ -129,7 +129,7 @@ static struct vtree_inner *neighbour_for(const struct vtree_inner *above, unsign
 
 		if (i >= above->n)
 			continue;
-		other = (struct vtree_inner *)atomic_load_acquire(&above->child[i]);
+		other = (struct vtree_inner *)atomic_load_acquire(&above->child[i]);    /* C2 -> C1 */
 		*right = side > 0;
 		if (other->n + n <= VTREE_JOINED_MAX && vtree_lock(&other->word, true))
 			return other;

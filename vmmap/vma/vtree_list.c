@@ -56,9 +56,10 @@ static bool leaf_next(const struct vtree_leaf *leaf, uint64_t addr, struct vtree
 		seen->vma = NULL;
 		if (i >= 0) {
 			seen->vma = vtree_as_vma(atomic_load_acquire(&leaf->vma[i]));    /* D -> F */
-			seen->lk = atomic_load_acquire(&seen->vma->slot.lk);
-			seen->r = vtree_span(vtree_block(addr), simd_bias(atomic_load_acquire(&leaf->first[i])),
-					     simd_bias(atomic_load_acquire(&leaf->last[i])));
+			seen->lk = atomic_load_acquire(&seen->vma->slot.lk);    /* V0 -> R3, D1 */
+			seen->r = vtree_span(vtree_block(addr),
+					     simd_bias(atomic_load_acquire(&leaf->first[i])),   /* D -> F */
+					     simd_bias(atomic_load_acquire(&leaf->last[i])));   /* D -> F */
 		}
 		now = atomic_load_acquire(&leaf->word);                                  /* W2 */
 		if (vtree_same(word, now))
@@ -105,13 +106,13 @@ static uint32_t vmas_only(const struct vtree_leaf *leaf, uint32_t live)
 static void read_piece(const struct vtree_leaf *leaf, int i, uint64_t addr, struct piece *p)
 {
 	p->r = vtree_span(vtree_block(addr), simd_bias(atomic_load_acquire(&leaf->first[i])),    /* D -> F */
-			  simd_bias(atomic_load_acquire(&leaf->last[i])));
-	p->vma = vtree_as_vma(atomic_load_acquire(&leaf->vma[i]));
-	p->lk = atomic_load_acquire(&p->vma->slot.lk);
-	p->bits = atomic_load_acquire(&p->vma->bits);
+			  simd_bias(atomic_load_acquire(&leaf->last[i])));      /* D -> F */
+	p->vma = vtree_as_vma(atomic_load_acquire(&leaf->vma[i]));              /* D -> F */
+	p->lk = atomic_load_acquire(&p->vma->slot.lk);                          /* V0 -> R3, D1 */
+	p->bits = atomic_load_acquire(&p->vma->bits);                           /* B2 -> B1 */
 	p->anon = vma_anon(p->vma);
-	p->delta = atomic_load_acquire(&p->vma->delta);
-	p->object = atomic_load_acquire(&p->vma->object);
+	p->delta = atomic_load_acquire(&p->vma->delta);                         /* B2 -> B1 */
+	p->object = atomic_load_acquire(&p->vma->object);                       /* B2 -> B1 */
 }
 
 /* Of this leaf the VMA (no dummy) at addr, or above if so asked; p->vma NULL: none. false: DEAD. */

@@ -192,10 +192,11 @@ static ALWAYS_INLINE bool vtree_leaf_find(const struct vtree_leaf *leaf, uint64_
 
 			BASE_POINT(vtree_find_hit);
 			seen->vma = vtree_as_vma(atomic_load_acquire(&leaf->vma[i]));    /* D -> F */
-			seen->r = vtree_span(vtree_block(addr), simd_bias(atomic_load_acquire(&leaf->first[i])),
-					     simd_bias(atomic_load_acquire(&leaf->last[i])));
+			seen->r = vtree_span(vtree_block(addr),
+					     simd_bias(atomic_load_acquire(&leaf->first[i])),   /* D -> F */
+					     simd_bias(atomic_load_acquire(&leaf->last[i])));   /* D -> F */
 			if (with_lk && !BASE_MUTANT(vtree_lk_after_validation))
-				seen->lk = atomic_load_acquire(&seen->vma->slot.lk);
+				seen->lk = atomic_load_acquire(&seen->vma->slot.lk);    /* V0 -> R3, D1 */
 		} else {
 			struct lock_range gap;           /* so that *seen can live in registers                  */
 
@@ -210,7 +211,7 @@ static ALWAYS_INLINE bool vtree_leaf_find(const struct vtree_leaf *leaf, uint64_
 	}
 	BASE_POINT(vtree_find_validated);
 	if (BASE_MUTANT(vtree_lk_after_validation) && with_lk && seen->vma != NULL)
-		seen->lk = atomic_load_acquire(&seen->vma->slot.lk);
+		seen->lk = atomic_load_acquire(&seen->vma->slot.lk);            /* V0 -> R3, D1 */
 	return true;
 }
 

@@ -181,11 +181,11 @@ int vtree_split_reserve(struct vtree *t, struct thread_slot *self, uint64_t addr
 	unsigned levels = 0;
 
 	rcu_enter(self);
-	node = atomic_load_acquire(&t->root[vtree_block(addr)]);
+	node = atomic_load_acquire(&t->root[vtree_block(addr)]);                /* C2 -> C1 */
 	for (; !(node & VTREE_LEAF); levels++) {
 		struct vtree_inner *inner = (struct vtree_inner *)node;
 
-		node = atomic_load_acquire(&inner->child[vtree_child_of(inner, vtree_page(addr))]);
+		node = atomic_load_acquire(&inner->child[vtree_child_of(inner, vtree_page(addr))]);     /* C2 -> C1 */
 	}
 	rcu_leave(self);
 	return vtree_nodes_reserve(t, self, 2, 2 * levels + 2);
@@ -315,7 +315,7 @@ int (vtree_separate)(struct vtree *t, struct thread_slot *self, uint64_t addr)
 
 static unsigned live_of(const struct vtree_leaf *leaf)
 {
-	return simd_count((uint32_t)(atomic_load_acquire(&leaf->word) & VTREE_MASK));
+	return simd_count((uint32_t)(atomic_load_acquire(&leaf->word) & VTREE_MASK));   /* W1 -> P: a hint, or locked */
 }
 
 /* The slots of two neighbours as those of one leaf. */
@@ -365,7 +365,8 @@ static bool join_locked(struct vtree *t, struct thread_slot *self, unsigned bloc
 /* Children i and i + 1 of parent. */
 static bool join_pair(struct vtree *t, struct thread_slot *self, unsigned block, struct vtree_inner *parent, unsigned i)
 {
-	uintptr_t l = atomic_load_acquire(&parent->child[i]), r = atomic_load_acquire(&parent->child[i + 1]);
+	uintptr_t l = atomic_load_acquire(&parent->child[i]);                   /* C2 -> C1 */
+	uintptr_t r = atomic_load_acquire(&parent->child[i + 1]);               /* C2 -> C1 */
 	struct vtree_leaf *left = vtree_as_leaf(l), *right = vtree_as_leaf(r);
 	bool joined = false;
 
