@@ -157,7 +157,8 @@ static int grow_room(struct vmmap *map, struct lock_edit *e, struct lock_range g
 	return 0;
 }
 
-/* The part of gap that lies in the leaf of addr becomes the stack's. Returns it. */
+/* The part of gap that lies in the leaf of addr becomes the stack's. Returns it. All of gap is still a dummy: a leaf
+ * that was done may have been joined with the next one meanwhile, and what it has of the stack must not go. */
 static struct lock_range grow_leaf(struct vmmap *map, struct thread_slot *self, struct lock_range gap, uint64_t addr,
 				   struct vma *stack)
 {
@@ -179,12 +180,14 @@ static struct lock_range grow_leaf(struct vmmap *map, struct thread_slot *self, 
 static void grow_slots(struct vmmap *map, struct thread_slot *self, struct lock_range gap, struct vma *stack)
 {
 	if (BASE_MUTANT(grow_low_first)) {
-		for (uint64_t at = gap.lo; at < gap.hi;)
-			at = grow_leaf(map, self, gap, at, stack).hi;
+		while (gap.lo < gap.hi)
+			gap.lo = grow_leaf(map, self, gap, gap.lo, stack).hi;
 		return;
 	}
-	for (uint64_t at = gap.hi; at > gap.lo;)
+	for (uint64_t at = gap.hi; at > gap.lo;) {
 		at = grow_leaf(map, self, gap, at - PAGE_BYTES, stack).lo;
+		gap.hi = BASE_MUTANT(grow_forgets_done) ? gap.hi : at;
+	}
 }
 
 /* Do limits refuse it? If not, a window is open. A lock split may have cut off the upper part of Linux's VMA. */
@@ -226,6 +229,7 @@ static int grow_held(struct vmmap *map, struct lock_edit *e, uint64_t page, unsi
 	if (limited && grow_limited(map, e->self, &b, page))
 		return -EFAULT;
 	space_touch(map, e->self, gap, LOCK_TOUCH_GAP, true);
+	BASE_POINT(grow_before_slots);
 	if (!vma_anon(b.above))
 		vma_anon_join(b.above, thread_next_number(e->self) | 1);
 	grow_slots(map, e->self, gap, b.above);

@@ -9,9 +9,9 @@
  *         between colliders, the best aligned page that no slot crosses, else a multiple of VTREE_NEAR inside a slot.
  *         vtree_separate: exactly where it is told to, never joined again.
  * JOIN    Two neighbours below one parent, at least one of them sparse. Left lock first, only try-locks. A slot cut by
- *         the border becomes one again. After a refusal, and after a split between colliders, the leaf's patience makes
- *         vtree_join leave it alone for so many visits: so it neither undoes such splits at once nor reads a busy
- *         neighbour's line at each visit.
+ *         the border becomes one again, unless it is a dummy. After a refusal, and after a split between colliders, the
+ *         leaf's patience makes vtree_join leave it alone for so many visits: so it neither undoes such splits at once
+ *         nor reads a busy neighbour's line at each visit.
  * Not promised  that leaves are as few as possible.
  */
 #include <errno.h>
@@ -318,7 +318,8 @@ static unsigned live_of(const struct vtree_leaf *leaf)
 	return simd_count((uint32_t)(atomic_load_acquire(&leaf->word) & VTREE_MASK));   /* W1 -> P: a hint, or locked */
 }
 
-/* The slots of two neighbours as those of one leaf. */
+/* The slots of two neighbours as those of one leaf. Dummies stay apart: their edit may be about to put something in the
+ * place of one of the two, leaf by leaf. */
 static void items_joined(const struct vtree_leaf *left, const struct vtree_leaf *right, struct vtree_items *all)
 {
 	struct vtree_items more;
@@ -327,7 +328,8 @@ static void items_joined(const struct vtree_leaf *left, const struct vtree_leaf 
 	vtree_items_read(left, (uint32_t)(atomic_load_relaxed(&left->word) & VTREE_MASK), all);
 	vtree_items_read(right, (uint32_t)(atomic_load_relaxed(&right->word) & VTREE_MASK), &more);
 	if (all->n > 0 && more.n > 0 && all->at[all->n - 1].last == left->limit && more.at[0].first == right->base &&
-	    all->at[all->n - 1].vma == more.at[0].vma) {
+	    all->at[all->n - 1].vma == more.at[0].vma &&
+	    (!(more.at[0].vma & VTREE_DUMMY) || BASE_MUTANT(join_joins_dummies))) {
 		all->at[all->n - 1].last = more.at[0].last;
 		from = 1;
 	}
