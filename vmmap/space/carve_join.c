@@ -4,7 +4,9 @@
  *
  * NEIGHBOURS  A VMA beside r that only grows is not taken: its lock word is free and lock words are taken only inside
  *             sections of a leaf that shows it, so nobody edits it before we leave, and its old pages do not change.
- *             That holds only if it stands in this leaf alone; one that spans leaves is merged by space_heal.
+ *             That holds only if it stands in this leaf alone; one that spans leaves is merged by space_heal. It was
+ *             free before we asked where it stands, and still has that word: else its holder may have taken it through
+ *             another leaf, and out of that one, in between.
  *             One that is swallowed must be taken: optimistic faults on it have to notice.
  */
 #include "vmmap/space/carve.h"
@@ -20,12 +22,21 @@ static bool pieces_mergeable(const struct carve_piece *p, const struct carve_pie
 	       p->is.object == q->is.object && (p->is.anon == q->is.anon || !p->is.anon || !q->is.anon);
 }
 
+/* Nobody has taken it since its word was lk. */
+static bool neighbour_kept(struct vma *vma, uint64_t lk)
+{
+	bool free = !lock_word_held(lk) || BASE_MUTANT(merge_into_held);
+
+	return free && atomic_load_seqcst(&vma->slot.lk) == lk;                          /* V0 -> R3 */
+}
+
 /* The neighbour beside the pieces at addr, if it is in this leaf and may merge; else notes where to heal later. */
 static bool piece_neighbour(struct carve_work *w, bool left, struct carve_piece *out)
 {
 	const struct carve_piece *edge = &w->piece[left ? 0 : w->pieces - 1];
 	uint64_t at = left ? edge->r.lo : edge->r.hi;
 	struct vtree_slot slot;
+	uint64_t lk;
 	int i;
 
 	if (at == (left ? w->s.r.lo : w->s.r.hi)) {
@@ -41,13 +52,17 @@ static bool piece_neighbour(struct carve_work *w, bool left, struct carve_piece 
 	*out = piece_of(&slot, i);
 	if (!(left ? pieces_mergeable(out, edge) : pieces_mergeable(edge, out)))
 		return false;
-	if (lock_word_held(atomic_load_seqcst(&slot.vma->slot.lk)) && !BASE_MUTANT(merge_into_held)) {  /* V0 -> R3 */
+	lk = atomic_load_seqcst(&slot.vma->slot.lk);                                     /* V0 -> R3 */
+	if (lock_word_held(lk) && !BASE_MUTANT(merge_into_held)) {
 		/* Its holder merges for us when it is done: edit_take fails and leaves the note. */
 		if (!w->map->policy->edit_take(w->map->lock_state, w->e, &slot.vma->slot, at))
 			return false;
 		w->map->policy->edit_drop(w->map->lock_state, w->e, &slot.vma->slot);
+		lk = atomic_load_seqcst(&slot.vma->slot.lk);                             /* V0 -> R3 */
 	}
-	if (space_spans(w->map, &w->s, &slot) && !BASE_MUTANT(extend_spanning)) {
+	BASE_POINT(extend_before_spans);
+	if ((space_spans(w->map, &w->s, &slot) && !BASE_MUTANT(extend_spanning)) ||
+	    (!neighbour_kept(slot.vma, lk) && !BASE_MUTANT(extend_one_look))) {
 		w->heal[left ? 0 : 1] = at;              /* another leaf's section could be taking its lock word */
 		return false;
 	}
