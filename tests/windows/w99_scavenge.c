@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Window: a span was found empty, and its table is to be unlinked; somebody maps memory there, and writes to it.
- * Rule: the span is held, and looked at again. Broken: the table goes with what was written.
+ * Rule: the span is held, and looked at again; what was cut at its borders is joined. Broken: the table goes with what
+ * was written; a VMA stays in two.
  * mutant: scavenge_looks_once
  * mutant: scavenge_holds_nothing
+ * mutant: scavenge_leaves_cuts
  */
 #include "tests/windows/window.h"
 #include "vmmap/space/space.h"
@@ -33,11 +35,11 @@ static void settle(struct window_thread *t)
 }
 
 /* All that the wanderer does is in one table of tables, and leaves it empty: it is that one which is to be unlinked. */
-static void beside(const char *policy, const char *role, const char *point)
+static void beside(const char *policy, const char *role, const char *point, uint64_t addr)
 {
 	struct vmmap *map = window_map(policy);
 	struct window_thread wanderer = { .role = role, .fn = wander, .map = map, .addr = BASE };
-	struct window_thread settler = { .role = "settler", .fn = settle, .map = map, .addr = BASE,
+	struct window_thread settler = { .role = "settler", .fn = settle, .map = map, .addr = addr,
 					 .bytes = 42 };
 	uint64_t word = 0;
 
@@ -54,8 +56,9 @@ static void beside(const char *policy, const char *role, const char *point)
 
 static void script(const char *policy)
 {
-	beside(policy, "looking", "scavenge_before_hold");
-	beside(policy, "holding", "scavenge_held");
+	beside(policy, "looking", "scavenge_before_hold", BASE);
+	beside(policy, "cutting", "scavenge_before_hold", BASE - PAGE);  /* across a border of what is held   */
+	beside(policy, "holding", "scavenge_held", BASE);
 }
 
 int main(void)

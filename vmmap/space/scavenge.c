@@ -54,6 +54,8 @@ static void scavenge_tables(struct vmmap *map, struct thread_slot *self, struct 
 			pt_free_tables(&map->pt, self, r);
 			rcu_leave(self);
 		}
+		if (hold && !BASE_MUTANT(scavenge_leaves_cuts))
+			space_merge(map, &e, r);
 		if (hold)
 			space_edit_end(map, &e);
 	}
