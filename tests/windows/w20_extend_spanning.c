@@ -24,27 +24,27 @@ static struct vmmap *map_of_two_leaves(const char *policy)
 static void cut_below_meanwhile(const char *policy)
 {
 	struct vmmap *map = map_of_two_leaves(policy);
-	struct window_thread unmap = { .role = "unmap", .fn = window_munmap, .map = map, .addr = BASE, .len = 4 * MIB };
+	struct window_thread unmap = {
+		.role = "cutter", .fn = window_munmap, .map = map, .addr = BASE, .len = 4 * MIB
+	};
 	struct window_thread extend = {
-		.role = "extend", .fn = window_mmap_fixed, .map = map, .addr = BASE + 4 * MIB, .len = MIB
+		.role = "looker", .fn = window_mmap_fixed, .map = map, .addr = BASE + 4 * MIB, .len = MIB
 	};
 	struct vmmap_vma v;
 
 	window_start_to(&extend, "extend_before_spans");
 	window_start(&unmap);
-	expect(point_wait_reached("unmap", "vtree_enter_collided", UINT64_C(5000000000)));
-	point_release("extend", "extend_before_spans");
+	expect(point_wait_reached("cutter", "vtree_enter_collided", UINT64_C(5000000000)));
+	point_release("looker", "extend_before_spans");
 	window_join(&extend);
 	window_join(&unmap);
 	expect(unmap.result == 0 && extend.result == (int64_t)(BASE + 4 * MIB));
 	expect(vmmap_query(map, BASE, &v) == 0 && v.start == BASE + 4 * MIB && v.end == BASE + 5 * MIB);
 	window_close(map);
-	point_reset();
 }
 
 static void script(const char *policy)
 {
-	const char *mutant = getenv("VMMAP_MUTANT");
 	struct vmmap *map;
 	struct window_thread unmap = { .role = "unmap", .fn = window_munmap, .addr = BASE, .len = 4 * MIB };
 	struct window_thread extend = {
@@ -53,7 +53,6 @@ static void script(const char *policy)
 	struct vmmap_vma v;
 
 	cut_below_meanwhile(policy);
-	expect(point_mutant_select(mutant && *mutant ? mutant : NULL) == 0);
 	unmap.map = extend.map = map = map_of_two_leaves(policy);
 	/* the extender has looked at the free neighbour when the other takes its word and its measure */
 	window_start_to(&extend, "carve_before_leave");
