@@ -19,6 +19,7 @@
 #include "stress/profile_run.h"
 
 #define SPINS_BEFORE_YIELD 200u
+#define REST_TICK_NS       UINT64_C(100000000)
 
 void run_sync_init(struct profile_run *run)
 {
@@ -127,15 +128,20 @@ bool profile_running(struct profile_run *run)
 	return running;
 }
 
-/* Under lock. True: everybody who is still inside rests. */
+/* Under lock. True: everybody who is still inside rests. The time is counted in ticks, so that one in which the whole
+ * machine stood still is no more than a tick. */
 static bool wait_for_rest(struct profile_run *run, uint64_t timeout_ns)
 {
-	uint64_t until = clock_ns() + timeout_ns;
-	struct timespec ts = { (time_t)(until / 1000000000), (long)(until % 1000000000) };
+	uint64_t waited = 0;
 
-	while (run->resting < run->active)
-		if (pthread_cond_timedwait(&run->moved, &run->lock, &ts) == ETIMEDOUT)
+	while (run->resting < run->active) {
+		uint64_t until = clock_ns() + REST_TICK_NS;
+		struct timespec ts = { (time_t)(until / 1000000000), (long)(until % 1000000000) };
+
+		if (pthread_cond_timedwait(&run->moved, &run->lock, &ts) == ETIMEDOUT &&
+		    (waited += REST_TICK_NS) >= timeout_ns)
 			return run->resting == run->active;
+	}
 	return true;
 }
 

@@ -152,7 +152,7 @@ static void watch(const struct stress_options *o, struct stress_row *row, struct
 		  struct verify *verify)
 {
 	struct timespec tick = { 0, (long)TICK_NS };
-	uint64_t began = clock_ns(), quiet = began, moved = began, units = 0;
+	uint64_t began = clock_ns(), quiet = began, still = 0, units = 0;
 	bool live = isatty(STDERR_FILENO);
 	int err;
 
@@ -163,18 +163,17 @@ static void watch(const struct stress_options *o, struct stress_row *row, struct
 		now = clock_ns();
 		if (live)
 			show(row, began, run, verify);
-		if (profile_units(run) != units) {
-			units = profile_units(run);
-			moved = now;
-		}
+		still = profile_units(run) == units ? still + TICK_NS : 0;       /* in ticks, as profile_pause does */
+		units = profile_units(run);
 		if (o->verify && now - quiet >= QUIET_NS) {
 			err = profile_pause(run, look, verify, STUCK_NS);
 			if (err == -ETIMEDOUT)
 				stuck(o, row, run, verify);
 			row->audits += !err;
-			quiet = moved = now = clock_ns();
+			quiet = clock_ns();
+			still = 0;
 		}
-		if (now - moved > STUCK_NS)
+		if (still > STUCK_NS)
 			stuck(o, row, run, verify);
 		if (verify_violations(verify))
 			profile_stop(run);

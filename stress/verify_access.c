@@ -11,7 +11,8 @@
  * OTHERS     their word 0, or zero: no two threads' stamps have equal first words, nor two pages'.
  * BETWEEN    beyond the lanes of all threads a page is zero, always.
  * MOVED      mremap carries stamps to other pages. A page whose contents are tracked (ZERO) got none; in the others,
- *            and only in profiles that fight, any stamp of this map may be found.
+ *            and only in profiles that fight, any stamp of this map may be found. A shared page is not tracked in such
+ *            profiles: a piece of the mapping may have been moved away and grown there, over this page of the object.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -46,6 +47,17 @@ static bool of_this_map(const struct verify *v, uint64_t word0)
 static bool quiet_between(uint64_t before, uint64_t after)
 {
 	return before == after && shadow_certain(before);
+}
+
+/* What the page's word and `content` were all the time while something was loaded, if quiet. */
+struct verify_seen { uint64_t word, content; bool quiet; };
+
+/* Is every change of what the page holds accounted for? */
+static bool tracked(const struct verify *v, const struct verify_seen *seen)
+{
+	bool elsewhere = seen->word & SHADOW_SHARED && v->profile->blind && !BASE_MUTANT(verify_tracks_shared);
+
+	return seen->quiet && seen->word & SHADOW_ZERO && !elsewhere;
 }
 
 /* ---- answers ---- */
@@ -119,18 +131,15 @@ static void wrong_value(struct verify_thread *t, uint64_t addr, const uint64_t g
 		      PRIx64, t->number, got[0], got[1], want[0], want[1]);
 }
 
-/* What the page's word and `content` were all the time while got was loaded, if quiet. */
-struct verify_seen { uint64_t word, content; bool quiet; };
-
 static void own_lane(struct verify_thread *t, struct shadow_page *page, uint64_t addr, const struct verify_seen *seen,
 		     const uint64_t got[2])
 {
 	const struct shadow_lane *lane = shadow_lane_at(t->v->shadow, page, t->number);
 	uint64_t mine = stamp_word0(t->v, t->number, addr), want[2] = { 0, 0 };
-	bool tracked = seen->quiet && seen->word & SHADOW_ZERO, untouched;
+	bool known = tracked(t->v, seen), untouched;
 
 	t->checks++;
-	if (tracked && seen->content > lane->after) {
+	if (known && seen->content > lane->after) {
 		if (got[0] || got[1])
 			wrong_value(t, addr, got, want);
 		return;
@@ -138,17 +147,17 @@ static void own_lane(struct verify_thread *t, struct shadow_page *page, uint64_t
 	want[0] = mine;
 	want[1] = lane->value;
 	untouched = !(seen->word & SHADOW_SHARED) && seen->word >> SHADOW_GENERATION_SHIFT == lane->generation;
-	if (seen->quiet && lane->exact && (tracked || untouched)) {
+	if (seen->quiet && lane->exact && (known || untouched)) {
 		if (got[0] != want[0] || got[1] != want[1])
 			wrong_value(t, addr, got, want);
 		return;
 	}
-	if (got[0] && got[0] != mine && (!t->v->profile->blind || tracked || !of_this_map(t->v, got[0])))
+	if (got[0] && got[0] != mine && (!t->v->profile->blind || known || !of_this_map(t->v, got[0])))
 		wrong_value(t, addr, got, want);
 }
 
 /* The whole page: other threads' lanes, and what lies beyond them. */
-static void other_lanes(struct verify_thread *t, uint64_t addr, bool tracked)
+static void other_lanes(struct verify_thread *t, uint64_t addr, bool known)
 {
 	const struct verify *v = t->v;
 	uint64_t got[2];
@@ -158,7 +167,7 @@ static void other_lanes(struct verify_thread *t, uint64_t addr, bool tracked)
 		memcpy(got, t->page + stamp_offset(i), sizeof(got));
 		if (i == t->number || !got[0] || got[0] == stamp_word0(v, i, addr))
 			continue;
-		if (!v->profile->blind || tracked || !of_this_map(v, got[0]))
+		if (!v->profile->blind || known || !of_this_map(v, got[0]))
 			verify_report(t->v, SIN_FOREIGN, addr, "thread %u's lane holds %016" PRIx64, i, got[0]);
 	}
 	for (i = stamp_offset(v->config.threads); i < VMMAP_PAGE_SIZE; i += sizeof(got[0])) {
@@ -204,7 +213,7 @@ int verify_read(struct verify_thread *t, uint64_t addr)
 	seen.quiet = quiet_between(a.before, a.after);
 	own_lane(t, page, a.addr, &seen, got);
 	if (whole)
-		other_lanes(t, a.addr, seen.quiet && seen.word & SHADOW_ZERO);
+		other_lanes(t, a.addr, tracked(t->v, &seen));
 	return 0;
 }
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-SAFETY, SECONDS = "safety", 120
+SAFETY, SECONDS = "safety", 600
 # name: (macros, property, accepted)
 RUNS = {
     "staircase":            ([], SAFETY, True),

@@ -155,10 +155,13 @@ static uint64_t replace_leaf(struct vmmap *map, struct lock_edit *e, struct lock
 	mask = vtree_meets(&s, r.lo, hi);
 	while (mask) {
 		unsigned i = vtree_lowest(&s, mask);
-		struct vma *old = vtree_slot_at(&s, i).vma;
+		struct vtree_slot slot = vtree_slot_at(&s, i);
+		struct vma *old = slot.vma;
 
+		ASSERT(slot.r.lo >= r.lo && slot.r.hi <= hi);
+		ASSERT(!e->mine.lk || atomic_load_acquire(&old->slot.lk) == e->mine.lk); /* A1 -> R3: our own */
 		if (unlikely(limit_on(map)))
-			replace_pay(map, e, vtree_slot_at(&s, i), *dead == old);
+			replace_pay(map, e, slot, *dead == old);
 		mask &= ~(UINT32_C(1) << i);
 		vtree_drop(&s, i);
 		if (!vma_gap(old) && *dead != old) {

@@ -10,7 +10,7 @@ struct remap {
 	struct thread_slot *self;
 	struct lock_range from, to;              /* to.lo unknown while the target is free                         */
 	bool keep, fixed;                        /* MREMAP_DONTUNMAP; the target is the caller's                   */
-	struct lock_range tail;                  /* of the source, goes with the move (remap_whole.c); empty: none */
+	uint64_t gone;                           /* up to there the source goes with the move (remap_whole.c)      */
 	struct lock_edit source, target;
 };
 

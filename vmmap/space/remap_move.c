@@ -141,6 +141,21 @@ static int remap_backing(struct remap *m, struct space_new *attr)
 	return 0;
 }
 
+/* The source goes, in one piece with its tail: what stands for a part of it alone could be one with what stands for a
+ * gap of the tail, and would go with that. (In the same window: a move asks for more VMAs than a cut makes.) */
+static void remap_leave(struct remap *m)
+{
+	struct lock_range tail = { m->from.hi, m->gone };
+
+	if (BASE_MUTANT(remap_tail_apart) && tail.lo < tail.hi) {
+		space_replace(m->map, &m->source, m->from, NULL);
+		space_replace(m->map, &m->source, tail, NULL);
+		return;
+	}
+	space_replace(m->map, &m->source, (struct lock_range){ m->from.lo, m->gone > tail.lo ? m->gone : tail.lo },
+		      NULL);
+}
+
 static void remap_commit(struct remap *m, const struct space_new *attr, struct vma *vma)
 {
 	space_shut(m->map, &m->source, m->from);
@@ -159,9 +174,7 @@ static void remap_commit(struct remap *m, const struct space_new *attr, struct v
 	if (m->keep)
 		remap_forget(m);
 	else
-		space_replace(m->map, &m->source, m->from, NULL);
-	if (m->tail.lo < m->tail.hi)             /* in the same window: a move asks for more VMAs than a cut makes */
-		space_replace(m->map, &m->source, m->tail, NULL);
+		remap_leave(m);
 }
 
 /* In a window, if the map has limits. */

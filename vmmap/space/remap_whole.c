@@ -46,16 +46,16 @@ static int remap_move_part(struct remap *m, struct lock_range part)
 /* Equal lengths: all VMAs, one by one. Else the source is cut to the length of the target. */
 static int remap_parts(struct remap *m)
 {
-	const struct lock_range tail = { m->from.lo + (m->to.hi - m->to.lo), m->from.hi };
+	const uint64_t end = m->from.lo + (m->to.hi - m->to.lo);
 	struct lock_range part = { m->from.lo, m->from.lo };
-	int err = space_cut(m->map, &m->source, tail.lo);
+	int err = space_cut(m->map, &m->source, end);
 
 	if (!err && (!remap_part(m, m->from.lo, &part) || part.lo > m->from.lo))
 		return -ERESTART;
-	if (!err && tail.lo < tail.hi) {
-		part.hi = part.hi < tail.lo ? part.hi : tail.lo;         /* pieces of a cut are mergeable       */
-		m->tail = tail;
-		return part.hi < tail.lo ? -ERESTART : remap_move_part(m, part);
+	if (!err && end < m->from.hi) {
+		part.hi = part.hi < end ? part.hi : end;         /* pieces of a cut are mergeable                  */
+		m->gone = m->from.hi;
+		return part.hi < end ? -ERESTART : remap_move_part(m, part);
 	}
 	do
 		err = err ? err : remap_move_part(m, part);

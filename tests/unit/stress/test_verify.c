@@ -3,6 +3,7 @@
  * test_verify.c - no false alarm: what the verifier holds an answer against is the state in which it was given.
  *
  * mutant: verify_content_late
+ * mutant: verify_tracks_shared
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -86,6 +87,27 @@ static void a_drop_after_the_load_is_no_breach(void **state)
 	assert_int_equal(point_timeouts(), 0);
 }
 
+/* ---- a shared page has a second address ---- */
+
+/* A piece of a shared mapping is moved away and grows there: over a page of the object that was not moved, and is
+ * written through its new address. */
+static void an_alias_is_no_breach(void **state)
+{
+	struct verify_thread *t = verify_thread_at(verify, 0);
+	const uint64_t page = VMMAP_PAGE_SIZE, alias = PLACE + 64 * page;
+	struct verify_remap move = { PLACE, page, page, MREMAP_MAYMOVE | MREMAP_FIXED, alias },
+			    grow = { alias, page, 4 * page, 0, 0 };
+
+	(void)state;
+	verify_mmap(t, PLACE, 4 * page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED);
+	assert_int_equal(verify_mremap(t, move), alias);
+	assert_int_equal(verify_mremap(t, grow), alias);
+	assert_int_equal(verify_write(t, alias + 2 * page), 0);
+	for (unsigned i = 0; i < 64; i++)                /* now and then the whole page                            */
+		assert_int_equal(verify_read(t, PLACE + 2 * page), 0);
+	assert_int_equal(verify_violations(verify), 0);
+}
+
 /* ---- the run as a whole ---- */
 
 /* A run above the bound of overtakes is a violation, named so; one at the bound is none. */
@@ -109,6 +131,7 @@ int main(void)
 	const char *mutant = getenv("VMMAP_MUTANT");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_drop_after_the_load_is_no_breach, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_alias_is_no_breach, setup, teardown),
 		cmocka_unit_test(above_the_bound),
 	};
 
