@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/compiler.h"
+#include "base/point.h"
 
 #define LEAF_BITS 9
 #define MIDDLE_BITS 13
@@ -197,9 +198,17 @@ static uint64_t apply(uint64_t word, const struct shadow_change *c, bool *fresh)
 	}
 }
 
-struct settling { uint64_t ticket, generation; };        /* drawn before the change, and after it                  */
+struct settling { uint64_t ticket, early; };     /* drawn before the change; the mutant's, drawn once for all pages */
 
-static void settle(struct shadow_page *page, struct settling at, const struct shadow_change *change)
+static struct settling settling(struct shadow *s, uint64_t ticket)
+{
+	struct settling at = { ticket, BASE_MUTANT(shadow_draws_early) ? shadow_ticket(s) : 0 };
+
+	BASE_POINT(shadow_before_settle);
+	return at;
+}
+
+static void settle(struct shadow *s, struct shadow_page *page, struct settling at, const struct shadow_change *change)
 {
 	uint64_t old = atomic_load_acquire(&page->word), new;
 
@@ -212,7 +221,8 @@ static void settle(struct shadow_page *page, struct settling at, const struct sh
 			new = apply(old, change, &fresh);
 		if (fresh)
 			atomic_store_release(&page->content, at.ticket);
-		new = with_generation(new, at.generation) - 1;
+		/* Drawn after `old` was read, so that it is above all that this page has shown. */
+		new = with_generation(new, at.early ? at.early : shadow_ticket(s)) - 1;
 	} while (!atomic_cas_acqrel(&page->word, &old, new));                           /* S1 -> S2 */
 }
 
@@ -229,16 +239,16 @@ void shadow_begin(struct shadow *s, uint64_t addr, uint64_t len)
 
 void shadow_end(struct shadow *s, uint64_t addr, uint64_t len, uint64_t ticket, struct shadow_change change)
 {
-	struct settling at = { ticket, shadow_ticket(s) };
+	struct settling at = settling(s, ticket);
 
 	for (uint64_t end = addr + len; addr < end; addr += PAGE_BYTES)
-		settle(shadow_page_at(s, addr), at, &change);
+		settle(s, shadow_page_at(s, addr), at, &change);
 }
 
 uint64_t shadow_claim(struct shadow *s, uint64_t addr, uint64_t len, uint64_t ticket, struct shadow_change change)
 {
 	static const struct shadow_change lose = { SHADOW_LOSE, 0, false, 0 };
-	struct settling at = { ticket, shadow_ticket(s) };
+	struct settling at = settling(s, ticket);
 	uint64_t met = UINT64_MAX, mapped = SHADOW_KNOWN | SHADOW_MAPPED;
 
 	for (uint64_t end = addr + len; addr < end; addr += PAGE_BYTES) {
@@ -252,9 +262,9 @@ uint64_t shadow_claim(struct shadow *s, uint64_t addr, uint64_t len, uint64_t ti
 		while (!atomic_cas_acqrel(&page->word, &old, after_begin(old)))         /* S1 -> S2 */
 			;
 		if (old >> SHADOW_GENERATION_SHIFT > ticket && !(old & SHADOW_INSIDE))
-			settle(page, at, &lose);
+			settle(s, page, at, &lose);
 		else
-			settle(page, at, &change);
+			settle(s, page, at, &change);
 	}
 	return met;
 }

@@ -8,8 +8,9 @@
  *           known    mapped and prot are certain       zero   contents are tracked since `content` (see below)
  *           shared   MAP_SHARED: DONTNEED keeps its contents
  *           owner    thread + 1 that got it by an unaddressed mmap of a profile without fights; 0: nobody in particular
- *           generation  a ticket drawn when the last change had ended: two equal words with inside == 0 mean "nothing
- *                       has begun since"; one below a ticket of mine means "all had ended before I began"
+ *           generation  a ticket drawn when the last change had ended, and above each that this page has had: two equal
+ *                       words with inside == 0 mean "nothing has begun since"; one below a ticket of mine means "all
+ *                       had ended before I began"
  * STATES    quiet --begin--> inside 1 --begin--> inside 2, raced ...   each end: inside - 1; the last one settles:
  *           raced -> known = zero = 0; else what the call did.  begin from quiet clears raced.
  * TICKETS   one counter. A changing call draws its ticket after it has begun on all its pages: whatever ended before

@@ -1,16 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* test_shadow.c - the page model: what is certain, when, and that a race leaves nothing certain. */
+/*
+ * test_shadow.c - the page model: what is certain, when, and that a race leaves nothing certain.
+ *
+ * mutant: shadow_draws_early
+ */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
+#include "base/point.h"
 #include "stress/shadow.h"
 
 #define A    UINT64_C(0x40000000)
 #define PAGE UINT64_C(4096)
 #define RW   3
 #define R    1
+#define SECOND UINT64_C(1000000000)
 
 static struct shadow *s;
 
@@ -190,8 +198,42 @@ static void lanes_belong_to_a_page_and_a_thread(void **state)
 	assert_int_equal(shadow_lane_at(s, shadow_page_at(s, A + PAGE), 1)->value, 0);
 }
 
+/* Three that chose the same page one after the other: the first had it, lost it, and says so last. */
+static void *claims_late(void *arg)
+{
+	struct shadow_change map = { SHADOW_MAP, RW, false, 0 };
+
+	point_role("late");
+	shadow_claim(s, A, PAGE, *(uint64_t *)arg, map);
+	point_role(NULL);
+	return NULL;
+}
+
+static void a_claim_that_comes_late_hides_nothing(void **state)
+{
+	struct shadow_change map = { SHADOW_MAP, RW, false, 0 };
+	uint64_t late, mine;
+	pthread_t t;
+
+	(void)state;
+	if (!point_available())
+		skip();
+	late = shadow_ticket(s);
+	point_stop("late", "shadow_before_settle", NULL, NULL);
+	pthread_create(&t, NULL, claims_late, &late);
+	assert_true(point_wait_reached("late", "shadow_before_settle", 2 * SECOND));
+	mine = shadow_ticket(s);
+	change(A, PAGE, SHADOW_UNMAP, 0);                /* after my mapping, or before it: nobody knows            */
+	point_release("late", "shadow_before_settle");
+	pthread_join(t, NULL);
+	shadow_claim(s, A, PAGE, mine, map);
+	assert_false(shadow_certain(word(A)));
+	assert_int_equal(point_timeouts(), 0);
+}
+
 int main(void)
 {
+	const char *mutant = getenv("VMMAP_MUTANT");
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(untold_pages_are_not_certain), CASE(map_protect_unmap),
@@ -200,8 +242,11 @@ int main(void)
 		CASE(a_claim_of_what_was_mapped_is_an_overlap),
 		CASE(a_claim_that_something_ended_during_is_not_certain),
 		CASE(an_unmap_that_began_before_a_claim_and_ended_in_it_is_not_certain),
+		CASE(a_claim_that_comes_late_hides_nothing),
 		CASE(forgetting_covers_its_range_only), CASE(lanes_belong_to_a_page_and_a_thread),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	if (mutant && *mutant && point_mutant_select(mutant))
+		return 99;
+	return cmocka_run_group_tests_name("shadow", tests, NULL, NULL);
 }
