@@ -12,7 +12,6 @@
 
 #define BORDER (BASE + 2 * MIB)
 #define STACK  (BORDER + 4 * PAGE)
-#define PATIENT 70000u                           /* visits: more than a leaf that colliders were parted in asks for */
 
 /* A stack a little above a border of leaves that may be joined. */
 static struct vmmap *stack_at_border(const char *policy)
@@ -33,8 +32,7 @@ static void join(struct vmmap *map)
 	struct vtree_stats before, after;
 
 	vtree_get_stats(&map->tree, &before);
-	for (unsigned i = 0; i < PATIENT; i++)
-		vtree_join(&map->tree, thread_self(), (struct lock_range){ BORDER, BORDER + PAGE });
+	vtree_join_idle(&map->tree, thread_self(), (struct lock_range){ BORDER, BORDER + PAGE });
 	vtree_get_stats(&map->tree, &after);
 	expect(after.joins == before.joins + 1);
 }

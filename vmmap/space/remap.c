@@ -333,6 +333,8 @@ int64_t space_mremap(struct vmmap *map, struct thread_slot *self, const struct s
 	if (got < 0)
 		return got;
 	space_count(map, self, SPACE_MREMAP, 1);
+	if (r->old_len && (uint64_t)got != r->old && !(r->flags & MREMAP_DONTUNMAP))
+		space_left(map, self, (struct lock_range){ r->old, r->old + r->old_len });
 	if (r->new_len > r->old_len && unlikely(atomic_load_relaxed(&map->ever_locked)))
 		space_populate_locked(map, self,
 				      (struct lock_range){ (uint64_t)got + r->old_len, (uint64_t)got + r->new_len },

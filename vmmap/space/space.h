@@ -32,11 +32,14 @@ enum space_event {
 struct space_last { struct lock_slot *slot; uint64_t lk; struct lock_range r; };  /* lock_view.c, LOOK; r empty: none */
 
 /* What a slot keeps of a map: written by its thread only, summed by readers. */
+#define SCAVENGE_PLACES 64
+
 struct space_local {
 	struct space_last last;                  /* what the thread's last visit met                               */
 	atomic_u64 event[SPACE_EVENTS];
 	bool arena_ready;                        /* this slot's arena has its own leaves                           */
 	uint64_t arena_top;                      /* where this slot's next place ends, if it is free; 0: no idea   */
+	uint64_t left[SCAVENGE_PLACES];          /* spans that it unmapped something of (scavenge.c)               */
 	struct limit_local limit;
 };
 
@@ -243,6 +246,10 @@ void space_tell(struct vmmap *map, struct thread_slot *self, struct lock_range r
 bool space_empty(struct vmmap *map, struct thread_slot *self, struct lock_range r);
 void space_shut(struct vmmap *map, struct lock_edit *e, struct lock_range r);
 void space_zap(struct vmmap *map, struct thread_slot *self, struct lock_range r, bool tables);
+
+/* r was unmapped, or moved away, by this thread, which holds nothing: tables and leaves of what it left long ago go
+ * (scavenge.c). Waits for nothing, cannot fail. */
+void space_left(struct vmmap *map, struct thread_slot *self, struct lock_range r);
 
 /* ---- merging (merge.c) ---- */
 /* Joins mergeable neighbours at every border in [r.lo, r.hi], those of r with outside VMAs included (try only). */

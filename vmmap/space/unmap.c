@@ -72,6 +72,7 @@ int space_munmap(struct vmmap *map, struct thread_slot *self, struct lock_range 
 	if (!err) {
 		space_count(map, self, SPACE_MUNMAP, 1);
 		space_place_again(map, self, r);
+		space_left(map, self, r);
 	}
 	return err;
 }

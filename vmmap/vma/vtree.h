@@ -118,6 +118,8 @@ int  vtree_separate(struct vtree *t, struct thread_slot *self, uint64_t addr) MU
  * memory, or where colliders were parted not long ago. Cheap (one descent per leaf) where there is nothing to do.
  * Needed now and then after slots were dropped: vtree_next and vtree_gap walk over empty leaves one by one. */
 void vtree_join(struct vtree *t, struct thread_slot *self, struct lock_range r);
+/* The same where nobody has worked for a while: colliders that were parted there are not expected back. */
+void vtree_join_idle(struct vtree *t, struct thread_slot *self, struct lock_range r);
 /* Is vtree_join of s->r worth a call, after the section that dropped something was left? Says so for one in 8
  * publications of a sparse leaf: one that is emptied slot by slot is always met, steady churn in a small one rarely. */
 static inline bool vtree_sparse(const struct vtree_section *s);

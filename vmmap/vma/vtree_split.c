@@ -388,7 +388,7 @@ static bool join_pair(struct vtree *t, struct thread_slot *self, unsigned block,
 }
 
 /* Is the leaf that owns page worth a try? *limit: its last page. */
-static bool join_wanted(struct vtree *t, unsigned block, uint32_t page, uint32_t *limit)
+static bool join_wanted(struct vtree *t, unsigned block, uint32_t page, bool idle, uint32_t *limit)
 {
 	struct vtree_place at;
 	struct vtree_leaf *leaf = vtree_descend(t, block, page, &at);
@@ -397,7 +397,7 @@ static bool join_wanted(struct vtree *t, unsigned block, uint32_t page, uint32_t
 	*limit = leaf->limit;
 	if (at.parent == NULL || live_of(leaf) > VTREE_SPARSE)
 		return false;
-	patience = atomic_load_relaxed(&leaf->patience);
+	patience = idle ? 0 : atomic_load_relaxed(&leaf->patience);
 	if (patience > 0)
 		atomic_store_relaxed(&leaf->patience, patience - 1);
 	return patience == 0;
@@ -419,7 +419,7 @@ static bool join_at(struct vtree *t, struct thread_slot *self, unsigned block, u
 	return false;
 }
 
-void vtree_join(struct vtree *t, struct thread_slot *self, struct lock_range r)
+static void join_all(struct vtree *t, struct thread_slot *self, struct lock_range r, bool idle)
 {
 	while (r.lo < r.hi) {
 		unsigned block = vtree_block(r.lo);
@@ -427,7 +427,7 @@ void vtree_join(struct vtree *t, struct thread_slot *self, struct lock_range r)
 		uint32_t limit;
 
 		rcu_enter(self);
-		wanted = join_wanted(t, block, vtree_page(r.lo), &limit);
+		wanted = join_wanted(t, block, vtree_page(r.lo), idle, &limit);
 		rcu_leave(self);
 		if (wanted && vtree_nodes_reserve(t, self, 1, 4) == 0) {
 			rcu_enter(self);
@@ -437,4 +437,14 @@ void vtree_join(struct vtree *t, struct thread_slot *self, struct lock_range r)
 		if (!joined)
 			r.lo = vtree_addr(block, (uint64_t)limit + 1);
 	}
+}
+
+void vtree_join(struct vtree *t, struct thread_slot *self, struct lock_range r)
+{
+	join_all(t, self, r, false);
+}
+
+void vtree_join_idle(struct vtree *t, struct thread_slot *self, struct lock_range r)
+{
+	join_all(t, self, r, true);
 }

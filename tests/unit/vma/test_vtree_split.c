@@ -79,15 +79,13 @@ static void *holder(void *arg)
 	return NULL;
 }
 
-static void join_never_waits(void **state)
+/* Empty leaves, whose join was refused because one was taken. */
+static void refused(void)
 {
 	struct vtree_stats stats;
 	uint64_t blocked;
 	pthread_t t;
 
-	(void)state;
-	if (!point_available())
-		skip();
 	for (unsigned i = 0; i < 40; i++)
 		ref_set(&tree, PAGES(4 * i), PAGES(4 * i + 1), ref_vma(&pool, i + 1, VMA_READ));
 	ref_set(&tree, 0, PAGES(160), NULL);
@@ -101,8 +99,34 @@ static void join_never_waits(void **state)
 	assert_int_equal(stats.joins, 0);
 	point_release("holder", "vtree_entered");
 	pthread_join(t, NULL);
+}
+
+static void join_never_waits(void **state)
+{
+	struct vtree_stats stats;
+
+	(void)state;
+	if (!point_available())
+		skip();
+	refused();
 	for (unsigned i = 0; i < 20; i++)
 		vtree_join(&tree, thread_self(), (struct lock_range){ 0, PAGES(160) });
+	vtree_get_stats(&tree, &stats);
+	assert_int_equal(stats.joins, stats.splits);
+}
+
+static void idle_has_no_patience(void **state)
+{
+	struct vtree_stats stats;
+
+	(void)state;
+	if (!point_available())
+		skip();
+	refused();
+	vtree_join(&tree, thread_self(), (struct lock_range){ 0, PAGES(160) });
+	vtree_get_stats(&tree, &stats);
+	assert_true(stats.joins < stats.splits);
+	vtree_join_idle(&tree, thread_self(), (struct lock_range){ 0, PAGES(160) });
 	vtree_get_stats(&tree, &stats);
 	assert_int_equal(stats.joins, stats.splits);
 }
@@ -301,6 +325,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(window_old_leaf, setup, teardown),
 		cmocka_unit_test_setup_teardown(join_never_waits, setup, teardown),
+		cmocka_unit_test_setup_teardown(idle_has_no_patience, setup, teardown),
 		cmocka_unit_test_setup_teardown(writers_in_one_leaf, setup, teardown),
 		cmocka_unit_test_setup_teardown(writers_apart, setup, teardown),
 		cmocka_unit_test_setup_teardown(colliders_are_parted, setup, teardown),
