@@ -40,7 +40,7 @@ static struct lock_range hand_run(struct range_lock *from, uint64_t addr, uint64
 static uint64_t hand_claim(struct range_locks *locks, struct thread_slot *self, struct lock_range r,
 			   const struct lock_holder *to)
 {
-	struct lock_claim c = { .r = r, .mine = *to, .stop = ADDRESS_END, .version = thread_next_number(self) };
+	struct lock_claim c = { .r = r, .mine = *to, .stop = ADDRESS_END };
 	struct lock_seen seen;
 
 	while (c.r.lo < r.hi) {

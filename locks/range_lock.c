@@ -126,7 +126,7 @@ static int take_step(struct range_wait *w, struct lock_claim *c, struct range_ta
 
 static int take_run(struct range_locks *locks, struct range_take *t, struct lock_range r, uint64_t deadline_ns)
 {
-	struct lock_claim c = { .r = r, .mine = t->lock->mine, .version = thread_next_number(t->self) };
+	struct lock_claim c = { .r = r, .mine = t->lock->mine };
 	struct range_wait w = { .locks = locks, .self = t->self, .kind = WAITER_EDIT, .deadline_ns = deadline_ns,
 				.hi = r.hi, .taker = t->lock };
 	struct park_spin spin = PARK_SPIN;

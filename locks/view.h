@@ -35,7 +35,6 @@ struct lock_claim {
 	struct lock_range r;                     /* in: still wanted. lo moves up over what has been taken         */
 	struct lock_holder mine;
 	uint64_t stop;                           /* nothing that begins there or above is taken                    */
-	uint64_t version;                        /* even: for the pieces that a cut leaves outside                 */
 	struct lock_seen held;                   /* out, with -EBUSY: what stands at r.lo, held by another         */
 };
 

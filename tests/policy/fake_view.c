@@ -140,10 +140,10 @@ static unsigned claim_vma(struct fake_map *map, struct lock_claim *c, unsigned i
 		return 0;
 	}
 	if (has_hi > hi)
-		pages_set(map, hi, has_hi, piece(map, vma, c->version));
+		pages_set(map, hi, has_hi, piece(map, vma, thread_next_number(thread_self())));
 	if (has_lo < lo) {
 		pages_set(map, lo, has_hi < hi ? has_hi : hi, piece(map, vma, c->mine.lk));
-		atomic_store_release(&vma->slot.lk, c->version);
+		atomic_store_release(&vma->slot.lk, thread_next_number(thread_self()));
 	}
 	return has_hi < hi ? has_hi : hi;
 }

@@ -97,6 +97,13 @@ static struct vma *view_piece(struct vmmap *map, struct thread_slot *self, const
 	return piece;
 }
 
+/* For a piece that goes free. Each has a number of its own: before the next piece is cut the VMA of this one may have
+ * died and have come back for that, and a version stands for one life (LOOK). */
+static uint64_t claim_version(const struct lock_claim *c, struct thread_slot *self)
+{
+	return BASE_MUTANT(claim_one_version) ? c->mine.lk + 1 : thread_next_number(self);
+}
+
 static void view_piece_undo(struct vmmap *map, struct thread_slot *self, struct vma *piece)
 {
 	struct object *object = vma_object(piece);
@@ -126,7 +133,7 @@ static int claim_spanning(struct vmmap *map, struct thread_slot *self, struct lo
 		if (err)
 			view_piece_undo(map, self, piece);
 		else
-			atomic_store_release(&piece->slot.lk, c->version);      /* R3 -> A1, V0 */
+			atomic_store_release(&piece->slot.lk, claim_version(c, self));  /* R3 -> A1, V0 */
 	}
 	if (!err && has.lo < c->r.lo) {
 		piece = view_piece(map, self, vma, c->mine.lk);
@@ -134,12 +141,12 @@ static int claim_spanning(struct vmmap *map, struct thread_slot *self, struct lo
 		if (err)
 			view_piece_undo(map, self, piece);
 		else
-			atomic_store_seqcst(&vma->slot.lk, c->version);  /* PIN -> P2; left piece keeps the object */
+			atomic_store_seqcst(&vma->slot.lk, claim_version(c, self));     /* PIN -> P2; left piece */
 	} else if (!err) {
 		atomic_store_release(&vma->slot.lk, c->mine.lk);                /* D1 -> V0: ours */
 	}
 	if (err)
-		atomic_store_release(&vma->slot.lk, c->version);                /* R3 -> A1, V0 */
+		atomic_store_release(&vma->slot.lk, claim_version(c, self));    /* R3 -> A1, V0 */
 	return err;
 }
 
@@ -152,9 +159,10 @@ static void claim_cut(struct vmmap *map, struct vtree_section *s, struct lock_cl
 
 	vtree_drop(s, i);
 	if (slot.r.hi > r.hi)
-		vtree_add(s, r.hi, slot.r.hi, view_piece(map, s->self, slot.vma, c->version));
+		vtree_add(s, r.hi, slot.r.hi, view_piece(map, s->self, slot.vma, claim_version(c, s->self)));
 	if (slot.r.lo < r.lo) {
-		middle = view_piece(map, s->self, slot.vma, BASE_MUTANT(claim_middle_free) ? c->version : c->mine.lk);
+		middle = view_piece(map, s->self, slot.vma,
+				    BASE_MUTANT(claim_middle_free) ? thread_next_number(s->self) : c->mine.lk);
 		vtree_add(s, slot.r.lo, r.lo, slot.vma);
 	}
 	vtree_add(s, r.lo, r.hi, middle);
@@ -241,7 +249,7 @@ static int view_claim(struct lock_space *space, struct lock_claim *c)
 			c->r.lo = next;
 	}
 	if (cut.left && BASE_MUTANT(claim_left_early))
-		atomic_store_seqcst(&cut.vma->slot.lk, c->version);             /* PIN -> P2 */
+		atomic_store_seqcst(&cut.vma->slot.lk, claim_version(c, self)); /* PIN -> P2 */
 	BASE_POINT(claim_before_leave);
 	vtree_leave(&s);
 	if (step == CLAIM_SPANS) {
@@ -252,7 +260,7 @@ static int view_claim(struct lock_space *space, struct lock_claim *c)
 	}
 	if (cut.left)                                    /* the left piece keeps the object */
 		atomic_store_seqcst(&cut.vma->slot.lk,                                           /* PIN -> P2 */
-				    BASE_MUTANT(claim_old_version) ? cut.old : c->version);
+				    BASE_MUTANT(claim_old_version) ? cut.old : claim_version(c, self));
 	else if (cut.vma)
 		atomic_store_release(&cut.vma->slot.lk, c->mine.lk);            /* D1 -> V0: ours */
 	return step == CLAIM_BUSY && c->r.lo == from ? -EBUSY : 0;
