@@ -143,7 +143,8 @@ static int advise_willneed(struct vmmap *map, struct thread_slot *self, struct l
 	uint64_t at = r.lo;
 
 	rcu_enter(self);
-	while (at < r.hi && vtree_next(&map->tree, at, &seen) && seen.r.lo <= at)
+	while (at < r.hi && vtree_next(&map->tree, at, &seen) && seen.r.lo <= at &&
+	       (!vma_gap(seen.vma) || BASE_MUTANT(willneed_believes_dummies)))
 		at = seen.r.hi;
 	rcu_leave(self);
 	return at < r.hi ? -ENOMEM : 0;

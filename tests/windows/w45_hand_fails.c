@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Window: a hand-over cuts a VMA at the upper end of what the releaser had, which is inside what the waiter wants; the
+ * waiter goes on above, and its time is up.
+ * Rule: a begin that fails heals that cut, too. Broken: two VMAs that should be one.
+ * mutant: handed_notes_borders
+ */
+#include "tests/policy/gate.h"
+#include "tests/windows/window.h"
+
+#define SOON_MS 5000
+
+static struct gate asleep, woken;
+
+static void sleeps(void)
+{
+	expect(gate_wait(&asleep, SOON_MS));
+	gate_open(&asleep);
+}
+
+static void overtake(struct vmmap *map, struct vmmap_held *all)
+{
+	gate_at(&woken, "waiter", "waiter_woken");
+	vmmap_release(map, all);
+	expect(gate_wait(&woken, SOON_MS));
+	expect(vmmap_hold(map, BASE, 10 * PAGE, all) == 0);
+	gate_at(&asleep, "waiter", "waiter_before_sleep");
+	gate_open(&woken);
+	sleeps();
+}
+
+static void hold_for_a_while(struct window_thread *t)
+{
+	struct vmmap_held held;
+
+	t->result = vmmap_hold_until(t->map, t->addr, t->len, &held, clock_ns() + UINT64_C(1500000000));
+	if (!t->result)
+		vmmap_release(t->map, &held);
+}
+
+static void script(const char *policy)
+{
+	struct vmmap *map = window_map(policy);
+	struct window_thread waiter = {
+		.role = "waiter", .fn = hold_for_a_while, .map = map, .addr = BASE + 7 * PAGE, .len = 23 * PAGE
+	};
+	struct window_thread above = {
+		.role = "above", .fn = window_hold, .map = map, .addr = BASE + 25 * PAGE, .len = PAGE
+	};
+	struct vmmap_held all;
+
+	expect(vmmap_mmap(map, BASE, 20 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
+	expect(point_stop("above", "window_held", NULL, NULL) == 0);
+	window_start_to(&above, "window_held");
+	expect(vmmap_hold(map, BASE, 10 * PAGE, &all) == 0);
+	gate_at(&asleep, "waiter", "waiter_before_sleep");
+	window_start(&waiter);
+	sleeps();
+	overtake(map, &all);
+	overtake(map, &all);
+	vmmap_release(map, &all);
+	window_join(&waiter);
+	expect(waiter.result == -ETIMEDOUT);
+	point_release("above", "window_held");
+	window_join(&above);
+	expect(vmmap_audit(map, stderr) == 0);
+	window_close(map);
+}
+
+int main(void)
+{
+	return window_run((const char *const[]){ "vma-count", "vma", NULL }, script);
+}
