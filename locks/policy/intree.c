@@ -194,7 +194,7 @@ int intree_edit_begin(void *state, struct lock_edit *e, uint64_t deadline_ns)
 			lock_note_merge(e, e->r.lo);
 			lock_note_merge(e, e->r.hi);
 			if (t.handed && !BASE_MUTANT(handed_notes_borders))
-				lock_note_merges(e, e->r);       /* a hand-over cuts where the releaser ended          */
+				lock_note_merges(e, e->r);       /* it cuts where the releaser's range ended   */
 			edit_noted(e, &t);
 		}
 		return err;
