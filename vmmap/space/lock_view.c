@@ -237,7 +237,7 @@ static int view_claim(struct lock_space *space, struct lock_claim *c)
 	enum claim_step step = CLAIM_ON;
 	struct claim_was cut = { NULL, 0, false };
 	struct vtree_section s;
-	uint64_t from = c->r.lo, leaf_hi, next;
+	uint64_t from = c->r.lo, leaf_hi, next, version;
 
 	if (vma_reserve(&map->vmas, self, 2) || vtree_enter_room(&map->tree, self, c->r.lo, 3, &s))
 		return -ENOMEM;
@@ -248,8 +248,9 @@ static int view_claim(struct lock_space *space, struct lock_claim *c)
 		if (step == CLAIM_ON || step == CLAIM_LEAVE)
 			c->r.lo = next;
 	}
+	version = cut.left ? claim_version(c, self) : 0;
 	if (cut.left && BASE_MUTANT(claim_left_early))
-		atomic_store_seqcst(&cut.vma->slot.lk, claim_version(c, self)); /* PIN -> P2 */
+		atomic_store_seqcst(&cut.vma->slot.lk, version);                /* PIN -> P2 */
 	BASE_POINT(claim_before_leave);
 	vtree_leave(&s);
 	if (step == CLAIM_SPANS) {
@@ -260,7 +261,7 @@ static int view_claim(struct lock_space *space, struct lock_claim *c)
 	}
 	if (cut.left)                                    /* the left piece keeps the object */
 		atomic_store_seqcst(&cut.vma->slot.lk,                                           /* PIN -> P2 */
-				    BASE_MUTANT(claim_old_version) ? cut.old : claim_version(c, self));
+				    BASE_MUTANT(claim_old_version) ? cut.old : version);
 	else if (cut.vma)
 		atomic_store_release(&cut.vma->slot.lk, c->mine.lk);            /* D1 -> V0: ours */
 	return step == CLAIM_BUSY && c->r.lo == from ? -EBUSY : 0;
