@@ -157,14 +157,14 @@ static void watch(const struct stress_options *o, struct stress_row *row, struct
 	int err;
 
 	while (profile_running(run)) {
-		uint64_t now;
+		uint64_t now, before = units;
 
 		nanosleep(&tick, NULL);
 		now = clock_ns();
+		units = profile_units(run);
 		if (live)
 			show(row, began, run, verify);
-		still = profile_units(run) == units ? still + TICK_NS : 0;       /* in ticks, as profile_pause does */
-		units = profile_units(run);
+		still = units == before ? still + TICK_NS : 0;           /* in ticks, as profile_pause does        */
 		if (o->verify && now - quiet >= QUIET_NS) {
 			err = profile_pause(run, look, verify, STUCK_NS);
 			if (err == -ETIMEDOUT)

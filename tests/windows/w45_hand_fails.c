@@ -5,35 +5,15 @@
  * Rule: a begin that fails heals that cut, too. Broken: two VMAs that should be one.
  * mutant: handed_notes_borders
  */
-#include "tests/policy/gate.h"
-#include "tests/windows/window.h"
+#include "tests/windows/insist.h"
 
-#define SOON_MS 5000
-
-static struct gate asleep, woken;
-
-static void sleeps(void)
-{
-	expect(gate_wait(&asleep, SOON_MS));
-	gate_open(&asleep);
-}
-
-static void overtake(struct vmmap *map, struct vmmap_held *all)
-{
-	gate_at(&woken, "waiter", "waiter_woken");
-	vmmap_release(map, all);
-	expect(gate_wait(&woken, SOON_MS));
-	expect(vmmap_hold(map, BASE, 10 * PAGE, all) == 0);
-	gate_at(&asleep, "waiter", "waiter_before_sleep");
-	gate_open(&woken);
-	sleeps();
-}
+#define TIME_NS UINT64_C(3000000000)                     /* the script takes milliseconds; a point is held for 5 s   */
 
 static void hold_for_a_while(struct window_thread *t)
 {
 	struct vmmap_held held;
 
-	t->result = vmmap_hold_until(t->map, t->addr, t->len, &held, clock_ns() + UINT64_C(1500000000));
+	t->result = vmmap_hold_until(t->map, t->addr, t->len, &held, clock_ns() + TIME_NS);
 	if (!t->result)
 		vmmap_release(t->map, &held);
 }
@@ -52,12 +32,7 @@ static void script(const char *policy)
 	expect(vmmap_mmap(map, BASE, 20 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) == (int64_t)BASE);
 	expect(point_stop("above", "window_held", NULL, NULL) == 0);
 	window_start_to(&above, "window_held");
-	expect(vmmap_hold(map, BASE, 10 * PAGE, &all) == 0);
-	gate_at(&asleep, "waiter", "waiter_before_sleep");
-	window_start(&waiter);
-	sleeps();
-	overtake(map, &all);
-	overtake(map, &all);
+	insist_start(map, &waiter, &all, 10 * PAGE);
 	vmmap_release(map, &all);
 	window_join(&waiter);
 	expect(waiter.result == -ETIMEDOUT);
@@ -69,5 +44,5 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run((const char *const[]){ "vma-count", "vma", NULL }, script);
+	return window_run((const char *const[]){ "vma", NULL }, script);
 }

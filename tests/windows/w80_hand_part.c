@@ -6,31 +6,11 @@
  * mutant: pass_vma_whole
  * mutant: pass_dummy_whole
  */
-#include "tests/policy/gate.h"
-#include "tests/windows/window.h"
+#include "tests/windows/insist.h"
 
-#define SOON_MS 5000
-#define LEN     (16 * PAGE)
+#define LEN (16 * PAGE)
 
-static struct gate asleep, woken, held;
-
-static void sleeps(void)
-{
-	expect(gate_wait(&asleep, SOON_MS));
-	gate_open(&asleep);
-}
-
-/* The range is let go of and taken again before the waiter looks. */
-static void overtake(struct vmmap *map, struct vmmap_held *all)
-{
-	gate_at(&woken, "waiter", "waiter_woken");
-	vmmap_release(map, all);
-	expect(gate_wait(&woken, SOON_MS));
-	expect(vmmap_hold(map, BASE, LEN, all) == 0);
-	gate_at(&asleep, "waiter", "waiter_before_sleep");
-	gate_open(&woken);
-	sleeps();
-}
+static struct gate held;
 
 /* Someone wants two of the sixteen pages, and holds them in the end, by hand-over; `rest` looks at the others. */
 static void hand_part(struct vmmap *map, void (*rest)(struct vmmap *map))
@@ -40,15 +20,10 @@ static void hand_part(struct vmmap *map, void (*rest)(struct vmmap *map))
 	};
 	struct vmmap_held all;
 
-	expect(vmmap_hold(map, BASE, LEN, &all) == 0);
-	gate_at(&asleep, "waiter", "waiter_before_sleep");
-	window_start(&waiter);
-	sleeps();
-	overtake(map, &all);
-	overtake(map, &all);
+	insist_start(map, &waiter, &all, LEN);
 	gate_at(&held, "waiter", "window_held");
 	vmmap_release(map, &all);
-	expect(gate_wait(&held, SOON_MS));
+	expect(gate_wait(&held, INSIST_SOON_MS));
 	rest(map);
 	gate_open(&held);
 	window_join(&waiter);

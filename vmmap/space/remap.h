@@ -10,7 +10,7 @@ struct remap {
 	struct thread_slot *self;
 	struct lock_range from, to;              /* to.lo unknown while the target is free                         */
 	bool keep, fixed;                        /* MREMAP_DONTUNMAP; the target is the caller's                   */
-	uint64_t gone;                           /* up to there the source goes with the move (remap_whole.c)      */
+	uint64_t gone;                           /* where the tail ends that goes with the move; 0: none           */
 	struct lock_edit source, target;
 };
 

@@ -145,15 +145,13 @@ static int remap_backing(struct remap *m, struct space_new *attr)
  * gap of the tail, and would go with that. (In the same window: a move asks for more VMAs than a cut makes.) */
 static void remap_leave(struct remap *m)
 {
-	struct lock_range tail = { m->from.hi, m->gone };
+	struct lock_range gone = { m->from.lo, m->gone ? m->gone : m->from.hi };
 
-	if (BASE_MUTANT(remap_tail_apart) && tail.lo < tail.hi) {
+	if (BASE_MUTANT(remap_tail_apart) && m->gone) {
 		space_replace(m->map, &m->source, m->from, NULL);
-		space_replace(m->map, &m->source, tail, NULL);
-		return;
+		gone.lo = m->from.hi;
 	}
-	space_replace(m->map, &m->source, (struct lock_range){ m->from.lo, m->gone > tail.lo ? m->gone : tail.lo },
-		      NULL);
+	space_replace(m->map, &m->source, gone, NULL);
 }
 
 static void remap_commit(struct remap *m, const struct space_new *attr, struct vma *vma)
