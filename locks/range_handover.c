@@ -36,20 +36,27 @@ static struct lock_range hand_run(struct range_lock *from, uint64_t addr, uint64
 	return run;
 }
 
-/* How far from r.lo upwards is everything `to`'s? Claims for it what is free. */
+/* How far from r.lo upwards is everything `to`'s? Claims for it what is free. What a claim that failed has cut, `to`
+ * joins again. */
 static uint64_t hand_claim(struct range_locks *locks, struct thread_slot *self, struct lock_range r,
 			   const struct lock_holder *to)
 {
 	struct lock_claim c = { .r = r, .mine = *to, .stop = ADDRESS_END };
 	struct lock_seen seen;
+	int err;
 
 	while (c.r.lo < r.hi) {
 		rcu_enter(self);
 		locks->view->find(locks->space, c.r.lo, &seen);
 		rcu_leave(self);
-		if (seen.slot && seen.lk == to->lk)
+		if (seen.slot && seen.lk == to->lk) {
 			c.r.lo = seen.r.hi < r.hi ? seen.r.hi : r.hi;
-		else if (locks->view->claim(locks->space, &c))
+			continue;
+		}
+		err = locks->view->claim(locks->space, &c);
+		if (err == -ENOMEM && !BASE_MUTANT(handover_forgets_cut))
+			range_note_merge(lock_word_lock(to->lk), r.hi);  /* it may have cut there before       */
+		if (err)
 			break;
 	}
 	return c.r.lo;

@@ -174,8 +174,10 @@ int range_take(struct range_locks *locks, struct range_take *t, uint64_t deadlin
 		err = take_run(locks, t, t->r, deadline_ns);
 	}
 	lock_held_add(&home->held, t->r);
-	if (err)
+	if (err) {
 		range_give(locks, t);
+		t->touched |= t->notes.lo <= t->notes.hi;        /* cut for us by a hand-over that failed      */
+	}
 	BASE_POINT(edit_after_lk);
 	return err;
 }
@@ -237,7 +239,7 @@ void range_give(struct range_locks *locks, struct range_take *t)
 	atomic_store_release(&lock->busy, 0);                                   /* R5 -> R6 */
 }
 
-static void note_down(struct range_lock *lock, uint64_t border)
+void range_note_merge(struct range_lock *lock, uint64_t border)
 {
 	uint64_t lo = atomic_load_relaxed(&lock->note_lo), hi = atomic_load_relaxed(&lock->note_hi);
 
@@ -259,7 +261,7 @@ bool range_leave_note(struct range_locks *locks, struct thread_slot *self, struc
 	if (!range_queue_open_now(word) || atomic_load_seqcst(&slot->lk) != lk) /* V0 -> D1: still */
 		return false;
 	BASE_POINT(note_before_store);
-	note_down(lock, border);                                                 /* N1 -> N2 */
+	range_note_merge(lock, border);                                                 /* N1 -> N2 */
 	if (home)
 		atomic_bump(&home->merge_notes, 1);
 	word ^= atomic_load_seqcst(&lock->queue.word);                           /* N1' -> N2 */

@@ -162,6 +162,8 @@ int  range_take(struct range_locks *locks, struct range_take *t, uint64_t deadli
 void range_give(struct range_locks *locks, struct range_take *t);
 /* A merge at `border` met this held word: its holder is to retry. False: no holder will; the caller must. */
 bool range_leave_note(struct range_locks *locks, struct thread_slot *self, struct lock_slot *slot, uint64_t border);
+/* The same, by who knows that the lock is held. */
+void range_note_merge(struct range_lock *lock, uint64_t border);
 
 /* What an insisting waiter gets from a lock whose queue is closed; `given` is what went to others before.
  * (range_handover.c) */

@@ -2,8 +2,8 @@
 /*
  * shadow.c - the page model: a three-level table of words, and the transitions that shadow.h lists.
  *
- * TABLE     13 + 13 + 9 bits of the page number. Levels are installed by CAS and stay until the end; S3, CAS acq_rel ->
- *           S4, acquire load. All leaves are on one list, pushed by the installer.
+ * TABLE     13 + 13 + 9 bits of the page number. Levels are installed by CAS and stay until shadow_clear; S3,
+ *           CAS acq_rel -> S4, acquire load. All leaves are on one list, pushed by the installer.
  */
 #include "stress/shadow.h"
 
@@ -57,7 +57,7 @@ struct shadow *shadow_create(unsigned threads)
 	return s;
 }
 
-void shadow_destroy(struct shadow *s)
+void shadow_clear(struct shadow *s)
 {
 	struct leaf *leaf = atomic_load_acquire(&s->leaves), *next;
 
@@ -67,8 +67,16 @@ void shadow_destroy(struct shadow *s)
 			free(atomic_load_acquire(&leaf->page[i].lanes));
 		free(leaf);
 	}
-	for (unsigned i = 0; i < ARRAY_SIZE(s->middle); i++)
+	atomic_store_relaxed(&s->leaves, NULL);
+	for (unsigned i = 0; i < ARRAY_SIZE(s->middle); i++) {
 		free(atomic_load_acquire(&s->middle[i]));
+		atomic_store_relaxed(&s->middle[i], NULL);
+	}
+}
+
+void shadow_destroy(struct shadow *s)
+{
+	shadow_clear(s);
 	free(s);
 }
 

@@ -54,6 +54,7 @@ struct shadow;
 
 struct shadow *shadow_create(unsigned threads);          /* NULL: no memory                                        */
 void shadow_destroy(struct shadow *s);
+void shadow_clear(struct shadow *s);             /* nothing is known of any page; nobody is inside                 */
 
 struct shadow_page *shadow_page_at(struct shadow *s, uint64_t addr);     /* made on first use; aborts without memory */
 struct shadow_page *shadow_page_if(struct shadow *s, uint64_t addr);     /* NULL: never told about                  */

@@ -90,6 +90,7 @@ void    verify_note(struct verify_thread *t, unsigned call, uint64_t addr, uint6
 /* For calls made outside these, by a set-up or by the leader of a meeting. Forget before, in the whole range; then each
  * thread says which pages it relies on being freshly mapped: those are followed from there on, others are not. */
 void    verify_forget(struct verify *v, uint64_t addr, uint64_t len);
+void    verify_forget_all(struct verify *v);             /* gives memory back; by the leader of a meeting only     */
 void    verify_assume_fresh(struct verify_thread *t, uint64_t addr, uint64_t len, int prot);
 
 /* ---- what came of it ---- */

@@ -251,6 +251,11 @@ void verify_forget(struct verify *v, uint64_t addr, uint64_t len)
 		shadow_forget(v->shadow, addr, len);
 }
 
+void verify_forget_all(struct verify *v)
+{
+	shadow_clear(v->shadow);
+}
+
 void verify_assume_fresh(struct verify_thread *t, uint64_t addr, uint64_t len, int prot)
 {
 	struct shadow_change change = { SHADOW_MAP, prot, false, 0 };

@@ -154,16 +154,13 @@ static int advise_willneed(struct vmmap *map, struct thread_slot *self, struct l
 static int advise_populate_read(struct vmmap *map, struct thread_slot *self, struct lock_range r)
 {
 	struct lock_range readable = r;
-	struct vtree_seen seen;
+	struct vtree_listed v;
 	int err;
 
 	rcu_enter(self);
-	for (uint64_t at = r.lo; at < readable.hi; at = seen.r.hi) {
-		if (!vtree_next(&map->tree, at, &seen) || seen.r.lo >= r.hi)
-			break;
-		if (!(atomic_load_acquire(&seen.vma->bits) & (VMA_GAP | VMA_READ)))     /* B2 -> B1 */
-			readable.hi = seen.r.lo > r.lo ? seen.r.lo : r.lo;
-	}
+	for (uint64_t at = r.lo; at < readable.hi && vtree_list(&map->tree, at, &v) && v.r.lo < r.hi; at = v.r.hi)
+		if (!(v.bits & VMA_READ))
+			readable.hi = v.r.lo > r.lo ? v.r.lo : r.lo;
 	rcu_leave(self);
 	err = space_populate(map, self, readable, VMA_READ);
 	return err || readable.hi == r.hi ? err : -EINVAL;
@@ -193,13 +190,13 @@ static uint64_t advise_bits(const struct vma *vma, uint64_t bits, uint64_t advic
 /* WIPEONFORK is for private anonymous memory: -EINVAL at the first other VMA, after the parts before it (Linux). */
 static int advise_wipe(struct vmmap *map, struct thread_slot *self, struct lock_range *r)
 {
-	struct vtree_seen seen;
+	struct vtree_listed v;
 	int err = 0;
 
 	rcu_enter(self);
-	for (uint64_t at = r->lo; at < r->hi && vtree_next(&map->tree, at, &seen) && seen.r.lo < r->hi; at = seen.r.hi)
-		if (vma_object(seen.vma) || atomic_load_acquire(&seen.vma->bits) & VMA_SHARED) {    /* B2 -> B1 */
-			r->hi = seen.r.lo > r->lo ? seen.r.lo : r->lo;
+	for (uint64_t at = r->lo; at < r->hi && vtree_list(&map->tree, at, &v) && v.r.lo < r->hi; at = v.r.hi)
+		if (v.object || v.bits & VMA_SHARED) {
+			r->hi = v.r.lo > r->lo ? v.r.lo : r->lo;
 			err = -EINVAL;
 		}
 	rcu_leave(self);

@@ -187,6 +187,18 @@ static void forgetting_covers_its_range_only(void **state)
 	assert_true(shadow_certain(word(A + 2 * PAGE)));
 }
 
+static void clearing_keeps_nothing(void **state)
+{
+	(void)state;
+	change(A, PAGE, SHADOW_MAP, RW);
+	shadow_lane_at(s, shadow_page_at(s, A), 1)->value = 7;
+	shadow_clear(s);
+	assert_null(shadow_page_if(s, A));
+	change(A, PAGE, SHADOW_MAP, RW);
+	assert_true(shadow_certain(word(A)));
+	assert_int_equal(shadow_lane_at(s, shadow_page_at(s, A), 1)->value, 0);
+}
+
 static void lanes_belong_to_a_page_and_a_thread(void **state)
 {
 	struct shadow_page *page = shadow_page_at(s, A);
@@ -243,7 +255,8 @@ int main(void)
 		CASE(a_claim_that_something_ended_during_is_not_certain),
 		CASE(an_unmap_that_began_before_a_claim_and_ended_in_it_is_not_certain),
 		CASE(a_claim_that_comes_late_hides_nothing),
-		CASE(forgetting_covers_its_range_only), CASE(lanes_belong_to_a_page_and_a_thread),
+		CASE(forgetting_covers_its_range_only), CASE(clearing_keeps_nothing),
+		CASE(lanes_belong_to_a_page_and_a_thread),
 	};
 
 	if (mutant && *mutant && point_mutant_select(mutant))
