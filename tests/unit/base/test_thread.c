@@ -103,7 +103,7 @@ static void *join_crowd(void *arg)
 	thread_self();
 	order = atomic_add_acqrel(c->in, 1);
 	while (atomic_load_acquire(c->may_leave) <= order)
-		crew_sleep(MS);
+		crew_sleep(50 * MS);                             /* a thousand that poll leave no time to start      */
 	atomic_add_acqrel(c->left, 1);
 	return NULL;
 }
