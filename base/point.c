@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <time.h>
 #include "base/clock.h"
 #include "base/park.h"
 #include "base/point.h"
@@ -51,7 +52,7 @@ struct pass { char role[ROLE_CHARS]; const char *at; uint32_t times; };
 static struct park_mutex mutex;
 static atomic_u32 active;                /* bit 0: rules or passings wanted; bit 1: yields                           */
 static atomic_u32 changed;               /* under mutex; slept on                                                   */
-static atomic_u32 yield_one_in;
+static atomic_u32 yield_one_in, yield_sleep_in;
 static atomic_u64 yield_seed;
 static atomic_u64 timeouts;
 static struct rule rules[RULES];         /* under mutex, as all below                                               */
@@ -194,14 +195,28 @@ static void script_hit(struct thread_slot *self, const char *name)
 	park_unlock(&mutex);
 }
 
+/* Mostly as long as a call takes; one in eight as long as a time slice. */
+static void random_sleep(struct prng *random)
+{
+	uint64_t below = prng_below(random, 8) ? 60000 : 3000000;
+
+	nanosleep(&(struct timespec){ 0, (long)prng_below(random, below) }, NULL);
+}
+
 static void random_yield(struct thread_slot *self, uint32_t one_in)
 {
 	struct prng random = { self->point_random };
 
 	if (self->point_random == 0)
 		random = prng_seed(atomic_load_relaxed(&yield_seed), self->number);
-	if (prng_below(&random, one_in) == 0)
-		sched_yield();
+	if (prng_below(&random, one_in) == 0) {
+		uint32_t sleep_in = atomic_load_relaxed(&yield_sleep_in);
+
+		if (sleep_in != 0 && prng_below(&random, sleep_in) == 0)
+			random_sleep(&random);
+		else
+			sched_yield();
+	}
 	self->point_random = random.state;
 }
 
@@ -258,6 +273,11 @@ void point_yield(uint32_t one_in, uint64_t seed)
 	atomic_store_relaxed(&yield_seed, seed);
 	atomic_store_relaxed(&yield_one_in, one_in);
 	set_active(2, one_in != 0);
+}
+
+void point_doze(uint32_t one_in)
+{
+	atomic_store_relaxed(&yield_sleep_in, one_in);
 }
 
 void point_role(const char *role)
@@ -364,6 +384,7 @@ void point_reset(void)
 	tell();
 	park_unlock(&mutex);
 	point_yield(0, 0);
+	point_doze(0);
 	(void)point_mutant_select(NULL);
 	atomic_store_relaxed(&timeouts, 0);
 }
@@ -401,95 +422,6 @@ void point_list(FILE *out)
 	for (struct point_mutant **m = __start_vmmap_mutants; m < __stop_vmmap_mutants; m++)
 		fprintf(out, "mutant %s %s:%d %u\n", (*m)->name, (*m)->file, (*m)->line,
 			(unsigned)atomic_load_relaxed(&(*m)->on));
-}
-
-#else
-
-bool point_available(void)
-{
-	return false;
-}
-
-int point_mutant_select(const char *name)
-{
-	return name == NULL ? 0 : -ENOENT;
-}
-
-void point_yield(uint32_t one_in, uint64_t seed)
-{
-	(void)one_in;
-	(void)seed;
-}
-
-void point_role(const char *role)
-{
-	(void)role;
-}
-
-int point_stop(const char *role, const char *at, const char *until_role, const char *until_point)
-{
-	return point_stop_nth(role, at, until_role, until_point, 1);
-}
-
-int point_stop_nth(const char *role, const char *at, const char *until_role, const char *until_point, uint32_t n)
-{
-	(void)role;
-	(void)at;
-	(void)until_role;
-	(void)until_point;
-	(void)n;
-	return -ENOENT;
-}
-
-int point_call(const char *role, const char *at, void (*fn)(void *arg), void *arg)
-{
-	(void)role;
-	(void)at;
-	(void)fn;
-	(void)arg;
-	return -ENOENT;
-}
-
-bool point_wait_reached(const char *role, const char *at, uint64_t timeout_ns)
-{
-	(void)role;
-	(void)at;
-	(void)timeout_ns;
-	return false;
-}
-
-void point_release(const char *role, const char *at)
-{
-	(void)role;
-	(void)at;
-}
-
-void point_reset(void)
-{
-}
-
-uint64_t point_timeouts(void)
-{
-	return 0;
-}
-
-uint64_t point_hits(const char *name)
-{
-	(void)name;
-	return UINT64_MAX;
-}
-
-void point_fork_prepare(void)
-{
-}
-
-void point_fork_done(void)
-{
-}
-
-void point_list(FILE *out)
-{
-	fprintf(out, "no points in this build\n");
 }
 
 #endif

@@ -3,7 +3,7 @@
  * point.h - named places in a race window, and mutants.
  *
  * In a release build both macros vanish. In an instrumented build (VMMAP_POINTS, a second copy of the library):
- *   BASE_POINT(fault_before_cas)      may yield at random (torture), stop for a script, or call a test's hook
+ *   BASE_POINT(fault_before_cas)      may yield or sleep at random (torture), stop for a script, or call a test's hook
  *   BASE_MUTANT(fault_no_recheck)     is true when that mutant was chosen at run time: the code then breaks its rule
  * Names are C identifiers: <operation>_<place>. The same name may stand in several places: it is then one point.
  * The linker collects all of them in two sections, so a script that names an unknown point or mutant is an error, not
@@ -61,6 +61,8 @@ int  point_mutant_select(const char *name);
 
 /* Random yields at every point: in one of `one_in` hits; 0 switches it off. Each slot draws its own sequence. */
 void point_yield(uint32_t one_in, uint64_t seed);
+/* One in `one_in` of those yields is a sleep of up to 3 ms; 0: none. */
+void point_doze(uint32_t one_in);
 
 /*
  * Scripts. A thread takes a role ("fault", "unmap"; at most 31 characters). Rules are set before the threads run; a

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/point.h"
 #include "base/tool/cli.h"
 #include "stress/stress_report.h"
 
@@ -22,6 +23,7 @@
 #define STUCK_NS  UINT64_C(30000000000)          /* a machine with a load of 30 once made 10 s of nothing          */
 #define SHRINK    4u                             /* --verify: rounds sixteen times shorter                         */
 #define ROWS_MAX  512u
+#define NOISE_SLEEPS 16u                         /* --noise: one in so many yields is a sleep                      */
 
 /* ---- what is asked ---- */
 
@@ -36,6 +38,7 @@ static const struct argp_option option_list[] = {
 	{ "plant", 'P', "SIN", 0, "commit ghost, foreign, prot, stale, lost-write, leak or overlap, once", 0 },
 	{ "json", 'j', "FILE", 0, "write the result as one object; `-' = stdout, then the table goes to stderr", 0 },
 	{ "bytes", 'b', NULL, 0, "frames with contents, zeroed when handed out (default: metadata only)", 0 },
+	{ "noise", 'n', "N", 0, "in one of N test points a thread yields or sleeps (vmmap-stress-points only)", 0 },
 	{ "placement", 'l', "HOW", 0, "arenas or topdown (default arenas)", 0 },
 	{ 0 }
 };
@@ -80,6 +83,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'P': o->plant = (enum verify_sin)cli_choice("plant", arg, verify_sin_name, SIN_PLANTS); return 0;
 	case 'j': o->json = arg; return 0;
 	case 'b': o->bytes = true; return 0;
+	case 'n': o->noise = (uint32_t)cli_count("noise", arg, 1, 1000000); return 0;
 	case 'l': o->topdown = cli_choice("placement", arg, placements, 2); return 0;
 	case ARGP_KEY_ARG:
 		cli_die("every setting is an option: see --help", "'%s' is not an option", arg);
@@ -97,7 +101,8 @@ static const struct argp argp = {
 	"  vmmap-stress --profile=race --verify --seconds=20\n"
 	"  vmmap-stress --policy=all --profile=all --verify --seconds=1 --json=stress.json\n"
 	"  vmmap-stress --profile=race --mix=mmap=20,munmap=20,fault=60 --threads=8\n"
-	"  vmmap-stress --plant=ghost            (exit status 1: the ghost is found)\n",
+	"  vmmap-stress --plant=ghost            (exit status 1: the ghost is found)\n"
+	"  vmmap-stress-points --noise=16 --verify --seconds=60\n",
 	NULL, NULL, NULL
 };
 
@@ -306,6 +311,10 @@ int main(int argc, char **argv)
 	if (help)
 		return CLI_OK;
 	check_names(&o);
+	if (o.noise && !point_available())
+		cli_die("run vmmap-stress-points, which lies beside it", "--noise: this program has no test points");
+	point_yield(o.noise, o.seed);
+	point_doze(NOISE_SLEEPS);
 	o.verify |= o.plant != SIN_NONE;
 	out = o.json && !strcmp(o.json, "-") ? stderr : stdout;
 	n = all_runs(&o, rows, out);

@@ -25,8 +25,10 @@ char *report_number(double value, char buf[16])
 
 void report_command(const struct stress_options *o, const struct stress_row *row, FILE *out)
 {
-	fprintf(out, "vmmap-stress --policy=%s --profile=%s --threads=%u --seconds=%g --seed=%" PRIu64, row->policy,
-		row->profile, row->threads, (double)o->ns / 1e9, o->seed);
+	fprintf(out, "vmmap-stress%s --policy=%s --profile=%s --threads=%u --seconds=%g --seed=%" PRIu64,
+		o->noise ? "-points" : "", row->policy, row->profile, row->threads, (double)o->ns / 1e9, o->seed);
+	if (o->noise)
+		fprintf(out, " --noise=%" PRIu32, o->noise);
 	if (o->mix)
 		fprintf(out, " --mix=%s", o->mix);
 	if (o->topdown)

@@ -11,6 +11,7 @@ struct stress_options {
 	unsigned threads;
 	uint64_t ns, seed;
 	bool verify, bytes, topdown;
+	uint32_t noise;                          /* 0: none                                                        */
 	enum verify_sin plant;
 	const char *mix, *json;                  /* NULL: not given                                                */
 	unsigned weight[CALL_COUNT];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_point.c - scripts do what they say, names are checked, mutants switch, time-outs are told. */
 #include <stdio.h>
+#include <sys/resource.h>
 #include "base/park.h"
 #include "base/rcu.h"
 #include "base/thread.h"
@@ -329,6 +330,22 @@ static void yields_count_every_hit(void **state)
 	assert_int_equal(point_timeouts(), 0);
 }
 
+static void yields_may_be_sleeps(void **state)
+{
+	struct rusage before, after;
+
+	(void)state;
+	thread_self();
+	point_yield(1, 42);
+	point_doze(1);
+	getrusage(RUSAGE_THREAD, &before);
+	for (int i = 0; i < 50; i++) {
+		BASE_POINT(test_doze);
+	}
+	getrusage(RUSAGE_THREAD, &after);
+	assert_true(after.ru_nvcsw - before.ru_nvcsw >= 40);     /* a yield is no voluntary switch */
+}
+
 static void rules_beyond_the_table_are_refused(void **state)
 {
 	int ok = 0;
@@ -373,6 +390,7 @@ int main(void)
 		cmocka_unit_test_setup(stops_stand_for_preemption_and_are_not_counted, fresh),
 		cmocka_unit_test_setup(mutants_switch, fresh),
 		cmocka_unit_test_setup(yields_count_every_hit, fresh),
+		cmocka_unit_test_setup(yields_may_be_sleeps, fresh),
 		cmocka_unit_test_setup(rules_beyond_the_table_are_refused, fresh),
 		cmocka_unit_test_setup(list_names_all, fresh),
 	};
