@@ -4,6 +4,7 @@
  *
  * mutant: verify_content_late
  * mutant: verify_tracks_shared
+ * mutant: verify_probe_owns
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -15,13 +16,13 @@
 
 #include "base/point.h"
 #include "stress/profile.h"
-#include "stress/verify.h"
+#include "stress/verify_in.h"
 #include "vmmap/vmmap.h"
 
 #define PLACE  (UINT64_C(1) << 32)
 #define SECOND UINT64_C(1000000000)
 
-extern const struct profile profile_race;
+extern const struct profile profile_race, profile_stack_threads;
 
 static struct verify *verify;
 static struct physmem *pm;
@@ -108,6 +109,23 @@ static void an_alias_is_no_breach(void **state)
 	assert_int_equal(verify_violations(verify), 0);
 }
 
+/* ---- a page unmapped by one thread is another's before the first has probed it ---- */
+
+static void a_probe_of_anothers_page_is_no_breach(void **state)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+	int64_t got;
+
+	(void)state;
+	verify_attach(verify, map, pm, &profile_stack_threads);  /* pages have owners there                    */
+	got = verify_mmap(verify_thread_at(verify, 1), 0, VMMAP_PAGE_SIZE, PROT_READ | PROT_WRITE, flags);
+	assert_true(got > 0);
+	verify_probe_ghost(verify_thread_at(verify, 0), (uint64_t)got);
+	assert_int_equal(verify_violations(verify), 0);
+	assert_int_equal(verify_read(verify_thread_at(verify, 0), (uint64_t)got), 0);
+	assert_int_equal(verify_violations(verify), 1);          /* but for a probe it is one                  */
+}
+
 /* ---- the run as a whole ---- */
 
 /* A run above the bound of overtakes is a violation, named so; one at the bound is none. */
@@ -132,6 +150,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_drop_after_the_load_is_no_breach, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_alias_is_no_breach, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_probe_of_anothers_page_is_no_breach, setup, teardown),
 		cmocka_unit_test(above_the_bound),
 	};
 
