@@ -253,7 +253,7 @@ static uint64_t work(struct profile_thread *t, uint64_t deadline)
 		if (unlikely(t->verify && verify_between_steps(t->verify)))
 			profile_stop(run);
 		if (unlikely(units >= enough)) {
-			if (run->profile->rounds)        /* the others cannot meet without this one */
+			if (run->profile->rounds && !run->params.private_maps)   /* nobody can meet without it */
 				profile_stop(run);
 			return units;
 		}

@@ -117,7 +117,7 @@ static void every_profile_runs_and_proves_it(void **state)
 
 		assert_int_equal(open_run(&run, profile_at(i), 2, false), 0);
 		for (int block = 0; block < 2; block++) {
-			assert_int_equal(profile_block(run, &(struct profile_goal){ .ns = 15 * MS }, &result), 0);
+			assert_int_equal(profile_block(run, &(struct profile_goal){ .units = 500 }, &result), 0);
 			assert_string_equal(result.error, "");
 			assert_true(result.rate > 0);
 			if (!result.proven)
@@ -149,7 +149,7 @@ static void private_maps_serve_the_policy_for_one_thread(void **state)
 	(void)state;
 	assert_int_equal(open_run(&run, profile_find("munmap"), 2, true), 0);
 	assert_int_equal(profile_maps(run), 2);
-	assert_int_equal(profile_block(run, &(struct profile_goal){ .ns = 10 * MS }, &result), 0);
+	assert_int_equal(profile_block(run, &(struct profile_goal){ .units = 100 }, &result), 0);
 	assert_true(result.share[0].units > 0 && result.share[1].units > 0);
 	profile_close(run);
 }
