@@ -39,4 +39,37 @@ static void insist_start(struct vmmap *map, struct window_thread *waiter, struct
 	insist_overtake(map, all, len);
 }
 
+/* ---- a waiter that insists, and whose time is up all the same ---- */
+
+/* The script takes milliseconds; a point is held for 5 s. */
+static inline void insist_hold_for_a_while(struct window_thread *t)
+{
+	struct vmmap_held held;
+
+	t->result = vmmap_hold_until(t->map, t->addr, t->len, &held, clock_ns() + UINT64_C(3000000000));
+	if (!t->result)
+		vmmap_release(t->map, &held);
+}
+
+/* The waiter wants [lo, hi): a part of [BASE, BASE + len), which `release` lets go of, and `page` above that, which is
+ * held to the end. Nothing is left of its begin. */
+static inline void insist_in_vain(struct vmmap *map, uint64_t lo, uint64_t hi, uint64_t len,
+				  uint64_t page, void (*release)(struct vmmap *map, struct vmmap_held *all))
+{
+	struct window_thread waiter = { .role = "waiter", .fn = insist_hold_for_a_while, .map = map, .addr = lo,
+					.len = hi - lo };
+	struct window_thread above = { .role = "above", .fn = window_hold, .map = map, .addr = page, .len = PAGE };
+	struct vmmap_held all;
+
+	expect(point_stop("above", "window_held", NULL, NULL) == 0);
+	window_start_to(&above, "window_held");
+	insist_start(map, &waiter, &all, len);
+	release(map, &all);
+	window_join(&waiter);
+	expect(waiter.result == -ETIMEDOUT);
+	point_release("above", "window_held");
+	window_join(&above);
+	expect(vmmap_audit(map, stderr) == 0);
+}
+
 #endif
