@@ -34,6 +34,7 @@ RULE = {
     "stress/oracle":    OUTSIDE + ["stress", "stress/oracle"],
     "stress/replay":    OUTSIDE + ["stress", "stress/replay"],
     "bench":            OUTSIDE + ["bench"],
+    "bench/sim":        OUTSIDE + ["base", "bench/sim"],
     "examples":         [PUBLIC],
 }
 
