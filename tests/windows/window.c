@@ -16,23 +16,48 @@ void window_expect(bool cond, const char *what, const char *file, int line)
 	_Exit(1);                                        /* other threads may be stopped */
 }
 
-int window_run(const char *const policies[], void (*script)(const char *policy))
+/* 0, or 99. */
+static int run_one(const char *policy, void (*script)(const char *policy))
 {
 	const char *mutant = getenv("VMMAP_MUTANT");
 
-	if (!point_available()) {
-		fprintf(stderr, "built without test points\n");
-		return 77;
-	}
-	for (unsigned i = 0; policies[i]; i++) {
-		alarm(20);                               /* a script takes milliseconds; who hangs has failed */
-		point_reset();
-		if (point_mutant_select(mutant && *mutant ? mutant : NULL))
-			return 99;
-		script(policies[i]);
-		printf("%s: as it should be\n", policies[i]);
-	}
+	alarm(20);                                       /* a script takes milliseconds; who hangs has failed */
+	point_reset();
+	if (point_mutant_select(mutant && *mutant ? mutant : NULL))
+		return 99;
+	script(policy);
+	printf("%s: as it should be\n", policy);
 	return 0;
+}
+
+static bool run_possible(void)
+{
+	if (!point_available())
+		fprintf(stderr, "built without test points\n");
+	return point_available();
+}
+
+int window_run(const char *const policies[], void (*script)(const char *policy))
+{
+	int code = 0;
+
+	if (!run_possible())
+		return 77;
+	for (unsigned i = 0; policies[i] && !code; i++)
+		code = run_one(policies[i], script);
+	return code;
+}
+
+int window_run_every(bool one_thread, void (*script)(const char *policy))
+{
+	int code = 0;
+
+	if (!run_possible())
+		return 77;
+	for (unsigned i = 0; vmmap_policy_name(i) && !code; i++)
+		if (one_thread || vmmap_policy_threads(i))
+			code = run_one(vmmap_policy_name(i), script);
+	return code;
 }
 
 struct vmmap *window_map(const char *policy)
