@@ -117,12 +117,12 @@ static bool one_round(struct member *m)
 	return !err || err == -EAGAIN || err == -ETIMEDOUT;
 }
 
-/* How often has the thread of this slot been overtaken at one place? Global policies: whoever waited longest. */
+/* How often has the thread of this slot been overtaken at one place? Not in the tree: whoever was most often. */
 static uint64_t overtaken(uint32_t slot)
 {
 	struct lock_stats stats;
 
-	if (map->policy->caps & LOCK_CAP_DISJOINT_EDITS) {
+	if (map->policy->edit_begin == intree_edit_begin) {
 		struct range_thread *t = range_thread_at(&((struct intree *)map->state)->locks, slot);
 
 		return t ? atomic_load_relaxed(&t->max_overtakes) : 0;
