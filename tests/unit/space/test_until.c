@@ -4,6 +4,7 @@
  * end, its high end, a page in the middle, a gap. VMMAP_TRY says -EAGAIN at once, a deadline -ETIMEDOUT and not before
  * it; the map is then what it was, and after the release the same call does what the plain one does.
  */
+#include "locks/policy/policy.h"
 #include "tests/unit/space/until.h"
 
 #define ELSE    5000                             /* a page that no row has anything to do with                      */
@@ -312,7 +313,7 @@ static void test_held(void **state)
  * lock by). */
 static void test_held_elsewhere(void **state)
 {
-	bool disjoint = !strcmp(*state, "vma") || !strcmp(*state, "vma-count");
+	bool disjoint = lock_policy_find(*state)->caps & LOCK_CAP_DISJOINT_EDITS;
 	bool passes = !strcmp(*state, "pervma") || !strcmp(*state, "spf");
 
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
