@@ -38,16 +38,14 @@
 #include "base/prng.h"
 #include "base/spin.h"
 #include "locks/policy/beside.h"
+#include "locks/policy/treap.h"
 
 enum { TREE_WAITING, TREE_GRANTED };
 
 struct tree_node {
-	struct lock_range r;
-	uint64_t max;                            /* the highest hi below it, its own included                      */
-	struct tree_node *left, *right;
+	struct treap_node at;                    /* the range                                                      */
 	struct tree_node *later;                 /* who is to be told next                                         */
 	uint64_t ticket;
-	uint32_t weight;                         /* in the treap: above lighter ones                               */
 	uint32_t blockers, passed;               /* passed: how many of them came after it                         */
 	uint32_t overtaken;
 	uint32_t owner;
@@ -63,7 +61,7 @@ struct tree_thread {
 struct tree_state {
 	struct beside beside;                    /* first                                                          */
 	atomic_u32 lock PAIR_ALIGNED;            /* base/spin.h: of all below, and of the nodes                    */
-	struct tree_node *root;
+	struct treap_node *root;
 	uint64_t tickets;
 	uint64_t hand_overs, max_overtakes;
 	struct tree_thread spare PAIR_ALIGNED;
@@ -72,81 +70,6 @@ struct tree_state {
 static struct tree_node *node_of(struct beside_thread *home, unsigned which)
 {
 	return &container_of(home, struct tree_thread, home)->node[which];
-}
-
-/* ---- the treap ---- */
-
-static bool node_before(const struct tree_node *a, const struct tree_node *b)
-{
-	return a->r.lo < b->r.lo || (a->r.lo == b->r.lo && (uintptr_t)a < (uintptr_t)b);
-}
-
-static void node_sum(struct tree_node *n)
-{
-	n->max = n->r.hi;
-	if (n->left && n->left->max > n->max)
-		n->max = n->left->max;
-	if (n->right && n->right->max > n->max)
-		n->max = n->right->max;
-}
-
-/* What stands before n and what does not. */
-static void treap_split(struct tree_node *t, const struct tree_node *n, struct tree_node **low, struct tree_node **high)
-{
-	if (!t) {
-		*low = *high = NULL;
-		return;
-	}
-	if (node_before(t, n)) {
-		treap_split(t->right, n, &t->right, high);
-		*low = t;
-	} else {
-		treap_split(t->left, n, low, &t->left);
-		*high = t;
-	}
-	node_sum(t);
-}
-
-static struct tree_node *treap_join(struct tree_node *low, struct tree_node *high)
-{
-	struct tree_node *top;
-
-	if (!low || !high)
-		return low ? low : high;
-	if (low->weight > high->weight) {
-		low->right = treap_join(low->right, high);
-		top = low;
-	} else {
-		high->left = treap_join(low, high->left);
-		top = high;
-	}
-	node_sum(top);
-	return top;
-}
-
-static void treap_insert(struct tree_node **at, struct tree_node *n)
-{
-	struct tree_node *t;
-
-	while ((t = *at) && t->weight >= n->weight) {
-		t->max = t->max > n->r.hi ? t->max : n->r.hi;
-		at = node_before(t, n) ? &t->right : &t->left;
-	}
-	treap_split(t, n, &n->left, &n->right);
-	node_sum(n);
-	*at = n;
-}
-
-static void treap_erase(struct tree_node **at, struct tree_node *n)
-{
-	struct tree_node *t = *at;
-
-	if (t == n) {
-		*at = treap_join(n->left, n->right);
-		return;
-	}
-	treap_erase(node_before(t, n) ? &t->right : &t->left, n);
-	node_sum(t);
 }
 
 /* ---- blockers: all under the lock ---- */
@@ -158,19 +81,19 @@ struct tree_walk {
 	void (*fn)(struct tree_walk *w, struct tree_node *other);
 };
 
-/* Each node that meets w->by in conflict, in the order of addresses; by itself not. */
-static void tree_walk(struct tree_walk *w, struct tree_node *n)
+static void walk_node(void *arg, struct treap_node *at)
 {
-	while (n && n->max > w->by->r.lo) {
-		struct tree_node *right = n->right;
+	struct tree_node *n = container_of(at, struct tree_node, at);
+	struct tree_walk *w = arg;
 
-		tree_walk(w, n->left);
-		if (n->r.lo >= w->by->r.hi)
-			return;
-		if (n != w->by && n->r.hi > w->by->r.lo && (n->exclusive || w->by->exclusive))
-			w->fn(w, n);
-		n = right;
-	}
+	if (n != w->by && (n->exclusive || w->by->exclusive))
+		w->fn(w, n);
+}
+
+/* Each node that meets w->by in conflict, in the order of addresses; by itself not. */
+static void tree_walk(struct tree_walk *w)
+{
+	treap_each(w->s->root, w->by->at.r, walk_node, w);
 }
 
 static void walk_blocks(struct tree_walk *w, struct tree_node *other)
@@ -206,7 +129,7 @@ static void tree_granted(struct tree_walk *w, struct tree_node *n)
 	n->later = w->granted;
 	w->granted = n;
 	w->s->hand_overs++;
-	tree_walk(&passes, w->s->root);
+	tree_walk(&passes);
 }
 
 static void lose_blocker(struct tree_walk *w, struct tree_node *n)
@@ -257,9 +180,9 @@ static bool tree_cancel(struct tree_state *s, struct tree_node *n)
 	spin_lock(&s->lock);
 	waits = n->blockers || BASE_MUTANT(tree_cancel_unchecked);
 	if (waits) {
-		treap_erase(&s->root, n);
+		treap_erase(&s->root, &n->at);
 		if (!BASE_MUTANT(tree_cancel_silent))
-			tree_walk(&w, s->root);
+			tree_walk(&w);
 	}
 	spin_unlock(&s->lock);
 	tell_granted(w.granted);
@@ -290,7 +213,7 @@ static int tree_take(struct beside *b, const struct beside_want *want)
 	struct tree_walk w = { .s = s, .by = n, .fn = walk_blocks };
 	uint32_t blockers = 0;
 
-	n->r = want->r;
+	n->at.r = want->r;
 	n->exclusive = want->exclusive;
 	n->nested = want->home->held.n != 0;
 	n->owner = want->self->number;
@@ -299,19 +222,19 @@ static int tree_take(struct beside *b, const struct beside_want *want)
 	atomic_store_relaxed(&n->state, TREE_WAITING);
 	spin_lock(&s->lock);
 	n->ticket = ++s->tickets;
-	n->weight = (uint32_t)prng_mix(n->ticket);
+	n->at.weight = (uint32_t)prng_mix(n->ticket);
 	if (unlikely(s->root)) {
-		tree_walk(&w, s->root);
+		tree_walk(&w);
 		blockers = n->blockers;
 	}
 	if (unlikely(blockers && want->deadline_ns == LOCK_TRY)) {
 		spin_unlock(&s->lock);
 		return -EAGAIN;
 	}
-	treap_insert(&s->root, n);
+	treap_insert(&s->root, &n->at);
 	if (unlikely(n->nested && !blockers)) {
 		w.fn = walk_passes;
-		tree_walk(&w, s->root);
+		tree_walk(&w);
 	}
 	spin_unlock(&s->lock);
 	return likely(!blockers) ? 0 : tree_wait(s, want, n);
@@ -325,9 +248,9 @@ static void tree_give(struct beside *b, struct thread_slot *self, struct beside_
 
 	(void)self;
 	spin_lock(&s->lock);
-	treap_erase(&s->root, n);
+	treap_erase(&s->root, &n->at);
 	if (unlikely(s->root))
-		tree_walk(&w, s->root);
+		tree_walk(&w);
 	spin_unlock(&s->lock);
 	if (unlikely(w.granted))
 		tell_granted(w.granted);
@@ -356,18 +279,22 @@ static void tree_stats(const void *state, struct lock_stats *out)
 	spin_unlock(&s->lock);
 }
 
-static void node_dump(const struct tree_node *n, FILE *out)
+static void node_dump(void *arg, struct treap_node *at)
 {
-	if (!n)
-		return;
-	node_dump(n->left, out);
-	fprintf(out, "  [%#" PRIx64 ", %#" PRIx64 ") thread %" PRIu32 " %s, ", n->r.lo, n->r.hi, n->owner,
+	const struct tree_node *n = container_of(at, struct tree_node, at);
+	FILE *out = arg;
+
+	fprintf(out, "  [%#" PRIx64 ", %#" PRIx64 ") thread %" PRIu32 " %s, ", at->r.lo, at->r.hi, n->owner,
 		n->exclusive ? "edits" : "visits");
 	if (n->blockers)
 		fprintf(out, "waits for %" PRIu32 ", ticket %" PRIu64 "\n", n->blockers, n->ticket);
 	else
 		fprintf(out, "holds\n");
-	node_dump(n->right, out);
+}
+
+static void dump_all(const struct tree_state *s, FILE *out)
+{
+	treap_each(s->root, (struct lock_range){ 0, ADDRESS_END }, node_dump, out);
 }
 
 static void tree_dump(const void *state, FILE *out)
@@ -376,7 +303,7 @@ static void tree_dump(const void *state, FILE *out)
 
 	fprintf(out, "range-tree:\n");
 	spin_lock(&s->lock);
-	node_dump(s->root, out);
+	dump_all(s, out);
 	spin_unlock(&s->lock);
 }
 
@@ -389,7 +316,7 @@ static uint64_t tree_audit(const void *state, FILE *out)
 	if (s->root) {
 		bad++;
 		if (out)
-			node_dump(s->root, out);
+			dump_all(s, out);
 	}
 	spin_unlock(&s->lock);
 	return bad;
