@@ -15,14 +15,16 @@
  *            the FIFO does not fit where a nested waiter wants to go. So nested waiters wait for holders, at ranges
  *            above all that they hold themselves; the others, who hold nothing, wait for holders, nested waiters and
  *            the head: no circle. The coarse writer's own nested requests fit: nobody else is in.
- * RECORD     a node for each range lock of a thread (beside.h), in its block. `state`: WAITING -> GRANTED, stored after
- *            the lock was given back, is the granter's last access: from there on the record is its owner's, who may
- *            be asking for something else with it already. All else of a node that waits is under the lock; `waits`
- *            is false once it has become a holder.
+ * RECORD     a node for each range lock of a thread (beside.h), in its block. `state`: WAITING -> ASLEEP, by its owner,
+ *            after it has looked for a while; either -> GRANTED, after the lock was given back: the granter's last
+ *            access. From there on the record is its owner's, who may be asking for something else with it already; a
+ *            wake that comes late is spurious. All else of a node that waits is under the lock; `waits` is false once
+ *            it has become a holder.
  * CANCEL     A wait that is over looks at `waits` under the lock. False: it holds what it wanted, and waits for
  *            GRANTED, which is on its way: no grant is lost, no record changed under its granter. True: it leaves the
  *            queue, and the head is handed on: what stood behind it may fit.
- * EDGES      spin.h: what a holder did, to the next. G1 GRANTED -> G2 the waiter's look.
+ * EDGES      spin.h: what a holder did, to the next. G1 GRANTED -> G2 the waiter's look. S1 ASLEEP -> G1: two
+ *            read-modify-writes of one word; the granter sees ASLEEP, and wakes, or the waiter sees GRANTED.
  * LOCK ORDER the short lock is a leaf: nothing is waited for under it.
  * PROGRESS   Each release, and each cancel, grants the head if it fits: as long as holders end, each is the head once.
  *            Who waits is passed by nested requests only: counted, where they meet what it wants.
@@ -46,8 +48,9 @@
 #include "locks/policy/treap.h"
 
 #define FINE_COARSE (ADDRESS_END / 2)
+#define FINE_LOOKS  96                           /* before it sleeps: most holders are done within a microsecond   */
 
-enum { FINE_WAITING, FINE_GRANTED };
+enum { FINE_WAITING, FINE_ASLEEP, FINE_GRANTED };
 
 struct fine_state;
 struct fine_node;
@@ -248,8 +251,8 @@ static void tell(struct fine_node *list)
 	for (struct fine_node *n = list, *later; n; n = later) {
 		BASE_POINT(fine_before_grant);
 		later = n->later;
-		atomic_store_release(&n->state, FINE_GRANTED);                  /* G1 -> G2 */
-		park_wake(&n->state, 1);
+		if (atomic_swap_acqrel(&n->state, FINE_GRANTED) == FINE_ASLEEP) /* G1 -> G2, S1 */
+			park_wake(&n->state, 1);                         /* by address: it may be awake already    */
 		BASE_POINT(grant_done);
 		if (BASE_MUTANT(fine_reads_after))
 			later = n->later;
@@ -275,14 +278,29 @@ static bool cancel(struct fine_state *s, struct fine_node *n)
 	return waited || BASE_MUTANT(fine_cancel_unchecked);
 }
 
+/* True: it has been granted. False: whoever grants it from here on wakes it. */
+static bool spin_granted(struct fine_node *n)
+{
+	uint32_t state = FINE_WAITING;
+
+	for (unsigned i = 0; i < FINE_LOOKS; i++) {
+		if (atomic_load_acquire(&n->state) == FINE_GRANTED)              /* G2 -> G1 */
+			return true;
+		atomic_pause();
+	}
+	return !atomic_cas_acqrel(&n->state, &state, FINE_ASLEEP);               /* S1 -> G1; G2 -> G1 */
+}
+
 static NOINLINE int fine_wait(struct fine_state *s, const struct beside_want *want, struct fine_node *n)
 {
 	uint64_t deadline_ns = want->deadline_ns;
 
 	atomic_bump(want->exclusive ? &want->home->edits_waited : &want->home->visits_waited, 1);
+	if (spin_granted(n))
+		return 0;
 	BASE_POINT(waiter_before_sleep);
-	while (atomic_load_acquire(&n->state) == FINE_WAITING) {                 /* G2 -> G1 */
-		if (park_wait(&n->state, FINE_WAITING, deadline_ns) != -ETIMEDOUT)
+	while (atomic_load_acquire(&n->state) == FINE_ASLEEP) {                  /* G2 -> G1 */
+		if (park_wait(&n->state, FINE_ASLEEP, deadline_ns) != -ETIMEDOUT)
 			continue;
 		if (cancel(s, n))
 			return -ETIMEDOUT;
