@@ -92,6 +92,7 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run((const char *const[]){ "vma", "vma-count", "rwlock", "rwsem", "pervma", "checked", NULL },
+	return window_run((const char *const[]){ "vma", "vma-count", "rwlock", "rwsem", "pervma", "checked",
+						      "range-tree", NULL },
 			  script);
 }
