@@ -15,6 +15,8 @@
  *            the FIFO does not fit where a nested waiter wants to go. So nested waiters wait for holders, at ranges
  *            above all that they hold themselves; the others, who hold nothing, wait for holders, nested waiters and
  *            the head: no circle. The coarse writer's own nested requests fit: nobody else is in.
+ * GAPS       Who waits for a held gap, and wants any gap, waits beside the FIFO as well: as its head it would keep all
+ *            others waiting for a holder that they have no business with.
  * RECORD     a node for each range lock of a thread (beside.h), in its block. `state`: WAITING -> ASLEEP, by its owner,
  *            after it has looked for a while; either -> GRANTED, after the lock was given back: the granter's last
  *            access. From there on the record is its owner's, who may be asking for something else with it already; a
@@ -310,12 +312,12 @@ static NOINLINE int fine_wait(struct fine_state *s, const struct beside_want *wa
 	return 0;
 }
 
-static void request(struct fine_node *n, const struct beside_want *want)
+static void request(struct fine_node *n, const struct beside_want *want, bool aside)
 {
 	n->at.r = want->r;
 	n->owner = want->self->number;
 	n->exclusive = want->exclusive;
-	n->nested = want->home->held.n != 0 && !BASE_MUTANT(fine_nested_queues);
+	n->nested = aside || (want->home->held.n != 0 && !BASE_MUTANT(fine_nested_queues));
 	n->coarse = unlikely(want->r.hi - want->r.lo >= FINE_COARSE) && !n->nested;
 	if (likely(!n->coarse))
 		n->fits = n->exclusive ? fits_write : fits_read;
@@ -327,13 +329,14 @@ static void request(struct fine_node *n, const struct beside_want *want)
 	atomic_store_relaxed(&n->state, FINE_WAITING);
 }
 
-static int fine_take(struct beside *b, const struct beside_want *want)
+/* aside: as if nested, not in the FIFO. */
+static ALWAYS_INLINE int take(struct beside *b, const struct beside_want *want, bool aside)
 {
 	struct fine_state *s = (struct fine_state *)b;
 	struct fine_node *n = node_of(want->home, want->which);
 	bool in;
 
-	request(n, want);
+	request(n, want, aside);
 	spin_lock(&s->lock);
 	n->ticket = ++s->tickets;
 	in = (likely(!s->fifo.first) || n->nested || BASE_MUTANT(fine_barges)) && may_enter(s, n);
@@ -345,6 +348,11 @@ static int fine_take(struct beside *b, const struct beside_want *want)
 	if (likely(in))
 		return 0;
 	return want->deadline_ns == LOCK_TRY ? -EAGAIN : fine_wait(s, want, n);
+}
+
+static int fine_take(struct beside *b, const struct beside_want *want)
+{
+	return take(b, want, false);
 }
 
 static void fine_give(struct beside *b, struct thread_slot *self, struct beside_thread *home, unsigned which)
@@ -363,6 +371,21 @@ static void fine_give(struct beside *b, struct thread_slot *self, struct beside_
 }
 
 /* ---- the policy ---- */
+
+/* GAPS. A thread that holds a range, or has no block yet, asks as a visit does. */
+static int fine_gap_wait(void *state, struct thread_slot *self, uint64_t addr, uint64_t deadline_ns)
+{
+	struct beside_want w = { .self = self, .home = beside_at(state, self->number), .which = BESIDE_VISIT,
+				 .r = { addr, addr + PAGE_BYTES }, .deadline_ns = deadline_ns };
+	int err;
+
+	if (!w.home || w.home->held.n || BASE_MUTANT(fine_gap_queues))
+		return beside_gap_wait(state, self, addr, deadline_ns);
+	err = take(state, &w, true);
+	if (!err)
+		fine_give(state, self, w.home, w.which);
+	return err;
+}
 
 static const struct beside_lock fine_lock = { .take = fine_take, .give = fine_give };
 
@@ -452,6 +475,6 @@ const struct lock_policy lock_policy_fine_lock = {
 	.edit_dead = beside_edit_dead, .edit_end = beside_edit_end,
 	.edit_take = beside_edit_take, .edit_drop = beside_edit_drop,
 	.brief_begin = beside_brief_begin, .brief_end = beside_brief_end,
-	.gap_wait = beside_gap_wait,
+	.gap_wait = fine_gap_wait,
 	.stats = fine_stats, .dump = fine_dump, .audit = fine_audit,
 };

@@ -4,9 +4,10 @@
  *
  * NODES      a treap by (lo, address), with the highest hi of each subtree; a node for each range lock of a thread
  *            (beside.h), in the thread's block.
- * REQUEST    Under the lock it counts what blocks it, and goes in. Blockers of S, of the ranges that meet it in conflict
- *            (two shared ones have none): each that is held; and each that waits and came before S. A request with
- *            no blocker is granted; others sleep until the count is 0. LOCK_TRY with a blocker leaves nothing.
+ * REQUEST    Under the lock it counts what blocks it, and goes in. Blockers of S, of the ranges that meet it in
+ *            conflict (two shared ones have none): each that is held; and each that waits and came before S. A
+ *            request with no blocker is granted; others sleep until the count is 0. LOCK_TRY with a blocker leaves
+ *            nothing.
  * RELEASE    out of the tree; each waiter that meets it in conflict has a blocker less; those that have none are
  *            granted. A waiter that gives up does the same for those that came after it.
  * NESTED     A thread that holds an edit already is blocked by held ranges only, and whom it passes then counts it. If

@@ -13,6 +13,7 @@
  * mutant: fine_nested_in_turn
  * mutant: fine_nested_unheeded
  * mutant: fine_coarse_unheeded
+ * mutant: fine_gap_queues
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -131,6 +132,37 @@ static void test_head_is_not_passed(void **state)
 	must_end(&narrow);
 	assert_false(passed);
 	assert_int_equal(wide.err | narrow.err, 0);
+	end_clean(map);
+}
+
+static void wait_for_gap(struct actor *a)
+{
+	uint64_t gen;
+
+	point_role("edit");
+	a->err = fake_fault(a->map, 4, LOCK_FOREVER, &gen);              /* makes this thread's block              */
+	if (!a->err)
+		a->err = a->map->policy->gap_wait(a->map->state, thread_self(), fake_range(a->lo, a->hi).lo,
+						  LOCK_FOREVER);
+}
+
+/* Who waits for a gap stands in nobody's way. */
+static void test_gap_is_no_head(void **state)
+{
+	struct fake_map *map = start();
+	struct lock_edit e = script_begin(map, fake_range(20, 21));
+	struct actor gap, fault;
+	bool went;
+
+	(void)state;
+	start_waiter(map, &gap, wait_for_gap, 20, 21);
+	actor_start(&fault, map, as_fault, 4, 5, LOCK_FOREVER);
+	went = actor_done(&fault, SOON_MS);
+	fake_end(map, &e);
+	must_end(&gap);
+	must_end(&fault);
+	assert_true(went);
+	assert_int_equal(gap.err | fault.err, 0);
 	end_clean(map);
 }
 
@@ -401,6 +433,7 @@ int main(void)
 		cmocka_unit_test(test_no_barging),
 		cmocka_unit_test(test_a_run_is_granted),
 		cmocka_unit_test(test_head_is_not_passed),
+		cmocka_unit_test(test_gap_is_no_head),
 		cmocka_unit_test(test_grant_is_the_last_access),
 		cmocka_unit_test(test_cancel_against_grant),
 		cmocka_unit_test(test_head_is_handed_on),

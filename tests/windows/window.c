@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "locks/policy/policy.h"
+
 static struct physmem *window_memory;
 
 void window_expect(bool cond, const char *what, const char *file, int line)
@@ -48,16 +50,27 @@ int window_run(const char *const policies[], void (*script)(const char *policy))
 	return code;
 }
 
-int window_run_every(bool one_thread, void (*script)(const char *policy))
+/* Under each that has all of these caps. */
+static int run_with(unsigned caps, void (*script)(const char *policy))
 {
 	int code = 0;
 
 	if (!run_possible())
 		return 77;
-	for (unsigned i = 0; vmmap_policy_name(i) && !code; i++)
-		if (one_thread || vmmap_policy_threads(i))
-			code = run_one(vmmap_policy_name(i), script);
+	for (unsigned i = 0; lock_policy_at(i) && !code; i++)
+		if ((lock_policy_at(i)->caps & caps) == caps)
+			code = run_one(lock_policy_at(i)->name, script);
 	return code;
+}
+
+int window_run_every(bool one_thread, void (*script)(const char *policy))
+{
+	return run_with(one_thread ? 0 : LOCK_CAP_THREADS, script);
+}
+
+int window_run_disjoint(void (*script)(const char *policy))
+{
+	return run_with(LOCK_CAP_DISJOINT_EDITS, script);
 }
 
 struct vmmap *window_map(const char *policy)
