@@ -24,11 +24,12 @@
  *            RCU, sleeps on the count that it saw, and begins again at head.
  * NODES      range_list.h: read inside RCU, used again by their thread after a polled grace period.
  * EDGES      N1 -> N2: what is in the list, and what the holder before did; Dekker, between those that passed each
- *            other. W1 -> W2. H1 `held` -> H2. T1 a turn is over -> T2.
- * WISHES     A request that has been overtaken twice is impatient: it puts its range into a list of wishes, under a spin
- *            lock. While there are any, a request of a thread that holds nothing waits for the older wishes that it
- *            meets in conflict before it looks at the list. (The paper: a fair reader-writer lock around the list, taken
- *            exclusively by the impatient. He would wait for holders with it in hand, and stop all the others.)
+ *            other. W1 -> W2: above. H1 `held` -> H2 the look of who waits for it to be so. T1 a turn is over -> T2
+ *            who begins to wait for the next.
+ * WISHES     A request that has been overtaken twice is impatient: it puts its range into a list of wishes, under a
+ *            spin lock. While there are any, a request of a thread that holds nothing waits for the older wishes that
+ *            it meets in conflict before it looks at the list. (The paper: a fair reader-writer lock around the list,
+ *            taken exclusively by the impatient. He would wait for holders with it in hand, and stop all others.)
  * LOCK ORDER The spin lock is a leaf. A request waits for holders and, if its thread holds nothing, for older wishes,
  *            which wait for holders: rank.h keeps circles of these out.
  * PROGRESS   Some thread always gets on. All who waited for a range are woken, and the first at head has it: counted as
@@ -51,8 +52,19 @@
 
 /* ---- going in and out ---- */
 
+/* For the mutant that does not wait for who may still look at the node. */
+static void list_reuse(struct list_state *s, struct list_thread *t, struct list_node *n)
+{
+	struct thread_slot *self = thread_self();
+
+	rcu_enter(self);
+	list_sweep(s);
+	rcu_leave(self);
+	chain_push(&t->ready, n);
+}
+
 /* n leaves the list; those that sleep on it are woken. */
-static void list_leave(struct list_thread *t, struct list_node *n)
+static void list_leave(struct list_state *s, struct list_thread *t, struct list_node *n)
 {
 	uint32_t turn;
 
@@ -63,12 +75,16 @@ static void list_leave(struct list_thread *t, struct list_node *n)
 		atomic_store_release(&n->turn, (turn & ~(uint32_t)LIST_SLEEPER) + LIST_TURN);    /* T1 -> T2 */
 		park_wake(&n->turn, INT_MAX);
 	}
-	chain_push(BASE_MUTANT(list_reuses_at_once) ? &t->ready : &t->gone, n);
+	if (BASE_MUTANT(list_reuses_at_once))
+		list_reuse(s, t, n);
+	else
+		chain_push(&t->gone, n);
 }
 
 /* Inside RCU, `on` is in the list. True: it is worth sleeping on *turn. */
 static bool list_will_sleep(struct list_node *on, uint32_t *turn)
 {
+	BASE_POINT(list_before_sleeper);
 	*turn = atomic_load_acquire(&on->turn);                                 /* T2 -> T1 */
 	while (!(*turn & LIST_SLEEPER))
 		if (atomic_cas_seqcst(&on->turn, turn, *turn | LIST_SLEEPER))   /* W1 -> W2 */
@@ -109,7 +125,7 @@ static struct list_node *list_insert(struct list_state *s, struct list_thread *t
 	while (other && !n->exclusive && list_gives_way(other));
 	if (other) {
 		*out = true;
-		list_leave(t, n);
+		list_leave(s, t, n);
 		return other;
 	}
 	atomic_store_release(&n->held, 1);                                      /* H1 -> H2 */
@@ -280,11 +296,12 @@ static void list_give(struct beside *b, struct thread_slot *self, struct beside_
 	uint64_t alone = link_to(n) | LIST_ALONE;
 
 	(void)self;
-	if (likely(atomic_load_relaxed(&s->head) == alone && atomic_cas_seqcst(&s->head, &alone, 0)) ||  /* N1 -> N2 */
+	if (likely(atomic_load_relaxed(&s->head) == alone &&
+		   atomic_cas_seqcst(&s->head, &alone, 0)) ||                   /* N1 -> N2 */
 	    BASE_MUTANT(list_always_alone))
 		chain_push(&t->ready, n);
 	else
-		list_leave(t, n);
+		list_leave(s, t, n);
 }
 
 /* ---- the policy ---- */
@@ -369,7 +386,7 @@ const struct lock_policy lock_policy_range_list = {
 	.name = "range-list",
 	.idea = "held ranges in a sorted list, changed by compare-and-swap",
 	.source = "Kogan, Dice, Issa, EuroSys 2020 (US patent 11,636,152); FreeBSD kern_rangelock.c",
-	.weakness = "cost grows with the number of held ranges, on lines that others write; a release wakes all that wait",
+	.weakness = "cost grows with the number of held ranges, on lines that others write; a release wakes all",
 	.caps = LOCK_CAP_THREADS | LOCK_CAP_DISJOINT_EDITS | LOCK_CAP_SUBRANGE | LOCK_CAP_TRY | LOCK_CAP_DEADLINE |
 		LOCK_CAP_FIFO,
 	.state_bytes = sizeof(struct list_state),

@@ -75,7 +75,10 @@ struct list_state {
 
 static inline struct list_node *node_at(uint64_t link) { return (struct list_node *)(uintptr_t)(link & ~UINT64_C(1)); }
 static inline uint64_t link_to(const struct list_node *n) { return (uint64_t)(uintptr_t)n; }
-static inline struct list_thread *thread_of(struct beside_thread *home) { return container_of(home, struct list_thread, home); }
+static inline struct list_thread *thread_of(struct beside_thread *home)
+{
+	return container_of(home, struct list_thread, home);
+}
 
 /* ---- the list; inside RCU ---- */
 
@@ -149,7 +152,8 @@ static inline bool list_place(struct list_state *s, const struct list_node *n, s
 
 	for (;;) {
 		good = walk_from(w, s, &s->head);
-		while (good && w->at && (w->at->hi <= n->lo || (!w->at->exclusive && !n->exclusive && w->at->lo <= n->lo)))
+		while (good && w->at &&
+		       (w->at->hi <= n->lo || (!w->at->exclusive && !n->exclusive && w->at->lo <= n->lo)))
 			good = walk_on(w);
 		if (!good)
 			continue;

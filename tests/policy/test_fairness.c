@@ -3,9 +3,9 @@
  * test_fairness.c - nobody is shut out: crowds of edits and visits over the same pages, under each policy that promises
  * bounded overtaking. Some workers must come to the end of their rounds, the others are in their way until then.
  *
- * Counted in each scene: no waiter was overtaken more than threads + 2 times (P-6); where places are handed over, a wide
- * writer among narrow ones sleeps at most three times for each holder that it meets: granted a retry twice, it is handed
- * the place. No page has
+ * Counted in each scene: no waiter was overtaken more than threads + 2 times (P-6); where places are handed over, a
+ * wide writer among narrow ones sleeps at most three times for each holder that it meets: granted a retry twice, it is
+ * handed the place. No page has
  * two owners; at the end every word is free. The wide writer is also played by script, its sleeps counted one by one.
  *
  * mutant: never_insists

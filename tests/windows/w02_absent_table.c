@@ -26,5 +26,5 @@ static void script(const char *policy)
 int main(void)
 {
 	return window_run((const char *const[]){ "rwlock", "rwsem", "pervma", "vma-count", "vma",
-						      "range-tree", NULL }, script);
+						      "range-tree", "range-list", NULL }, script);
 }

@@ -51,6 +51,6 @@ static void script(const char *policy)
 int main(void)
 {
 	return window_run((const char *const[]){ "rwlock", "rwsem", "pervma", "vma-count", "vma", "checked",
-						      "range-tree", NULL },
+						      "range-tree", "range-list", NULL },
 			  script);
 }

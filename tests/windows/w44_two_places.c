@@ -30,5 +30,5 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run((const char *const[]){ "range-tree", "vma-count", "vma", NULL }, script);
+	return window_run((const char *const[]){ "range-tree", "range-list", "vma-count", "vma", NULL }, script);
 }

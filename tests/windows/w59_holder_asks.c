@@ -93,6 +93,6 @@ static void script(const char *policy)
 int main(void)
 {
 	return window_run((const char *const[]){ "vma", "vma-count", "rwlock", "rwsem", "pervma", "checked",
-						      "range-tree", NULL },
+						      "range-tree", "range-list", NULL },
 			  script);
 }

@@ -85,5 +85,6 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run((const char *const[]){ "rwlock", "vma-count", "vma", "range-tree", NULL }, script);
+	return window_run((const char *const[]){ "rwlock", "vma-count", "vma", "range-tree",
+						      "range-list", NULL }, script);
 }
