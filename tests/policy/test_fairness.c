@@ -3,8 +3,9 @@
  * test_fairness.c - nobody is shut out: crowds of edits and visits over the same pages, under each policy that promises
  * bounded overtaking. Some workers must come to the end of their rounds, the others are in their way until then.
  *
- * Counted in each scene: no waiter was overtaken more than threads + 2 times (P-6); a wide writer among narrow ones
- * sleeps at most three times for each holder that it meets: granted a retry twice, it is handed the place. No page has
+ * Counted in each scene: no waiter was overtaken more than threads + 2 times (P-6); where places are handed over, a
+ * wide writer among narrow ones sleeps at most three times for each holder that it meets: granted a retry twice, it is
+ * handed the place. No page has
  * two owners; at the end every word is free. The wide writer is also played by script, its sleeps counted one by one.
  *
  * mutant: never_insists
@@ -21,6 +22,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/compiler.h"
@@ -131,6 +133,12 @@ static uint64_t overtaken(uint32_t slot)
 	return stats.max_overtakes;
 }
 
+/* To who insists. Nobody has a place to give where all who waited are woken. */
+static bool hands_over(const struct lock_policy *policy)
+{
+	return strcmp(policy->name, "range-list") != 0;
+}
+
 static bool scene_run(const struct lock_policy *policy, const struct scene *scene)
 {
 	struct crowd c = { .n = 0 };
@@ -154,7 +162,7 @@ static bool scene_run(const struct lock_policy *policy, const struct scene *scen
 	       stats.max_overtakes);
 	printf(scene->wide ? ", %" PRIu64 " of the wide one\n" : "\n", wide);
 	fake_free(map);
-	return bad == 0 && stats.max_overtakes <= c.n + 2 && wide <= 2;
+	return bad == 0 && stats.max_overtakes <= c.n + 2 && (wide <= 2 || !hands_over(policy));
 }
 
 static void test_fairness(void **state)
