@@ -91,7 +91,8 @@ static int sweep_one(struct sweep *s, const struct profile *w, unsigned threads)
 
 static void set_defaults(struct options *o)
 {
-	static const char *const policies[] = { "rwlock", "rwsem", "pervma", "vma-count", "vma" };
+	static const char *const policies[] = { "rwlock", "rwsem", "pervma", "range-tree", "range-list", "vma-count",
+						"vma" };
 	static const char *const workloads[] = { "fault", "local", "mmap", "munmap", "mprotect-gc", "churn-beside" };
 	static const unsigned threads[] = { 1, 2, 4 };
 

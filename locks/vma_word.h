@@ -38,7 +38,7 @@ struct range_lock;
 struct lock_slot {
 	atomic_u64 lk;
 	atomic_u32 pins;                 /* in-tree policies: insisting visits. Counting policies: lock_slot_far, too */
-	atomic_u32 seq;                  /* pervma: sequence; the in-tree policies need only lk                       */
+	atomic_u32 seq;                  /* pervma, spf: sequence; the in-tree policies need only lk                  */
 };
 
 #define LOCK_SLOT_FAR 64                 /* from the slot, for policies with slot_bytes: a line that only they touch */

@@ -20,8 +20,9 @@
  *   EDIT against EDIT: ranges that meet exclude each other; others never wait for each other (if DISJOINT_EDITS).
  *
  * LIFETIME  VMAs are type-stable and reused at once. A split keeps the object for an outer piece, and a VMA object dies
- *           only under an edit that covers all of it: a policy that holds only pages may read its fields from begin to
- *           end; an optimistic one reads them between two equal looks at lk.
+ *           only under an edit that covers all of it. So who keeps edits out of the whole VMA may read its fields from
+ *           begin to end; an optimistic policy, and one that holds only pages (an edit elsewhere in the VMA may cut it,
+ *           and leave them to another object), reads them between two equal looks at lk.
  *
  * What a policy may hold on to is its own state, the slot inside each VMA, and the caller's struct below. No TLS.
  */
@@ -138,7 +139,8 @@ struct lock_policy {
 	bool (*edit_take)(void *state, struct lock_edit *, struct lock_slot *, uint64_t border);
 	void (*edit_drop)(void *state, struct lock_edit *, struct lock_slot *);
 
-	/* NULL: no brief form. e->r is where it may act; global policies take their lock here. 0 -EAGAIN -ETIMEDOUT */
+	/* NULL: no brief form. e->r is where it may act; global policies take their lock here, others may lock e->r.
+	   0 -EAGAIN -ETIMEDOUT -EDEADLK, -ENOMEM (a thread's first in this map) */
 	int  (*brief_begin)(void *state, struct lock_edit *, uint64_t deadline_ns);
 	void (*brief_end)(void *state, struct lock_edit *);
 

@@ -92,6 +92,5 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run((const char *const[]){ "vma", "vma-count", "rwlock", "rwsem", "pervma", "checked", NULL },
-			  script);
+	return window_run_every(false, script);
 }

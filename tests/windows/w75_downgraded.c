@@ -33,5 +33,5 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run((const char *const[]){ "rwsem", "pervma", NULL }, script);
+	return window_run((const char *const[]){ "rwsem", "pervma", "spf", NULL }, script);
 }

@@ -85,5 +85,6 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run((const char *const[]){ "rwlock", "vma-count", "vma", NULL }, script);
+	return window_run((const char *const[]){ "rwlock", "vma-count", "vma", "range-tree", "range-list", "fine-lock",
+						 NULL }, script);
 }

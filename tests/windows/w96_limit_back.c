@@ -20,7 +20,5 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run(
-		(const char *const[]){ "none", "rwlock", "rwsem", "pervma", "vma-count", "vma", "checked", NULL },
-		script);
+	return window_run_every(true, script);
 }

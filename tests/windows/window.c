@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "locks/policy/policy.h"
+
 static struct physmem *window_memory;
 
 void window_expect(bool cond, const char *what, const char *file, int line)
@@ -16,23 +18,59 @@ void window_expect(bool cond, const char *what, const char *file, int line)
 	_Exit(1);                                        /* other threads may be stopped */
 }
 
-int window_run(const char *const policies[], void (*script)(const char *policy))
+/* 0, or 99. */
+static int run_one(const char *policy, void (*script)(const char *policy))
 {
 	const char *mutant = getenv("VMMAP_MUTANT");
 
-	if (!point_available()) {
-		fprintf(stderr, "built without test points\n");
-		return 77;
-	}
-	for (unsigned i = 0; policies[i]; i++) {
-		alarm(20);                               /* a script takes milliseconds; who hangs has failed */
-		point_reset();
-		if (point_mutant_select(mutant && *mutant ? mutant : NULL))
-			return 99;
-		script(policies[i]);
-		printf("%s: as it should be\n", policies[i]);
-	}
+	alarm(20);                                       /* a script takes milliseconds; who hangs has failed */
+	point_reset();
+	if (point_mutant_select(mutant && *mutant ? mutant : NULL))
+		return 99;
+	script(policy);
+	printf("%s: as it should be\n", policy);
 	return 0;
+}
+
+static bool run_possible(void)
+{
+	if (!point_available())
+		fprintf(stderr, "built without test points\n");
+	return point_available();
+}
+
+int window_run(const char *const policies[], void (*script)(const char *policy))
+{
+	int code = 0;
+
+	if (!run_possible())
+		return 77;
+	for (unsigned i = 0; policies[i] && !code; i++)
+		code = run_one(policies[i], script);
+	return code;
+}
+
+/* Under each that has all of these caps. */
+static int run_with(unsigned caps, void (*script)(const char *policy))
+{
+	int code = 0;
+
+	if (!run_possible())
+		return 77;
+	for (unsigned i = 0; lock_policy_at(i) && !code; i++)
+		if ((lock_policy_at(i)->caps & caps) == caps)
+			code = run_one(lock_policy_at(i)->name, script);
+	return code;
+}
+
+int window_run_every(bool one_thread, void (*script)(const char *policy))
+{
+	return run_with(one_thread ? 0 : LOCK_CAP_THREADS, script);
+}
+
+int window_run_disjoint(void (*script)(const char *policy))
+{
+	return run_with(LOCK_CAP_DISJOINT_EDITS, script);
 }
 
 struct vmmap *window_map(const char *policy)

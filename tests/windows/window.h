@@ -29,6 +29,10 @@
 
 /* Selects VMMAP_MUTANT (exit 99: unknown), runs the script once per policy of the NULL-ended list. Exit code. */
 int window_run(const char *const policies[], void (*script)(const char *policy));
+/* ... under every policy; one_thread: `none`, too. */
+int window_run_every(bool one_thread, void (*script)(const char *policy));
+/* ... under every policy whose edits of disjoint ranges run side by side. */
+int window_run_disjoint(void (*script)(const char *policy));
 
 struct vmmap *window_map(const char *policy);            /* TOPDOWN, frames with bytes                             */
 struct vmmap *window_map_limited(const char *policy, const struct vmmap_config *limits);     /* its limit_* only   */

@@ -288,10 +288,13 @@ bool space_change(struct vmmap *map, struct lock_edit *e, struct lock_range r, c
 		if (seen_dummy(&seen))
 			continue;
 		bits = atomic_load_acquire(&seen.vma->bits);                    /* B2 -> B1: held */
-		next = rebits->fn(seen.vma, bits, rebits->arg);
+		next = BASE_MUTANT(change_decides_early) ? rebits->fn(seen.vma, bits, rebits->arg) : bits;
 		space_touch(map, e->self, seen.r, LOCK_TOUCH_VMA, true);
+		BASE_POINT(change_before_shut);
 		/* A VMA that spans leaves is seen once per leaf: its bits were stored at the first. */
 		map->policy->edit_shut(map->lock_state, e, &seen.vma->slot);
+		if (!BASE_MUTANT(change_decides_early))         /* a visit of before may have written there       */
+			next = rebits->fn(seen.vma, bits, rebits->arg);
 		if (rebits->prot) {
 			rcu_enter(e->self);
 			pt_protect(&map->pt, seen.r, space_pt_access(next),

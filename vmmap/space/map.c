@@ -98,21 +98,38 @@ static int map_at(struct vmmap *map, struct thread_slot *self, const struct spac
 	return err == CARVE_GENERAL ? map_general(map, self, &c, taken) : err;
 }
 
+/* The place that was proposed. Who holds a range may find one below it: that is tried, and looked for again. */
+static int map_brief_begin(struct vmmap *map, struct lock_edit *e, struct thread_slot *self, struct lock_range fit)
+{
+	int err;
+
+	lock_edit_init(e, self, fit);
+	err = map->policy->brief_begin(map->lock_state, e, self->holds ? LOCK_TRY : self->deadline_ns);
+	return err == -EAGAIN ? -ERESTART : err;
+}
+
 /* One try of an unaddressed mmap. -ERESTART: the place was lost or is locked, look again. */
 static int map_somewhere(struct vmmap *map, struct thread_slot *self, const struct space_mmap *m,
 			 struct lock_range *fit, bool *taken)
 {
 	bool brief = map->policy->brief_begin != NULL;
+	bool begun = brief && (space_one_lock(map) || BASE_MUTANT(map_holds_all));
 	struct lock_edit e;
 	uint64_t locked = 0;
 	int err = 0;
 
-	if (brief) {
+	if (begun) {
 		err = space_brief_begin(map, &e, self, m->want->want.within);
 		if (err)
 			return err;
 	}
 	err = space_place(map, self, m->want, fit, &locked);
+	if (!err && brief && !begun) {                   /* of the place alone: others look for theirs beside us   */
+		err = map_brief_begin(map, &e, self, *fit);
+		if (err)
+			return err;
+		begun = true;
+	}
 	struct space_new fresh = map_fresh(m, fit->lo);
 	struct carve c;
 	bool general = !err && !brief;
@@ -128,7 +145,7 @@ static int map_somewhere(struct vmmap *map, struct thread_slot *self, const stru
 		*taken = c.taken_object;
 		general = err == CARVE_GENERAL;
 	}
-	if (brief)
+	if (begun)
 		space_brief_end(map, &e);
 	if (err == -ERESTART)
 		return space_place_wait(map, self, locked);

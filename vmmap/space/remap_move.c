@@ -156,7 +156,6 @@ static void remap_leave(struct remap *m)
 
 static void remap_commit(struct remap *m, const struct space_new *attr, struct vma *vma)
 {
-	space_shut(m->map, &m->source, m->from);
 	space_shut(m->map, &m->target, m->to);
 	space_touch(m->map, m->self, m->to, LOCK_TOUCH_ENTRY, true);
 	space_touch(m->map, m->self, m->from, LOCK_TOUCH_ENTRY, true);
@@ -189,8 +188,12 @@ static int remap_limited(struct remap *m, const struct space_new *attr)
 int remap_move(struct remap *m)
 {
 	struct space_new attr;
-	int err = remap_attr(m, &attr);
+	int err = BASE_MUTANT(remap_looks_early) ? remap_attr(m, &attr) : 0;
 
+	BASE_POINT(remap_before_shut);
+	space_shut(m->map, &m->source, m->from);         /* a visit of before may write there for the first time   */
+	if (!BASE_MUTANT(remap_looks_early))
+		err = remap_attr(m, &attr);
 	if (!err)
 		err = remap_tables(m);
 	if (!err)

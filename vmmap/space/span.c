@@ -154,11 +154,12 @@ int (space_cut)(struct vmmap *map, struct lock_edit *e, uint64_t addr)
 		return inside ? span_cut_dummy(map, e, addr) : 0;
 	if (vma_reserve(&map->vmas, e->self, 1))
 		return -ENOMEM;
+	/* Counts do not follow a page elsewhere; nor does the group that a visit of before may set. */
+	map->policy->edit_shut(map->lock_state, e, &vma->slot);
 	right = vma_take(&map->vmas, e->self);
 	space_vma_copy(e->self, right, vma);
 	atomic_store_release(&right->slot.lk, e->number);                       /* R3 -> V0: born */
 	map->policy->edit_born(map->lock_state, e, &right->slot);
-	map->policy->edit_shut(map->lock_state, e, &vma->slot);  /* counts do not follow a page elsewhere */
 	err = space_cut_held(map, e->self, vma, addr, right);
 	if (err) {
 		struct object *object = vma_object(right);
