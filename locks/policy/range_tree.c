@@ -125,7 +125,7 @@ static struct tree_node *treap_join(struct tree_node *low, struct tree_node *hig
 	return top;
 }
 
-static void treap_insert(struct tree_node **at, struct tree_node *n)
+static void treap_put(struct tree_node **at, struct tree_node *n)
 {
 	struct tree_node *t;
 
@@ -135,6 +135,18 @@ static void treap_insert(struct tree_node **at, struct tree_node *n)
 	}
 	treap_split(t, n, &n->left, &n->right);
 	node_sum(n);
+	*at = n;
+}
+
+/* Most often nobody is there. */
+static ALWAYS_INLINE void treap_insert(struct tree_node **at, struct tree_node *n)
+{
+	if (unlikely(*at)) {
+		treap_put(at, n);
+		return;
+	}
+	n->left = n->right = NULL;
+	n->max = n->r.hi;
 	*at = n;
 }
 
@@ -326,9 +338,12 @@ static void tree_give(struct beside *b, struct thread_slot *self, struct beside_
 
 	(void)self;
 	spin_lock(&s->lock);
-	treap_erase(&s->root, n);
-	if (unlikely(s->root))
+	if (likely(s->root == n && !n->left && !n->right)) {
+		s->root = NULL;
+	} else {
+		treap_erase(&s->root, n);
 		tree_walk(&w, s->root);
+	}
 	spin_unlock(&s->lock);
 	if (unlikely(w.granted))
 		tell_granted(w.granted);
