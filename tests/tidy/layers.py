@@ -41,6 +41,7 @@ RULE = {
 # Who may do more, and why. A file, or a directory with a slash at its end.
 EXCEPTION = {
     "bench/": (["stress", "stress/profile"], "workloads live once, in stress/profile; the benchmarks run them too"),
+    "bench/sim/label.c": (["vmmap/space/space.h"], "says which of the engine's types a block of its memory has"),
     "bench/world.c": (["vmmap/vma/vtree.h"], "measures the tree's own search, which has no public face"),
 }
 
