@@ -34,12 +34,14 @@ RULE = {
     "stress/oracle":    OUTSIDE + ["stress", "stress/oracle"],
     "stress/replay":    OUTSIDE + ["stress", "stress/replay"],
     "bench":            OUTSIDE + ["bench"],
+    "bench/conflicts":  OUTSIDE + ["bench/conflicts"],
     "examples":         [PUBLIC],
 }
 
 # Who may do more, and why. A file, or a directory with a slash at its end.
 EXCEPTION = {
     "bench/": (["stress", "stress/profile"], "workloads live once, in stress/profile; the benchmarks run them too"),
+    "bench/conflicts/": (["stress/oracle", "bench/plot.h"], "the reference model stands once, so does gnuplot's call"),
     "bench/world.c": (["vmmap/vma/vtree.h"], "measures the tree's own search, which has no public face"),
 }
 
