@@ -129,12 +129,14 @@ static struct core *make(void)
 
 	if (cores == CORE_MAX)
 		return NULL;
-	memory = mmap(NULL, STACK_BYTES + GUARD_BYTES, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	CHECK(memory != MAP_FAILED && mprotect(memory, GUARD_BYTES, PROT_NONE) == 0);
 	c = &core_of[cores];
+	if (c->stack == NULL) {
+		memory = mmap(NULL, STACK_BYTES + GUARD_BYTES, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		CHECK(memory != MAP_FAILED && mprotect(memory, GUARD_BYTES, PROT_NONE) == 0);
+		c->stack = memory + GUARD_BYTES;
+	}
 	c->number = cores++;
-	c->stack = memory + GUARD_BYTES;
 	c->sp = first_sp(c->stack, body);
 	return c;
 }
@@ -356,10 +358,14 @@ struct core_picture *core_picture_take(void)
 	return p;
 }
 
-/* The caller's own stack and registers go on as they are. No core may have come since. */
+/* The caller's own stack and registers go on as they are. A core that has come since is none; its stack waits. */
 void core_picture_put_back(const struct core_picture *p)
 {
-	CHECK(core_current == &core_main && cores == p->cores);
+	CHECK(core_current == &core_main && cores >= p->cores);
+	while (cores > p->cores) {
+		cores--;
+		core_of[cores] = (struct core){ .stack = core_of[cores].stack };
+	}
 	busy = p->busy;
 	naps = p->naps;
 	ticks = p->ticks;

@@ -19,7 +19,7 @@ struct debug_type {
 	const char *name;
 	Dwarf_Die die;
 	size_t bytes;
-	const char **field;              /* of each byte, once it was asked for                                        */
+	const char **field;              /* of each byte, once it was asked for                                       */
 };
 
 static const char padding[] = "";
@@ -28,9 +28,8 @@ struct variable {
 	uintptr_t at;
 	size_t bytes;
 	Dwarf_Die type;
-	const char *name;
-	char file[32];
-	bool tls;                        /* at: its offset, until place_tls knows where the block is                   */
+	const char *name, *file;
+	bool tls;                        /* at: its offset, until place_tls knows where the block is                  */
 };
 
 static Dwfl *dwfl;
@@ -84,15 +83,6 @@ static bool place_of(Dwarf_Die *die, struct variable *v)
 	return true;
 }
 
-/* "base/thread.c": "thread". */
-static void file_stem(const char *path, char out[32])
-{
-	const char *base = strrchr(path, '/');
-
-	snprintf(out, 32, "%s", base != NULL ? base + 1 : path);
-	out[strcspn(out, ".")] = '\0';
-}
-
 static void add_variable(Dwarf_Die *die, const char *file, Dwarf_Addr bias)
 {
 	struct variable v = { .name = dwarf_diename(die) };
@@ -105,7 +95,7 @@ static void add_variable(Dwarf_Die *die, const char *file, Dwarf_Addr bias)
 		return;
 	v.bytes = bytes;
 	v.at += v.tls ? 0 : bias;
-	file_stem(file, v.file);
+	v.file = strrchr(file, '/') != NULL ? strrchr(file, '/') + 1 : file;
 	if ((nvariables & (nvariables - 1)) == 0) {
 		variables = realloc(variables, (nvariables ? 2 * nvariables : 64) * sizeof(*variables));
 		CHECK(variables != NULL);
@@ -339,8 +329,8 @@ bool debug_variable(uintptr_t at, char *out, size_t room)
 		path_add(&p, "constants", "");
 		return true;
 	}
-	path_add(&p, variables[lo - 1].file, ".");
-	path_add(&p, variables[lo - 1].name, "");
+	path_add(&p, "", variables[lo - 1].file);
+	path_add(&p, ":", variables[lo - 1].name);
 	return dwarf_peel_type(&variables[lo - 1].type, &type) == 0 && walk(&type, at - variables[lo - 1].at, &p);
 }
 

@@ -21,7 +21,7 @@ const char *debug_name(const struct debug_type *type);
 size_t debug_bytes(const struct debug_type *type);
 /* ".field", ".field[].inner": what stands at this offset, without indices. NULL: padding, or beyond the end. */
 const char *debug_field(const struct debug_type *type, size_t offset);
-/* Writes "file.variable.field" for an address in a static or thread-local variable, "file.c:const" where there is no
+/* Writes "file.c:variable.field" for an address in a static or thread-local variable, "constants" where there is no
  * name but the bytes are constant. False: neither. */
 bool debug_variable(uintptr_t at, char *out, size_t room);
 /* Writes "function file:line" for the access before this return address: of inlined helpers in base/, where they were

@@ -3,7 +3,7 @@
  * label.h - addresses of the engine as what they are: type and field, never a number.
  *
  *   vma.slot.lk  vtree_leaf.word  vtree_inner.best[]  pt_table.word[]  physmem.depot  range_thread.lock[].queue.word
- *   thread.slot_of[].rcu_word (a variable: file, name, fields)   frame.word[]   frame.bytes
+ *   frame.word[]  frame.bytes  thread.c:slot_of[].rcu_word (a variable)
  *
  * Of an array no index is told: labels say what kind of thing two cores meet on. Names are those of the sources, read
  * from the debug information (debug.h); here is only what that cannot know: which type a block of the engine's memory

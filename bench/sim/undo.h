@@ -8,7 +8,7 @@
  * between two returns; going back lowers its end. Cores are pictures (core.h). Marks nest.
  *
  * Between a mark and the return to it the engine runs on cores only (a log of the program's own stack would be played
- * back into it), starts no thread, and reserves nothing (mem_reserve) that it gives back.
+ * back into it), and gives back nothing that it has reserved (mem_reserve).
  */
 #ifndef BENCH_SIM_UNDO_H
 #define BENCH_SIM_UNDO_H

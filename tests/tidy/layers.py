@@ -35,7 +35,7 @@ RULE = {
     "stress/replay":    OUTSIDE + ["stress", "stress/replay"],
     "bench":            OUTSIDE + ["bench"],
     "bench/sim":        OUTSIDE + ["base", "bench/sim"],
-    "bench/conflicts":  OUTSIDE + ["base", "bench/sim", "bench/conflicts"],
+    "bench/conflicts":  OUTSIDE + ["bench/sim", "bench/conflicts"],
     "examples":         [PUBLIC],
 }
 

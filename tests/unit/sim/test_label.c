@@ -216,12 +216,12 @@ static void names_say_type_and_field(void **state)
 	check(&physmem->word[1], "frame.word[]");
 	check(&physmem->batch_of[1].cookie, "frame_batch.cookie");
 	check(physmem->bytes, "frame.bytes");
-	check(&thread_self()->rcu_word, "thread.slot_of[].rcu_word");
-	check(&thread_current, "thread.thread_current");
-	check(&rcu_global.epoch, "rcu.rcu_global.epoch");
+	check(&thread_self()->rcu_word, "thread.c:slot_of[].rcu_word");
+	check(&thread_current, "thread.c:thread_current");
+	check(&rcu_global.epoch, "rcu.c:rcu_global.epoch");
 	check(thread_local_at(&physmem->slots, thread_self()->number), "frame_slot.loaded");
 	check(thread_local_at(&map->locals, thread_self()->number), "space_local.last.slot");
-	check(&policy, "test_label.policy[]");
+	check(&policy, "test_label.c:policy[]");
 	check(&physmem, "stack");
 	assert_null(label_of(8));
 	on_core_0(tear_down, &physmem);
@@ -243,8 +243,8 @@ static void every_byte_is_a_field(void **state)
 {
 	static const char *const type[] = {
 		"vmmap", "vma", "vtree_leaf", "vtree_inner", "vtree_nodes", "node_cache", "pt_table", "pt_slot",
-		"physmem", "frame_slot", "frame_batch", "range_thread", "intree", "rwsem_state", "pervma_state", "checked_state",
-		"space_local", "vma_list", "object", "rmap", "rmap_gate", "thread_slot", "rcu_slot",
+		"physmem", "frame_slot", "frame_batch", "range_thread", "intree", "rwsem_state", "pervma_state",
+		"checked_state", "space_local", "vma_list", "object", "rmap", "rmap_gate", "thread_slot", "rcu_slot",
 	};
 
 	(void)state;
