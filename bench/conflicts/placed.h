@@ -4,8 +4,8 @@
  *
  * PACKED    Page i is at PLACED_BASE + i * 4096.
  * SPREAD    The same, and each stretched border (ref.h) is `distance` bytes wide. So page i lies behind as many
- *           distances as there are stretched borders at or below its lower border; a range [lo, hi) begins where page lo
- *           begins and ends where page hi - 1 ends. Where one VMA lies on both sides of the border it is as large as
+ *           distances as there are stretched borders at or below its lower border; a range [lo, hi) begins where page
+ *           lo begins and ends where page hi - 1 ends. Where one VMA lies on both sides of the border it is as large as
  *           that (the set-up's loads and stores leave the distance out); else the distance is unmapped, and
  *           PLACED_FILLERS VMAs of one page each, a page apart, lie from its middle on: four leaves' worth, so that,
  *           however the leaves are filled, two hold nothing else.

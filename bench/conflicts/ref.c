@@ -70,17 +70,20 @@ static void group_vma(struct ref *r, unsigned lo, unsigned hi)
 		group = r->group[i] ? r->group[i] : group;
 	}
 	group = group ? group : ++r->groups;
-	memset(r->group + lo, r->m.page[lo].touched ? group : 0, hi - lo);
+	memset(r->group + lo, group, hi - lo);
 }
 
 static void group_all(struct ref *r)
 {
-	for (uint64_t i = 0, lo, hi; i < REF_PAGES; i = hi) {
-		model_vma(&r->m, i, &lo, &hi);
-		if (r->m.page[i].mapped && r->m.page[i].touched)
-			group_vma(r, (unsigned)lo, (unsigned)hi);
-		else
-			memset(r->group + lo, 0, hi - lo);
+	for (unsigned i = 0, hi = 0; i < REF_PAGES; i = hi) {
+		if (!r->m.page[i].mapped || !r->m.page[i].touched) {
+			r->group[i] = 0;
+			hi = i + 1;
+			continue;
+		}
+		for (hi = i + 1; hi < REF_PAGES && r->m.joined[hi]; hi++)
+			;
+		group_vma(r, i, hi);
 	}
 }
 
@@ -281,7 +284,8 @@ static void run(struct ref *r, const struct call *c, unsigned core, struct answe
 void ref_run(struct ref *r, const struct call *c, unsigned core, struct answer *out)
 {
 	run(r, c, core, out);
-	group_all(r);
+	if (c->kind <= CALL_BRK || c->kind == CALL_FAULT_WRITE || c->form == FORM_STORE)
+		group_all(r);
 }
 
 /* ---- equality ---- */

@@ -214,7 +214,7 @@ static void choose(struct cell *c)
 
 static void take(struct suite *out, struct cell *c)
 {
-	unsigned most[2] = { SUITE_PACKED, SUITE_SPREAD };
+	unsigned most[2] = { SUITE_PACKED, SUITE_SPREAD }, taken = 0;
 
 	choose(c);
 	for (unsigned i = 0; i < c->n; i++) {
@@ -224,6 +224,7 @@ static void take(struct suite *out, struct cell *c)
 			continue;
 		most[t->spread]--;
 		t->id = (uint32_t)out->n;
+		t->number = (c->kinds.a * CALL_KINDS + c->kinds.b) * SUITE_CELL + taken++;
 		out->spread += t->spread;
 		out->test[out->n++] = *t;
 	}
@@ -260,7 +261,7 @@ int suite_make(struct suite *out, uint64_t seed, const struct suite_cell *only)
 	if (err)
 		return err;
 	err = open_cell(&cell);
-	out->test = calloc(CALL_KINDS * CALL_KINDS * (SUITE_SPREAD + SUITE_PACKED), sizeof(*out->test));
+	out->test = calloc(CALL_KINDS * CALL_KINDS * SUITE_CELL, sizeof(*out->test));
 	if (!out->test)
 		err = -ENOMEM;
 	for (unsigned i = 0; i < CALL_KINDS * CALL_KINDS && !err; i++) {

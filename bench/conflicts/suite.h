@@ -3,8 +3,8 @@
  * suite.h - the tests: set-up, call A of core 1, call B of core 2, such that A;B and B;A cannot be told apart.
  *
  * HOW     For each ordered pair of kinds (a cell) arguments are drawn over all scenes, from a fixed seed; what commutes
- *         on the model (ref.h) is a candidate, isomorphic ones are one. Then the cell is filled evenly: first over forms
- *         and over what the calls do (both change something before one of them, before errors), then over classes
+ *         on the model (ref.h) is a candidate, isomorphic ones are one. Then the cell is filled evenly: first over
+ *         forms and over what the calls do (both change something before one of them, before errors), then over classes
  *         (relation of A and B x how each cuts the layout x what it meets).
  * ISOMORPHIC  Pages are cut into segments at every border that means something: of a VMA, of what has been touched, of
  *         an argument. Two tests with the same sequence of segments are one test; inside of arguments one page and more
@@ -26,6 +26,7 @@
 #define SUITE_SEED UINT64_C(4)
 #define SUITE_SPREAD 82u                         /* at most so many tests of a cell that run in both placements    */
 #define SUITE_PACKED 18u                         /* ... that are packed only                                       */
+#define SUITE_CELL   (SUITE_SPREAD + SUITE_PACKED)
 
 /* How what A and B name lies in the layout; the first that holds. */
 enum suite_relation {
@@ -35,7 +36,8 @@ enum suite_relation {
 extern const char *const suite_relation_name[SUITE_RELATIONS];
 
 struct test {
-	uint32_t id;                             /* index in the suite                                             */
+	uint32_t id;                             /* index in this suite                                            */
+	uint32_t number;                         /* by which it is named: cell * SUITE_CELL + its place there      */
 	struct scene scene;
 	struct call call[2];
 	struct stretch stretch;                  /* of the spread form                                             */

@@ -76,8 +76,8 @@ void suite_print(FILE *out, const struct test *t)
 {
 	struct ref r;
 
-	fprintf(out, "test %u: %s|%s, %s%s\n", t->id, call_kind_name[t->call[0].kind], call_kind_name[t->call[1].kind],
-		suite_relation_name[t->relation], t->spread ? "" : ", packed only");
+	fprintf(out, "test %u: %s|%s, %s%s\n", t->number, call_kind_name[t->call[0].kind],
+		call_kind_name[t->call[1].kind], suite_relation_name[t->relation], t->spread ? "" : ", packed only");
 	print_scene(out, t);
 	for (unsigned i = 0; i < 2; i++) {
 		fprintf(out, "  core %u  %c: ", i + 1, "AB"[i]);
