@@ -46,7 +46,7 @@ static void on_core(uint32_t number, void (*fn)(void *arg), void *arg)
 #define WARM_STRIDE (UINT64_C(1) << 36)
 #define WARM_OFFSET (UINT64_C(3) << 44)          /* in the files: where no test maps them                          */
 #define WARM_ROUNDS 40
-#define NEIGHBOUR   (PLACED_BASE + (UINT64_C(1) << 38))  /* beyond the tests' pages, under the same upper tables     */
+#define NEIGHBOUR   (PLACED_BASE + (UINT64_C(1) << 38))  /* beyond the tests' pages, under the same upper tables    */
 
 struct warm { uint32_t core; uint64_t at; };
 
@@ -110,7 +110,8 @@ static void make(void *arg)
 		*err = exec_begin(&engine);
 	if (*err)
 		return;
-	vmmap_mmap(engine.map, NEIGHBOUR, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0);
+	vmmap_mmap(engine.map, NEIGHBOUR, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL,
+		   0);
 	vmmap_fault(engine.map, NEIGHBOUR, PROT_WRITE, NULL);
 }
 

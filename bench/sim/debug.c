@@ -390,9 +390,18 @@ static const char *from_root(const char *path)
 	return strncmp(path, here, root) == 0 ? path + root : path;
 }
 
-void debug_location(const void *pc, char *out, size_t room)
+struct location { const void *pc; char text[LABEL_BYTES]; };
+
+static int by_pc(const void *x, const void *y)
 {
-	Dwarf_Addr at = (Dwarf_Addr)(uintptr_t)pc - 1;
+	uintptr_t a = (uintptr_t)((const struct location *)x)->pc, b = (uintptr_t)((const struct location *)y)->pc;
+
+	return a < b ? -1 : a > b;
+}
+
+static void find_location(struct location *l)
+{
+	Dwarf_Addr at = (Dwarf_Addr)(uintptr_t)l->pc - 1;
 	struct place where = { "?", NULL, 0 };
 	Dwfl_Line *line;
 
@@ -402,7 +411,22 @@ void debug_location(const void *pc, char *out, size_t room)
 		where.file = dwfl_lineinfo(line, NULL, &where.line, NULL, NULL, NULL);
 	find_place(at, &where);
 	if (where.file == NULL)
-		snprintf(out, room, "?");
+		snprintf(l->text, sizeof(l->text), "?");
 	else
-		snprintf(out, room, "%s %s:%d", where.function, from_root(where.file), where.line);
+		snprintf(l->text, sizeof(l->text), "%s %s:%d", where.function, from_root(where.file), where.line);
+}
+
+const char *debug_location(const void *pc)
+{
+	static void *known;
+	struct location key = { .pc = pc }, **found = tfind(&key, &known, by_pc), *l;
+
+	if (found != NULL)
+		return (*found)->text;
+	l = malloc(sizeof(*l));
+	CHECK(l != NULL);
+	l->pc = pc;
+	find_location(l);
+	CHECK(tsearch(l, &known, by_pc) != NULL);
+	return l->text;
 }

@@ -24,8 +24,8 @@ const char *debug_field(const struct debug_type *type, size_t offset);
 /* Writes "file.c:variable.field" for an address in a static or thread-local variable, "constants" where there is no
  * name but the bytes are constant. False: neither. */
 bool debug_variable(uintptr_t at, char *out, size_t room);
-/* Writes "function file:line" for the access before this return address: of inlined helpers in base/, where they were
- * used. "?" where nothing is known. */
-void debug_location(const void *pc, char *out, size_t room);
+/* "function file:line" for the access before this return address: of inlined helpers in base/, where they were used.
+ * "?" where nothing is known. The text stays valid. */
+const char *debug_location(const void *pc);
 
 #endif

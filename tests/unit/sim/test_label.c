@@ -40,11 +40,8 @@ static void name_all(void)
 		}
 		if (nameless++ < 20) {
 			const struct heap_block *block = heap_at(seen[i].at);
-			char where[200];
-
-			debug_location(seen[i].pc, where, sizeof(where));
 			fprintf(stderr, "no name: %#lx by %s, block of %s, %zu bytes, at %zu\n",
-				(unsigned long)seen[i].at, where, block ? mem_purpose_name(block->purpose) : "nobody",
+				(unsigned long)seen[i].at, debug_location(seen[i].pc), block ? mem_purpose_name(block->purpose) : "nobody",
 				block ? block->bytes : 0, block ? seen[i].at - block->at : 0);
 		}
 	}
@@ -229,13 +226,11 @@ static void names_say_type_and_field(void **state)
 
 static void locations_say_function_and_line(void **state)
 {
-	char where[200];
+	const char *where = debug_location((const char *)(uintptr_t)vmmap_create + 1);
 
 	(void)state;
-	debug_location((const char *)(uintptr_t)vmmap_create + 1, where, sizeof(where));
 	assert_non_null(strstr(where, "vmmap_create vmmap/space/create.c:"));
-	debug_location((const void *)8, where, sizeof(where));
-	assert_string_equal(where, "?");
+	assert_string_equal(debug_location((const void *)8), "?");
 }
 
 /* Each byte of each struct is a field's, or padding that alignment explains: less than 128 bytes in a row. */

@@ -24,12 +24,9 @@ static void print(const struct trace_verdict *v)
 {
 	printf("  %u lines, %u false, %u + %u accesses\n", v->lines, v->false_lines, v->accesses[0], v->accesses[1]);
 	for (unsigned i = 0; i < v->n; i++) {
-		char where[2][200];
-
-		for (unsigned k = 0; k < 2; k++)
-			debug_location(v->met[i].side[k].pc, where[k], sizeof(where[k]));
 		printf("    %s %s / %s: %d %s / %d %s\n", v->met[i].same_bytes ? "bytes" : "line ", v->met[i].label[0],
-		       v->met[i].label[1], v->met[i].side[0].op, where[0], v->met[i].side[1].op, where[1]);
+		       v->met[i].label[1], v->met[i].side[0].op, debug_location(v->met[i].side[0].pc),
+		       v->met[i].side[1].op, debug_location(v->met[i].side[1].pc));
 	}
 }
 
