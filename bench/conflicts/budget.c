@@ -3,6 +3,7 @@
 #include "bench/conflicts/budget.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include "base/tool/cli.h"
 
@@ -18,11 +19,12 @@ static int parse(struct budget *b, const char *text, const struct tally *t)
 	struct suite_cell cell;
 	struct budget_cell have;
 	size_t spread, packed;
+	uint64_t digest;
 
 	if (text[strspn(text, " \t\n")] == '\0' || *text == '#')
 		return 0;
-	if (sscanf(text, "tests %zu %zu", &spread, &packed) == 2)
-		return spread == t->suite->spread && packed == t->suite->n - spread ? 0 : -ESTALE;
+	if (sscanf(text, "tests %zu %zu %" SCNx64, &spread, &packed, &digest) == 3)
+		return digest == t->suite->digest && spread + packed == t->suite->n ? 0 : -ESTALE;
 	if (sscanf(text, "%31s %15s %63s %u %u", policy, placement, pair, &have.byte, &have.line) != 5 ||
 	    !suite_cell_parse(pair, &cell))
 		return -EINVAL;
@@ -118,11 +120,11 @@ int budget_write(const char *path, const struct tally *const *tallies, size_t n)
 	if (!f)
 		return -errno;
 	fputs("# SPDX-License-Identifier: MIT\n"
-	      "# Conflicting tests of vmmap-conflicts, by cell: policy placement pair byte line. More of them than here\n"
-	      "# is a failure; --write-budget renews it.\n", f);
+	      "# Conflicting tests of vmmap-conflicts, by cell: policy placement pair byte line. More of them than\n"
+	      "# here is a failure; --write-budget renews it.\n", f);
 	if (n)
-		fprintf(f, "tests %zu %zu\n", tallies[0]->suite->spread,
-			tallies[0]->suite->n - tallies[0]->suite->spread);
+		fprintf(f, "tests %zu %zu %" PRIx64 "\n", tallies[0]->suite->spread,
+			tallies[0]->suite->n - tallies[0]->suite->spread, tallies[0]->suite->digest);
 	for (size_t i = 0; i < n; i++)
 		write_cells(f, tallies[i]);
 	failed = ferror(f);

@@ -2,7 +2,7 @@
 /*
  * budget.h - how many tests of each cell may conflict: bench/conflicts/budget.list.
  *
- *	tests 13776 2592                         of the suite that it was made for: spread too, packed only
+ *	tests 13776 2592 12ad5168bd5b8ae6        of the suite that it was made for: spread too, packed only; digest
  *	vma spread mmap_any|munmap 3 1           3 tests with a common byte, 1 with a common line only
  *
  * Cells that are not named have none. A cell is worse when more tests have a common byte, or more have a common line.

@@ -297,8 +297,10 @@ static struct result_policy result_of(const struct options *o, const struct book
 {
 	struct result_policy r = { .policy = o->policy[i], .seed = o->seed, .distance = o->distance };
 
-	for (unsigned k = 0; k < PLACEMENTS; k++)
+	for (unsigned k = 0; k < PLACEMENTS; k++) {
 		r.tally[k] = b->open[i][k] ? &b->tally[i][k] : NULL;
+		r.digest = b->open[i][k] ? b->tally[i][k].suite->digest : r.digest;
+	}
 	return r;
 }
 

@@ -127,12 +127,6 @@ static int64_t store(struct exec *e, const struct step *s)
 	return vmmap_write(e->map, s->addr, bytes, s->len);
 }
 
-/* What a first page's fault is, a copy does not say. */
-static int64_t copied(struct exec *e, const struct step *s, int64_t done)
-{
-	return done == -EFAULT ? fault(e, s->addr, s->form == FORM_STORE ? PROT_WRITE : PROT_READ) : done;
-}
-
 static int take_row(const struct vmmap_vma *vma, void *arg)
 {
 	struct answer *out = arg;
@@ -187,9 +181,7 @@ void exec_step(struct exec *e, const struct step *s, struct answer *out)
 	case CALL_BRK: result = vmmap_brk(e->map, s->addr); break;
 	case CALL_FAULT_READ: result = fault(e, s->addr, PROT_READ); break;
 	case CALL_FAULT_WRITE: result = fault(e, s->addr, PROT_WRITE); break;
-	case CALL_ACCESS:
-		result = copied(e, s, s->form == FORM_LOAD ? load(e, s, out) : store(e, s));
-		break;
+	case CALL_ACCESS: result = s->form == FORM_LOAD ? load(e, s, out) : store(e, s); break;
 	case CALL_LISTING: result = vmmap_walk(e->map, s->addr, s->addr + s->len, take_row, out); break;
 	default: result = query(e, s, out); break;
 	}

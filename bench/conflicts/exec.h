@@ -31,7 +31,8 @@ int  exec_begin(struct exec *e);                 /* fresh objects. -ENOMEM      
 void exec_end(struct exec *e);
 /* 0; a call's negative result. */
 int  exec_setup(struct exec *e, const struct placed *p);
-/* Makes the one call (listing: vmmap_walk; query: vmmap_query). No call but that one, no allocation. */
+/* Makes the one call (access: vmmap_read or write of up to 48 KiB on the stack; listing: vmmap_walk; query:
+ * vmmap_query) and no other; allocates nothing. */
 void exec_step(struct exec *e, const struct step *s, struct answer *out);
 /* Are the two answers, and the map as it is now, what p says? Else why[160] tells. Reads pages, so exec_end is next. */
 bool exec_proves(struct exec *e, const struct placed *p, const struct answer got[2], char *why);

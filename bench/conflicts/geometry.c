@@ -117,7 +117,9 @@ uint64_t geometry_key(const struct geometry *k)
 		}
 		last = now;
 	}
-	return mix(mix(hash, argument_hash(&k->call[0], seen)), argument_hash(&k->call[1], seen));
+	for (unsigned i = 0; i < 2; i++)         /* in this order: objects get their names                         */
+		hash = mix(hash, argument_hash(&k->call[i], seen));
+	return hash;
 }
 
 /* ---- relation and class ---- */

@@ -186,7 +186,7 @@ static int64_t run_fault(struct ref *r, unsigned index, bool write)
 	return got < 0 ? got : 0;
 }
 
-/* Page by page, wide ones left out, 8 bytes of the last one; the bytes done, or the first page's fault. */
+/* Page by page, wide ones left out, 8 bytes of the last one; the bytes done, or -EFAULT. */
 static int64_t run_access(struct ref *r, const struct call *c, struct answer *out)
 {
 	for (unsigned i = c->lo; i < c->hi; i++) {
@@ -194,7 +194,7 @@ static int64_t run_access(struct ref *r, const struct call *c, struct answer *ou
 					  call_value(c->tag, i));
 
 		if (got < 0)
-			return i == c->lo ? got : (int64_t)((i - c->lo) * PAGE);
+			return i == c->lo ? -EFAULT : (int64_t)((i - c->lo) * PAGE);
 		if (c->form == FORM_LOAD)
 			out->value[out->values++] = (uint64_t)got;
 	}

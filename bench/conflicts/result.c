@@ -158,6 +158,7 @@ void result_json(struct json *out, const struct result_policy *r)
 	json_text(out, "policy", r->policy);
 	json_uint(out, "seed", r->seed);
 	json_uint(out, "distance", r->distance);
+	json_uint(out, "digest", r->digest);
 	json_uint(out, "tests", p.tests > s.tests ? p.tests : s.tests);
 	put_count(out, "packed_conflict_free", packed, p.none);
 	put_count(out, "spread_conflict_free", spread, s.none);

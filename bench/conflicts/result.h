@@ -2,11 +2,12 @@
 /*
  * result.h - the matrix for machines and for readers of one cell.
  *
- * JSON, of one policy: policy, seed, distance, tests (that run in both placements), packed_conflict_free,
+ * JSON, of one policy: policy, seed, distance, digest, tests (that run in both placements), packed_conflict_free,
  * spread_conflict_free, waived (of spread), pairs (first, second, tests; packed, spread: free of conflicts; lines:
- * tests that in spread only share a line; mutators), relations (the same by how A and B lie), packed_only (tests that have no
- * spread form, and how many are free of conflicts), objects (findings by label and field: in how many tests of each
- * placement). Several policies: an object with an array of these, `policies`. Of a placement that was not run: null.
+ * tests that in spread only share a line; mutators), relations (the same by how A and B lie), packed_only (tests that
+ * have no spread form, and how many are free of conflicts), objects (findings by label and field: in how many tests of
+ * each placement). Several policies: an object with an array of these, `policies`. Of a placement that was not run:
+ * null.
  */
 #ifndef BENCH_CONFLICTS_RESULT_H
 #define BENCH_CONFLICTS_RESULT_H
@@ -17,7 +18,7 @@
 struct result_policy {
 	const char *policy;
 	const struct tally *tally[PLACEMENTS];   /* NULL: not run                                                  */
-	uint64_t seed, distance;
+	uint64_t seed, distance, digest;         /* digest: of the tests                                           */
 };
 
 void result_json(struct json *out, const struct result_policy *r);

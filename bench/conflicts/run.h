@@ -3,9 +3,10 @@
  * run.h - between the list of tests and what runs one of them on the instrumented engine.
  *
  * The program calls conflicts_main() with its runner. For each policy and placement: begin, then run for each test in
- * the order of their ids, then end. A run makes a map, lets core 0 make the set-up and the fillers (exec.h), then core 1
- * call A, then core 2 call B, and tells the locations that one of the two wrote and the other touched. It ends with
- * exec_proves(): a verdict over calls that did something else is none.
+ * the order of their ids, then end. A run makes a map, lets core 0 make the set-up and the fillers (exec.h), then core
+ * 1 call A, then core 2 call B, and tells the locations that one of the two wrote and the other touched. It ends with
+ * exec_proves(): a verdict over calls that did something else is none. Answers, rows and copied bytes lie on the
+ * caller's stack and in struct answer: they belong to the harness, not to the engine.
  */
 #ifndef BENCH_CONFLICTS_RUN_H
 #define BENCH_CONFLICTS_RUN_H

@@ -212,6 +212,18 @@ static void choose(struct cell *c)
 	qsort(c->candidate, c->n, sizeof(*c->candidate), by_choice);
 }
 
+/* Both are bytes only: no padding, the same with every compiler. */
+static void digest_test(struct suite *s, const struct test *t)
+{
+	const uint8_t *part[] = { (const uint8_t *)&t->scene, (const uint8_t *)t->call };
+	size_t size[] = { sizeof(t->scene), sizeof(t->call) };
+
+	for (unsigned i = 0; i < 2; i++)
+		for (size_t k = 0; k < size[i]; k++)
+			s->digest = s->digest * UINT64_C(0x100000001b3) + part[i][k];
+	s->digest = prng_mix(s->digest ^ t->key ^ t->spread);
+}
+
 static void take(struct suite *out, struct cell *c)
 {
 	unsigned most[2] = { SUITE_PACKED, SUITE_SPREAD }, taken = 0;
@@ -227,6 +239,7 @@ static void take(struct suite *out, struct cell *c)
 		t->number = (c->kinds.a * CALL_KINDS + c->kinds.b) * SUITE_CELL + taken++;
 		out->spread += t->spread;
 		out->test[out->n++] = *t;
+		digest_test(out, t);
 	}
 }
 

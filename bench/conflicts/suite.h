@@ -47,7 +47,7 @@ struct test {
 };
 
 /* Sorted by cell; in a cell those that are spread come first. */
-struct suite { struct test *test; size_t n, spread; };
+struct suite { struct test *test; size_t n, spread; uint64_t digest; };  /* digest: of all that the tests are       */
 
 /* -ENOMEM. A function of the seed: two machines make the same tests. only: NULL, or the names of one cell. */
 struct suite_cell { uint8_t a, b; };

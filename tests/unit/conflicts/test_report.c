@@ -199,7 +199,7 @@ static void budget_of_other_tests_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(tally_open(&t, &suite, "vma", PLACED_SPREAD), 0);
-	write_text(file("stale"), "# comment\ntests 3 4\nvma spread munmap|munmap 1 1\n");
+	write_text(file("stale"), "# comment\ntests 3 4 5\nvma spread munmap|munmap 1 1\n");
 	assert_int_equal(budget_read(&b, file("stale"), &t), -ESTALE);
 	write_text(file("wrong"), "vma spread munmap|mumble 1 1\n");
 	assert_int_equal(budget_read(&b, file("wrong"), &t), -EINVAL);
