@@ -82,7 +82,7 @@ static void warm(void *arg)
 	struct warm *w = arg;
 	struct vmmap_vma vma;
 
-	/* What is left there keeps the borders of its arena (place.c) out of the way, as in any program that goes on. */
+	/* What is left there keeps the borders of its arena (place.c) out of the way, as in any program. */
 	vmmap_mmap(engine.map, 0, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0);
 	for (unsigned i = 0; i < WARM_ROUNDS; i++) {
 		int64_t anywhere = vmmap_mmap(engine.map, 0, 4 * PAGE, PROT_READ | PROT_WRITE,

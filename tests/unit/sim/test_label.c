@@ -41,7 +41,8 @@ static void name_all(void)
 		if (nameless++ < 20) {
 			const struct heap_block *block = heap_at(seen[i].at);
 			fprintf(stderr, "no name: %#lx by %s, block of %s, %zu bytes, at %zu\n",
-				(unsigned long)seen[i].at, debug_location(seen[i].pc), block ? mem_purpose_name(block->purpose) : "nobody",
+				(unsigned long)seen[i].at, debug_location(seen[i].pc),
+				block ? mem_purpose_name(block->purpose) : "nobody",
 				block ? block->bytes : 0, block ? seen[i].at - block->at : 0);
 		}
 	}
