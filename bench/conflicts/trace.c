@@ -84,23 +84,24 @@ static uint64_t touched(const struct line *line, unsigned who)
 	return line->read[who] | line->written[who];
 }
 
-/* The first access of that byte; of these the first write, if there is one. */
+/* What says most about why a byte was touched: a store to a field, else one that clears or copies a whole object. */
+static int telling(const struct access *a)
+{
+	return a->op == ACCESS_LOAD ? 0 : a->bytes > 16 ? 1 : 2;
+}
+
 static struct trace_side side_of(unsigned who, uintptr_t at)
 {
-	const struct access *first = NULL;
+	const struct access *best = NULL;
 
 	for (size_t i = 0; i < log_of[who].n; i++) {
 		const struct access *a = &log_of[who].access[i];
 
-		if (at - a->at >= a->bytes)
-			continue;
-		if (first == NULL || (first->op == ACCESS_LOAD && a->op != ACCESS_LOAD))
-			first = a;
-		if (first->op != ACCESS_LOAD)
-			break;
+		if (at - a->at < a->bytes && (best == NULL || telling(a) > telling(best)))
+			best = a;
 	}
-	CHECK(first != NULL);
-	return (struct trace_side){ first->op, first->atomic, first->pc };
+	CHECK(best != NULL);
+	return (struct trace_side){ best->op, best->atomic, best->pc };
 }
 
 static void add(struct trace_verdict *out, uintptr_t a, uintptr_t b)
