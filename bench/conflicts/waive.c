@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <vmmap/vmmap.h>
+
 #include "base/tool/cli.h"
 
 #define TOLD 20u
@@ -29,6 +31,15 @@ static bool known_placement(const char *name)
 	return !strcmp(name, "*") || !strcmp(name, placement_name[0]) || !strcmp(name, placement_name[1]);
 }
 
+static bool known_policy(const char *name)
+{
+	unsigned i = 0;
+
+	while (vmmap_policy_name(i) && strcmp(vmmap_policy_name(i), name) != 0)
+		i++;
+	return !strcmp(name, "*") || vmmap_policy_name(i);
+}
+
 /* 1: a waiver; 0: blank or a comment; -1: neither. */
 static int parse(const char *text, struct waiver *w)
 {
@@ -39,7 +50,8 @@ static int parse(const char *text, struct waiver *w)
 	if (sscanf(text, "%31s %15s %63s %95s %255[^\n]%n", w->policy, w->placement, w->pair, w->object, w->reason,
 		   &used) != 5 || text[used] == '\0')
 		return -1;
-	return known_placement(w->placement) && known_pair(w->pair) && strchr(w->object, '.') ? 1 : -1;
+	return known_policy(w->policy) && known_placement(w->placement) && known_pair(w->pair) &&
+	       strchr(w->object, '.') ? 1 : -1;
 }
 
 static int add(struct waivers *w, const struct waiver *one)

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #include "bench/conflicts/exec.h"
+#include "vmmap/space/space.h"
 
 static struct suite suite;
 
@@ -76,6 +77,46 @@ static void packed_none(void **state) { (void)state; run_all("none", PLACED_PACK
 static void packed_vma(void **state) { (void)state; run_all("vma", PLACED_PACKED); }
 static void spread_vma(void **state) { (void)state; run_all("vma", PLACED_SPREAD); }
 
+/* Leaves of the engine's tree that hold nothing but fillers of this row. */
+static unsigned leaves_between(const struct vmmap *map, uint64_t lo, uint64_t hi, uint64_t row)
+{
+	const struct vtree_leaf *low = vtree_leaf_of(&map->tree, lo - PAGE), *high = vtree_leaf_of(&map->tree, hi);
+	const struct vtree_leaf *last = NULL;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < PLACED_FILLERS; i++) {
+		const struct vtree_leaf *leaf = vtree_leaf_of(&map->tree, row + i * 2 * PAGE);
+
+		n += leaf != last && leaf != low && leaf != high;
+		last = leaf;
+	}
+	return n;
+}
+
+static void two_leaves_lie_between(void **state)
+{
+	unsigned rows = 0;
+
+	(void)state;
+	for (size_t i = 0; i < suite.n; i += 37) {
+		struct exec e;           /* a fresh tree: borders that earlier tests have left would help            */
+		struct placed p;
+
+		if (!suite.test[i].spread)
+			continue;
+		assert_int_equal(placed_make(&p, &suite.test[i], PLACED_SPREAD, PLACED_DISTANCE), 0);
+		assert_int_equal(exec_open(&e, "none", false), 0);
+		assert_int_equal(exec_begin(&e), 0);
+		assert_int_equal(exec_setup(&e, &p), 0);
+		for (unsigned k = 0; k < p.fillers; k++, rows++)
+			assert_true(leaves_between(e.map, p.filler[k].addr, p.filler[k].addr + p.filler[k].len,
+						   p.filler[k].row) >= 2);
+		exec_end(&e);
+		exec_close(&e);
+	}
+	assert_true(rows > 200);
+}
+
 /* Each part of an expectation, made wrong, is noticed. */
 static void wrong_expectations_are_seen(void **state)
 {
@@ -135,7 +176,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packed_none), cmocka_unit_test(packed_vma), cmocka_unit_test(spread_vma),
-		cmocka_unit_test(wrong_expectations_are_seen), cmocka_unit_test(without_bytes),
+		cmocka_unit_test(two_leaves_lie_between), cmocka_unit_test(wrong_expectations_are_seen),
+		cmocka_unit_test(without_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, make, drop);

@@ -244,9 +244,11 @@ static void waivers_cover_what_they_say(void **state)
 
 static void waivers_need_a_reason(void **state)
 {
-	static const char *const bad[] = { "vma spread *|* vma.lk\n", "vma spread *|* vma reason\n",
-					   "vma far *|* vma.lk reason\n", "vma spread munmap vma.lk reason\n",
-					   "vma spread munmap|mumble vma.lk reason\n" };
+	static const char *const bad[] = {
+		"vma spread *|* vma.lk\n", "vma spread *|* vma reason\n", "vma far *|* vma.lk reason\n",
+		"vnone spread *|* vma.lk reason\n", "vma spread munmap vma.lk reason\n",
+		"vma spread munmap|mumble vma.lk reason\n",
+	};
 	struct waivers w;
 
 	(void)state;
