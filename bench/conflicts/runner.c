@@ -46,7 +46,7 @@ static void on_core(uint32_t number, void (*fn)(void *arg), void *arg)
 #define WARM_STRIDE (UINT64_C(1) << 36)
 #define WARM_OFFSET (UINT64_C(3) << 44)          /* in the files: where no test maps them                          */
 #define WARM_ROUNDS 40
-#define NEIGHBOUR   (PLACED_BASE + (UINT64_C(1) << 38))  /* beyond the tests' pages, under the same upper tables    */
+#define NEIGHBOUR   (PLACED_BASE + (UINT64_C(1) << 38))  /* beyond most tests' pages, under the same upper tables   */
 
 struct warm { uint32_t core; uint64_t at; };
 
@@ -146,6 +146,8 @@ static void set_up(void *arg)
 {
 	struct job *job = arg;
 
+	if (job->p->hi > NEIGHBOUR)
+		vmmap_munmap(engine.map, NEIGHBOUR, PAGE);
 	job->err = exec_setup(&engine, job->p);
 }
 
