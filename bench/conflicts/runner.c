@@ -9,28 +9,32 @@
 #include "bench/sim/undo.h"
 
 #define SETTLE_NS UINT64_C(50000000)             /* more than RCU's worker naps                                    */
-#define NOBODY    2u
 
 static struct undo_mark unborn, steady;          /* before any map; with a warm one                                */
 static bool open;
 static struct exec engine;
-static unsigned tracing = NOBODY;                /* who is running: 0 A, 1 B                                       */
+static unsigned running;                         /* 0 A, 1 B                                                       */
 
-static void before(const struct access *a)
+static void keep(const struct access *a)
 {
 	if (a->op != ACCESS_LOAD && !core_on_stack(core_current, a->at))
 		undo_store(a->at, a->bytes);
-	if (tracing != NOBODY)
-		trace_add(tracing, a);
 }
+
+static void keep_and_trace(const struct access *a)
+{
+	keep(a);
+	trace_add(running, a);
+}
+
+static const struct access_listener keeping = { .before = keep, .deaf_to_loads = true };
+static const struct access_listener tracing = { .before = keep_and_trace };
 
 void runner_begin(void)
 {
-	static const struct access_listener listener = { .before = before };
-
 	core_begin(RUNNER_CORES);
 	undo_begin();
-	access_listener = &listener;
+	access_listener = &keeping;
 	undo_take(&unborn);
 }
 
@@ -176,9 +180,10 @@ static void prove(void *arg)
 
 static void traced(unsigned who, void (*fn)(void *arg), void *arg)
 {
-	tracing = who;
+	running = who;
+	access_listener = &tracing;
 	on_core(who + 1, fn, arg);
-	tracing = NOBODY;
+	access_listener = &keeping;
 }
 
 int runner_test(const struct placed *p, struct trace_verdict *verdict, char *why)

@@ -9,7 +9,7 @@
 #include "bench/sim/heap.h"
 #include "bench/sim/undo.h"
 
-#define AREA_BYTES (UINT64_C(1) << 36)           /* reserved, not used                                             */
+#define AREA_BYTES (UINT64_C(1) << 30)           /* reserved; used as far as one map needs                         */
 
 /* The log: for each store the old bytes, padded, then this. Read from its end. */
 struct entry { uintptr_t at; size_t bytes; };
