@@ -21,7 +21,8 @@
 
 /* Once, first. */
 void runner_begin(void);
-/* A map of this policy, in steady state. The one before it is undone. -errno. */
+/* A map of this policy, in steady state. The one before it is undone. -errno; -ENOTSUP: `rwlock`, whose lock is in
+ * libc, where no access is seen. */
 int  runner_policy(const char *policy);
 /* 0; -errno: the set-up failed; -EILSEQ: the engine did not do what the model says (why[RUNNER_WHY]). */
 int  runner_test(const struct placed *p, struct trace_verdict *verdict, char *why);
