@@ -15,7 +15,7 @@ const struct access_listener *access_listener;
 
 static ALWAYS_INLINE void tell_plain(const void *at, size_t bytes, enum access_op op, const void *pc)
 {
-	if (access_listener != NULL)
+	if (access_listener != NULL && (op != ACCESS_LOAD || !access_listener->deaf_to_loads))
 		access_listener->before(&(struct access){
 			(uintptr_t)at, bytes, op, false, __ATOMIC_RELAXED, pc });
 }
@@ -84,7 +84,7 @@ void __tsan_write_range(void *at, size_t bytes) { tell_plain(at, bytes, ACCESS_S
 	{ \
 		uint64_t elsewhere; \
 		T seen; \
-		if (access_listener == NULL) \
+		if (access_listener == NULL || access_listener->deaf_to_loads) \
 			return *at; \
 		ATOMIC_ACCESS(at, ACCESS_LOAD, order); \
 		seen = load_elsewhere(&a, &elsewhere) ? (T)elsewhere : *at; \

@@ -38,6 +38,7 @@ struct access_listener {
 	 * A read-modify-write always goes to memory: who holds stores back lets them out in `before`. */
 	bool (*load)(const struct access *a, uint64_t *value);
 	bool (*store)(const struct access *a, uint64_t value);
+	bool deaf_to_loads;              /* loads are not told: for who only keeps what stores overwrite             */
 };
 
 /* NULL: nobody listens, accesses just happen. */

@@ -23,12 +23,16 @@ STRESS = dict(policy=str, profile=str, threads=int, seconds=float, seed=int, ops
               max_overtakes=int)
 ORACLE = dict(policy=str, ops=int, seed=int, ok=int, splits=int, merges=int, calls=dict, divergences=int)
 REPLAY = dict(policy=str, calls=int, threads=int, mismatches=int, compared_share=float, final_maps_equal=None)
+CONFLICTS = dict(policy=str, tests=int, packed_conflict_free=int, spread_conflict_free=int, waived=int, pairs=list)
 FIELDS = {"ratio": RATIO, "scaling": SCALING, "isolation": ISOLATION, "lookup": dict(rows=list),
-          "metadata": dict(rows=list), "stress": STRESS, "oracle": ORACLE, "replay": REPLAY}
+          "metadata": dict(rows=list), "stress": STRESS, "oracle": ORACLE, "replay": REPLAY,
+          "conflicts": CONFLICTS}
+TWICE = {"conflicts"}                   # what runs on logical cores writes the same again, to the last byte
 ROWS = {
     ("isolation", "stopped"): dict(place=str, ops=int, blocked=int),
     ("lookup", "rows"): dict(vmas=int, dependent_ratio=float, independent_ratio=float, scaling2=float,
                              array_scaling2=float, insert_erase_ratio=float),
+    ("conflicts", "pairs"): dict(first=str, second=str, tests=int, packed=int, spread=int, lines=int),
     ("metadata", "rows"): dict(vmas=int, bytes_per_vma=float, rss_per_vma=float),
 }
 
@@ -66,6 +70,9 @@ def ok(kind, what):
         return 0.6 <= what["ok"] / what["ops"] <= 1 and min(shares) >= 0.02 and what["divergences"] == 0
     if kind == "replay":
         return what["calls"] > 0 and what["mismatches"] == 0 and what["final_maps_equal"] in (True, None)
+    if kind == "conflicts":
+        one_lock = what["policy"] in ("rwsem", "pervma")        # of the one pair of writers that is run here
+        return what["tests"] > 50 and (what["spread_conflict_free"] == 0) == one_lock
     return len(what["rows"]) > 0
 
 
@@ -84,6 +91,8 @@ def main():
         print(f"not one JSON object: {error}\n{done.stdout[:2000]}")
         return 1
     found = list(missing(what, FIELDS[kind], kind))
+    if kind in TWICE and subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout != done.stdout:
+        found.append("a second run wrote something else")
     for (of, name), fields in ROWS.items():
         if of == kind and isinstance(what.get(name), list):
             for number, row in enumerate(what[name]):
