@@ -164,7 +164,7 @@ static bool place_dummy(struct vmmap *map, struct thread_slot *self, struct lock
 	bool found;
 
 	rcu_enter(self);
-	found = vtree_next(&map->tree, r.lo, &seen) && seen.r.lo < r.hi;
+	found = vtree_next(&map->tree, r.lo, r.hi, &seen);
 	rcu_leave(self);
 	*addr = found && seen.r.lo > r.lo ? seen.r.lo : r.lo;
 	return found;
