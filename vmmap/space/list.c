@@ -129,6 +129,18 @@ static void usage_vmas(struct vmmap *map, struct thread_slot *self, struct vmmap
 	}
 }
 
+static uint64_t usage_shared(struct vmmap *map)
+{
+	uint64_t sum = atomic_load_relaxed(&map->limits.shared_pages);
+
+	for (uint32_t i = 0; i < thread_count(); i++) {
+		struct space_local *local = thread_local_at(&map->locals, i);
+
+		sum += local ? atomic_load_relaxed(&local->shared_pages) : 0;
+	}
+	return sum;
+}
+
 static void usage_entry(uint64_t addr, uint64_t entry, void *arg)
 {
 	struct vmmap_usage *out = arg;
@@ -145,7 +157,7 @@ void vmmap_get_usage(struct vmmap *map, struct vmmap_usage *out)
 
 	*out = (struct vmmap_usage){ 0 };
 	usage_vmas(map, self, out);
-	out->committed_pages += atomic_load_relaxed(&map->limits.shared_pages);
+	out->committed_pages += usage_shared(map);
 	rcu_enter(self);
 	pt_walk(&map->pt, (struct lock_range){ 0, ADDRESS_END }, usage_entry, out);
 	rcu_leave(self);

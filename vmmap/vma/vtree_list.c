@@ -50,7 +50,7 @@ static struct lock_range leaf_span(const struct vtree_leaf *leaf, int i, uint64_
 			  simd_bias(atomic_load_acquire(&leaf->last[i])));      /* D -> F */
 }
 
-/* The slot of this leaf at or above addr that begins below hi; seen->vma NULL: none. false: DEAD. What lies above hi may
+/* The slot of this leaf at or above addr that begins below hi; seen->vma NULL: none. false: DEAD. What is above hi may
  * be another thread's: its VMA is not touched. */
 static bool leaf_next(const struct vtree_leaf *leaf, uint64_t addr, uint64_t hi, struct vtree_seen *seen)
 {
