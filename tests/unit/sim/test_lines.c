@@ -199,6 +199,12 @@ static void mapped(uint64_t me, uint64_t i)
 		vmmap_object_put(mine[me]);
 }
 
+/* A VMA more each time: leaves are split, their parents replaced, and what was replaced comes home. */
+static void many(uint64_t me, uint64_t i)
+{
+	fixed(area(me) + i * 2 * PAGE, PAGE, ANON);
+}
+
 /* On and on through three GiB, with nothing left behind. */
 static void wander(uint64_t me, uint64_t i)
 {
@@ -213,6 +219,7 @@ static void wander(uint64_t me, uint64_t i)
 
 static void (*profile)(uint64_t me, uint64_t i);
 static uint64_t from, to;
+static bool settled;                             /* a round between warming up and counting                        */
 
 static void work(void *arg)
 {
@@ -245,6 +252,8 @@ static uint64_t transfers_of(void (*fn)(uint64_t me, uint64_t i), uint64_t ops)
 	access_listener = &listener;
 	listening = true;
 	rounds(0, ops);
+	if (settled)
+		core_settle(UINT64_C(50000000));         /* what was retired comes back                         */
 	transfers = 0;
 	memset(places, 0, sizeof places);
 	rounds(ops, 2 * ops);
@@ -274,6 +283,14 @@ static void fault_moves_no_line(void **state) { (void)state; at_most(fault, OPS,
 static void remap_looks_at_no_neighbour(void **state) { (void)state; at_most(remap, OPS, 4); }
 static void shared_memory_counts_apart(void **state) { (void)state; at_most(shared, OPS / 5, 150); }
 static void mappings_of_own_objects(void **state) { (void)state; at_most(mapped, OPS, 100); }
+static void nodes_come_home(void **state)
+{
+	(void)state;
+	settled = true;
+	at_most(many, OPS, 1000);
+	settled = false;
+}
+
 static void wanderers_stay_apart(void **state) { (void)state; at_most(wander, OPS, 150); }
 
 int main(int argc, char **argv)
@@ -286,6 +303,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(remap_looks_at_no_neighbour),
 		cmocka_unit_test(shared_memory_counts_apart),
 		cmocka_unit_test(mappings_of_own_objects),
+		cmocka_unit_test(nodes_come_home),
 		cmocka_unit_test(wanderers_stay_apart),
 	};
 
