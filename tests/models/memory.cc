@@ -53,7 +53,7 @@ struct vtree_inner *vtree_take_inner(struct vtree *t, struct thread_slot *self)
 
 void vtree_untake_leaf(struct vtree *t, struct thread_slot *self, struct vtree_leaf *leaf) { }
 void vtree_untake_inner(struct vtree *t, struct thread_slot *self, struct vtree_inner *inner) { }
-void vtree_retire(struct thread_slot *self, uintptr_t node) { }
+void vtree_retire(struct vtree *t, struct thread_slot *self, uintptr_t node) { }
 void vtree_count(struct vtree *t, struct thread_slot *self, enum vtree_event event) { }
 uint64_t vtree_counted(struct vtree *t, enum vtree_event event) { return 0; }
 uint64_t vtree_nodes_bytes(struct vtree *t) { return 0; }

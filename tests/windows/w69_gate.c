@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Window: a resize is inside a map that is being destroyed; another one comes by afterwards.
- * Rule: vmmap_destroy closes the map's gate and waits for who is inside. Broken: it frees what the walk is using, or
- * the second walk walks into what is gone.
+ * Rule: vmmap_destroy closes the map's gate and waits for who is inside; the gate itself stays as long as a walk has
+ * pinned a hint of that map. Broken: it frees what the walk is using, or the second walk walks into what is gone, or
+ * asks a gate that is gone.
  * mutant: gate_no_wait
  * mutant: gate_lets_in
+ * mutant: walk_pins_no_gate
  */
 #include "tests/windows/objects.h"
 
@@ -21,6 +23,7 @@ static void script(const char *policy)
 	struct window_thread resize = { .role = "resize", .fn = object_to_size, .len = PAGE };
 	struct window_thread late = { .role = "late", .fn = object_to_pager };
 	struct window_thread destroyer = { .role = "destroy", .fn = destroy };
+	uint64_t pinned;
 
 	object_of(map, 2, true);
 	config.policy = policy;
@@ -38,9 +41,11 @@ static void script(const char *policy)
 	point_release("resize", "rmap_inside");
 	window_join(&resize);
 	window_join(&destroyer);
+	pinned = mem_bytes(MEM_MAP);
 	point_release("late", "rmap_after_pin");
 	expect(point_stop("late", "rmap_inside", NULL, NULL) == 0);      /* it must not come there */
 	window_join(&late);
+	expect(mem_bytes(MEM_MAP) + sizeof(struct rmap_gate) == pinned);
 	expect(point_timeouts() == 0);
 	expect(resize.result == 0 && late.result == 0);
 	expect(pager_word(0) == 7);                      /* dirty, though nobody maps it */

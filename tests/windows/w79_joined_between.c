@@ -32,7 +32,8 @@ static void join(struct vmmap *map)
 	struct vtree_stats before, after;
 
 	vtree_get_stats(&map->tree, &before);
-	vtree_join_idle(&map->tree, thread_self(), (struct lock_range){ BORDER, BORDER + PAGE });
+	vtree_join_idle(&map->tree, thread_self(), (struct lock_range){ BORDER - PAGE, BORDER + PAGE },
+			ADDRESS_END);
 	vtree_get_stats(&map->tree, &after);
 	expect(after.joins == before.joins + 1);
 }

@@ -5,8 +5,8 @@
  * STATES      FRESH -> FREE (frame_depot.c) -> OWNED (frame_pop) -> FREE (frame_push) or DEFERRED (frame_defer)
  *             DEFERRED -> FREE when the cookie of its chain is done (frame_home, frame_scrap).
  *             The word of a frame is written by the holder of its chain, by its owner while OWNED; relaxed.
- * PLACES      loaded, open: owner only. spare (one chain), closed (chains linked by `next`, newest first): only the
- *             owner fills an empty shelf, anybody empties it by swap. depot, late_stack: anybody.
+ * PLACES      loaded, open: owner only. spare, closed (chains linked by `next`, newest first): only the owner fills an
+ *             empty shelf, anybody empties it by swap. depot, late_stack: anybody.
  * EDGES       S1 the owner fills a shelf: release (spare, closed).   S2 swap (acq_rel) -> the chain is the taker's.
  *             D1/D2 through the stacks, see frame_depot.c.
  *             G1 a reader's last access to a frame, then its rcu_leave (E3 in rcu_inline.h) -> G2 rcu_poll_done(cookie)
@@ -21,8 +21,9 @@
  *             plus, in the late stack, what was deferred while one read section lasted: a reader that lost its CPU
  *             holds back what the others free meanwhile, as it would delay a TLB shootdown. After it, each close
  *             takes four chains from there, and an allocation that finds nothing else takes all.
- * CACHED      loaded and spare have at most 64 frames each and one chain that came home. Out of other slots' reach
- *             are `loaded` and `open` only.
+ * CACHED      loaded has at most 64 frames and one chain that came home; spare has up to 64 such chains, fewer in small
+ *             instances, so that a slot which takes and gives in turn uses its own frames again: each frame's word is
+ *             on a line that it then shares with nobody. Out of other slots' reach are `loaded` and `open` only.
  * ORDER       no lock is held; callable with ranges, leaf sections and entries held. Only frame_refill sleeps, outside
  *             read sections, and only for a grace period, until the thread's deadline: the exception of P-7.
  * MOVES       an owner's `moves` is odd while what was on its shelves is in its hands (M1, frame_refill.c).
@@ -61,24 +62,67 @@ static void frame_scrap(struct physmem *pm, struct frame_slot *slot, uint32_t ch
 	frame_depot_give(pm, slot, chain);
 }
 
+/* A chain of free frames on the slot's shelf, or to the depot if that is full. The owner's moves are odd, or it has
+ * far_lock. */
+static void spare_put(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
+{
+	uint32_t before = frame_shelf_take(&slot->spare);
+
+	if (!before)
+		slot->spare_n = 0;       /* somebody may have taken all of it */
+	if (slot->spare_n < pm->spare_max) {
+		slot->spare_n++;
+		atomic_store_relaxed(&frame_batch_of(pm, chain)->next, before);
+		atomic_store_release(&slot->spare, chain);                       /* S1 */
+		return;
+	}
+	atomic_store_release(&slot->spare, before);                              /* S1 */
+	frame_depot_give(pm, slot, chain);
+}
+
+void frame_spare_put_all(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
+{
+	uint32_t next;
+
+	for (; chain; chain = next) {
+		next = atomic_load_relaxed(&frame_batch_of(pm, chain)->next);
+		spare_put(pm, slot, chain);
+	}
+}
+
+uint32_t frame_spare_pop(struct physmem *pm, struct frame_slot *slot)
+{
+	uint32_t chain = frame_shelf_take(&slot->spare), rest;
+
+	if (!chain)
+		return 0;
+	rest = atomic_load_relaxed(&frame_batch_of(pm, chain)->next);
+	BASE_POINT(frame_spare_in_hand);
+	slot->spare_n--;
+	if (rest)
+		atomic_store_release(&slot->spare, rest);                        /* S1 */
+	return chain;
+}
+
+/* What is loaded becomes the first of the spare chains. */
+static void loaded_put(struct physmem *pm, struct frame_slot *slot)
+{
+	frame_set_count(pm, slot->loaded, atomic_load_relaxed(&slot->loaded_n));
+	spare_put(pm, slot, slot->loaded);
+	slot->loaded = 0;
+	atomic_store_relaxed(&slot->loaded_n, 0);
+}
+
 /* ... or in front of the slot's own cache, where they are used again while warm. */
 void frame_home(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
 {
-	uint32_t n = atomic_load_relaxed(&slot->loaded_n), more = frame_chain_count(pm, chain);
+	uint32_t more = frame_chain_count(pm, chain);
 
-	if (n > pm->batch) {
-		if (atomic_load_relaxed(&slot->spare)) {
-			frame_scrap(pm, slot, chain);
-			return;
-		}
-		frame_set_count(pm, slot->loaded, n);
-		atomic_store_release(&slot->spare, slot->loaded);                /* S1 */
-		slot->loaded = 0;
-		n = 0;
-	}
+	if (atomic_load_relaxed(&slot->loaded_n) > pm->batch)
+		loaded_put(pm, slot);
 	chain_free(pm, chain, slot->loaded);
 	slot->loaded = chain;
-	atomic_store_relaxed(&slot->loaded_n, n + more);
+	atomic_store_relaxed(&slot->loaded_n, atomic_load_relaxed(&slot->loaded_n) + more);
 }
 
 /* Gives the open chain a cookie. It is the caller's then; 0 if there is none. */
@@ -198,7 +242,6 @@ void frame_defer_slow(struct physmem *pm, struct thread_slot *self, uint32_t ind
 	frame_late_put(pm, NULL, index + 1);
 }
 
-/* The loaded chain is full: it becomes the spare one, the spare one before goes to the depot. */
 void frame_free_slow(struct physmem *pm, struct thread_slot *self, uint32_t index)
 {
 	struct frame_slot *slot = thread_local_mine(&pm->slots, self);
@@ -208,16 +251,8 @@ void frame_free_slow(struct physmem *pm, struct thread_slot *self, uint32_t inde
 		return;
 	}
 	if (atomic_load_relaxed(&slot->loaded_n) >= pm->batch) {
-		uint32_t before;
-
 		frame_moves_step(slot);
-		before = frame_shelf_take(&slot->spare);
-		frame_set_count(pm, slot->loaded, atomic_load_relaxed(&slot->loaded_n));
-		atomic_store_release(&slot->spare, slot->loaded);                /* S1 */
-		slot->loaded = 0;
-		atomic_store_relaxed(&slot->loaded_n, 0);
-		if (before)
-			frame_depot_give(pm, slot, before);
+		loaded_put(pm, slot);
 		frame_moves_step(slot);
 	}
 	frame_push(pm, slot, index, atomic_load_relaxed(&pm->word[index]));
@@ -228,10 +263,12 @@ void frame_free_slow(struct physmem *pm, struct thread_slot *self, uint32_t inde
 /* What is free in the slot's cache goes to the depot. The owner's moves are odd. */
 static void slot_flush(struct physmem *pm, struct frame_slot *slot)
 {
-	uint32_t spare = frame_shelf_take(&slot->spare);
+	uint32_t chain = frame_shelf_take(&slot->spare), next;
 
-	if (spare)
-		frame_depot_give(pm, slot, spare);
+	for (; chain; chain = next) {
+		next = atomic_load_relaxed(&frame_batch_of(pm, chain)->next);
+		frame_depot_give(pm, slot, chain);
+	}
 	if (slot->loaded) {
 		frame_set_count(pm, slot->loaded, atomic_load_relaxed(&slot->loaded_n));
 		frame_depot_give(pm, slot, slot->loaded);

@@ -29,12 +29,12 @@ static inline uint32_t frame_chain_count(struct physmem *pm, uint32_t chain)
 	return chain ? atomic_load_relaxed(&frame_batch_of(pm, chain)->count) : 0;
 }
 
-/* Frames on a slot's shelf of closed chains. The number of steps is bounded because the chains may move meanwhile. */
+/* Frames on a slot's shelf. The number of steps is bounded because the chains may move meanwhile. */
 static inline uint64_t frame_shelf_count(struct physmem *pm, uint32_t chain)
 {
 	uint64_t sum = 0;
 
-	for (unsigned i = 0; chain && i <= FRAME_CLOSED_MAX; i++) {
+	for (unsigned i = 0; chain && i <= FRAME_SPARE_MAX; i++) {
 		sum += frame_chain_count(pm, chain);
 		chain = atomic_load_relaxed(&frame_batch_of(pm, chain)->next);
 	}

@@ -7,9 +7,8 @@
  *   2..33  link    index + 1 of the next frame in the chain it is in; 0 ends the chain; meaningless while OWNED
  *   34..63 lives   how often the frame has been handed out
  *
- * A chain belongs to whoever holds its head: one slot's list (owner only), one of a slot's two shelves (`spare`: one
- * chain, `closed`: several; taken whole by swap, by anybody), or a node of one of the instance's two stacks
- * (frame_depot.c).
+ * A chain belongs to whoever holds its head: one slot's list (owner only), one of a slot's two shelves (taken whole by
+ * swap, by anybody), or a node of one of the instance's two stacks (frame_depot.c).
  */
 #ifndef VMMAP_PHYS_FRAME_INLINE_H
 #define VMMAP_PHYS_FRAME_INLINE_H
@@ -30,6 +29,7 @@ enum frame_state { FRAME_FRESH, FRAME_FREE, FRAME_OWNED, FRAME_DEFERRED };
 #define FRAME_BATCH       64u            /* frames that travel between a cache and the depot                        */
 #define FRAME_DEFER_BATCH 128u           /* frames that share a grace period                                        */
 #define FRAME_DEFER_HELD  4u             /* ... times this, if they were all deferred inside one read section       */
+#define FRAME_SPARE_MAX   64u            /* free chains that a slot keeps; more go to the depot                     */
 #define FRAME_CLOSED_MAX  32u            /* chains of a slot that wait for readers; more go to the late stack       */
 
 static inline enum frame_state frame_state(uint64_t word) { return (enum frame_state)(word & FRAME_STATE_MASK); }
@@ -50,11 +50,12 @@ struct frame_slot {
 	uint32_t loaded;                 /* owner only: chain that serves alloc and free                           */
 	uint32_t open;                   /* owner only: chain of deferred frames that still grows                  */
 	atomic_u32 loaded_n, open_n;     /* owner writes                                                           */
-	atomic_u32 spare;                /* shelf: a chain of free frames                                          */
+	atomic_u32 spare;                /* shelf: chains of free frames, the newest first                         */
 	atomic_u32 closed;               /* shelf: chains of deferred frames with cookies, the newest first        */
 	atomic_u64 taken;                /* owner writes: frames taken from the depot less frames given            */
 	atomic_u64 late;                 /* owner writes: frames put on the late stack less frames taken from it   */
 	atomic_u64 moves;                /* owner writes: odd while it moves what is on its shelves (frame.c)      */
+	uint32_t spare_n;                /* owner only: chains it has put on `spare`, unless somebody took them    */
 };
 
 struct physmem {
@@ -62,7 +63,8 @@ struct physmem {
 	atomic_u64 *word;                /* [span]                                                                 */
 	struct frame_batch *batch_of;    /* [span]                                                                 */
 	unsigned char *bytes;            /* [span] pages, or NULL                                                  */
-	uint32_t batch, defer_batch;     /* FRAME_BATCH and FRAME_DEFER_BATCH, less in small instances             */
+	/* FRAME_BATCH, FRAME_DEFER_BATCH, FRAME_SPARE_MAX, less in small instances                        [const] */
+	uint32_t batch, defer_batch, spare_max;
 	struct physmem_range *segment;   /* [nsegments]                                                            */
 	uint32_t nsegments;
 	uint64_t frames;                 /* sum of their pages                                                     */

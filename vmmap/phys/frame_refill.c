@@ -59,16 +59,20 @@ static bool settle(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
 /* Own spare chain, own closed chains, the depot: what nearly every refill finds. */
 static bool refill_near(struct physmem *pm, struct frame_slot *slot)
 {
-	uint32_t chain, waiting;
+	bool tells = !BASE_MUTANT(refill_untold);
+	uint32_t chain, closed, waiting;
 
-	if (load(pm, slot, frame_shelf_take(&slot->spare)))
-		return true;
-	frame_moves_step(slot);
-	chain = frame_closed_sort(pm, slot, frame_shelf_take(&slot->closed), &waiting);
-	if (chain)
-		atomic_store_release(&slot->closed, chain);                      /* S1 */
-	frame_moves_step(slot);
-	return slot->loaded || load(pm, slot, frame_depot_take(pm, slot));
+	if (tells)
+		frame_moves_step(slot);
+	chain = frame_spare_pop(pm, slot);
+	if (!chain) {
+		closed = frame_closed_sort(pm, slot, frame_shelf_take(&slot->closed), &waiting);
+		if (closed)
+			atomic_store_release(&slot->closed, closed);             /* S1 */
+	}
+	if (tells)
+		frame_moves_step(slot);
+	return load(pm, slot, chain) || slot->loaded || load(pm, slot, frame_depot_take(pm, slot));
 }
 
 /* Every chain of the late stack, own deferred frames, other slots' shelves. True: some frames wait for readers. */
@@ -89,8 +93,10 @@ static bool refill_far(struct physmem *pm, struct frame_slot *slot)
 		if (!other)
 			continue;
 		waiting |= settle(pm, slot, frame_shelf_take(&other->closed));
-		if (!slot->loaded)
-			load(pm, slot, frame_shelf_take(&other->spare));
+		if (!slot->loaded) {
+			frame_spare_put_all(pm, slot, frame_shelf_take(&other->spare));
+			load(pm, slot, frame_spare_pop(pm, slot));
+		}
 	}
 	return waiting;
 }

@@ -55,6 +55,9 @@ static void set_batches(struct physmem *pm)
 	while (pm->batch > 1 && pm->batch > pm->frames / 64)
 		pm->batch /= 2;
 	pm->defer_batch = pm->batch * (FRAME_DEFER_BATCH / FRAME_BATCH);
+	pm->spare_max = FRAME_SPARE_MAX;
+	while (pm->spare_max > 1 && pm->spare_max > pm->frames / pm->batch / 64)
+		pm->spare_max /= 2;
 }
 
 static int physmem_fill(struct physmem *pm, const struct physmem_range *segment, unsigned n, bool bytes)
@@ -162,7 +165,7 @@ API void physmem_get_usage(struct physmem *pm, struct physmem_usage *out)
 		taken += atomic_load_relaxed(&slot->taken);
 		late += atomic_load_relaxed(&slot->late);
 		out->cached += atomic_load_relaxed(&slot->loaded_n) +
-			       frame_chain_count(pm, atomic_load_relaxed(&slot->spare));
+			       frame_shelf_count(pm, atomic_load_relaxed(&slot->spare));
 		out->deferred += atomic_load_relaxed(&slot->open_n) +
 				 frame_shelf_count(pm, atomic_load_relaxed(&slot->closed));
 	}

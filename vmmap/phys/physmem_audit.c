@@ -63,7 +63,7 @@ static uint64_t walk_shelf(struct audit *a, uint32_t chain, enum frame_state sta
 	return n;
 }
 
-/* Chains linked by `next`: a stack, a slot's closed chains. */
+/* Chains linked by `next`: a stack, a slot's shelf. */
 static uint64_t walk_chains(struct audit *a, uint32_t chain, enum frame_state state)
 {
 	uint64_t n = 0, before;
@@ -93,7 +93,7 @@ static void walk_slots(struct audit *a, struct physmem_usage *walked)
 		if (open != atomic_load_relaxed(&slot->open_n))
 			violation(a, "count of a slot's open chain", i);
 		walked->cached += loaded +
-				  walk_shelf(a, atomic_load_acquire(&slot->spare), FRAME_FREE); /* S2 -> S1 */
+				  walk_chains(a, atomic_load_acquire(&slot->spare), FRAME_FREE); /* S2 -> S1 */
 		walked->deferred += open +
 				    walk_chains(a, atomic_load_acquire(&slot->closed), FRAME_DEFERRED); /* S2 -> S1 */
 	}

@@ -102,7 +102,7 @@ static int advise_drop_held(struct vmmap *map, struct thread_slot *self, struct 
 		bool found, gap;
 
 		rcu_enter(self);
-		found = vtree_next(&map->tree, at, &seen) && seen.r.lo < r.hi;
+		found = vtree_next(&map->tree, at, r.hi, &seen);
 		rcu_leave(self);
 		gap = found && vma_gap(seen.vma);
 		if (!found || gap || seen.r.lo > at)
@@ -143,7 +143,7 @@ static int advise_willneed(struct vmmap *map, struct thread_slot *self, struct l
 	uint64_t at = r.lo;
 
 	rcu_enter(self);
-	while (at < r.hi && vtree_next(&map->tree, at, &seen) && seen.r.lo <= at &&
+	while (vtree_next(&map->tree, at, r.hi, &seen) && seen.r.lo <= at &&
 	       (!vma_gap(seen.vma) || BASE_MUTANT(willneed_believes_dummies)))
 		at = seen.r.hi;
 	rcu_leave(self);
@@ -158,7 +158,7 @@ static int advise_populate_read(struct vmmap *map, struct thread_slot *self, str
 	int err;
 
 	rcu_enter(self);
-	for (uint64_t at = r.lo; at < readable.hi && vtree_list(&map->tree, at, &v) && v.r.lo < r.hi; at = v.r.hi)
+	for (uint64_t at = r.lo; vtree_list(&map->tree, at, readable.hi, &v); at = v.r.hi)
 		if (!(v.bits & VMA_READ))
 			readable.hi = v.r.lo > r.lo ? v.r.lo : r.lo;
 	rcu_leave(self);
@@ -194,7 +194,7 @@ static int advise_wipe(struct vmmap *map, struct thread_slot *self, struct lock_
 	int err = 0;
 
 	rcu_enter(self);
-	for (uint64_t at = r->lo; at < r->hi && vtree_list(&map->tree, at, &v) && v.r.lo < r->hi; at = v.r.hi)
+	for (uint64_t at = r->lo; vtree_list(&map->tree, at, r->hi, &v); at = v.r.hi)
 		if (v.object || v.bits & VMA_SHARED) {
 			r->hi = v.r.lo > r->lo ? v.r.lo : r->lo;
 			err = -EINVAL;

@@ -37,7 +37,7 @@ static void audit_vmas(struct audit *a)
 	const struct vma *last = NULL;
 	uint64_t end = 0;
 
-	for (uint64_t at = 0; at < ADDRESS_END && vtree_next(&a->map->tree, at, &seen); at = seen.r.hi) {
+	for (uint64_t at = 0; vtree_next(&a->map->tree, at, ADDRESS_END, &seen); at = seen.r.hi) {
 		const struct vma *v = seen.vma;
 
 		if (vma_gap(v))
@@ -111,7 +111,7 @@ static void audit_objects(struct audit *a)
 	struct vtree_seen seen;
 	unsigned n = 0;
 
-	for (uint64_t at = 0; at < ADDRESS_END && vtree_next(&a->map->tree, at, &seen); at = seen.r.hi) {
+	for (uint64_t at = 0; vtree_next(&a->map->tree, at, ADDRESS_END, &seen); at = seen.r.hi) {
 		bool known = !(o = vma_object(seen.vma));
 
 		for (unsigned i = 0; i < n && !known; i++)
@@ -147,7 +147,7 @@ static void audit_counted(struct audit *a, struct limit_units *used)
 	const struct vma *last = NULL;
 	uint64_t end = 0;
 
-	for (uint64_t at = 0; at < ADDRESS_END && vtree_next(&a->map->tree, at, &seen); at = seen.r.hi) {
+	for (uint64_t at = 0; vtree_next(&a->map->tree, at, ADDRESS_END, &seen); at = seen.r.hi) {
 		const struct vma *v = seen.vma;
 
 		used->of[LIMIT_VMAS] += last != v && vma_counted(v);

@@ -59,7 +59,7 @@ static bool commit_next(struct vmmap *map, struct thread_slot *self, uint64_t at
 	bool found;
 
 	rcu_enter(self);
-	found = vtree_next(&map->tree, at, seen) && seen->r.lo < hi;
+	found = vtree_next(&map->tree, at, hi, seen);
 	rcu_leave(self);
 	return found;
 }

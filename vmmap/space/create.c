@@ -117,7 +117,7 @@ static void destroy_contents(struct vmmap *map, struct thread_slot *self)
 	space_zap(map, self, (struct lock_range){ 0, ADDRESS_END }, true);
 	for (;;) {
 		rcu_enter(self);
-		found = at < ADDRESS_END && vtree_next(&map->tree, at, &seen);
+		found = vtree_next(&map->tree, at, ADDRESS_END, &seen);
 		rcu_leave(self);
 		if (!found)
 			return;

@@ -43,9 +43,9 @@ bool space_guard_meets(struct vmmap *map, struct thread_slot *self, uint64_t end
 	bool stack;
 
 	rcu_enter(self);
-	stack = end < ADDRESS_END && vtree_above(&map->tree, end, &v) && v.bits & VMA_GROWSDOWN;
+	stack = vtree_above(&map->tree, end, end + SPACE_GUARD, &v) && v.bits & VMA_GROWSDOWN;
 	rcu_leave(self);
-	if (!stack || v.r.lo - end >= SPACE_GUARD)
+	if (!stack)
 		return false;
 	if (from)
 		*from = v.r.lo > SPACE_GUARD ? v.r.lo - SPACE_GUARD : 0;
@@ -59,7 +59,7 @@ static bool grow_perhaps(struct vmmap *map, uint64_t page)
 {
 	struct vtree_listed v;
 
-	if (page < map->lo || !vtree_list(&map->tree, page, &v))
+	if (page < map->lo || !vtree_list(&map->tree, page, ADDRESS_END, &v))
 		return false;
 	return v.r.lo <= page || v.bits & VMA_GROWSDOWN || (lock_word_held(v.lk) && !BASE_MUTANT(grow_trusts_held));
 }
@@ -86,7 +86,7 @@ static bool grow_range(struct vmmap *map, struct thread_slot *self, uint64_t pag
 	bool found;
 
 	rcu_enter(self);
-	found = vtree_list(&map->tree, page, &v) && v.r.lo > page;
+	found = vtree_list(&map->tree, page, ADDRESS_END, &v) && v.r.lo > page;
 	rcu_leave(self);
 	if (!found)
 		return false;
@@ -106,8 +106,7 @@ static struct grow_beside grow_look(struct vmmap *map, struct lock_edit *e, uint
 	struct vtree_seen seen;
 
 	rcu_enter(e->self);
-	for (uint64_t at = e->r.lo; !b.above && vtree_next(&map->tree, at, &seen) && seen.r.lo < e->r.hi;
-	     at = seen.r.hi) {
+	for (uint64_t at = e->r.lo; !b.above && vtree_next(&map->tree, at, e->r.hi, &seen); at = seen.r.hi) {
 		if (vma_gap(seen.vma))
 			continue;
 		if (seen.r.hi <= page)
@@ -197,7 +196,7 @@ static bool grow_limited(struct vmmap *map, struct thread_slot *self, const stru
 	uint64_t bits = atomic_load_acquire(&b->above->bits);                   /* B2 -> B1: held */
 
 	rcu_enter(self);
-	vtree_list(&map->tree, b->above_lo, &whole);
+	vtree_list(&map->tree, b->above_lo, b->above_lo + PAGE_BYTES, &whole);
 	rcu_leave(self);
 	return limit_grow(map, self, bits, b->above_lo - page, whole.r.hi - page) != 0;
 }

@@ -65,7 +65,7 @@ struct limits {                                  /* in struct vmmap             
 	uint32_t set;                            /* bit per kind                                         [const]   */
 	struct limit_units most, batch;          /*                                                      [const]   */
 	uint64_t stack;                          /* bytes; 0: none                                       [const]   */
-	atomic_u64 shared_pages;                 /* of shared anonymous objects that count as committed            */
+	atomic_u64 shared_pages;                 /* of shared anonymous objects: what slots without a block added  */
 	atomic_u32 next PAIR_ALIGNED;
 	atomic_u32 serving, owner;
 	uint32_t depth;                          /* of the exact window                                            */

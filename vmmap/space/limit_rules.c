@@ -77,7 +77,7 @@ static void rules_look(struct vmmap *map, struct thread_slot *self, struct lock_
 
 	*found = (struct rules_found){ .in = { { 0 } } };
 	rcu_enter(self);
-	for (uint64_t at = r.lo; at < r.hi && vtree_list(&map->tree, at, &v) && v.r.lo < r.hi; at = v.r.hi) {
+	for (uint64_t at = r.lo; vtree_list(&map->tree, at, r.hi, &v); at = v.r.hi) {
 		struct lock_range in = { v.r.lo > r.lo ? v.r.lo : r.lo, v.r.hi < r.hi ? v.r.hi : r.hi };
 
 		found->middle = !seen++ && v.r.lo < r.lo && v.r.hi > r.hi;
@@ -170,14 +170,14 @@ static void rules_bits(struct vmmap *map, struct thread_slot *self, struct lock_
 
 	*w = (struct rules_walk){ .more = 0 };
 	rcu_enter(self);
-	if (r.lo > 0 && vtree_list(&map->tree, r.lo - PAGE_BYTES, &v) && v.r.hi == r.lo)
+	if (r.lo > 0 && vtree_list(&map->tree, r.lo - PAGE_BYTES, r.lo, &v) && v.r.hi == r.lo)
 		w->left = v;
-	for (uint64_t at = r.lo; at < r.hi && vtree_list(&map->tree, at, &v) && v.r.lo < r.hi; at = v.r.hi) {
+	for (uint64_t at = r.lo; vtree_list(&map->tree, at, r.hi, &v); at = v.r.hi) {
 		struct lock_range in = { v.r.lo > at ? v.r.lo : at, v.r.hi < r.hi ? v.r.hi : r.hi };
 
 		if (v.r.lo > at && !every)
 			break;
-		if (v.r.hi >= ADDRESS_END || !vtree_list(&map->tree, v.r.hi, &next))
+		if (!vtree_list(&map->tree, v.r.hi, v.r.hi + PAGE_BYTES, &next))
 			next.r = (struct lock_range){ 0, 0 };
 		vtree_find(&map->tree, in.lo, &seen);
 		rules_step(w, &v, in, rb->fn(seen.vma, v.bits, rb->arg), &next);

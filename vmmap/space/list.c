@@ -44,25 +44,27 @@ static void list_fill(struct vmmap_vma *out, const struct vtree_listed *v)
 }
 
 /* For the mutant that keeps writers out while it looks. */
-static bool list_in_section(struct vmmap *map, struct thread_slot *self, uint64_t addr, struct vtree_listed *v)
+static bool list_in_section(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t hi,
+			    struct vtree_listed *v)
 {
 	struct vtree_section s;
 	bool found;
 
 	vtree_enter(&map->tree, self, addr, &s);
-	found = vtree_list(&map->tree, addr, v);
+	found = vtree_list(&map->tree, addr, hi, v);
 	vtree_leave(&s);
 	return found;
 }
 
-static bool list_next(struct vmmap *map, struct thread_slot *self, uint64_t addr, struct vmmap_vma *out)
+/* What covers addr, or begins above, below hi. */
+static bool list_next(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t hi, struct vmmap_vma *out)
 {
 	struct vtree_listed v;
 	bool found;
 
 	rcu_enter(self);
-	found = addr < ADDRESS_END && (BASE_MUTANT(list_enters_leaf) ? list_in_section(map, self, addr, &v) :
-								       vtree_list(&map->tree, addr, &v));
+	found = BASE_MUTANT(list_enters_leaf) && addr < ADDRESS_END ? list_in_section(map, self, addr, hi, &v)
+								    : vtree_list(&map->tree, addr, hi, &v);
 	if (found)
 		list_fill(out, &v);              /* inside RCU: the object's name */
 	rcu_leave(self);
@@ -71,7 +73,7 @@ static bool list_next(struct vmmap *map, struct thread_slot *self, uint64_t addr
 
 int vmmap_query(struct vmmap *map, uint64_t addr, struct vmmap_vma *out)
 {
-	return list_next(map, thread_self(), addr, out) ? 0 : -ENOENT;
+	return list_next(map, thread_self(), addr, ADDRESS_END, out) ? 0 : -ENOENT;
 }
 
 int vmmap_walk(struct vmmap *map, uint64_t lo, uint64_t hi, int (*fn)(const struct vmmap_vma *vma, void *arg),
@@ -81,7 +83,7 @@ int vmmap_walk(struct vmmap *map, uint64_t lo, uint64_t hi, int (*fn)(const stru
 	struct vmmap_vma vma;
 	int stop = 0;
 
-	while (!stop && lo < hi && list_next(map, self, lo, &vma) && vma.start < hi) {
+	while (!stop && list_next(map, self, lo, hi, &vma)) {
 		stop = fn(&vma, arg);
 		lo = vma.end;
 	}
@@ -116,7 +118,7 @@ static void usage_vmas(struct vmmap *map, struct thread_slot *self, struct vmmap
 
 	for (;; at = v.r.hi) {
 		rcu_enter(self);
-		found = at < ADDRESS_END && vtree_list(&map->tree, at, &v);
+		found = vtree_list(&map->tree, at, ADDRESS_END, &v);
 		rcu_leave(self);
 		if (!found)
 			return;
@@ -125,6 +127,18 @@ static void usage_vmas(struct vmmap *map, struct thread_slot *self, struct vmmap
 		out->committed_pages += v.bits & VMA_ACCOUNT ? (v.r.hi - v.r.lo) >> PAGE_SHIFT : 0;
 		out->locked_bytes += v.bits & VMA_LOCKED ? v.r.hi - v.r.lo : 0;
 	}
+}
+
+static uint64_t usage_shared(struct vmmap *map)
+{
+	uint64_t sum = atomic_load_relaxed(&map->limits.shared_pages);
+
+	for (uint32_t i = 0; i < thread_count(); i++) {
+		struct space_local *local = thread_local_at(&map->locals, i);
+
+		sum += local ? atomic_load_relaxed(&local->shared_pages) : 0;
+	}
+	return sum;
 }
 
 static void usage_entry(uint64_t addr, uint64_t entry, void *arg)
@@ -143,7 +157,7 @@ void vmmap_get_usage(struct vmmap *map, struct vmmap_usage *out)
 
 	*out = (struct vmmap_usage){ 0 };
 	usage_vmas(map, self, out);
-	out->committed_pages += atomic_load_relaxed(&map->limits.shared_pages);
+	out->committed_pages += usage_shared(map);
 	rcu_enter(self);
 	pt_walk(&map->pt, (struct lock_range){ 0, ADDRESS_END }, usage_entry, out);
 	rcu_leave(self);

@@ -71,7 +71,7 @@ static void view_next(struct lock_space *space, uint64_t addr, struct lock_seen 
 {
 	struct vtree_seen seen;
 
-	if (!vtree_next(&space_of(space)->tree, addr, &seen))
+	if (!vtree_next(&space_of(space)->tree, addr, ADDRESS_END, &seen))
 		seen = (struct vtree_seen){ 0 };
 	seen_fill(out, &seen);
 }
@@ -350,7 +350,7 @@ static void view_pass(struct lock_space *space, struct lock_range r, const struc
 		struct lock_range has = { 0, 0 };
 
 		rcu_enter(self);
-		found = vtree_next(&map->tree, at, &seen) && seen.r.lo < r.hi;
+		found = vtree_next(&map->tree, at, r.hi, &seen);
 		dummy = found && &seen.vma->slot == from->dummy;
 		if (found && !dummy && lock_word_held(to->lk) &&
 		    atomic_load_acquire(&seen.vma->slot.lk) == from->lk)        /* A1 -> R3: our own */

@@ -200,22 +200,20 @@ static void merge_border(struct vmmap *map, struct lock_edit *e, uint64_t at)
 void space_merge(struct vmmap *map, struct lock_edit *e, struct lock_range r)
 {
 	struct vtree_seen seen;
-	uint64_t at = r.lo;
+	bool found;
 
-	for (;;) {
-		bool found;
-
-		merge_border(map, e, at);
-		if (at >= r.hi)
-			return;
+	merge_border(map, e, r.lo);
+	for (uint64_t at = r.lo; at < r.hi;) {
 		rcu_enter(e->self);
-		found = vtree_next(&map->tree, at, &seen);
+		found = vtree_next(&map->tree, at, r.hi, &seen);
 		rcu_leave(e->self);
 		if (!found)
-			return;
+			return;                          /* a gap: nothing of ours ends at r.hi                 */
 		at = seen.r.lo > at ? seen.r.lo : seen.r.hi;
-		if (at > r.hi)
-			at = r.hi;
+		if (at >= r.hi && vma_gap(seen.vma))
+			return;                          /* the same; what is above may be another thread's        */
+		at = at < r.hi ? at : r.hi;
+		merge_border(map, e, at);
 	}
 }
 
@@ -269,7 +267,7 @@ void space_heal_notes(struct vmmap *map, const struct lock_edit *e)
 	for (uint64_t at = e->merge_in.lo; found && at <= e->merge_in.hi && e->merge_in.hi;) {
 		space_heal(map, e->self, at);
 		rcu_enter(e->self);
-		found = vtree_next(&map->tree, at, &seen);
+		found = vtree_next(&map->tree, at, e->merge_in.hi + PAGE_BYTES, &seen);
 		rcu_leave(e->self);
 		at = found && seen.r.lo > at ? seen.r.lo : found ? seen.r.hi : at;
 	}

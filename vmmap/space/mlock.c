@@ -19,7 +19,7 @@ static bool mlock_next(struct vmmap *map, struct thread_slot *self, uint64_t *at
 	bool found;
 
 	rcu_enter(self);
-	found = *at < hi && vtree_list(&map->tree, *at, v) && v->r.lo < hi;
+	found = vtree_list(&map->tree, *at, hi, v);
 	rcu_leave(self);
 	if (found && v->r.lo > *at)
 		*at = v->r.lo;

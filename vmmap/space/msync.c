@@ -10,14 +10,14 @@
 
 #include "vmmap/space/space.h"
 
-/* The VMA over addr or above it; *object: to be synced, with a reference. */
-static bool msync_next(struct vmmap *map, struct thread_slot *self, uint64_t addr, struct vtree_listed *v,
+/* The VMA over r.lo, or above it in r; *object: to be synced, with a reference. */
+static bool msync_next(struct vmmap *map, struct thread_slot *self, struct lock_range r, struct vtree_listed *v,
 		       struct object **object)
 {
 	bool found;
 
 	rcu_enter(self);
-	found = addr < ADDRESS_END && vtree_list(&map->tree, addr, v);
+	found = vtree_list(&map->tree, r.lo, r.hi, v);
 	*object = found && v->bits & VMA_SHARED && v->object && object_paged(v->object) && object_get_live(v->object)
 			  ? v->object
 			  : NULL;
@@ -41,11 +41,11 @@ int space_msync(struct vmmap *map, struct thread_slot *self, struct lock_range r
 	int hole = 0, err = 0;
 
 	for (uint64_t at = r.lo; at < r.hi; at = v.r.hi) {
-		if (!msync_next(map, self, at, &v, &object))
+		if (!msync_next(map, self, (struct lock_range){ at, r.hi }, &v, &object))
 			return -ENOMEM;
 		if (v.r.lo > at)
 			hole = -ENOMEM;
-		if (hole && (v.r.lo >= r.hi || (v.r.lo > at && flags == MS_ASYNC)))
+		if (v.r.lo > at && flags == MS_ASYNC)
 			err = -ENOMEM;
 		else if (flags & MS_INVALIDATE && v.bits & VMA_LOCKED)
 			err = -EBUSY;

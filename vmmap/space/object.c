@@ -15,7 +15,22 @@
 
 #include "vmmap/space/space.h"
 
+#define NUMBERS 64                               /* a slot takes so many at once                                   */
+
 static atomic_u64 object_numbers;
+static struct numbers { uint64_t used, end; } PAIR_ALIGNED numbers_of[THREAD_MAX];      /* each its slot's */
+
+/* From 1, unique in the process. */
+static uint64_t object_next_number(const struct thread_slot *self)
+{
+	struct numbers *mine = &numbers_of[self->number];
+
+	if (mine->used == mine->end) {
+		mine->used = atomic_add_relaxed(&object_numbers, NUMBERS);
+		mine->end = mine->used + NUMBERS;
+	}
+	return ++mine->used;
+}
 
 int (object_make)(struct object **out, const struct object_new *is, bool shared_anon)
 {
@@ -32,7 +47,7 @@ int (object_make)(struct object **out, const struct object_new *is, bool shared_
 	atomic_store_relaxed(&o->object.refs, 1);
 	atomic_store_relaxed(&o->object.size, is->size);
 	atomic_store_relaxed(&o->object.filled, is->size);
-	o->object.number = atomic_add_relaxed(&object_numbers, 1) + 1;
+	o->object.number = object_next_number(thread_self());
 	o->object.physmem = is->physmem;
 	if (is->pager)
 		o->object.pager = *is->pager;
@@ -77,19 +92,30 @@ static void object_free(struct rcu_item *item)
 	mem_free(MEM_OBJECT, container_of(object, struct vmmap_object, object), sizeof(struct vmmap_object));
 }
 
+/* What the slots have added up, modulo 2^64, is what the map pays for: an object may die under another thread. */
+static void shared_pages_add(struct vmmap *map, struct thread_slot *self, uint64_t n)
+{
+	struct space_local *local = thread_local_mine(&map->locals, self);
+
+	if (likely(local != NULL))
+		atomic_bump(&local->shared_pages, n);
+	else
+		atomic_add_relaxed(&map->limits.shared_pages, n);
+}
+
 void object_pay(struct object *object, struct vmmap *map, struct thread_slot *self)
 {
 	if (object->payer)
 		return;
 	object->payer = map;
-	atomic_add_relaxed(&map->limits.shared_pages, object_pages(object));
+	shared_pages_add(map, self, object_pages(object));
 	if (limit_on(map))
 		limit_add(map, self, LIMIT_COMMIT, (int64_t)object_pages(object));
 }
 
 static void object_pay_back(struct object *object, struct vmmap *map, struct thread_slot *self)
 {
-	atomic_add_relaxed(&map->limits.shared_pages, 0 - object_pages(object));
+	shared_pages_add(map, self, 0 - object_pages(object));
 	if (!limit_on(map))
 		return;
 	limit_enter(map, self);

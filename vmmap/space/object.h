@@ -51,7 +51,7 @@ enum object_page_bits { OBJECT_BUSY = 1 << 9, OBJECT_WRITEBACK = 1 << 10, OBJECT
 struct rmap {
 	struct rmap *next, *prev;                /* ring of the object, under its lock; NULL: not in it yet        */
 	struct object *object;                   /* holds one reference; NULL: the ring's head           [const]   */
-	struct rmap_gate *gate;                  /* of the map; holds one reference                      [const]   */
+	struct rmap_gate *gate;                  /* of the map                                           [const]   */
 	_Atomic(int64_t) delta;                  /* as in the VMAs                                                 */
 	atomic_u64 lo, hi;                       /* pages of the object; only grows once a VMA is published        */
 	atomic_u64 refs;                         /* VMAs, walkers                                                  */
@@ -60,7 +60,7 @@ struct rmap {
 /* Outlives its map: who walks an object's mappings goes through it, vmmap_destroy closes it. */
 struct rmap_gate {
 	atomic_u32 inside;                       /* walkers, RMAP_CLOSED; slept on by vmmap_destroy                */
-	atomic_u32 refs;                         /* the map and its rmaps                                          */
+	atomic_u32 refs;                         /* the map; walks, one for each rmap that they have pinned        */
 	struct vmmap *map;                       /*                                                      [const]   */
 };
 

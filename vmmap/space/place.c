@@ -15,14 +15,17 @@
 
 #define ARENA_BYTES (UINT64_C(1) << 36)
 #define HUGE_BYTES  (UINT64_C(1) << 21)
+#define TABLE_BYTES (UINT64_C(1) << 30)          /* what a table of tables spans                                   */
 
-/* The stretch of this slot: the upper half of the space is cut into THREAD_MAX arenas, smaller in small spaces. */
+/* The stretch of this slot: the upper half of the space is cut into THREAD_MAX arenas, smaller in small spaces. Large
+ * ones begin where a table of tables does: neighbours then share none that their faults fill. */
 static struct lock_range place_arena(struct vmmap *map, const struct thread_slot *self)
 {
-	uint64_t bytes = ARENA_BYTES, lo, top = map->hi & ~(HUGE_BYTES - 1);
+	uint64_t bytes = ARENA_BYTES, lo, top;
 
 	while (bytes > HUGE_BYTES && (map->hi - map->lo) / 2 / THREAD_MAX < bytes)
 		bytes >>= 1;
+	top = map->hi & ~((bytes < TABLE_BYTES ? HUGE_BYTES : TABLE_BYTES) - 1);
 	if (top < map->lo + bytes * (self->number + 1))
 		return (struct lock_range){ map->lo, map->hi };
 	lo = top - bytes * (self->number + 1);
@@ -126,6 +129,8 @@ void space_place_again(struct vmmap *map, struct thread_slot *self, struct lock_
 		local->arena_top = r.hi;
 }
 
+/* Its last page stays free while there is room below: what ends at the border of two arenas is looked at from both, by
+ * whoever may have to join it with what stands beyond. */
 static bool place_in_arena(struct vmmap *map, struct thread_slot *self, const struct space_want *w, bool dummies_free,
 			   struct lock_range *fit)
 {
@@ -133,6 +138,7 @@ static bool place_in_arena(struct vmmap *map, struct thread_slot *self, const st
 	struct space_local *local = thread_local_mine(&map->locals, self);
 
 	mine.within = place_arena(map, self);
+	mine.within.hi -= PAGE_BYTES;
 	if (!place_beside(map, self, &mine, mine.within, fit) &&
 	    !place_gap(map, self, &mine, dummies_free, fit))
 		return false;
@@ -158,7 +164,7 @@ static bool place_dummy(struct vmmap *map, struct thread_slot *self, struct lock
 	bool found;
 
 	rcu_enter(self);
-	found = vtree_next(&map->tree, r.lo, &seen) && seen.r.lo < r.hi;
+	found = vtree_next(&map->tree, r.lo, r.hi, &seen);
 	rcu_leave(self);
 	*addr = found && seen.r.lo > r.lo ? seen.r.lo : r.lo;
 	return found;

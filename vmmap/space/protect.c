@@ -20,7 +20,7 @@ static bool bits_settled(struct vmmap *map, struct thread_slot *self, struct loc
 	*whole = true;
 	rcu_enter(self);
 	for (uint64_t at = r.lo; at < r.hi && settled; at = seen.r.hi) {
-		bool found = vtree_next(&map->tree, at, &seen) && seen.r.lo < r.hi;
+		bool found = vtree_next(&map->tree, at, r.hi, &seen);
 
 		if (!found || seen.r.lo > at) {
 			*whole = false;
@@ -130,7 +130,7 @@ static int protect_down(struct vmmap *map, struct thread_slot *self, struct lock
 	int err;
 
 	rcu_enter(self);
-	found = vtree_list(&map->tree, r->lo, &v) && v.r.lo < r->hi;
+	found = vtree_list(&map->tree, r->lo, r->hi, &v);
 	rcu_leave(self);
 	if (found && v.r.lo < r->lo)
 		hold.lo = v.r.lo;
@@ -139,7 +139,7 @@ static int protect_down(struct vmmap *map, struct thread_slot *self, struct lock
 	if (err)
 		return err;
 	rcu_enter(self);
-	found = vtree_list(&map->tree, r->lo, &again) && again.r.lo < r->hi;
+	found = vtree_list(&map->tree, r->lo, r->hi, &again);
 	rcu_leave(self);
 	if (!found)
 		err = -ENOMEM;

@@ -21,7 +21,7 @@ static bool remap_look(struct vmmap *map, struct thread_slot *self, uint64_t add
 	bool found;
 
 	rcu_enter(self);
-	found = vtree_list(&map->tree, addr, &v) && v.r.lo <= addr;
+	found = vtree_list(&map->tree, addr, addr + PAGE_BYTES, &v);
 	rcu_leave(self);
 	if (!found)
 		return false;
@@ -198,7 +198,7 @@ static int64_t remap_many(struct remap *m, struct lock_range from, uint64_t to)
 		int64_t got;
 
 		rcu_enter(m->self);
-		found = vtree_list(&m->map->tree, at, &v) && v.r.lo < from.hi;
+		found = vtree_list(&m->map->tree, at, from.hi, &v);
 		rcu_leave(m->self);
 		if (!found)
 			break;
@@ -246,7 +246,7 @@ static int64_t remap_duplicate(struct vmmap *map, struct thread_slot *self, cons
 	int64_t err = -EFAULT;
 
 	rcu_enter(self);
-	if (vtree_list(&map->tree, old, &v) && v.r.lo <= old) {
+	if (vtree_list(&map->tree, old, old + PAGE_BYTES, &v)) {
 		err = v.bits & VMA_SHARED ? 0 : -EINVAL;
 		if (!err && !object_get_live(v.object))
 			err = -EFAULT;                   /* unmapped meanwhile, for good */

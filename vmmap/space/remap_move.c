@@ -21,7 +21,7 @@ bool remap_next(struct remap *m, uint64_t at, struct vma **vma, struct lock_rang
 
 	rcu_enter(m->self);
 	do {
-		found = vtree_next(&m->map->tree, at, &seen) && seen.r.lo < m->from.hi;
+		found = vtree_next(&m->map->tree, at, m->from.hi, &seen);
 		at = seen.r.hi;
 	} while (found && vma_gap(seen.vma));
 	if (found) {

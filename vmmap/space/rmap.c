@@ -20,7 +20,9 @@
  *   under a policy that downgrades, munmap takes the VMAs out before it zaps: a walk that meets entries in a gap waits
  *            until they are gone. A frame that it goes on to free must not be shown by any.
  * GATE       a walker is inside a map only between rmap_gate's enter and leave; vmmap_destroy closes the gate and waits
- *            for who is inside, and for nobody else. Both by RMW on one word; the last out wakes.
+ *            for who is inside, and for nobody else. Both by RMW on one word; the last out wakes. Its map has a
+ *            reference on it, and each walk one for each hint that it has pinned; hints have none: every mmap of every
+ *            object would count there. A hint that no VMA has any more is in the ring only while a walk has it pinned.
  * EDGES      L1 ring lock's release -> L2 its acquire.  E1 rmap_place, rmap_extend (before publication) -> E2 the walk.
  *            G1 a walker comes and leaves by the gate -> G2 who closed it: what it did in the map, before that is
  *            destroyed.
@@ -102,7 +104,6 @@ int (rmap_make)(struct rmap **out, struct object *object, struct rmap_gate *gate
 	where->object = object;
 	where->gate = gate;
 	object_get(object);
-	atomic_add_relaxed(&gate->refs, 1);
 	*out = where;
 	return 0;
 }
@@ -175,7 +176,6 @@ void rmap_put(struct rmap *where)
 	spin_unlock(&object->lock);                                              /* L1 */
 	if (!last)
 		return;
-	rmap_gate_put(where->gate);
 	mem_free(MEM_OBJECT, where, sizeof *where);
 	object_put(object);
 }
@@ -299,6 +299,23 @@ static int walk_one(const struct rmap_walk *w, struct rmap *where)
 	return err;
 }
 
+/* In the ring, under its lock: so somebody has a reference; a VMA, whose map has its gate, or a walk, which has it. */
+static void walk_pin(struct rmap *where)
+{
+	rmap_get(where);
+	if (!BASE_MUTANT(walk_pins_no_gate))
+		atomic_add_relaxed(&where->gate->refs, 1);
+}
+
+static void walk_unpin(struct rmap *where)
+{
+	struct rmap_gate *gate = where->gate;
+
+	rmap_put(where);
+	if (!BASE_MUTANT(walk_pins_no_gate))
+		rmap_gate_put(gate);
+}
+
 int rmap_walk(struct rmap_walk *w)
 {
 	struct rmap *head = &w->object->where, *first, *next;
@@ -307,14 +324,14 @@ int rmap_walk(struct rmap_walk *w)
 	spin_lock(&w->object->lock);                                             /* L2 -> L1 */
 	first = head->next;
 	for (struct rmap *where = first; where != head; where = where->next)
-		rmap_get(where);
+		walk_pin(where);
 	spin_unlock(&w->object->lock);                                           /* L1 */
 	BASE_POINT(rmap_after_pin);
 	for (struct rmap *where = first; where != head; where = next) {
 		next = where->next;                      /* pinned as well: nobody unlinks it                      */
 		if (!err && !(BASE_MUTANT(rmap_skips_unused) && atomic_load_relaxed(&where->refs) == 1))
 			err = walk_one(w, where);
-		rmap_put(where);
+		walk_unpin(where);
 		BASE_POINT(rmap_between);
 	}
 	return err;

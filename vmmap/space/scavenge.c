@@ -5,7 +5,7 @@
  * A munmap frees the tables whose span lies inside its range (commit.c): what else of a span is a gap it does not hold.
  * So each thread notes the spans at the two ends of what it unmapped, or moved away. A note that another one pushes out
  * is looked at: if the span is empty, or even that of the table above, it is held, by a try, looked at once more, its
- * table unlinked; and leaves that threads had split for themselves are joined.
+ * table unlinked; and leaves that threads had split for themselves are joined, but not the one it still works in.
  *
  * WHY LATE   who maps and unmaps one place over and over finds its table and its leaf there: a note that is there
  *            already is two loads. Only who wanders pays, for a span that he has left behind.
@@ -48,13 +48,15 @@ static void scavenge_tables(struct vmmap *map, struct thread_slot *self, struct 
 
 	BASE_POINT(scavenge_before_hold);
 	if (!hold || !space_edit_begin(map, &e, self, r)) {
-		if (space_empty(map, self, r) || BASE_MUTANT(scavenge_looks_once)) {
+		bool empty = space_empty(map, self, r);
+
+		if (empty || BASE_MUTANT(scavenge_looks_once)) {
 			BASE_POINT(scavenge_held);
 			rcu_enter(self);
 			pt_free_tables(&map->pt, self, r);
 			rcu_leave(self);
 		}
-		if (hold && !BASE_MUTANT(scavenge_leaves_cuts))
+		if (hold && !empty && !BASE_MUTANT(scavenge_leaves_cuts))        /* empty: nothing was cut */
 			space_merge(map, &e, r);
 		if (hold)
 			space_edit_end(map, &e);
@@ -62,7 +64,8 @@ static void scavenge_tables(struct vmmap *map, struct thread_slot *self, struct 
 	thread_deadline(self, deadline);
 }
 
-static NOINLINE void scavenge(struct vmmap *map, struct thread_slot *self, uint64_t addr)
+/* now: where this thread works. */
+static NOINLINE void scavenge(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t now)
 {
 	struct lock_range r = span_of(addr, LEAF_SPAN), above = span_of(addr, ABOVE_SPAN);
 
@@ -70,7 +73,7 @@ static NOINLINE void scavenge(struct vmmap *map, struct thread_slot *self, uint6
 		return;
 	if (table_there(map, self, addr))
 		scavenge_tables(map, self, space_empty(map, self, above) ? above : r);
-	vtree_join_idle(&map->tree, self, r);
+	vtree_join_idle(&map->tree, self, r, now);
 }
 
 static inline void left_span(struct vmmap *map, struct thread_slot *self, struct space_local *local, uint64_t addr)
@@ -83,7 +86,7 @@ static inline void left_span(struct vmmap *map, struct thread_slot *self, struct
 		return;
 	*place = note;
 	if (before && !BASE_MUTANT(scavenge_nothing))
-		scavenge(map, self, (before - 1) << LEAF_SPAN);
+		scavenge(map, self, (before - 1) << LEAF_SPAN, addr);
 }
 
 void space_left(struct vmmap *map, struct thread_slot *self, struct lock_range r)

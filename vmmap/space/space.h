@@ -41,6 +41,7 @@ struct space_local {
 	uint64_t arena_top;                      /* where this slot's next place ends, if it is free; 0: no idea   */
 	uint64_t left[SCAVENGE_PLACES];          /* spans that it unmapped something of (scavenge.c)               */
 	struct limit_local limit;
+	atomic_u64 shared_pages;                 /* that count as committed: what came here less what went          */
 };
 
 struct vmmap {                                   /* = struct lock_space of the policies                            */

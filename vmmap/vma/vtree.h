@@ -46,18 +46,21 @@ void vtree_fini(struct vtree *t);
 static inline void vtree_find(const struct vtree *t, uint64_t addr, struct vtree_seen *seen);
 /* The same, but only which VMA or dummy (NULL: a gap): does not touch it. In vtree_node.h. */
 static inline struct vma *vtree_lookup(const struct vtree *t, uint64_t addr);
-/* Find the slot (VMA or dummy) that covers addr, else the first one above. false: none. Each leaf is read as of one
- * instant; what is mapped throughout is never missed. Cost: one node more per empty leaf in between. */
-bool vtree_next(const struct vtree *t, uint64_t addr, struct vtree_seen *seen);
+/* Find the slot (VMA or dummy) that covers addr, else the first one above that begins below hi. false: none. Each leaf
+ * is read as of one instant; what is mapped throughout is never missed. Cost: one node more per empty leaf in between.
+ * No leaf above hi is looked at: who asks for no more than it needs leaves other threads' lines alone. */
+bool vtree_next(const struct vtree *t, uint64_t addr, uint64_t hi, struct vtree_seen *seen);
 
 /* One whole VMA as it was at one instant, for listings: the slots of one VMA across leaves put together, mergeable
  * neighbours (pieces of a lock split, pending merges) put together, dummies left out. Covering addr, else the first
- * above. false: none. lk: of the piece met first. Retries while it is overtaken by writers; writes nothing. */
+ * above that begins below hi. false: none. lk: of the piece met first. Retries while it is overtaken by writers; writes
+ * nothing. */
 struct vtree_listed { struct lock_range r; uint64_t bits, lk; int64_t delta; struct object *object; uint64_t anon; };
-bool vtree_list(const struct vtree *t, uint64_t addr, struct vtree_listed *out);
-/* The same of one leaf, as of one instant: what covers addr, else the first above, its bounds cut to that leaf. Leaves
- * in between are read one after the other; inside a section of this thread too. Never looks twice at a quiet leaf. */
-bool vtree_above(const struct vtree *t, uint64_t addr, struct vtree_listed *out);
+bool vtree_list(const struct vtree *t, uint64_t addr, uint64_t hi, struct vtree_listed *out);
+/* The same of one leaf, as of one instant: what covers addr, else the first above, below hi; its bounds cut to that
+ * leaf. Leaves in between are read one after the other; inside a section of this thread too. Never looks twice at a
+ * quiet leaf. */
+bool vtree_above(const struct vtree *t, uint64_t addr, uint64_t hi, struct vtree_listed *out);
 
 /* ---- one leaf section ---- */
 struct vtree_slot { struct vma *vma; struct lock_range r; };
@@ -118,8 +121,9 @@ int  vtree_separate(struct vtree *t, struct thread_slot *self, uint64_t addr) MU
  * memory, or where colliders were parted not long ago. Cheap (one descent per leaf) where there is nothing to do.
  * Needed now and then after slots were dropped: vtree_next and vtree_gap walk over empty leaves one by one. */
 void vtree_join(struct vtree *t, struct thread_slot *self, struct lock_range r);
-/* The same where nobody has worked for a while: colliders that were parted there are not expected back. */
-void vtree_join_idle(struct vtree *t, struct thread_slot *self, struct lock_range r);
+/* The same where this thread has not worked for a while, and now works elsewhere: colliders that were parted there are
+ * not expected back, but for a leaf that owns `now` as well (ADDRESS_END: none does). */
+void vtree_join_idle(struct vtree *t, struct thread_slot *self, struct lock_range r, uint64_t now);
 /* Is vtree_join of s->r worth a call, after the section that dropped something was left? Says so for one in 8
  * publications of a sparse leaf: one that is emptied slot by slot is always met, steady churn in a small one rarely. */
 static inline bool vtree_sparse(const struct vtree_section *s);

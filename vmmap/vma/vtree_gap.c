@@ -42,7 +42,7 @@ static uint64_t occupied_from(const struct search *s, uint64_t page)
 	while (addr < end) {
 		struct vtree_seen seen;
 
-		if (!vtree_next(s->t, addr, &seen) || seen.r.lo >= end)
+		if (!vtree_next(s->t, addr, end, &seen))
 			break;
 		if (!s->dummies_free || !vma_gap(seen.vma))
 			return (seen.r.lo > addr ? seen.r.lo : addr) >> PAGE_SHIFT;

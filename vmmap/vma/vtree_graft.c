@@ -335,8 +335,8 @@ int vtree_graft(struct vtree_graft *g)
 	for (unsigned i = 0; i < w.freshes; i++)
 		vtree_bound_settle(g->t, g->block, settle[i]);
 	for (unsigned i = 0; i < n; i++)
-		vtree_retire(g->self, leaves[i]);
+		vtree_retire(g->t, g->self, leaves[i]);
 	for (unsigned i = 0; i < w.olds; i++)
-		vtree_retire(g->self, (uintptr_t)w.old[i]);
+		vtree_retire(g->t, g->self, (uintptr_t)w.old[i]);
 	return 0;
 }

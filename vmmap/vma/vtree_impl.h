@@ -22,14 +22,14 @@ int  vtree_nodes_init(struct vtree *t);
 void vtree_nodes_fini(struct vtree *t);
 /* After it returned 0 this thread can take that many nodes without fail. -ENOMEM */
 int  vtree_nodes_reserve(struct vtree *t, struct thread_slot *self, unsigned leaves, unsigned inners) MUST_CHECK;
-/* NULL: the reserve is empty. Contents are unspecified but for the link's owner. */
+/* NULL: the reserve is empty. Contents are unspecified. */
 struct vtree_leaf *vtree_take_leaf(struct vtree *t, struct thread_slot *self);
 struct vtree_inner *vtree_take_inner(struct vtree *t, struct thread_slot *self);
 /* Never published: back to the reserve. */
 void vtree_untake_leaf(struct vtree *t, struct thread_slot *self, struct vtree_leaf *leaf);
 void vtree_untake_inner(struct vtree *t, struct thread_slot *self, struct vtree_inner *inner);
 /* Was published and is DEAD: reused after a grace period. */
-void vtree_retire(struct thread_slot *self, uintptr_t node);
+void vtree_retire(struct vtree *t, struct thread_slot *self, uintptr_t node);
 enum vtree_event { VTREE_SPLIT, VTREE_JOIN, VTREE_COLLISION, VTREE_EVENTS };
 void vtree_count(struct vtree *t, struct thread_slot *self, enum vtree_event event);
 uint64_t vtree_counted(struct vtree *t, enum vtree_event event);

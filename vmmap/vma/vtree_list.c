@@ -2,6 +2,8 @@
 /*
  * vtree_list.c - reading over leaf borders: the next slot, and whole VMAs for listings.
  *
+ * BOUND  who needs to know only what begins below `hi` looks at no leaf that begins above, and at no VMA above in the
+ *        leaf that hi lies in: those lines are other threads'.
  * NEXT   leaf by leaf, each read as of one instant (vtree_node.h). An address that is mapped throughout is covered by a
  *        slot of the leaf that owns it whenever that is read, so it is never missed.
  * LIST   a double collect (Afek et al. 1993): put the VMA together from its pieces, mixing into a sum, for each
@@ -42,8 +44,15 @@ static int first_at_or_above(const struct vtree_leaf *leaf, uint32_t mask, uint3
 	return best;
 }
 
-/* The slot of this leaf at or above addr; seen->vma NULL: none. false: DEAD. */
-static bool leaf_next(const struct vtree_leaf *leaf, uint64_t addr, struct vtree_seen *seen)
+static struct lock_range leaf_span(const struct vtree_leaf *leaf, int i, uint64_t addr)
+{
+	return vtree_span(vtree_block(addr), simd_bias(atomic_load_acquire(&leaf->first[i])),   /* D -> F */
+			  simd_bias(atomic_load_acquire(&leaf->last[i])));      /* D -> F */
+}
+
+/* The slot of this leaf at or above addr that begins below hi; seen->vma NULL: none. false: DEAD. What is above hi may
+ * be another thread's: its VMA is not touched. */
+static bool leaf_next(const struct vtree_leaf *leaf, uint64_t addr, uint64_t hi, struct vtree_seen *seen)
 {
 	uint64_t word = atomic_load_acquire(&leaf->word), now;                           /* W1 -> P */
 
@@ -54,12 +63,11 @@ static bool leaf_next(const struct vtree_leaf *leaf, uint64_t addr, struct vtree
 			return false;
 		i = first_at_or_above(leaf, (uint32_t)(word & VTREE_MASK), vtree_page(addr));
 		seen->vma = NULL;
-		if (i >= 0) {
+		if (i >= 0)
+			seen->r = leaf_span(leaf, i, addr);
+		if (i >= 0 && seen->r.lo < hi) {
 			seen->vma = vtree_as_vma(atomic_load_acquire(&leaf->vma[i]));    /* D -> F */
 			seen->lk = atomic_load_acquire(&seen->vma->slot.lk);    /* V0 -> R3, D1 */
-			seen->r = vtree_span(vtree_block(addr),
-					     simd_bias(atomic_load_acquire(&leaf->first[i])),   /* D -> F */
-					     simd_bias(atomic_load_acquire(&leaf->last[i])));   /* D -> F */
 		}
 		now = atomic_load_acquire(&leaf->word);                                  /* W2 */
 		if (vtree_same(word, now))
@@ -67,12 +75,13 @@ static bool leaf_next(const struct vtree_leaf *leaf, uint64_t addr, struct vtree
 	}
 }
 
-bool vtree_next(const struct vtree *t, uint64_t addr, struct vtree_seen *seen)
+bool vtree_next(const struct vtree *t, uint64_t addr, uint64_t hi, struct vtree_seen *seen)
 {
-	while (addr < ADDRESS_END) {
+	hi = hi < ADDRESS_END ? hi : ADDRESS_END;
+	while (addr < hi) {
 		const struct vtree_leaf *leaf = vtree_leaf_of(t, addr);
 
-		if (!leaf_next(leaf, addr, seen))
+		if (!leaf_next(leaf, addr, hi, seen))
 			continue;
 		if (seen->vma != NULL)
 			return true;
@@ -103,10 +112,8 @@ static uint32_t vmas_only(const struct vtree_leaf *leaf, uint32_t live)
 	return mask;
 }
 
-static void read_piece(const struct vtree_leaf *leaf, int i, uint64_t addr, struct piece *p)
+static void read_piece(const struct vtree_leaf *leaf, int i, struct piece *p)
 {
-	p->r = vtree_span(vtree_block(addr), simd_bias(atomic_load_acquire(&leaf->first[i])),    /* D -> F */
-			  simd_bias(atomic_load_acquire(&leaf->last[i])));      /* D -> F */
 	p->vma = vtree_as_vma(atomic_load_acquire(&leaf->vma[i]));              /* D -> F */
 	p->lk = atomic_load_acquire(&p->vma->slot.lk);                          /* V0 -> R3, D1 */
 	p->bits = atomic_load_acquire(&p->vma->bits);                           /* B2 -> B1 */
@@ -115,8 +122,8 @@ static void read_piece(const struct vtree_leaf *leaf, int i, uint64_t addr, stru
 	p->object = atomic_load_acquire(&p->vma->object);                       /* B2 -> B1 */
 }
 
-/* Of this leaf the VMA (no dummy) at addr, or above if so asked; p->vma NULL: none. false: DEAD. */
-static bool leaf_piece(const struct vtree_leaf *leaf, uint64_t addr, bool above, struct piece *p, uint64_t *sum)
+/* Of this leaf the VMA (no dummy) at addr or above that begins below hi; p->vma NULL: none. false: DEAD. */
+static bool leaf_piece(const struct vtree_leaf *leaf, uint64_t addr, uint64_t hi, struct piece *p, uint64_t *sum)
 {
 	uint64_t word = atomic_load_acquire(&leaf->word), now;                           /* W1 -> P */
 
@@ -128,9 +135,9 @@ static bool leaf_piece(const struct vtree_leaf *leaf, uint64_t addr, bool above,
 		i = first_at_or_above(leaf, vmas_only(leaf, (uint32_t)(word & VTREE_MASK)), vtree_page(addr));
 		p->vma = NULL;
 		if (i >= 0)
-			read_piece(leaf, i, addr, p);
-		if (i >= 0 && !above && p->r.lo > addr)
-			p->vma = NULL;
+			p->r = leaf_span(leaf, i, addr);
+		if (i >= 0 && p->r.lo < hi)
+			read_piece(leaf, i, p);
 		now = atomic_load_acquire(&leaf->word);                                  /* W2 */
 		if (vtree_same(word, now))
 			break;
@@ -141,20 +148,24 @@ static bool leaf_piece(const struct vtree_leaf *leaf, uint64_t addr, bool above,
 	return true;
 }
 
-static bool piece_at(const struct vtree *t, uint64_t addr, bool above, struct piece *p, uint64_t *sum)
+static bool piece_next(const struct vtree *t, uint64_t addr, uint64_t hi, struct piece *p, uint64_t *sum)
 {
-	while (addr < ADDRESS_END) {
+	hi = hi < ADDRESS_END ? hi : ADDRESS_END;
+	while (addr < hi) {
 		const struct vtree_leaf *leaf = vtree_leaf_of(t, addr);
 
-		if (!leaf_piece(leaf, addr, above, p, sum))
+		if (!leaf_piece(leaf, addr, hi, p, sum))
 			continue;
 		if (p->vma != NULL)
 			return true;
-		if (!above)
-			return false;
 		addr = vtree_addr(vtree_block(addr), (uint64_t)leaf->limit + 1);
 	}
 	return false;
+}
+
+static bool piece_at(const struct vtree *t, uint64_t addr, struct piece *p, uint64_t *sum)
+{
+	return piece_next(t, addr, addr + PAGE_BYTES, p, sum);
 }
 
 /* Is `next`, a neighbour, of the same VMA as `whole`, for whoever looks from outside? */
@@ -166,20 +177,20 @@ static bool belongs(const struct piece *whole, const struct piece *next)
 	       (whole->anon == next->anon || whole->anon == 0 || next->anon == 0);
 }
 
-static bool collect(const struct vtree *t, uint64_t addr, struct piece *whole, uint64_t *sum)
+static bool collect(const struct vtree *t, uint64_t addr, uint64_t hi, struct piece *whole, uint64_t *sum)
 {
 	struct piece next;
 
 	*sum = 0;
 	BASE_POINT(vtree_list_collect);
-	if (!piece_at(t, addr, true, whole, sum))
+	if (!piece_next(t, addr, hi, whole, sum))
 		return false;
 	BASE_POINT(vtree_list_first_piece);
-	while (whole->r.lo > 0 && piece_at(t, whole->r.lo - PAGE_BYTES, false, &next, sum) && belongs(whole, &next)) {
+	while (whole->r.lo > 0 && piece_at(t, whole->r.lo - PAGE_BYTES, &next, sum) && belongs(whole, &next)) {
 		whole->r.lo = next.r.lo;
 		whole->anon |= next.anon;
 	}
-	while (piece_at(t, whole->r.hi, false, &next, sum) && belongs(whole, &next)) {
+	while (piece_at(t, whole->r.hi, &next, sum) && belongs(whole, &next)) {
 		whole->r.hi = next.r.hi;
 		whole->anon |= next.anon;
 	}
@@ -192,14 +203,14 @@ static struct vtree_listed piece_listed(const struct piece *p)
 				      .anon = p->anon };
 }
 
-bool vtree_list(const struct vtree *t, uint64_t addr, struct vtree_listed *out)
+bool vtree_list(const struct vtree *t, uint64_t addr, uint64_t hi, struct vtree_listed *out)
 {
 	struct piece a, b;
 	uint64_t sum_a, sum_b;
-	bool found_b, found_a = collect(t, addr, &a, &sum_a);
+	bool found_b, found_a = collect(t, addr, hi, &a, &sum_a);
 
 	for (;; found_a = found_b, sum_a = sum_b, a = b) {
-		found_b = collect(t, addr, &b, &sum_b);
+		found_b = collect(t, addr, hi, &b, &sum_b);
 		if ((found_a == found_b && sum_a == sum_b) || BASE_MUTANT(vtree_list_single_collect))
 			break;
 	}
@@ -209,12 +220,12 @@ bool vtree_list(const struct vtree *t, uint64_t addr, struct vtree_listed *out)
 	return true;
 }
 
-bool vtree_above(const struct vtree *t, uint64_t addr, struct vtree_listed *out)
+bool vtree_above(const struct vtree *t, uint64_t addr, uint64_t hi, struct vtree_listed *out)
 {
 	struct piece p;
 	uint64_t sum = 0;
 
-	if (!piece_at(t, addr, true, &p, &sum))
+	if (!piece_next(t, addr, hi, &p, &sum))
 		return false;
 	*out = piece_listed(&p);
 	return true;

@@ -51,7 +51,7 @@ struct vtree_nodes;                              /* vtree_node.c: slabs, depot, 
 
 struct vtree_link {                              /* the part of a node that vtree_node.c uses                      */
 	struct rcu_item rcu;
-	struct vtree_nodes *owner;
+	struct node_cache *home;                 /* once retired: of the slot that did it                          */
 };
 
 struct vtree_leaf {

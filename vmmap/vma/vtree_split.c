@@ -11,7 +11,9 @@
  * JOIN    Two neighbours below one parent, at least one of them sparse. Left lock first, only try-locks. A slot cut by
  *         the border becomes one again, unless it is a dummy. After a refusal, and after a split between colliders, the
  *         leaf's patience makes vtree_join leave it alone for so many visits: so it neither undoes such splits at once
- *         nor reads a busy neighbour's line at each visit.
+ *         nor reads a busy neighbour's line at each visit. Leaves of colliders are joined when neither has patience
+ *         left, since whoever is in one of them is who would be disturbed. A thread that has gone elsewhere ends the
+ *         patience of what it leaves (vtree_join_idle), but not of the leaf in which it goes on.
  * Not promised  that leaves are as few as possible.
  */
 #include <errno.h>
@@ -364,7 +366,13 @@ static bool join_locked(struct vtree *t, struct thread_slot *self, unsigned bloc
 	return true;
 }
 
-/* Children i and i + 1 of parent. */
+/* Colliders were parted at its border, and whoever works there has not gone. */
+static bool contended(const struct vtree_leaf *leaf)
+{
+	return atomic_load_relaxed(&leaf->patience) > PATIENCE_REFUSED;
+}
+
+/* Children i and i + 1 of parent, both without more patience than a refusal leaves. */
 static bool join_pair(struct vtree *t, struct thread_slot *self, unsigned block, struct vtree_inner *parent, unsigned i)
 {
 	uintptr_t l = atomic_load_acquire(&parent->child[i]);                   /* C2 -> C1 */
@@ -373,6 +381,8 @@ static bool join_pair(struct vtree *t, struct thread_slot *self, unsigned block,
 	bool joined = false;
 
 	if (atomic_load_relaxed(&parent->fixed) >> (i + 1) & 1)
+		return false;
+	if (contended(left) || contended(right))
 		return false;
 	if (live_of(left) + live_of(right) > VTREE_JOINED_MAX || !vtree_lock(&left->word, true))
 		return false;
@@ -387,19 +397,21 @@ static bool join_pair(struct vtree *t, struct thread_slot *self, unsigned block,
 	return joined;
 }
 
-/* Is the leaf that owns page worth a try? *limit: its last page. */
-static bool join_wanted(struct vtree *t, unsigned block, uint32_t page, bool idle, uint32_t *limit)
+/* Is the leaf that owns addr worth a try? *limit: its last page. now: see vtree_join_idle; NULL: no idle visit. */
+static bool join_wanted(struct vtree *t, uint64_t addr, const uint64_t *now, uint32_t *limit)
 {
 	struct vtree_place at;
-	struct vtree_leaf *leaf = vtree_descend(t, block, page, &at);
+	struct vtree_leaf *leaf = vtree_descend(t, vtree_block(addr), vtree_page(addr), &at);
 	uint32_t patience;
 
 	*limit = leaf->limit;
 	if (at.parent == NULL || live_of(leaf) > VTREE_SPARSE)
 		return false;
-	patience = idle ? 0 : atomic_load_relaxed(&leaf->patience);
+	if (now != NULL && lock_range_holds(vtree_span(vtree_block(addr), leaf->base, leaf->limit), *now))
+		return false;
+	patience = atomic_load_relaxed(&leaf->patience);
 	if (patience > 0)
-		atomic_store_relaxed(&leaf->patience, patience - 1);
+		atomic_store_relaxed(&leaf->patience, patience = now != NULL ? 0 : patience - 1);
 	return patience == 0;
 }
 
@@ -419,7 +431,7 @@ static bool join_at(struct vtree *t, struct thread_slot *self, unsigned block, u
 	return false;
 }
 
-static void join_all(struct vtree *t, struct thread_slot *self, struct lock_range r, bool idle)
+static void join_all(struct vtree *t, struct thread_slot *self, struct lock_range r, const uint64_t *now)
 {
 	while (r.lo < r.hi) {
 		unsigned block = vtree_block(r.lo);
@@ -427,7 +439,7 @@ static void join_all(struct vtree *t, struct thread_slot *self, struct lock_rang
 		uint32_t limit;
 
 		rcu_enter(self);
-		wanted = join_wanted(t, block, vtree_page(r.lo), idle, &limit);
+		wanted = join_wanted(t, r.lo, now, &limit);
 		rcu_leave(self);
 		if (wanted && vtree_nodes_reserve(t, self, 1, 4) == 0) {
 			rcu_enter(self);
@@ -441,10 +453,10 @@ static void join_all(struct vtree *t, struct thread_slot *self, struct lock_rang
 
 void vtree_join(struct vtree *t, struct thread_slot *self, struct lock_range r)
 {
-	join_all(t, self, r, false);
+	join_all(t, self, r, NULL);
 }
 
-void vtree_join_idle(struct vtree *t, struct thread_slot *self, struct lock_range r)
+void vtree_join_idle(struct vtree *t, struct thread_slot *self, struct lock_range r, uint64_t now)
 {
-	join_all(t, self, r, true);
+	join_all(t, self, r, &now);
 }

@@ -26,6 +26,64 @@ static void test_last_freed_is_first_allocated(void **state)
 	physmem_destroy(pm);
 }
 
+/* A thread that takes and gives many frames in turn uses its own again: nothing passes the depot, whose word and whose
+ * frames' words would go from thread to thread. */
+static void test_own_frames_come_back(void **state)
+{
+	struct physmem *pm = make(1 << 19, 0);
+	struct thread_slot *self = thread_self();
+	uint64_t pfn[3000], depot = 0, fresh = 0;
+
+	(void)state;
+	for (int round = 0; round < 10; round++) {
+		for (int i = 0; i < 3000; i++)
+			pfn[i] = frame_alloc(pm, self);
+		for (int i = 0; i < 3000; i++)
+			frame_free(pm, self, pfn[i]);
+		if (round == 0) {
+			depot = pm->depot;
+			fresh = pm->fresh;
+		}
+	}
+	assert_int_equal(pm->depot, depot);
+	assert_int_equal(pm->fresh, fresh);
+	assert_clean(pm);
+	physmem_destroy(pm);
+}
+
+static void *take_all(void *arg)
+{
+	struct physmem *pm = arg;
+	uint64_t n = 0, pfn[4096];
+
+	while (n < 4096 && (pfn[n] = frame_alloc(pm, thread_self())) != PHYSMEM_NONE)
+		n++;
+	for (uint64_t i = 0; i < n; i++)
+		frame_free(pm, thread_self(), pfn[i]);
+	return (void *)(uintptr_t)n;
+}
+
+/* ... and who finds nothing elsewhere takes all of them from its shelf, but for what is loaded. */
+static void test_spare_chains_are_taken(void **state)
+{
+	struct physmem *pm = make(4096, 0);
+	uint64_t mine = (uint64_t)(uintptr_t)take_all(pm);
+	pthread_t thread;
+	void *got;
+
+	(void)state;
+	assert_int_equal(mine, 4096);
+	pm->spare_max = 64;
+	assert_int_equal((uintptr_t)take_all(pm), 4096);                 /* all on the shelf, now */
+	assert_int_equal((uint32_t)pm->depot, 0);
+	assert_int_equal(pthread_create(&thread, NULL, take_all, pm), 0);
+	assert_int_equal(pthread_join(thread, &got), 0);
+	assert_in_range((uintptr_t)got, 4096 - 2 * FRAME_BATCH, 4096);
+	assert_clean(pm);
+	assert_int_equal((uintptr_t)take_all(pm), 4096);
+	physmem_destroy(pm);
+}
+
 static void test_lives_count_up(void **state)
 {
 	struct physmem *pm = make(8192, 0);
@@ -348,6 +406,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_free_without_memory),              /* first: this thread has no block yet */
 		cmocka_unit_test(test_last_freed_is_first_allocated),
+		cmocka_unit_test(test_own_frames_come_back),
+		cmocka_unit_test(test_spare_chains_are_taken),
 		cmocka_unit_test(test_lives_count_up),
 		cmocka_unit_test(test_reader_keeps_deferred_frames_away),
 		cmocka_unit_test(test_backlog_is_bounded),

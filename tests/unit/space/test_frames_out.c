@@ -238,18 +238,41 @@ static void test_two_search(void **state)
 	assert_false(second_gets("refill_no_lock"));
 }
 
-/* The owner of a shelf stops with what was on it in its hands, for longer than a search looks at what moves. */
-static bool asker_gets(const char *mutant)
+/* Fills its shelf of free chains and takes one from there. */
+static void *take_spare(void *arg)
+{
+	uint64_t pfn[SOME];
+
+	(void)arg;
+	point_role("owner");
+	for (unsigned i = 0; i < SOME; i++)
+		pfn[i] = physmem_frame_alloc(machine);
+	for (unsigned i = 0; i < SOME; i++)
+		frame_free(machine, thread_self(), pfn[i]);
+	for (unsigned i = 0; i < SOME / 2; i++)
+		pfn[i] = physmem_frame_alloc(machine);
+	for (unsigned i = 0; i < SOME / 2; i++)
+		frame_free(machine, thread_self(), pfn[i]);
+	point_role(NULL);
+	return NULL;
+}
+
+/* The owner of a shelf stops at `point` with what was on it in its hands, for longer than a search looks at what
+ * moves. */
+static bool asker_gets(void *(*own)(void *arg), const char *point, const char *mutant)
 {
 	pthread_t owner, asker;
 	uint64_t pfn;
 	unsigned n;
 
 	machine_make();
+	machine->spare_max = 8;
 	rcu_enter(thread_self());
-	point_stop_nth("owner", "frame_close_before_shelf", NULL, NULL, 1);
-	pthread_create(&owner, NULL, defer_some, NULL);
-	assert_true(point_wait_reached("owner", "frame_close_before_shelf", SOON));
+	point_mutant_select(mutant);
+	point_stop_nth("owner", point, NULL, NULL, 1);
+	pthread_create(&owner, NULL, own, NULL);
+	assert_true(point_wait_reached("owner", point, SOON));
+	point_mutant_select(NULL);
 	n = take_all(0);
 	rcu_leave(thread_self());
 	assert_int_equal(n, FEW - SOME);
@@ -261,7 +284,7 @@ static bool asker_gets(const char *mutant)
 		assert_true(point_wait_reached("asker", "frame_refill_looked", SOON));
 		point_release("asker", "frame_refill_looked");
 	}
-	pfn = answer_beside(asker, "owner", "frame_close_before_shelf", mutant);
+	pfn = answer_beside(asker, "owner", point, mutant);
 	pthread_join(owner, NULL);
 	if (pfn != PHYSMEM_NONE)
 		taken[n++] = pfn;
@@ -272,9 +295,11 @@ static bool asker_gets(const char *mutant)
 static void test_shelf_in_hand(void **state)
 {
 	(void)state;
-	assert_true(asker_gets(NULL));
-	assert_false(asker_gets("refill_one_look"));
-	assert_false(asker_gets("refill_patience_ends"));
+	assert_true(asker_gets(defer_some, "frame_close_before_shelf", NULL));
+	assert_false(asker_gets(defer_some, "frame_close_before_shelf", "refill_one_look"));
+	assert_false(asker_gets(defer_some, "frame_close_before_shelf", "refill_patience_ends"));
+	assert_true(asker_gets(take_spare, "frame_spare_in_hand", NULL));
+	assert_false(asker_gets(take_spare, "frame_spare_in_hand", "refill_untold"));
 }
 
 int main(void)

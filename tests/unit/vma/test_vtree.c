@@ -44,8 +44,8 @@ static void empty_tree(void **state)
 	vtree_find(&tree, ADDRESS_END - PAGE_BYTES, &seen);
 	assert_int_equal(seen.r.lo, 7 * BLOCK);
 	assert_int_equal(seen.r.hi, ADDRESS_END);
-	assert_false(vtree_next(&tree, 0, &seen));
-	assert_false(vtree_list(&tree, 0, &listed));
+	assert_false(vtree_next(&tree, 0, ADDRESS_END, &seen));
+	assert_false(vtree_list(&tree, 0, ADDRESS_END, &listed));
 	rcu_leave(thread_self());
 	assert_int_equal(vtree_audit(&tree, stderr), 0);
 }
@@ -78,7 +78,7 @@ static void one_section(void **state)
 	assert_int_equal(seen.r.lo, PAGES(10));
 	assert_int_equal(seen.r.hi, PAGES(20));
 	assert_ptr_equal(vtree_lookup(&tree, PAGES(20)), b);
-	assert_true(vtree_next(&tree, 0, &seen));
+	assert_true(vtree_next(&tree, 0, ADDRESS_END, &seen));
 	assert_ptr_equal(seen.vma, a);
 	rcu_leave(thread_self());
 	assert_int_equal(vtree_audit(&tree, stderr), 0);

@@ -41,7 +41,7 @@ static void nodes_wait_at_exit(void **state)
 	while (atomic_load_acquire(&reading) == 0)
 		sched_yield();
 	for (unsigned i = 0; i < WAIT; i++)
-		vtree_retire(self, (uintptr_t)vtree_take_leaf(&tree, self) | VTREE_LEAF);
+		vtree_retire(&tree, self, (uintptr_t)vtree_take_leaf(&tree, self) | VTREE_LEAF);
 }
 
 int main(void)

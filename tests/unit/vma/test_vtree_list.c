@@ -14,7 +14,7 @@ static bool listed(uint64_t addr, struct vtree_listed *out)
 	bool found;
 
 	rcu_enter(thread_self());
-	found = vtree_list(&tree, addr, out);
+	found = vtree_list(&tree, addr, ADDRESS_END, out);
 	rcu_leave(thread_self());
 	return found;
 }
@@ -42,13 +42,36 @@ static void next_over_leaves_and_blocks(void **state)
 	ref_set(&tree, PAGES(15500), PAGES(15501), gap);
 	ref_set(&tree, ADDRESS_END - PAGE_BYTES, ADDRESS_END, z);
 	rcu_enter(thread_self());
-	assert_true(vtree_next(&tree, 0, &seen) && seen.vma == a && seen.lk == 2);
-	assert_true(vtree_next(&tree, PAGES(5), &seen) && seen.vma == a);
-	assert_true(vtree_next(&tree, PAGES(6), &seen) && seen.vma == gap && seen.r.lo == PAGES(15500));
-	assert_true(vtree_next(&tree, PAGES(15501), &seen) && seen.vma == z && seen.r.hi == ADDRESS_END);
+	assert_true(vtree_next(&tree, 0, ADDRESS_END, &seen) && seen.vma == a && seen.lk == 2);
+	assert_true(vtree_next(&tree, PAGES(5), ADDRESS_END, &seen) && seen.vma == a);
+	assert_true(vtree_next(&tree, PAGES(6), ADDRESS_END, &seen) && seen.vma == gap && seen.r.lo == PAGES(15500));
+	assert_true(vtree_next(&tree, PAGES(15501), ADDRESS_END, &seen) && seen.vma == z && seen.r.hi == ADDRESS_END);
+	assert_false(vtree_next(&tree, PAGES(6), PAGES(15500), &seen));          /* it begins there */
+	assert_true(vtree_next(&tree, PAGES(6), PAGES(15501), &seen) && seen.vma == gap);
+	assert_false(vtree_next(&tree, PAGES(6), PAGES(6), &seen));
 	rcu_leave(thread_self());
 	ref_set(&tree, ADDRESS_END - PAGE_BYTES, ADDRESS_END, NULL);
-	assert_false(vtree_next(&tree, PAGES(15501), &seen));
+	assert_false(vtree_next(&tree, PAGES(15501), ADDRESS_END, &seen));
+}
+
+/* What covers the address, or begins below the bound; whole in any case. */
+static void lists_up_to_a_bound(void **state)
+{
+	struct vma *a = ref_vma(&pool, 1, VMA_READ), *gap = ref_vma(&pool, 2, VMA_GAP);
+	struct vtree_listed out;
+
+	(void)state;
+	assert_int_equal(vtree_separate(&tree, thread_self(), PAGES(105)), 0);
+	ref_set(&tree, PAGES(50), PAGES(51), gap);
+	ref_set(&tree, PAGES(100), PAGES(110), a);
+	rcu_enter(thread_self());
+	assert_false(vtree_list(&tree, 0, PAGES(100), &out));
+	assert_false(vtree_above(&tree, 0, PAGES(100), &out));
+	assert_true(vtree_list(&tree, 0, PAGES(101), &out) && out.r.lo == PAGES(100) && out.r.hi == PAGES(110));
+	assert_true(vtree_above(&tree, 0, PAGES(101), &out) && out.r.lo == PAGES(100) && out.r.hi == PAGES(105));
+	assert_true(vtree_list(&tree, PAGES(107), PAGES(108), &out) && out.r.lo == PAGES(100));
+	assert_false(vtree_list(&tree, PAGES(110), UINT64_MAX, &out));
+	rcu_leave(thread_self());
 }
 
 static void pieces_are_put_together(void **state)
@@ -171,6 +194,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(next_over_leaves_and_blocks, setup, teardown),
+		cmocka_unit_test_setup_teardown(lists_up_to_a_bound, setup, teardown),
 		cmocka_unit_test_setup_teardown(pieces_are_put_together, setup, teardown),
 		cmocka_unit_test_setup_teardown(over_a_block_border, setup, teardown),
 		cmocka_unit_test_setup_teardown(window_one_instant, setup, teardown),

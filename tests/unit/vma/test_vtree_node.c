@@ -155,7 +155,7 @@ static void stopped_in_a_section(void **state)
 	for (unsigned i = 0; i < 1000; i++) {
 		vtree_find(&tree, PAGES(15), &seen);
 		assert_ptr_equal(seen.vma, a);
-		assert_true(vtree_list(&tree, PAGES(15), &listed));
+		assert_true(vtree_list(&tree, PAGES(15), ADDRESS_END, &listed));
 		assert_int_equal(listed.bits, VMA_READ);
 	}
 	rcu_leave(thread_self());

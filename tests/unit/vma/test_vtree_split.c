@@ -126,7 +126,7 @@ static void idle_has_no_patience(void **state)
 	vtree_join(&tree, thread_self(), (struct lock_range){ 0, PAGES(160) });
 	vtree_get_stats(&tree, &stats);
 	assert_true(stats.joins < stats.splits);
-	vtree_join_idle(&tree, thread_self(), (struct lock_range){ 0, PAGES(160) });
+	vtree_join_idle(&tree, thread_self(), (struct lock_range){ 0, PAGES(160) }, ADDRESS_END);
 	vtree_get_stats(&tree, &stats);
 	assert_int_equal(stats.joins, stats.splits);
 }
@@ -264,6 +264,29 @@ static void colliders_are_parted(void **state)
 	assert_int_equal(stats.joins, 2);                        /* but in the end */
 }
 
+static uint64_t joins(void)
+{
+	struct vtree_stats stats;
+
+	vtree_get_stats(&tree, &stats);
+	return stats.joins;
+}
+
+/* Who goes away from one side of a contended border takes nothing from the other side, nor does who has not gone. */
+static void both_have_to_be_gone(void **state)
+{
+	struct thread_slot *self = thread_self();
+
+	(void)state;
+	assert_int_equal(part(PAGES(1000), PAGES(5000)), PAGES(4096));
+	vtree_join_idle(&tree, self, (struct lock_range){ PAGES(5000), PAGES(5001) }, PAGES(6000));
+	vtree_join_idle(&tree, self, (struct lock_range){ PAGES(1000), PAGES(1001) }, PAGES(6000));
+	vtree_join(&tree, self, (struct lock_range){ PAGES(1000), PAGES(1001) });
+	assert_int_equal(joins(), 0);
+	vtree_join_idle(&tree, self, (struct lock_range){ PAGES(5000), PAGES(5001) }, PAGES(1000));
+	assert_int_equal(joins(), 1);
+}
+
 /* ---- many ---- */
 
 #define MANY (BUILT_WITH_TSAN ? 50000u : 1000000u)
@@ -329,6 +352,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(writers_in_one_leaf, setup, teardown),
 		cmocka_unit_test_setup_teardown(writers_apart, setup, teardown),
 		cmocka_unit_test_setup_teardown(colliders_are_parted, setup, teardown),
+		cmocka_unit_test_setup_teardown(both_have_to_be_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(emptied_slot_by_slot, setup, teardown),
 		cmocka_unit_test_setup_teardown(many, setup, teardown),
 	};
