@@ -158,10 +158,9 @@ static void put_script(FILE *f, const char *machine, const struct plot_point *p,
 	fputs("unset output\n", f);
 }
 
-/* gnuplot, with dir as its working directory (the script names files without one). */
-static int run_gnuplot(const char *dir)
+int plot_run(const char *dir, const char *script)
 {
-	char *argv[] = { (char *)"gnuplot", (char *)"throughput.gp", NULL };
+	char *argv[] = { (char *)"gnuplot", (char *)script, NULL };
 	posix_spawn_file_actions_t actions;
 	int status, err;
 	pid_t pid;
@@ -196,5 +195,5 @@ int plot_sweep(const char *dir, const char *machine, const struct plot_point *po
 	failed = ferror(f);
 	if (fclose(f) != 0 || failed)
 		return -EIO;
-	return run_gnuplot(dir);
+	return plot_run(dir, "throughput.gp");
 }

@@ -3,7 +3,9 @@
 # compiler's. Flavours _sim, and _simpoints with test points, mutants and asserts. Under a sanitizer or coverage these
 # targets do not exist: the instrumentation would be the wrong one.
 set(VMMAP_SIMULATED_CALLS syscall sched_yield nanosleep clock_gettime sysconf
-  pthread_create pthread_key_create pthread_setspecific)
+  pthread_create pthread_key_create pthread_setspecific
+  mem_alloc mem_free mem_reserve mem_unreserve thread_local_make)
+find_library(VMMAP_DW_LIBRARY dw REQUIRED)               # elfutils: what the compiler wrote down about types and code
 
 # A module's sources as the simulator sees them. What belongs to the test harness (points, their scripts) is no part of
 # the engine: it is compiled plain.
@@ -46,7 +48,7 @@ function(vmmap_simulated_link target flavour)
   target_sources(${target} PRIVATE ${objects} $<TARGET_OBJECTS:sim${flavour}>)
   list(TRANSFORM VMMAP_SIMULATED_CALLS PREPEND "LINKER:--wrap=" OUTPUT_VARIABLE wraps)
   target_link_options(${target} PRIVATE ${wraps})
-  target_link_libraries(${target} PRIVATE Threads::Threads m)
+  target_link_libraries(${target} PRIVATE ${VMMAP_DW_LIBRARY} elf Threads::Threads m)
 endfunction()
 
 function(vmmap_simulated name)

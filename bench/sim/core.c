@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include "base/assert.h"
 #include "bench/sim/access.h"
@@ -128,12 +129,14 @@ static struct core *make(void)
 
 	if (cores == CORE_MAX)
 		return NULL;
-	memory = mmap(NULL, STACK_BYTES + GUARD_BYTES, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	CHECK(memory != MAP_FAILED && mprotect(memory, GUARD_BYTES, PROT_NONE) == 0);
 	c = &core_of[cores];
+	if (c->stack == NULL) {
+		memory = mmap(NULL, STACK_BYTES + GUARD_BYTES, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		CHECK(memory != MAP_FAILED && mprotect(memory, GUARD_BYTES, PROT_NONE) == 0);
+		c->stack = memory + GUARD_BYTES;
+	}
 	c->number = cores++;
-	c->stack = memory + GUARD_BYTES;
 	c->sp = first_sp(c->stack, body);
 	return c;
 }
@@ -319,4 +322,65 @@ void core_settle(uint64_t ns)
 void core_thread_exit(void)
 {
 	kernel_thread_exit();
+}
+
+/* ---- pictures ---- */
+
+struct core_picture {
+	uint32_t cores, busy;
+	uint64_t naps, ticks;
+	struct core main;
+	struct { struct core core; char *stack; } of[];
+};
+
+#if defined(__x86_64__)
+/* Below its stack pointer there is nothing that a core needs again. */
+static const char *live(const struct core *c) { return c->sp; }
+#else
+static const char *live(const struct core *c) { return c->stack; }
+#endif
+
+static size_t live_bytes(const struct core *c)
+{
+	return (size_t)(c->stack + STACK_BYTES - live(c));
+}
+
+struct core_picture *core_picture_take(void)
+{
+	struct core_picture *p = calloc(1, sizeof(*p) + cores * sizeof(p->of[0]));
+
+	CHECK(p != NULL && core_current == &core_main);
+	*p = (struct core_picture){ cores, busy, naps, ticks, core_main };
+	for (uint32_t i = 0; i < cores; i++) {
+		p->of[i].core = core_of[i];
+		p->of[i].stack = malloc(live_bytes(&core_of[i]));
+		CHECK(p->of[i].stack != NULL);
+		memcpy(p->of[i].stack, live(&core_of[i]), live_bytes(&core_of[i]));
+	}
+	return p;
+}
+
+/* The caller's own stack and registers go on as they are. A core that has come since is none; its stack waits. */
+void core_picture_put_back(const struct core_picture *p)
+{
+	CHECK(core_current == &core_main && cores >= p->cores);
+	while (cores > p->cores) {
+		cores--;
+		core_of[cores] = (struct core){ .stack = core_of[cores].stack };
+	}
+	busy = p->busy;
+	naps = p->naps;
+	ticks = p->ticks;
+	core_main = p->main;
+	for (uint32_t i = 0; i < p->cores; i++) {
+		core_of[i] = p->of[i].core;
+		memcpy((char *)(uintptr_t)live(&core_of[i]), p->of[i].stack, live_bytes(&core_of[i]));
+	}
+}
+
+void core_picture_free(struct core_picture *p)
+{
+	for (uint32_t i = 0; i < p->cores; i++)
+		free(p->of[i].stack);
+	free(p);
 }

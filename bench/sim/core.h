@@ -102,6 +102,12 @@ uint64_t core_earliest(void);                    /* when the next sleeper's time
 struct core *core_next_in_turn(struct core *from);       /* ready ones in the order of their numbers; NULL: none    */
 bool core_on_stack(const struct core *core, uintptr_t at);       /* an address in that core's own stack             */
 
+/* ---- for undo.c: all cores as they are while nobody but the caller runs, and back ---- */
+struct core_picture;
+struct core_picture *core_picture_take(void);
+void core_picture_put_back(const struct core_picture *picture);
+void core_picture_free(struct core_picture *picture);
+
 /* ---- for kernel.c and grace.c ---- */
 struct core *core_spawn(void (*fn)(void *arg), void *arg);       /* a daemon; NULL: no room                         */
 void core_sleep(enum core_state how, const void *word, uint64_t until);  /* returns when woken; see timed_out       */

@@ -312,6 +312,49 @@ void model_reset(struct model *m)
 	m->brk_start = m->brk = m->lo;
 }
 
+static int copy_object(struct model_object *to, const struct model_object *from, uint64_t room)
+{
+	*to = *from;
+	if (!from->value)
+		return 0;
+	to->value = malloc(room * sizeof(*to->value));
+	if (!to->value)
+		return -ENOMEM;
+	memcpy(to->value, from->value, room * sizeof(*to->value));
+	return 0;
+}
+
+int model_copy(struct model *to, const struct model *from)
+{
+	struct model own;
+	int err = 0;
+
+	model_reset(to);
+	if (to->object_room < from->objects) {
+		struct model_object *more = realloc(to->object, from->object_room * sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		to->object = more;
+		to->object_room = from->object_room;
+		memset(to->object, 0, to->object_room * sizeof(*to->object));
+	}
+	for (to->objects = 0; to->objects < from->objects && !err; to->objects++) {
+		const struct model_object *o = &from->object[to->objects];
+
+		err = copy_object(&to->object[to->objects], o, to->objects < OBJECT_FILES ? OBJECT_PAGES : o->pages);
+	}
+	if (err)
+		return err;
+	own = *to;
+	*to = *from;
+	to->page = memcpy(own.page, from->page, from->pages * sizeof(*own.page));
+	to->joined = memcpy(own.joined, from->joined, from->pages);
+	to->object = own.object;
+	to->object_room = own.object_room;
+	return 0;
+}
+
 int model_init(struct model *m, uint64_t lo, uint64_t hi)
 {
 	*m = (struct model){ .lo = lo, .hi = hi, .pages = (hi - lo) / PAGE, .object_room = 64 };

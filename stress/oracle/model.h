@@ -45,6 +45,7 @@ struct model {
 int  model_init(struct model *m, uint64_t lo, uint64_t hi);      /* brk area starts at lo. -ENOMEM                  */
 void model_fini(struct model *m);
 void model_reset(struct model *m);                               /* nothing mapped, objects empty                   */
+int  model_copy(struct model *to, const struct model *from);     /* two of one region. -ENOMEM: to needs a reset     */
 int64_t model_run(struct model *m, const struct op *op);
 unsigned model_list(const struct model *m, struct row *rows, unsigned room);     /* number of VMAs                 */
 /* The two pages beside the border may be one VMA or two: private writes have made that a question of history. */
