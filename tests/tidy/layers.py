@@ -35,6 +35,7 @@ RULE = {
     "stress/replay":    OUTSIDE + ["stress", "stress/replay"],
     "bench":            OUTSIDE + ["bench"],
     "bench/sim":        OUTSIDE + ["base", "bench/sim"],
+    "bench/manycore":   OUTSIDE + ["bench/sim", "bench/manycore"],
     "bench/conflicts":  OUTSIDE + ["bench/sim", "bench/conflicts"],
     "examples":         [PUBLIC],
 }
