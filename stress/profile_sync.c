@@ -6,8 +6,8 @@
  *           end. The states change under `lock`; the word is only how running threads learn of it.
  * MEETING   word = meetings held << 16 | arrived. Arrive: +1. The last one finds arrived == threads, runs the leader's
  *           function and stores (held + 1) << 16: M1, release -> M2, the waiters' acquire load. A waiter that must
- *           leave takes its arrival back by CAS, which fails once the meeting is full: whoever was counted in a full meeting
- *           passes it, so that no thread is a meeting ahead of the others in the next block.
+ *           leave takes its arrival back by CAS, which fails once the meeting is full: whoever was counted in a full
+ *           meeting passes it, so that no thread is a meeting ahead of the others in the next block.
  * REST      a thread counts as resting between two steps and inside a wait (profile_relax); it leaves the rest only
  *           while `quiet` is false. The looker waits for resting == active.
  * PROGRESS  a meeting needs all threads of its map to run: whoever waits yields, and ends when the block is over.

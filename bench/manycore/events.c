@@ -21,12 +21,12 @@ void events_reset(void)
 	memset(count, 0, sizeof(count));
 }
 
-int __real_frame_refill(struct physmem *pm, struct thread_slot *self);
-int __wrap_frame_refill(struct physmem *pm, struct thread_slot *self);
-int __wrap_frame_refill(struct physmem *pm, struct thread_slot *self)
+uint64_t __real_frame_alloc_slow(struct physmem *pm, struct thread_slot *self);
+uint64_t __wrap_frame_alloc_slow(struct physmem *pm, struct thread_slot *self);
+uint64_t __wrap_frame_alloc_slow(struct physmem *pm, struct thread_slot *self)
 {
 	count[EVENT_REFILL]++;
-	return __real_frame_refill(pm, self);
+	return __real_frame_alloc_slow(pm, self);
 }
 
 uint32_t __real_frame_depot_take(struct physmem *pm, struct frame_slot *slot);

@@ -107,7 +107,7 @@ enum line_event line_take(struct line_table *t, struct line *line, const struct 
 
 	if (line->holders == 0) {
 		own(line, ask->core, ask->pc);
-		*done = line->busy = begun + t->costs.cold;
+		*done = begun + t->costs.cold;
 		return LINE_COLD;
 	}
 	far = ask->store ? held(t, line, ask->core, false) : !held(t, line, ask->core, true);

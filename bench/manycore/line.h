@@ -28,7 +28,7 @@
 #define LINE_DIRECTORY   (UINT64_C(1) << 25)     /* 47 bits of address                                              */
 
 struct line {
-	uint64_t busy;                   /* until when it is on its way to somebody                                 */
+	uint64_t busy;                   /* until when it is on its way to somebody; 0: it has never moved          */
 	uint16_t owner;                  /* who wrote it last, or touched it first                                  */
 	uint16_t holders;                /* 0: nobody, 1: `owner` alone, else those of the set                      */
 	uint32_t set;                    /* number of its bitmap; 0: it has never had two holders                   */

@@ -127,6 +127,14 @@ static void step_back(struct core *self)
 	core_switch(to);
 }
 
+/* Returns when nobody has a lower virtual time. */
+static void wait_turn(struct core *self)
+{
+	while (queued > 0 && (mine(queue[1])->key < self->time ||
+			      (mine(queue[1])->key == self->time && queue[1]->number < self->number)))
+		step_back(self);
+}
+
 /* ---- accesses ---- */
 
 static void fetch(struct core *self, struct line *line, const struct access *a)
@@ -137,9 +145,7 @@ static void fetch(struct core *self, struct line *line, const struct access *a)
 	uint64_t done, took;
 	enum line_event event;
 
-	while (queued > 0 && (mine(queue[1])->key < self->time ||
-			      (mine(queue[1])->key == self->time && queue[1]->number < self->number)))
-		step_back(self);
+	wait_turn(self);
 	from = line->writer;
 	ask.now = self->time;
 	event = line_take(&lines, line, &ask, &done);
@@ -163,7 +169,7 @@ static void before(const struct access *a)
 	struct core *self = core_current;
 	struct turn_core *m;
 	uint64_t number = a->at >> LINE_SHIFT, last = (a->at + a->bytes - 1) >> LINE_SHIFT;
-	bool store = a->op != ACCESS_LOAD;
+	bool store = a->op != ACCESS_LOAD, locked;
 
 	if (unlikely(self->number == CORE_MAIN))
 		return;
@@ -177,7 +183,8 @@ static void before(const struct access *a)
 	}
 	m->last_at = a->at;
 	m->last_pc = a->pc;
-	if (a->op == ACCESS_RMW || (store && a->order == __ATOMIC_SEQ_CST)) {
+	locked = a->op == ACCESS_RMW || (store && a->order == __ATOMIC_SEQ_CST);
+	if (locked) {
 		m->rmws++;
 		self->time += costs.rmw;
 	} else {
@@ -186,6 +193,8 @@ static void before(const struct access *a)
 	for (; number <= last; number++) {
 		struct line *line = line_at(&lines, number);
 
+		if (locked && line->busy != 0)           /* others may be waiting for it */
+			wait_turn(self);
 		if (unlikely(!line_hit(&lines, line, self->number, store)))
 			fetch(self, line, a);
 		else if (store)

@@ -4,8 +4,8 @@
  *
  * Every access costs its core time. One that is a hit (line.h) concerns nobody else; a core may run ahead of the others
  * by `quantum` in hits. One that is not happens in the order of virtual times: the core waits for its turn, gets the
- * line, and carries the access out. So a transfer never depends on the future of another core by more than the quantum;
- * `vmmap-manycore validate` shows how little the results depend on it.
+ * line, and carries the access out; so does a locked one on a line that has ever moved. So a transfer never depends on
+ * the future of another core by more than the quantum; `vmmap-manycore validate` shows what depends on it.
  *
  * SPINNING   a load of the address, and from the place, of the core's access before: pauses between the two are not
  *            seen, they cost `pause`.
