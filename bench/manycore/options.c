@@ -37,6 +37,7 @@ static const struct argp_option all[] = {
 	{ "seed", 's', "N", 0, "Seed of the workload (1)", 0 },
 	{ "jobs", 'j', "N", 0, "Processes at a time (2)", 0 },
 	{ "out", 'd', "DIR", 0, "Where data and pictures go", 0 },
+	{ "row", 'r', "FILE", 0, "Append one line to the table of a sweep (points.h)", 0 },
 	{ "json", 'J', "FILE", 0, "Also write one JSON object ('-': standard output, and nothing else there)", 0 },
 	{ 0 },
 };
@@ -141,6 +142,7 @@ static error_t one(int key, char *arg, struct argp_state *state)
 	case 's': o->m.seed = cli_seed("--seed", arg); return 0;
 	case 'j': o->jobs = (unsigned)cli_count("--jobs", arg, 1, 64); return 0;
 	case 'd': o->out = arg; return 0;
+	case 'r': o->row = arg; return 0;
 	case 'J': o->json = arg; return 0;
 	default: return ARGP_ERR_UNKNOWN;
 	}

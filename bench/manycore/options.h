@@ -15,7 +15,7 @@ struct options {
 	const char *policies[OPTIONS_MOST], *profiles[OPTIONS_MOST];     /* sweep, validate                         */
 	size_t npolicies, nprofiles;
 	unsigned jobs;
-	const char *out, *json;
+	const char *out, *json, *row;
 };
 
 /* Which of them a command takes: a string of their letters. */

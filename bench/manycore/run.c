@@ -6,6 +6,7 @@
 #include "base/tool/cli.h"
 #include "base/tool/machine.h"
 #include "bench/manycore/commands.h"
+#include "bench/manycore/points.h"
 #include "bench/manycore/report.h"
 
 static const char doc[] =
@@ -43,7 +44,7 @@ int run_main(int argc, char **argv)
 	struct options o;
 	int err, code;
 
-	options_parse("pfnockqzwsJ", doc, argc, argv, &o);
+	options_parse("pfnockqzwsrJ", doc, argc, argv, &o);
 	if (!options_simulated(o.m.policy, o.m.cores))
 		cli_die("rwlock is pthread's own code, none is for one core", "--policy: '%s' cannot run on %u "
 			"logical cores", o.m.policy, o.m.cores);
@@ -58,6 +59,8 @@ int run_main(int argc, char **argv)
 	}
 	if (o.json == NULL || strcmp(o.json, "-") != 0)
 		report_print(stdout, &o, r);
+	if (o.row != NULL && points_add(o.row, &o.m, r) != 0)
+		cli_die("give a file that can be written", "--row: cannot append to %s", o.row);
 	code = o.json != NULL ? write_json(&o, r) : CLI_OK;
 	free(r);
 	return code;
