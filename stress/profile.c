@@ -60,7 +60,7 @@ static int check_params(const struct profile *profile, const struct profile_para
 		return -ENOENT;
 	}
 	if (p->threads < 1 || p->threads > PROFILE_THREADS_MAX) {
-		*why = "threads must be 1 .. 64";
+		*why = "threads must be 1 .. 1024";
 		return -EINVAL;
 	}
 	if (per_map > 1 && !vmmap_policy_threads((unsigned)policy)) {

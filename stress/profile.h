@@ -41,7 +41,8 @@
 extern "C" {
 #endif
 
-#define PROFILE_THREADS_MAX 64u
+#define PROFILE_THREADS_MAX 1024u                /* the most that a run can have: logical cores                      */
+#define PROFILE_CREW_MAX    64u                  /* ... that are real threads                                      */
 
 /* ---- what can be asked for ---- */
 

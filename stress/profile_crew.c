@@ -17,7 +17,7 @@ struct run_crew {
 	uint64_t block;                          /* number of the latest block sent out                            */
 	unsigned busy, started;
 	bool end;
-	struct crew_member { struct run_crew *crew; unsigned i; pthread_t thread; } member[PROFILE_THREADS_MAX];
+	struct crew_member { struct run_crew *crew; unsigned i; pthread_t thread; } member[PROFILE_CREW_MAX];
 };
 
 /* Thread i sits on the i-th CPU of the process, modulo their number; where that is refused, anywhere. */
@@ -85,7 +85,11 @@ static int crew_make(struct profile_run *run)
 
 int run_crew_start(struct profile_run *run)
 {
-	int err = run->crew ? 0 : crew_make(run);
+	int err;
+
+	if (run->params.threads > PROFILE_CREW_MAX)
+		return -EINVAL;
+	err = run->crew ? 0 : crew_make(run);
 
 	if (err)
 		return err;

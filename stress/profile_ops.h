@@ -26,7 +26,7 @@
 #define PROFILE_ANON    (MAP_PRIVATE | MAP_ANONYMOUS)
 #define PROFILE_RW      (PROT_READ | PROT_WRITE)
 
-struct profile_meeting {                         /* word: meetings held << 8 | threads arrived                     */
+struct profile_meeting {                         /* word: meetings held << 16 | threads arrived                    */
 	atomic_u64 word;
 } PAIR_ALIGNED;
 

@@ -4,10 +4,10 @@
  *
  * CONTROL   one word, read after every step: ON -> REST -> ON while somebody looks at the quiet map, ON -> OVER at the
  *           end. The states change under `lock`; the word is only how running threads learn of it.
- * MEETING   word = meetings held << 8 | arrived. Arrive: +1. The last one finds arrived == threads, runs the leader's
- *           function and stores (held + 1) << 8: M1, release -> M2, the waiters' acquire load. A waiter that must leave
- *           takes its arrival back by CAS, which fails once the meeting is full: whoever was counted in a full meeting
- *           passes it, so that no thread is a meeting ahead of the others in the next block.
+ * MEETING   word = meetings held << 16 | arrived. Arrive: +1. The last one finds arrived == threads, runs the leader's
+ *           function and stores (held + 1) << 16: M1, release -> M2, the waiters' acquire load. A waiter that must
+ *           leave takes its arrival back by CAS, which fails once the meeting is full: whoever was counted in a full
+ *           meeting passes it, so that no thread is a meeting ahead of the others in the next block.
  * REST      a thread counts as resting between two steps and inside a wait (profile_relax); it leaves the rest only
  *           while `quiet` is false. The looker waits for resting == active.
  * PROGRESS  a meeting needs all threads of its map to run: whoever waits yields, and ends when the block is over.
@@ -89,22 +89,22 @@ bool profile_meet(struct profile_thread *t, int (*fn)(struct profile_map *map))
 {
 	struct profile_map *map = t->at;
 	atomic_u64 *word = &map->meeting.word;
-	uint64_t seen = atomic_add_acqrel(word, 1) + 1, held = seen >> 8;
+	uint64_t seen = atomic_add_acqrel(word, 1) + 1, held = seen >> 16;
 	unsigned turns = 0;
 	int err;
 
-	if ((seen & 0xff) == map->threads) {
+	if ((seen & 0xffff) == map->threads) {
 		err = fn ? fn(map) : 0;
 		if (err)
 			profile_fail(t, CALL_MMAP, PROFILE_BASE, 0, err);
-		atomic_store_release(word, (held + 1) << 8);                             /* M1 -> M2 */
+		atomic_store_release(word, (held + 1) << 16);                            /* M1 -> M2 */
 		return true;
 	}
 	for (;;) {
 		seen = atomic_load_acquire(word);                                        /* M2 <- M1 */
-		if (seen >> 8 != held)
+		if (seen >> 16 != held)
 			return true;
-		if (profile_over(t) && (seen & 0xff) < map->threads && atomic_cas_acqrel(word, &seen, seen - 1))
+		if (profile_over(t) && (seen & 0xffff) < map->threads && atomic_cas_acqrel(word, &seen, seen - 1))
 			return false;
 		profile_relax(t, &turns);
 	}

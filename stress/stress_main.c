@@ -75,7 +75,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'p': o->policy = arg; return 0;
 	case 'w': o->profile = arg; return 0;
-	case 't': o->threads = (unsigned)cli_count("threads", arg, 1, PROFILE_THREADS_MAX); return 0;
+	case 't': o->threads = (unsigned)cli_count("threads", arg, 1, PROFILE_CREW_MAX); return 0;
 	case 's': o->ns = cli_duration("seconds", arg); return 0;
 	case 'r': o->seed = cli_seed("seed", arg); return 0;
 	case 'm': parse_mix(o, arg); return 0;

@@ -174,6 +174,7 @@ void core_give(uint32_t number, void (*fn)(void *arg), void *arg)
 	c->arg = arg;
 	c->state = CORE_READY;
 	busy++;
+	core_tell(CORE_CALL_STARTED, c, NULL);
 }
 
 int core_run(void)
@@ -198,6 +199,7 @@ struct core *core_spawn(void (*fn)(void *arg), void *arg)
 	c->arg = arg;
 	c->time = core_current->time;
 	c->state = CORE_READY;
+	core_tell(CORE_CALL_STARTED, c, NULL);
 	return c;
 }
 

@@ -59,6 +59,7 @@ enum core_call {                         /* what a core asked of the kernel or o
 	CORE_CALL_WAIT,                  /* futex: goes to sleep on a word                                          */
 	CORE_CALL_WAKE,                  /* futex: wakes who sleeps on a word                                       */
 	CORE_CALL_WOKEN,                 /* told by the waker, about each core that it woke                         */
+	CORE_CALL_STARTED,               /* told by who gave it something to do: it is ready                        */
 	CORE_CALL_BARRIER,               /* membarrier: every core has executed a full barrier                      */
 	CORE_CALL_YIELD,
 	CORE_CALL_NAP,

@@ -35,6 +35,7 @@ RULE = {
     "stress/replay":    OUTSIDE + ["stress", "stress/replay"],
     "bench":            OUTSIDE + ["bench"],
     "bench/sim":        OUTSIDE + ["base", "bench/sim"],
+    "bench/manycore":   OUTSIDE + ["bench/sim", "bench/manycore"],
     "bench/conflicts":  OUTSIDE + ["bench/sim", "bench/conflicts"],
     "examples":         [PUBLIC],
 }
@@ -43,6 +44,7 @@ RULE = {
 EXCEPTION = {
     "bench/": (["stress", "stress/profile"], "workloads live once, in stress/profile; the benchmarks run them too"),
     "bench/sim/label.c": (["vmmap/space/space.h"], "says which of the engine's types a block of its memory has"),
+    "bench/manycore/": (["bench/plot.h"], "gnuplot's call stands once"),
     "bench/conflicts/": (["stress/oracle", "bench/plot.h"], "the reference model stands once, so does gnuplot's call"),
     "bench/world.c": (["vmmap/vma/vtree.h"], "measures the tree's own search, which has no public face"),
 }

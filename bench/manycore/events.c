@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* events.c - see events.h. */
+#include <string.h>
+#include "bench/manycore/events.h"
+
+struct physmem;
+struct frame_slot;
+struct pt;
+struct pt_table;
+struct thread_slot;
+
+static uint64_t count[EVENTS];
+
+uint64_t events_count(enum event which)
+{
+	return count[which];
+}
+
+void events_reset(void)
+{
+	memset(count, 0, sizeof(count));
+}
+
+uint64_t __real_frame_alloc_slow(struct physmem *pm, struct thread_slot *self);
+uint64_t __wrap_frame_alloc_slow(struct physmem *pm, struct thread_slot *self);
+uint64_t __wrap_frame_alloc_slow(struct physmem *pm, struct thread_slot *self)
+{
+	count[EVENT_REFILL]++;
+	return __real_frame_alloc_slow(pm, self);
+}
+
+uint32_t __real_frame_depot_take(struct physmem *pm, struct frame_slot *slot);
+uint32_t __wrap_frame_depot_take(struct physmem *pm, struct frame_slot *slot);
+uint32_t __wrap_frame_depot_take(struct physmem *pm, struct frame_slot *slot)
+{
+	count[EVENT_TAKE]++;
+	return __real_frame_depot_take(pm, slot);
+}
+
+void __real_frame_depot_give(struct physmem *pm, struct frame_slot *slot, uint32_t chain);
+void __wrap_frame_depot_give(struct physmem *pm, struct frame_slot *slot, uint32_t chain);
+void __wrap_frame_depot_give(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
+{
+	count[EVENT_GIVE]++;
+	__real_frame_depot_give(pm, slot, chain);
+}
+
+struct pt_table *__real_pt_table_take(struct pt *pt, struct thread_slot *self);
+struct pt_table *__wrap_pt_table_take(struct pt *pt, struct thread_slot *self);
+struct pt_table *__wrap_pt_table_take(struct pt *pt, struct thread_slot *self)
+{
+	count[EVENT_TABLE]++;
+	return __real_pt_table_take(pt, self);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* manycore_main.c - vmmap-manycore: the engine on 1 to 1,024 logical cores (docs/manycore.md). */
+#include "base/compiler.h"
+#include "base/tool/cli.h"
+#include "bench/manycore/commands.h"
+#include "bench/sim/kernel.h"
+
+const long kernel_cpus = 1024;
+
+int main(int argc, char **argv)
+{
+	static const struct cli_command commands[] = {
+		{ "run", "one policy, one profile, N cores, and the hottest lines", run_main },
+		{ "sweep", "policies x profiles x cores, with plots", sweep_main },
+		{ "plot", "the plots of a sweep anew", plot_main },
+	};
+
+	kernel_same_addresses(argv);
+	if (argc > 1 && argv[1][0] == '-' && argv[1][1] == '-' && argv[1][2] != 'h' && argv[1][2] != 'V')
+		return run_main(argc, argv);                     /* options without a command: run */
+	return cli_run("The engine's own code on logical cores: throughput and line transfers as the cores grow in "
+		       "number. A model: docs/manycore.md says of what.", commands, ARRAY_SIZE(commands), argc, argv);
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* measure.c - see measure.h. */
+#include "bench/manycore/measure.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/assert.h"
+#include "bench/manycore/crew.h"
+#include "bench/manycore/events.h"
+#include "bench/sim/kernel.h"
+#include "stress/profile.h"
+
+#define WARM_FLAT  0.03
+#define WARM_SMALL 0.005
+#define CALLS_MANY 4u
+
+struct count { uint64_t work, reset, daemon; };          /* transfers by what the core was doing                     */
+
+static struct profile_run *run;
+static struct count count;
+static uint32_t workers;
+
+static void transfer(const struct access *a, uint32_t core, const void *from, uint64_t took)
+{
+	if (core >= workers) {
+		count.daemon++;
+		return;
+	}
+	if (!crew_on_clock(run, core)) {
+		count.reset++;
+		return;
+	}
+	count.work++;
+	hot_add(a->pc, from, a->at, took);
+}
+
+unsigned measure_shrink(uint32_t cores)
+{
+	return cores <= 16 ? 3 : cores <= 128 ? 4 : cores <= 256 ? 5 : 6;
+}
+
+/* Units of a core in a block of `ops`. */
+static uint64_t units_of(const struct profile *profile, uint64_t ops)
+{
+	return profile->evidence_per_unit <= CALLS_MANY ? ops : (ops + profile->evidence_per_unit - 1) /
+								 profile->evidence_per_unit;
+}
+
+static int block(uint64_t units, struct profile_result *result, char *error, size_t room)
+{
+	int err;
+
+	turn_reset();
+	hot_reset();
+	events_reset();
+	count = (struct count){ 0 };
+	err = profile_block(run, &(struct profile_goal){ .units = units }, result);
+	if (crew_stuck) {
+		snprintf(error, room, "all cores sleep, and nobody can wake them");
+		return -EDEADLK;
+	}
+	if (err)
+		snprintf(error, room, "%s", result->error);
+	return err;
+}
+
+static bool flat(double a, double b)
+{
+	double most = a > b ? a : b, least = a > b ? b : a;
+
+	return most - least <= WARM_SMALL || most - least <= WARM_FLAT * most;
+}
+
+static int warm_up(const struct measure_params *p, uint64_t units, struct measure_result *r,
+		   struct profile_result *result)
+{
+	double before = -1, last = -1;
+
+	while (r->warm_blocks < p->warm_most && !r->steady) {
+		int err = block(units, result, r->error, sizeof(r->error));
+		double now;
+
+		if (err)
+			return err;
+		now = (double)count.work / (double)result->units;
+		r->steady = r->warm_blocks >= 2 && flat(before, last) && flat(last, now) && flat(before, now);
+		before = last;
+		last = now;
+		r->warm_blocks++;
+	}
+	return 0;
+}
+
+static void sum_cores(const struct measure_params *p, struct measure_result *r)
+{
+	double total = 0, wait[TURN_WAITS] = { 0 };
+	uint64_t accesses = 0, rmws = 0, cold = 0;
+
+	for (uint32_t i = 0; i < core_count(); i++) {
+		const struct turn_core *c = turn_at(i);
+
+		r->graces += c->graces;
+		r->barriers += c->barriers;
+		if (i >= p->cores)
+			continue;
+		accesses += c->accesses;
+		rmws += c->rmws;
+		cold += c->cold;
+		r->sleeps += c->sleeps;
+		r->loaded += (double)c->loaded;
+		r->stored += (double)c->stored;
+		for (int w = 0; w < TURN_WAITS; w++)
+			wait[w] += (double)c->wait[w];
+	}
+	total = (double)r->virtual_ns * (double)TURN_PS * p->cores;
+	r->running = 1;
+	for (int w = 0; w < TURN_WAITS; w++) {
+		r->share[w] = wait[w] / total;
+		r->running -= r->share[w];
+	}
+	r->accesses = (double)accesses / (double)r->units;
+	r->rmws = (double)rmws / (double)r->units;
+	r->cold = (double)cold / (double)r->units;
+	r->loaded /= (double)r->units;
+	r->stored /= (double)r->units;
+	r->accesses_per_s = (double)accesses / r->real_s;
+}
+
+static void fill(const struct measure_params *p, const struct profile_result *result, struct measure_result *r)
+{
+	r->units = result->units;
+	r->calls = result->engine_ops;
+	r->ops_per_s = result->rate;
+	r->ns_per_op = result->rate > 0 ? p->cores * 1e9 / result->rate : 0;
+	r->transfers = (double)count.work / (double)r->units;
+	r->reset_transfers = (double)count.reset / (double)r->units;
+	r->daemon_transfers = (double)count.daemon / (double)r->units;
+	r->refills = events_count(EVENT_REFILL);
+	r->depot = events_count(EVENT_TAKE);
+	r->tables = events_count(EVENT_TABLE);
+	r->digest = turn_digest();
+	r->nhot = hot_most(r->hot, MEASURE_HOT);
+	sum_cores(p, r);
+}
+
+static uint64_t latest(uint32_t cores)
+{
+	uint64_t time = 0;
+
+	for (uint32_t i = 0; i < cores; i++)
+		time = core_at(i)->time > time ? core_at(i)->time : time;
+	return time;
+}
+
+static int run_all(const struct measure_params *p, const struct profile *profile, struct measure_result *r)
+{
+	struct profile_result *result = calloc(1, sizeof(*result));
+	uint64_t units = units_of(profile, p->ops), from, began;
+	int err;
+
+	CHECK(result != NULL);
+	err = warm_up(p, units / 4 ? units / 4 : 1, r, result);
+	from = latest(p->cores);
+	began = kernel_real_ns();
+	if (!err)
+		err = block(units, result, r->error, sizeof(r->error));
+	r->real_s = (double)(kernel_real_ns() - began) / 1e9;
+	r->virtual_ns = (latest(p->cores) - from) / TURN_PS;
+	if (!err)
+		fill(p, result, r);
+	free(result);
+	return err;
+}
+
+/* A tree barrier: one transfer for each doubling of the cores. */
+static uint64_t meeting_ps(const struct measure_params *p)
+{
+	uint64_t ps = 0;
+
+	for (uint32_t n = 1; n < p->cores; n *= 2)
+		ps += p->costs.line.across;
+	return ps;
+}
+
+int measure(const struct measure_params *p, struct measure_result *r)
+{
+	const struct profile *profile = profile_find(p->profile);
+	struct profile_params params = {
+		.policy = p->policy, .threads = p->cores, .seed = p->seed,
+		.shrink = p->shrink == MEASURE_SHRINK ? measure_shrink(p->cores) : p->shrink,
+	};
+	const char *why = "";
+	int err;
+
+	memset(r, 0, sizeof(*r));
+	workers = p->cores;
+	core_begin(p->cores);
+	turn_begin(&p->costs);
+	turn_transfer = transfer;
+	crew_meeting_ps = meeting_ps(p);
+	err = profile_open(&run, profile, &params, &why);
+	if (err) {
+		snprintf(r->error, sizeof(r->error), "%s", why);
+		return err;
+	}
+	core_thread_exit();                      /* 1,024 cores need every slot */
+	err = run_all(p, profile, r);
+	return err;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* run.c - `vmmap-manycore run`: one point, with its hottest lines. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/tool/cli.h"
+#include "base/tool/machine.h"
+#include "bench/manycore/commands.h"
+#include "bench/manycore/points.h"
+#include "bench/manycore/report.h"
+
+static const char doc[] =
+	"Runs a profile under a policy on N logical cores: throughput in virtual time, line transfers per operation, "
+	"the hottest lines with both code locations.\v"
+	"Examples:\n"
+	"  vmmap-manycore run --policy vma --profile local --cores 64\n"
+	"  vmmap-manycore run --policy rwsem --profile pf --cores 16 --costs 250 --json -\n"
+	"Exit code: 0; 1 if the cores got stuck or a call of the profile failed; 2 if it could not run.";
+
+static int write_json(const struct options *o, const struct measure_result *r)
+{
+	struct json *object = json_object();
+	struct json *limits;
+	struct machine machine;
+	int err;
+
+	machine_read(&machine);
+	json_text(object, "command", "run");
+	machine_json(&machine, object, "machine");
+	report_json(object, o, r);
+	limits = json_array(object, "limits");
+	for (unsigned i = 0; report_limit(i) != NULL; i++)
+		json_push_text(limits, report_limit(i));
+	err = json_write(object, o->json);
+	json_free(object);
+	if (err)
+		cli_complain("give a file that can be written", "--json: %s: %s", o->json, strerror(-err));
+	return err ? CLI_USAGE : CLI_OK;
+}
+
+int run_main(int argc, char **argv)
+{
+	struct measure_result *r = calloc(1, sizeof(*r));
+	struct options o;
+	int err, code;
+
+	options_parse("pfnockqzwsrJ", doc, argc, argv, &o);
+	if (!options_simulated(o.m.policy, o.m.cores))
+		cli_die("rwlock is pthread's own code, none is for one core", "--policy: '%s' cannot run on %u "
+			"logical cores", o.m.policy, o.m.cores);
+	o.m.ops = options_ops(&o, o.m.cores);
+	if (r == NULL)
+		cli_die(NULL, "no memory");
+	err = measure(&o.m, r);
+	if (err) {
+		cli_complain(NULL, "%s, %s, %u cores: %s", o.m.policy, o.m.profile, o.m.cores, r->error);
+		free(r);
+		return err == -EDEADLK || err == -EIO ? CLI_VIOLATION : CLI_USAGE;
+	}
+	if (o.json == NULL || strcmp(o.json, "-") != 0)
+		report_print(stdout, &o, r);
+	if (o.row != NULL && points_add(o.row, &o.m, r) != 0)
+		cli_die("give a file that can be written", "--row: cannot append to %s", o.row);
+	code = o.json != NULL ? write_json(&o, r) : CLI_OK;
+	free(r);
+	return code;
+}

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Line transfers per operation on logical cores: counts, so they are the same on every machine with this compiler.
+
+Usage: budget.py PROGRAM BUDGET.json            exit 1 and one line per breach
+       budget.py PROGRAM BUDGET.json --write    measures, and writes the budget anew
+
+The budget has for each profile (policy vma, 8 cores) the most transfers per operation that may be. What is less is not
+a breach, but is said, so that the budget can follow. Another compiler orders a few accesses otherwise: 0.05 are spare.
+"""
+import json
+import subprocess
+import sys
+
+SPARE = 0.05
+OPS = "1000"
+
+
+def run(program, profile, cores, seed="1"):
+    command = [program, "--policy", "vma", "--profile", profile, "--cores", str(cores), "--ops", OPS, "--seed", seed,
+               "--json", "-"]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def measured(program, profiles):
+    """The lesser of two seeds: which leaves neighbours share at first is luck, and lasts for a while."""
+    return {profile: round(min(run(program, profile, 8, seed)["transfers_per_op"] for seed in "12"), 4)
+            for profile in profiles}
+
+
+def breaches(program, budget):
+    found = []
+    first, again = run(program, "global", 4), run(program, "global", 4)
+    if first["digest"] != again["digest"] or first["transfers_per_op"] != again["transfers_per_op"]:
+        found.append(f"the same seed gave {first['digest']} and {again['digest']}")
+    if first["digest"] == run(program, "global", 4, "2")["digest"]:
+        found.append("another seed gave the same digest")
+    alone = run(program, "fault", 1)
+    if alone["transfers_per_op"] > 0.005:
+        found.append(f"one core alone: {alone['transfers_per_op']} transfers per operation")
+    for profile, now in measured(program, budget).items():
+        print(f"{profile:12} {now:9.4f}   budget {budget[profile]:9.4f}")
+        if now > budget[profile] + SPARE:
+            found.append(f"{profile}: {now} transfers per operation, the budget has {budget[profile]}")
+        elif now < budget[profile] - SPARE:
+            print(f"{profile}: less than the budget: write it anew (--write)")
+    return found
+
+
+def main():
+    program, path = sys.argv[1], sys.argv[2]
+    with open(path, encoding="utf-8") as file:
+        budget = json.load(file)
+    if sys.argv[3:] == ["--write"]:
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(measured(program, budget), file, indent=1)
+            file.write("\n")
+        return 0
+    found = breaches(program, budget)
+    print("\n".join(found))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
