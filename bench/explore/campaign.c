@@ -277,7 +277,7 @@ static _Noreturn void hunt_one(const struct settings *s, struct find *f)
 	const struct scenario *scenario;
 
 	f->scenario = NULL;
-	for (int turn = 0; turn < 2; turn++)
+	for (int turn = 0; turn < (s->named ? 1 : 2); turn++)
 		for (unsigned i = 0; (scenario = scenario_at(i)) != NULL; i++) {
 			if (only != NULL ? only != scenario || turn == 1 : names_it(scenario, f->mutant) != (turn == 0))
 				continue;

@@ -24,6 +24,7 @@ struct settings {
 	uint64_t until_ns;               /* of the machine's own clock; UINT64_MAX                                 */
 	unsigned jobs;
 	bool everywhere, progress, coverage;
+	bool named;                      /* a hunt: only in the scenarios that name the mutant                     */
 };
 
 struct report {                          /* of one scenario; in memory that its process shares                      */

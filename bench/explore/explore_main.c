@@ -18,7 +18,7 @@
 
 enum { OPT_LIST = 256, OPT_SCENARIO, OPT_STRATEGY, OPT_SEED, OPT_SCHEDULES, OPT_DURATION, OPT_JOBS, OPT_POLICY,
        OPT_EVERYWHERE, OPT_REPLAY, OPT_MUTANT, OPT_MUTANTS, OPT_SEEDS, OPT_WRITE_SEEDS, OPT_COVERAGE, OPT_PROGRESS,
-       OPT_JSON };
+       OPT_JSON, OPT_NAMED };
 
 static const struct argp_option options[] = {
 	{ "list", OPT_LIST, NULL, 0, "Scenarios and mutants, then exit", 0 },
@@ -34,6 +34,7 @@ static const struct argp_option options[] = {
 	{ "replay", OPT_REPLAY, "SCHEDULE", 0, "Print one schedule of one scenario as an interleaving", 0 },
 	{ "mutant", OPT_MUTANT, "NAME", 0, "Break this rule of the engine first", 0 },
 	{ "mutants", OPT_MUTANTS, "NAME,...", 0, "Look for these mutants ('all'); exit code 1 if one is not found", 0 },
+	{ "named", OPT_NAMED, NULL, 0, "With --mutants: only in the scenarios that are made for them", 0 },
 	{ "seeds", OPT_SEEDS, "FILE", 0, "Each mutant of the file must be found again by its seed", 0 },
 	{ "write-seeds", OPT_WRITE_SEEDS, "FILE", 0, "With --mutants: write what was found there", 0 },
 	{ "coverage", OPT_COVERAGE, NULL, 0, "Print which place met which state of a lock word", 0 },
@@ -118,6 +119,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		break;
 	case OPT_COVERAGE:
 		s->coverage = true;
+		break;
+	case OPT_NAMED:
+		s->named = true;
 		break;
 	case OPT_PROGRESS:
 		s->progress = true;

@@ -2,7 +2,7 @@
 /*
  * memory.c - see memory.h. The arena, the log of undone stores, and the table of words.
  *
- * The linker leads mem_alloc and mem_reserve (base/mem), and the mmap of the latter, here; what mem_alloc asks for comes
+ * The linker leads mem_alloc and mem_reserve (base/mem), and the mmap of the latter, here; what mem_alloc asks for
  * by its table of functions. Nothing here is instrumented, and nothing of it is undone but what memory_save has noted.
  */
 #include "bench/explore/memory.h"

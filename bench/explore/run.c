@@ -33,6 +33,7 @@ static const struct scenario *scenario;
 static struct outcome *outcome;
 static uint32_t bodies, run;
 static bool running;                     /* the bodies are at work; else: set-up, checks                           */
+static struct scene scene_before;
 static jmp_buf checks_failed;
 static bool checking;
 
@@ -288,6 +289,7 @@ void run_prepare(const struct scenario *s, const char *policy, const char *mutan
 	core_save();
 	order_begin();
 	lifetime_save();
+	scene_before = scene;
 }
 
 static void restore(void)
@@ -298,6 +300,7 @@ static void restore(void)
 	memory_restore();
 	core_restore();
 	lifetime_restore();
+	scene = scene_before;
 }
 
 void run_once(const struct chooser *c, struct outcome *out)

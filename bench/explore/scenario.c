@@ -147,6 +147,51 @@ void scene_release(unsigned i)
 	vmmap_release(scene.map, &scene.held[i]);
 }
 
+int64_t scene_move(unsigned i, uint64_t at, uint64_t len, uint64_t to)
+{
+	return scene.result[i] = vmmap_mremap(scene.map, at, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+}
+
+int64_t scene_write(unsigned i, uint64_t at, uint64_t word)
+{
+	return scene.result[i] = vmmap_write(scene.map, at, &word, sizeof(word));
+}
+
+int64_t scene_read(unsigned i, uint64_t at, uint64_t *word)
+{
+	return scene.result[i] = vmmap_read(scene.map, at, word, sizeof(*word));
+}
+
+/* ---- objects ---- */
+
+static int read_page(void *self, uint64_t page, void *bytes)
+{
+	(void)self;
+	memset(bytes, 0, 4096);
+	memcpy(bytes, &scene.stored[page % SCENE_WORDS], sizeof(uint64_t));
+	return 0;
+}
+
+static int write_page(void *self, uint64_t page, const void *bytes)
+{
+	(void)self;
+	memcpy(&scene.stored[page % SCENE_WORDS], bytes, sizeof(uint64_t));
+	return 0;
+}
+
+void scene_object(uint64_t pages, bool paged)
+{
+	static const struct vmmap_pager pager = { .read_page = read_page, .write_page = write_page };
+
+	expect(vmmap_object_create(&scene.object, scene.physmem, "scene", pages * 4096, paged ? &pager : NULL) == 0);
+}
+
+void scene_share(uint64_t at, uint64_t pages, uint64_t from)
+{
+	expect(vmmap_mmap(scene.map, at, pages * 4096, RW, MAP_SHARED | MAP_FIXED, scene.object, from * 4096) ==
+	       (int64_t)at);
+}
+
 bool scene_mapped(uint64_t at, int *prot)
 {
 	struct vmmap_vma v;

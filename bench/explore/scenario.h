@@ -61,6 +61,7 @@ extern struct scene {
 	struct vmmap_fault_info info[SCENARIO_CORES];
 	struct vmmap_held held[SCENARIO_CORES];
 	uint64_t word[SCENE_WORDS];      /* for whatever the scenario likes                                         */
+	uint64_t stored[SCENE_WORDS];    /* the pager's: the first word of each page                                */
 	unsigned flags;
 } scene;
 
@@ -83,6 +84,13 @@ int64_t scene_fixed(unsigned i, uint64_t at, uint64_t len, int prot);    /* mmap
 int64_t scene_anywhere(unsigned i, uint64_t len);
 void scene_hold(unsigned i, uint64_t at, uint64_t len);  /* held[i]                                                 */
 void scene_release(unsigned i);
+
+void scene_separate(uint64_t at);                        /* a permanent border of leaves: inside.c                  */
+int64_t scene_move(unsigned i, uint64_t at, uint64_t len, uint64_t to);  /* mremap, MAYMOVE | FIXED                 */
+void scene_object(uint64_t pages, bool paged);           /* scene.object; paged: a pager that keeps a word a page   */
+void scene_share(uint64_t at, uint64_t pages, uint64_t from);    /* maps it shared, RW                              */
+int64_t scene_write(unsigned i, uint64_t at, uint64_t word);     /* result: 8, or the error                         */
+int64_t scene_read(unsigned i, uint64_t at, uint64_t *word);
 
 /* True: something is mapped at `at`; its protection in *prot (may be NULL). */
 bool scene_mapped(uint64_t at, int *prot);

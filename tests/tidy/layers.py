@@ -42,6 +42,7 @@ RULE = {
 # Who may do more, and why. A file, or a directory with a slash at its end.
 EXCEPTION = {
     "bench/": (["stress", "stress/profile"], "workloads live once, in stress/profile; the benchmarks run them too"),
+    "bench/explore/inside.c": (["vmmap/vma", "vmmap/space"], "puts a border of leaves where a scenario wants one"),
     "bench/explore/print.c": (["vmmap/vma/vma.h"], "names the fields of a VMA"),
     "bench/explore/coverage.c": (["vmmap/vma/vma.h"], "finds lock words, and what stands beside them"),
     "bench/world.c": (["vmmap/vma/vtree.h"], "measures the tree's own search, which has no public face"),
