@@ -46,8 +46,11 @@ static pid_t child(void)
 	fflush(NULL);
 	pid = fork();
 	CHECK(pid >= 0);
-	if (pid == 0)
+	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (freopen("/dev/null", "w", stderr) == NULL)   /* the engine's own reports: of each failing run   */
+			_exit(4);
+	}
 	return pid;
 }
 
@@ -289,30 +292,32 @@ static _Noreturn void hunt_one(const struct settings *s, struct find *f)
 	_exit(0);
 }
 
-unsigned campaign_hunt(const struct settings *s, struct find *finds, unsigned n)
+unsigned campaign_hunt(const struct settings *s, struct find *finds, unsigned n, void (*tell)(const struct find *f))
 {
 	struct find *f = shared(n * sizeof(*f));
-	unsigned next = 0, busy = 0, lost = 0, done = 0;
+	pid_t *pids = calloc(n, sizeof(*pids)), pid;
+	unsigned next = 0, busy = 0, lost = 0;
 
+	CHECK(pids != NULL);
 	memcpy(f, finds, n * sizeof(*f));
 	while (next < n || busy > 0) {
 		if (next < n && busy < s->jobs) {
 			unsigned i = next++;
 
-			if (child() == 0)
+			pids[i] = child();
+			if (pids[i] == 0)
 				hunt_one(s, &f[i]);
 			busy++;
 			continue;
 		}
-		if (wait(NULL) < 0)
-			continue;
-		busy--;
-		done++;
-		if (s->progress)
-			fprintf(stderr, "\r%u of %u mutants ", done, n);
+		pid = wait(NULL);
+		for (unsigned i = 0; i < n && pid > 0; i++)
+			if (pids[i] == pid) {
+				tell(&f[i]);
+				busy--;
+			}
 	}
-	if (s->progress)
-		fputc('\n', stderr);
+	free(pids);
 	memcpy(finds, f, n * sizeof(*f));
 	for (unsigned i = 0; i < n; i++)
 		lost += f[i].scenario == NULL;

@@ -53,7 +53,7 @@ struct find {
 /* Names of all mutants of the engine: the i-th, in order; NULL past the last. */
 const char *campaign_mutant(unsigned i);
 /* Returns how many were not found. finds[i].mutant is set by the caller; if .scenario is, that one, its strategy and
- * its seed are all that is tried. */
-unsigned campaign_hunt(const struct settings *s, struct find *finds, unsigned n);
+ * its seed are all that is tried. tell: of each, as it is decided. */
+unsigned campaign_hunt(const struct settings *s, struct find *finds, unsigned n, void (*tell)(const struct find *f));
 
 #endif

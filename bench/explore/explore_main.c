@@ -286,6 +286,18 @@ static void write_finds(const struct arguments *a)
 	json_free(root);
 }
 
+static void print_find(const struct find *f)
+{
+	FILE *to = page(&arguments);
+
+	if (f->scenario == NULL)
+		fprintf(to, "%-28s NOT FOUND in %llu runs\n", f->mutant, (unsigned long long)f->all_runs);
+	else
+		fprintf(to, "%-28s %-28s %8llu runs  %s: %s\n", f->mutant, f->scenario->name,
+			(unsigned long long)f->runs, failure_name(f->failure), f->text);
+	fflush(to);
+}
+
 static int hunt(struct arguments *a)
 {
 	FILE *to = page(a);
@@ -297,16 +309,7 @@ static int hunt(struct arguments *a)
 		a->finds[i].strategy = a->settings.strategy;
 		a->finds[i].seed = a->settings.seed;
 	}
-	lost = campaign_hunt(&a->settings, a->finds, a->nfinds);
-	for (unsigned i = 0; i < a->nfinds; i++) {
-		const struct find *f = &a->finds[i];
-
-		if (f->scenario == NULL)
-			fprintf(to, "%-28s NOT FOUND in %llu runs\n", f->mutant, (unsigned long long)f->all_runs);
-		else
-			fprintf(to, "%-28s %-28s %8llu runs  %s: %s\n", f->mutant, f->scenario->name,
-				(unsigned long long)f->runs, failure_name(f->failure), f->text);
-	}
+	lost = campaign_hunt(&a->settings, a->finds, a->nfinds, print_find);
 	fprintf(to, "%u of %u mutants found\n", a->nfinds - lost, a->nfinds);
 	if (a->write_seeds != NULL && seeds_write(a->write_seeds, a->finds, a->nfinds) != 0)
 		cli_die(NULL, "--write-seeds: cannot write '%s'", a->write_seeds);

@@ -11,6 +11,8 @@
 #include "base/assert.h"
 #include "bench/explore/strategy.h"
 
+#define ACCESSES_MAX 20000000            /* of all runs: seconds                                                    */
+
 static bool better(const struct outcome *a, const struct outcome *b)
 {
 	if (a->preemptions != b->preemptions)
@@ -40,23 +42,26 @@ uint32_t shrink(struct outcome *out)
 {
 	struct outcome *scratch = malloc(sizeof(*scratch));
 	struct schedule *s = malloc(sizeof(*s));
+	uint64_t accesses = 0;
 	uint32_t tries = 0;
 	bool again = true;
 
 	CHECK(scratch != NULL && s != NULL);
-	while (again && tries < 20000) {
+	while (again && accesses < ACCESSES_MAX) {
 		again = false;
 		for (uint32_t n = 8; n > 0 && !again; n /= 2)
-			for (uint32_t i = 0; i + n <= out->schedule.n && !again; i++, tries++) {
+			for (uint32_t i = 0; i + n <= out->schedule.n && !again && accesses < ACCESSES_MAX; i++, tries++) {
+				accesses += out->accesses;
 				without(s, &out->schedule, i, n);
 				again = s->n > 0 && try(s, out, scratch);
 			}
-		for (uint32_t i = 0; i < out->schedule.n && !again; i++) {
+		for (uint32_t i = 0; i < out->schedule.n && !again && accesses < ACCESSES_MAX; i++) {
 			if (out->schedule.segment[i].accesses == SEGMENT_WHOLE)
 				continue;
 			*s = out->schedule;
 			s->segment[i].accesses = SEGMENT_WHOLE;
 			tries++;
+			accesses += out->accesses;
 			again = try(s, out, scratch);
 		}
 	}

@@ -9,10 +9,12 @@
 #include "bench/explore/run.h"
 
 #define STEPS_MAX 400000                 /* of a run: a thousand times what the largest scenario takes              */
+#define PATIENCE  4000                   /* accesses of a core that changes nothing, while others could run         */
 #define VAIN_MAX  300                    /* yields in a row with nobody changing a word                             */
 
 struct seat {
 	uint32_t accesses, segment;      /* made; made when it was switched to                                     */
+	uint32_t changed;                /* accesses made when it changed a word the last time                      */
 	bool spinning;
 	uint64_t spin_changes;           /* changes by others when it yielded                                      */
 	uint64_t own_changes;
@@ -90,6 +92,30 @@ static void arrive(struct core *c)
 	seat->segment = seat->accesses;
 }
 
+/* Who yields lets those go first that do not wait themselves: two that poll cannot keep a third out. */
+static uint32_t fairly(uint32_t mask)
+{
+	uint32_t at_work = 0;
+
+	for (uint32_t i = 0; i < RUN_CORES; i++)
+		if (mask >> i & 1 && !seats[i].spinning)
+			at_work |= 1u << i;
+	return at_work != 0 ? at_work : mask;
+}
+
+/* It looks again and again without yielding: in the end its time slice is over. */
+static void lose_slice(uint32_t self, uint32_t others)
+{
+	uint32_t to = chooser->forced(chooser->state, self, fairly(others));
+
+	leave(self, true);
+	seats[self].spinning = true;
+	seats[self].spin_changes = changes_by_others(&seats[self]);
+	tell_switch(self, to, true);
+	arrive(core_at(to));
+	core_switch(core_at(to));
+}
+
 /* Before what may conflict. Returns when this core goes on. */
 void turn_point(bool point)
 {
@@ -97,6 +123,12 @@ void turn_point(bool point)
 
 	if (++steps > STEPS_MAX)
 		run_fail(FAIL_LIVELOCK, "%u steps, and no end", STEPS_MAX);
+	if (seats[self].accesses - seats[self].changed > PATIENCE && chooser->forced != NULL) {
+		others = eligible(self);
+		seats[self].changed = seats[self].accesses;
+		if (others != 0)
+			lose_slice(self, others);
+	}
 	if ((point || chooser->everywhere) && chooser->point != NULL) {
 		others = eligible(self);
 		if (others != 0) {
@@ -162,6 +194,8 @@ struct core *turn_next(struct core *from, enum core_why why)
 	if (main_core->state == CORE_READY && from != main_core)
 		return main_core;
 	ready = eligible(RUN_CORES);
+	if (why == CORE_YIELDED)
+		ready = fairly(ready);
 	if (ready == 0)
 		to = nobody(self == RUN_CORES ? 0 : self);
 	else
@@ -181,8 +215,10 @@ void turn_changed(uint32_t self)
 {
 	changes++;
 	vain = 0;
-	if (self < RUN_CORES)
+	if (self < RUN_CORES) {
 		seats[self].own_changes++;
+		seats[self].changed = seats[self].accesses;
+	}
 }
 
 uint64_t turn_steps(void)
