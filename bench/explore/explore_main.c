@@ -11,6 +11,7 @@
 #include "bench/explore/print.h"
 #include "bench/explore/seeds.h"
 #include "bench/explore/shrink.h"
+#include "bench/explore/weak.h"
 #include "bench/sim/kernel.h"
 
 #define SCENARIOS_MAX 256
@@ -18,7 +19,7 @@
 
 enum { OPT_LIST = 256, OPT_SCENARIO, OPT_STRATEGY, OPT_SEED, OPT_SCHEDULES, OPT_DURATION, OPT_JOBS, OPT_POLICY,
        OPT_EVERYWHERE, OPT_REPLAY, OPT_MUTANT, OPT_MUTANTS, OPT_SEEDS, OPT_WRITE_SEEDS, OPT_COVERAGE, OPT_PROGRESS,
-       OPT_JSON, OPT_NAMED };
+       OPT_JSON, OPT_NAMED, OPT_WEAK, OPT_WEAKEN };
 
 static const struct argp_option options[] = {
 	{ "list", OPT_LIST, NULL, 0, "Scenarios and mutants, then exit", 0 },
@@ -37,6 +38,9 @@ static const struct argp_option options[] = {
 	{ "named", OPT_NAMED, NULL, 0, "With --mutants: only in the scenarios that are made for them", 0 },
 	{ "seeds", OPT_SEEDS, "FILE", 0, "Each mutant of the file must be found again by its seed", 0 },
 	{ "write-seeds", OPT_WRITE_SEEDS, "FILE", 0, "With --mutants: write what was found there", 0 },
+	{ "weak", OPT_WEAK, NULL, 0, "Loads may see old values, as their memory orders allow; data races fail", 0 },
+	{ "weaken", OPT_WEAKEN, "PLACE", 0, "With --weak: \"FILE FUNCTION OPERATION N ORDER\", one use of an atomic "
+	  "demands less", 0 },
 	{ "coverage", OPT_COVERAGE, NULL, 0, "Print which place met which state of a lock word", 0 },
 	{ "progress", OPT_PROGRESS, NULL, 0, "Say on standard error how far it is", 0 },
 	{ "json", OPT_JSON, "FILE", 0, "Also write one JSON object ('-': standard output, and nothing else there)", 0 },
@@ -67,6 +71,17 @@ static void choose_scenarios(struct arguments *a, char *text)
 		if (a->scenarios[a->n++] == NULL)
 			cli_die("--list names them", "--scenario: '%s' is no scenario", names[i]);
 	}
+}
+
+/* "FILE FUNCTION OPERATION N ORDER" */
+static void choose_place(char *text)
+{
+	char *order = strrchr(text, ' ');
+
+	weak_use();
+	if (order == NULL || (*order = 0, !weak_weaken(text, order + 1)))
+		cli_die("as in tests/models/orders.list: \"base/spin.h spin_unlock store_release 1 relaxed\"",
+			"--weaken: there is no such place, or no such order");
 }
 
 static error_t parse(int key, char *text, struct argp_state *state)
@@ -119,6 +134,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		break;
 	case OPT_COVERAGE:
 		s->coverage = true;
+		break;
+	case OPT_WEAK:
+		weak_use();
+		break;
+	case OPT_WEAKEN:
+		choose_place(text);
 		break;
 	case OPT_NAMED:
 		s->named = true;

@@ -26,6 +26,7 @@ struct history {
 
 static struct noted *notes;
 static uint32_t notes_n, run;
+static uint64_t stale_sum;
 static struct history *history;
 
 void order_begin(void)
@@ -38,7 +39,13 @@ void order_begin(void)
 void order_run(void)
 {
 	notes_n = 0;
+	stale_sum = 0;
 	run++;
+}
+
+void order_stale(uint32_t core, uint32_t access, uint32_t age)
+{
+	stale_sum += prng_mix((uint64_t)core << 48 | (uint64_t)access << 8 | age);
 }
 
 void order_note(const struct word *w, uint32_t core, bool writes)
@@ -54,7 +61,7 @@ static bool in_conflict(const struct word *w)
 
 uint64_t order_hash(void)
 {
-	uint64_t number[CORES] = { 0 }, sum = 0;
+	uint64_t number[CORES] = { 0 }, sum = stale_sum;
 
 	for (uint32_t i = 0; i < notes_n; i++) {
 		const struct noted *n = &notes[i];

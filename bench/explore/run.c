@@ -22,6 +22,7 @@
 #include "bench/explore/memory.h"
 #include "bench/explore/order.h"
 #include "bench/explore/turn.h"
+#include "bench/explore/weak.h"
 #include "bench/sim/access.h"
 #include "bench/sim/core.h"
 
@@ -41,6 +42,7 @@ const char *failure_name(enum failure f)
 {
 	static const char *const name[FAILURES] = {
 		"none", "expected", "check", "deadlock", "livelock", "lifetime", "overtaken", "asleep inside", "signal",
+		"race",
 	};
 
 	return name[f];
@@ -176,6 +178,8 @@ static void before(const struct access *a)
 		memory_store(a->at, a->bytes);
 	if (writes && !a->atomic)
 		turn_changed(self);
+	if (weak_on())
+		weak_before(a, self);
 	if (run_listener == NULL)
 		return;
 	value_before = value_at(a->at, a->bytes);
@@ -192,6 +196,8 @@ static void after(const struct access *a, uint64_t seen, uint64_t stored)
 	if (core_on_stack(core_current, a->at))
 		return;
 	coverage_note(a->at, a->pc, seen);
+	if (weak_on())
+		weak_after(a, self, seen, stored);
 	if (a->op != ACCESS_LOAD && seen != stored)
 		turn_changed(self);
 	if (run_listener != NULL)
@@ -241,13 +247,15 @@ static void call(enum core_call what, struct core *about, const void *at)
 	default:
 		break;
 	}
+	if (weak_on())
+		weak_call(what, self, about->number);
 }
 
 /* ---- one run ---- */
 
 static const struct core_scheduler scheduler = { .next = turn_next, .now = turn_now, .call = call };
 static const struct access_listener listener = {
-	.before = before, .after = after,
+	.before = before, .after = after, .load = weak_load,
 };
 static const struct access_listener listener_in_main = { .before = before_in_main };
 
@@ -312,9 +320,11 @@ void run_once(const struct chooser *c, struct outcome *out)
 	out->fresh = false;
 	out->text[0] = 0;
 	out->points = out->accesses = out->preemptions = 0;
-	out->schedule.n = 0;
+	schedule_clear(&out->schedule);
 	turn_begin(c, out, scenario->flags & SCENARIO_TIMERS);
 	lifetime_begin();
+	if (weak_on())
+		weak_begin(c, out);
 	run = memory_run();
 	order_run();
 	if (setjmp(checks_failed) == 0) {

@@ -29,6 +29,7 @@ enum failure {
 	FAIL_OVERTAKEN,                  /* more often than threads + 2                                            */
 	FAIL_ASLEEP_INSIDE,              /* sleeps in a read section                                               */
 	FAIL_SIGNAL,                     /* SIGSEGV and the like                                                   */
+	FAIL_RACE,                       /* --weak: two plain accesses, one a store, and nothing orders them       */
 	FAILURES
 };
 const char *failure_name(enum failure f);
@@ -55,6 +56,9 @@ struct chooser {
 	uint32_t (*point)(void *state, uint32_t self, uint32_t others, uint32_t n, uint32_t accesses);
 	/* self cannot go on (at first: nobody has run, self is RUN_CORES): one of the bits in ready (not 0). */
 	uint32_t (*forced)(void *state, uint32_t self, uint32_t ready);
+	/* Weak memory: a load of core self, its access number `access`, may see any of the last n (> 1) values of the
+	 * word: how old, 0 to n - 1. NULL: 0. */
+	uint32_t (*stale)(void *state, uint32_t self, uint32_t access, uint32_t n);
 };
 
 /* Once in a process, in this order. */

@@ -18,7 +18,18 @@
 #define SEGMENT_WHOLE     UINT32_MAX     /* until it ends or cannot go on                                           */
 
 struct segment { uint32_t core, accesses; };
-struct schedule { uint32_t n; struct segment segment[SCHEDULE_SEGMENTS]; };
+/* Weak memory: the core's load number `access` (its accesses are counted from 1) sees not the newest value, but one that
+ * is `age` stores older. In the string, behind all segments: "@CORE.ACCESS-AGE". */
+struct stale { uint32_t core, access, age; };
+#define SCHEDULE_STALE 1024
+struct schedule {
+	uint32_t n, stales;
+	struct segment segment[SCHEDULE_SEGMENTS];
+	struct stale stale[SCHEDULE_STALE];
+};
+
+void schedule_clear(struct schedule *s);
+void schedule_stale(struct schedule *s, uint32_t core, uint32_t access, uint32_t age);
 
 void schedule_add(struct schedule *s, uint32_t core, uint32_t accesses);         /* dropped where it is full        */
 /* False: text is no schedule. */

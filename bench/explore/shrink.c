@@ -15,6 +15,8 @@
 
 static bool better(const struct outcome *a, const struct outcome *b)
 {
+	if (a->schedule.stales != b->schedule.stales)
+		return a->schedule.stales < b->schedule.stales;
 	if (a->preemptions != b->preemptions)
 		return a->preemptions < b->preemptions;
 	return a->schedule.n < b->schedule.n;
@@ -32,6 +34,7 @@ static bool try(const struct schedule *s, struct outcome *best, struct outcome *
 
 static void without(struct schedule *s, const struct schedule *from, uint32_t i, uint32_t n)
 {
+	*s = *from;
 	s->n = 0;
 	for (uint32_t k = 0; k < from->n; k++)
 		if (k < i || k >= i + n)
@@ -49,6 +52,13 @@ uint32_t shrink(struct outcome *out)
 	CHECK(scratch != NULL && s != NULL);
 	while (again && accesses < ACCESSES_MAX) {
 		again = false;
+		for (uint32_t i = 0; i < out->schedule.stales && !again && accesses < ACCESSES_MAX; i++) {
+			*s = out->schedule;
+			s->stale[i] = s->stale[--s->stales];
+			tries++;
+			accesses += out->accesses;
+			again = try(s, out, scratch);
+		}
 		for (uint32_t n = 8; n > 0 && !again; n /= 2)
 			for (uint32_t i = 0; i + n <= out->schedule.n && !again && accesses < ACCESSES_MAX; i++, tries++) {
 				accesses += out->accesses;

@@ -27,7 +27,7 @@ struct strategy {
 	uint32_t at_level;
 	/* of the run under way */
 	struct plan plan;
-	uint32_t next_change, changes[CHANGES_MAX], one_in;
+	uint32_t next_change, changes[CHANGES_MAX], one_in, stale_one_in;
 	int32_t priority[RUN_CORES], lowest;
 };
 
@@ -40,6 +40,17 @@ static uint32_t pick(struct prng *prng, uint32_t mask)
 	while (n-- > 0)
 		mask &= mask - 1;
 	return (uint32_t)__builtin_ctz(mask);
+}
+
+/* ---- weak memory ---- */
+
+static uint32_t some_age(void *state, uint32_t self, uint32_t access, uint32_t n)
+{
+	struct strategy *s = state;
+
+	(void)self;
+	(void)access;
+	return prng_below(&s->prng, s->stale_one_in) != 0 ? 0 : 1 + (uint32_t)prng_below(&s->prng, n - 1);
 }
 
 /* ---- bounded ---- */
@@ -121,6 +132,7 @@ static bool run_bounded(struct strategy *s, struct outcome *out)
 {
 	const struct chooser chooser = {
 		.everywhere = s->everywhere, .state = s, .point = bounded_point, .forced = bounded_forced,
+		.stale = some_age,
 	};
 	struct level *l;
 
@@ -171,6 +183,7 @@ static void run_pct(struct strategy *s, struct outcome *out)
 {
 	const struct chooser chooser = {
 		.everywhere = s->everywhere, .state = s, .point = pct_point, .forced = pct_forced,
+		.stale = some_age,
 	};
 
 	s->lowest = 0;
@@ -203,6 +216,7 @@ static void run_random(struct strategy *s, struct outcome *out)
 {
 	const struct chooser chooser = {
 		.everywhere = s->everywhere, .state = s, .point = random_point, .forced = random_forced,
+		.stale = some_age,
 	};
 
 	s->one_in = 2u << prng_below(&s->prng, 5);
@@ -212,6 +226,16 @@ static void run_random(struct strategy *s, struct outcome *out)
 /* ---- replay ---- */
 
 struct replay { const struct schedule *schedule; uint32_t at; };
+
+static uint32_t replay_age(void *state, uint32_t self, uint32_t access, uint32_t n)
+{
+	const struct schedule *s = ((struct replay *)state)->schedule;
+
+	for (uint32_t i = 0; i < s->stales; i++)
+		if (s->stale[i].core == self && s->stale[i].access == access)
+			return s->stale[i].age < n ? s->stale[i].age : n - 1;
+	return 0;
+}
 
 /* The next segment's core that is in mask; RUN_CORES: no segment is left. */
 static uint32_t next_segment(struct replay *r, uint32_t mask)
@@ -255,6 +279,7 @@ void strategy_replay(const struct schedule *schedule, struct outcome *out)
 	struct replay r = { schedule, 0 };
 	const struct chooser chooser = {
 		.everywhere = true, .again = true, .state = &r, .point = replay_point, .forced = replay_forced,
+		.stale = replay_age,
 	};
 
 	run_once(&chooser, out);
@@ -300,6 +325,7 @@ bool strategy_step(struct strategy *s, struct outcome *out)
 {
 	bool ran = true;
 
+	s->stale_one_in = 2u << prng_below(&s->prng, 6);
 	switch (s->kind) {
 	case STRATEGY_BOUNDED:
 		ran = run_bounded(s, out);

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* where.c - see where.h. Asks addr2line (binutils), which is started at the first question and kept. */
+/*
+ * where.c - see where.h. Asks addr2line (binutils), which is started at the first question and kept. Not by fork: that
+ * would run the engine's fork handlers, on whatever core asks.
+ */
 #include "bench/explore/where.h"
 
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,27 +23,32 @@ extern const char __executable_start[];
 static struct { const void *pc; struct where where; } known[KNOWN];
 static const struct where nowhere = { "?", "?", "?", 0 };
 static FILE *asked, *answers;
+static pid_t owner;                      /* a child of it starts another one                                        */
 
 static void start(void)
 {
 	int to[2], from[2];
 	char exe[64];
+	char name[] = "addr2line", how[] = "-afi", of[] = "-e";
+	char *argv[] = { name, how, of, exe, NULL };
+	posix_spawn_file_actions_t actions;
+	pid_t pid;
 
 	CHECK(pipe(to) == 0 && pipe(from) == 0);
 	snprintf(exe, sizeof(exe), "/proc/%d/exe", (int)getpid());
-	if (fork() == 0) {
-		dup2(to[0], STDIN_FILENO);
-		dup2(from[1], STDOUT_FILENO);
-		close(to[1]);
-		close(from[0]);
-		execlp("addr2line", "addr2line", "-a", "-f", "-i", "-e", exe, (char *)NULL);
-		_exit(127);
-	}
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, to[0], STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, from[1], STDOUT_FILENO);
+	posix_spawn_file_actions_addclose(&actions, to[1]);
+	posix_spawn_file_actions_addclose(&actions, from[0]);
+	CHECK(posix_spawnp(&pid, "addr2line", &actions, NULL, argv, environ) == 0);
+	posix_spawn_file_actions_destroy(&actions);
 	close(to[0]);
 	close(from[1]);
 	asked = fdopen(to[1], "w");
 	answers = fdopen(from[0], "r");
 	CHECK(asked != NULL && answers != NULL);
+	owner = getpid();
 }
 
 /* A line without its end, and without the repository's place. False: no more. */
@@ -102,7 +111,7 @@ const struct where *where_of(const void *pc)
 	while (known[i].pc != NULL && known[i].pc != pc)
 		i = (i + 1) & (KNOWN - 1);
 	if (known[i].pc == NULL) {
-		if (asked == NULL)
+		if (asked == NULL || owner != getpid())
 			start();
 		known[i].pc = pc;
 		known[i].where = ask(pc);
