@@ -319,6 +319,66 @@ void core_settle(uint64_t ns)
 	core_sleep(CORE_NAP, NULL, core_now() + ns);
 }
 
+/* ---- the same again ---- */
+
+static struct {
+	struct core main, *core;
+	char **stack;                    /* of each: what lay from its sp on                                        */
+	uint32_t cores, busy;
+	uint64_t naps, ticks;
+	struct thread_slot *slot;
+} saved;
+
+static size_t used_bytes(const struct core *c)
+{
+	return (size_t)(c->stack + STACK_BYTES - (char *)c->sp);
+}
+
+void core_save(void)
+{
+	CHECK(core_current == &core_main);
+	saved.main = core_main;
+	saved.core = realloc(saved.core, cores * sizeof(*saved.core));
+	saved.stack = calloc(cores, sizeof(*saved.stack));
+	CHECK(saved.core != NULL && saved.stack != NULL);
+	for (uint32_t i = 0; i < cores; i++) {
+		saved.core[i] = core_of[i];
+		saved.stack[i] = malloc(used_bytes(&core_of[i]));
+		CHECK(saved.stack[i] != NULL);
+		memcpy(saved.stack[i], core_of[i].sp, used_bytes(&core_of[i]));
+	}
+	saved.cores = cores;
+	saved.busy = busy;
+	saved.naps = naps;
+	saved.ticks = ticks;
+	saved.slot = thread_current;
+}
+
+void core_restore(void)
+{
+	for (uint32_t i = saved.cores; i < cores; i++)   /* daemons that came later: only their stacks stay         */
+		core_of[i] = (struct core){ .stack = core_of[i].stack };
+	for (uint32_t i = 0; i < saved.cores; i++) {
+		core_of[i] = saved.core[i];
+		memcpy(core_of[i].sp, saved.stack[i], used_bytes(&core_of[i]));
+	}
+	core_main = saved.main;
+	cores = saved.cores;
+	busy = saved.busy;
+	naps = saved.naps;
+	ticks = saved.ticks;
+	core_current = &core_main;
+	thread_current = saved.slot;
+}
+
+_Noreturn void core_abandon(void)
+{
+	core_main.state = CORE_READY;
+	core_current->state = CORE_IDLE;
+	core_switch(&core_main);
+	__builtin_unreachable();
+}
+
 void core_thread_exit(void)
 {
 	kernel_thread_exit();

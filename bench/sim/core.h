@@ -95,6 +95,13 @@ void core_settle(uint64_t ns);
 /* The calling core's slot is given back, as at a thread's exit; its next life takes another one. */
 void core_thread_exit(void);
 
+/* ---- for who runs the same again and again ---- */
+/* Remembers all cores, their stacks included, as they are; core_restore makes them so again, from wherever the run had
+ * come, and is CORE_MAIN then. By CORE_MAIN, outside of core_run. Memory is the caller's business. */
+void core_save(void);
+void core_restore(void);
+_Noreturn void core_abandon(void);               /* by a core: core_run returns at once, all others stay as they are */
+
 /* ---- for schedulers ---- */
 void core_switch(struct core *to);               /* the calling core stays ready, or what its state says            */
 bool core_wake_due(uint64_t now);                /* makes sleepers whose time has come ready; false: none           */

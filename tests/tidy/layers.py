@@ -37,6 +37,7 @@ RULE = {
     "bench/sim":        OUTSIDE + ["base", "bench/sim"],
     "bench/manycore":   OUTSIDE + ["bench/sim", "bench/manycore"],
     "bench/conflicts":  OUTSIDE + ["bench/sim", "bench/conflicts"],
+    "bench/explore":    OUTSIDE + ["base", "bench/sim", "bench/explore"],
     "examples":         [PUBLIC],
 }
 
@@ -46,6 +47,9 @@ EXCEPTION = {
     "bench/sim/label.c": (["vmmap/space/space.h"], "says which of the engine's types a block of its memory has"),
     "bench/manycore/": (["bench/plot.h"], "gnuplot's call stands once"),
     "bench/conflicts/": (["stress/oracle", "bench/plot.h"], "the reference model stands once, so does gnuplot's call"),
+    "bench/explore/inside.c": (["vmmap/vma", "vmmap/space"], "puts a border of leaves where a scenario wants one"),
+    "bench/explore/print.c": (["vmmap/vma/vma.h"], "names the fields of a VMA"),
+    "bench/explore/coverage.c": (["vmmap/vma/vma.h"], "finds lock words, and what stands beside them"),
     "bench/world.c": (["vmmap/vma/vtree.h"], "measures the tree's own search, which has no public face"),
 }
 

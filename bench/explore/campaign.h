@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * campaign.h - many schedules: scenarios, or mutants, explored by processes of their own beside each other.
+ *
+ * EXPLORE  Each scenario gets an equal share of the wanted distinct schedules. One that shows nothing new any more, or
+ *          has no schedule left, ends; what it leaves goes to those that still do. A process that has used up its share
+ *          stops and waits (SIGSTOP), so that it goes on where it was.
+ * HUNT     Each mutant is looked for in the scenarios that name it, then in all others, each in a process of its own,
+ *          until one fails, or the limit for each is reached.
+ */
+#ifndef BENCH_EXPLORE_CAMPAIGN_H
+#define BENCH_EXPLORE_CAMPAIGN_H
+
+#include "bench/explore/coverage.h"
+#include "bench/explore/strategy.h"
+
+#define FOUND_TEXT 2048
+
+struct settings {
+	const char *policy;              /* NULL: each scenario's own, "vma"                                       */
+	const char *mutant;              /* NULL: none                                                             */
+	enum strategy_kind strategy;
+	uint64_t seed, schedules;        /* distinct ones wanted, over all; of a hunt: runs for each scenario      */
+	uint64_t until_ns;               /* of the machine's own clock; UINT64_MAX                                 */
+	unsigned jobs;
+	bool everywhere, progress, coverage;
+	bool named;                      /* a hunt: only in the scenarios that name the mutant                     */
+};
+
+struct report {                          /* of one scenario; in memory that its process shares                      */
+	const struct scenario *scenario;
+	uint64_t runs, distinct, accesses, ns, quota;
+	bool over;                       /* it will show nothing new                                               */
+	enum failure failure;
+	char text[512], schedule[FOUND_TEXT];
+	uint32_t preemptions;
+	struct coverage coverage;
+};
+
+/* Returns how many scenarios failed. reports: n of them, made here. */
+unsigned campaign_explore(const struct settings *s, const struct scenario *const *scenarios, unsigned n,
+			  struct report **reports);
+
+struct find {
+	const char *mutant;
+	const struct scenario *scenario; /* NULL: nobody found it                                                  */
+	enum strategy_kind strategy;
+	uint64_t seed, runs, all_runs;   /* in that scenario; in all that were tried                               */
+	enum failure failure;
+	char text[512], schedule[FOUND_TEXT];
+};
+
+/* Names of all mutants of the engine: the i-th, in order; NULL past the last. */
+const char *campaign_mutant(unsigned i);
+/* Returns how many were not found. finds[i].mutant is set by the caller; if .scenario is, that one, its strategy and
+ * its seed are all that is tried. tell: of each, as it is decided. */
+unsigned campaign_hunt(const struct settings *s, struct find *finds, unsigned n, void (*tell)(const struct find *f));
+
+#endif

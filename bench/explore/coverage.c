@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * coverage.c - see coverage.h. Lock words are found by where they lie: the slabs of VMAs (memory.h), first in each VMA.
+ * A place is a function of the engine, as the debug information names it; several accesses of one function are one row.
+ */
+#include "bench/explore/coverage.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "bench/explore/memory.h"
+#include "bench/explore/where.h"
+#include "vmmap/vma/vma.h"
+
+static struct coverage *used;
+
+struct coverage *coverage_use(struct coverage *c)
+{
+	struct coverage *before = used;
+
+	used = c;
+	return before;
+}
+
+/* What memory says, without being told: this file is not instrumented, and one OS thread plays all cores. */
+static enum met met_of(const struct vma *vma, uint64_t lk)
+{
+	bool pinned = (atomic_load_relaxed(&vma->slot.pins) & ~LOCK_WRITER) != 0;
+
+	if (lk == LOCK_DEAD)
+		return MET_DEAD;
+	if (lock_word_free(lk))
+		return pinned ? MET_PINNED : MET_FREE;
+	if (lk == LOCK_BRIEF)
+		return MET_BRIEF;
+	if (atomic_load_relaxed(&vma->bits) & VMA_GAP)
+		return MET_DUMMY;
+	return pinned ? MET_HELD_PINNED : MET_HELD;
+}
+
+static uint64_t *row_of(struct coverage *c, const void *pc)
+{
+	for (uint32_t i = 0; i < c->n; i++)
+		if (c->place[i].pc == pc)
+			return c->place[i].met;
+	if (c->n == COVERAGE_PLACES)
+		return NULL;
+	c->place[c->n].pc = pc;
+	return c->place[c->n++].met;
+}
+
+void coverage_note(uintptr_t at, const void *pc, uint64_t seen)
+{
+	uintptr_t lo, hi;
+	uint64_t *met;
+
+	for (unsigned i = 0; used != NULL && memory_vma_slab(i, &lo, &hi); i++) {
+		if (at < lo || at >= hi)
+			continue;
+		if ((at - lo) % sizeof(struct vma) != offsetof(struct vma, slot.lk))
+			return;
+		met = row_of(used, pc);
+		if (met != NULL)
+			met[met_of((const struct vma *)(at & ~(uintptr_t)(sizeof(struct vma) - 1)), seen)]++;
+		return;
+	}
+}
+
+void coverage_add(struct coverage *to, const struct coverage *from)
+{
+	for (uint32_t i = 0; i < from->n; i++) {
+		uint64_t *met = row_of(to, from->place[i].pc);
+
+		for (unsigned k = 0; met != NULL && k < METS; k++)
+			met[k] += from->place[i].met[k];
+	}
+}
+
+static void print_count(uint64_t n, FILE *to)
+{
+	if (n != 0)
+		fprintf(to, " %10llu", (unsigned long long)n);
+	else
+		fprintf(to, " %10s", "-");
+}
+
+void coverage_print(const struct coverage *c, FILE *to)
+{
+	fprintf(to, "%-44s %10s %10s %10s %10s %10s %10s %10s\n", "who looked at a lock word", "free", "pinned",
+		"brief", "held", "held+pins", "dummy", "dead");
+	for (uint32_t i = 0; i < c->n; i++) {
+		const struct where *w = where_of(c->place[i].pc);
+		char place[128];
+
+		snprintf(place, sizeof(place), "%s (%s:%d)", w->function, strrchr(w->file, '/') != NULL ?
+			 strrchr(w->file, '/') + 1 : w->file, w->line);
+		fprintf(to, "%-44s", place);
+		for (unsigned k = 0; k < METS; k++)
+			print_count(c->place[i].met[k], to);
+		fputc('\n', to);
+	}
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+/* explore_main.c - vmmap-explore: the command line, and what it prints. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "base/tool/cli.h"
+#include "base/tool/json.h"
+#include "bench/explore/campaign.h"
+#include "bench/explore/print.h"
+#include "bench/explore/seeds.h"
+#include "bench/explore/shrink.h"
+#include "bench/explore/weak.h"
+#include "bench/sim/kernel.h"
+
+#define SCENARIOS_MAX 256
+#define MUTANTS_MAX   512
+
+enum { OPT_LIST = 256, OPT_SCENARIO, OPT_STRATEGY, OPT_SEED, OPT_SCHEDULES, OPT_DURATION, OPT_JOBS, OPT_POLICY,
+       OPT_EVERYWHERE, OPT_REPLAY, OPT_MUTANT, OPT_MUTANTS, OPT_SEEDS, OPT_WRITE_SEEDS, OPT_COVERAGE, OPT_PROGRESS,
+       OPT_JSON, OPT_NAMED, OPT_WEAK, OPT_WEAKEN };
+
+static const struct argp_option options[] = {
+	{ "list", OPT_LIST, NULL, 0, "Scenarios and mutants, then exit", 0 },
+	{ "scenario", OPT_SCENARIO, "NAME,...", 0, "Only these (all)", 0 },
+	{ "strategy", OPT_STRATEGY, "NAME", 0, "mixed, bounded, pct or random (mixed)", 0 },
+	{ "seed", OPT_SEED, "N", 0, "Seed of the strategies (1)", 0 },
+	{ "schedules", OPT_SCHEDULES, "N", 0, "Distinct schedules over all scenarios (10,000 a scenario); with "
+	  "--mutants: runs in each scenario (100,000)", 0 },
+	{ "duration", OPT_DURATION, "DURATION", 0, "Stop after that time", 0 },
+	{ "jobs", 'j', "N", 0, "Processes at a time (2)", 0 },
+	{ "policy", OPT_POLICY, "POLICY", 0, "For scenarios that do not name one (vma)", 0 },
+	{ "everywhere", OPT_EVERYWHERE, NULL, 0, "Switch at every access, not only where cores can conflict", 0 },
+	{ "replay", OPT_REPLAY, "SCHEDULE", 0, "Print one schedule of one scenario as an interleaving", 0 },
+	{ "mutant", OPT_MUTANT, "NAME", 0, "Break this rule of the engine first", 0 },
+	{ "mutants", OPT_MUTANTS, "NAME,...", 0, "Look for these mutants ('all'); exit code 1 if one is not found", 0 },
+	{ "named", OPT_NAMED, NULL, 0, "With --mutants: only in the scenarios that are made for them", 0 },
+	{ "seeds", OPT_SEEDS, "FILE", 0, "Each mutant of the file must be found again by its seed", 0 },
+	{ "write-seeds", OPT_WRITE_SEEDS, "FILE", 0, "With --mutants: write what was found there", 0 },
+	{ "weak", OPT_WEAK, NULL, 0, "Loads may see old values, as their memory orders allow; data races fail", 0 },
+	{ "weaken", OPT_WEAKEN, "PLACE", 0, "With --weak: \"FILE FUNCTION OPERATION N ORDER\", one use of an atomic "
+	  "demands less", 0 },
+	{ "coverage", OPT_COVERAGE, NULL, 0, "Print which place met which state of a lock word", 0 },
+	{ "progress", OPT_PROGRESS, NULL, 0, "Say on standard error how far it is", 0 },
+	{ "json", OPT_JSON, "FILE", 0, "Also write one JSON object ('-': standard output, and nothing else there)", 0 },
+	{ 0 },
+};
+
+static struct arguments {
+	struct settings settings;
+	const struct scenario *scenarios[SCENARIOS_MAX];
+	unsigned n;
+	bool list;
+	char *mutants;
+	const char *replay, *seeds, *write_seeds, *json;
+	struct find finds[MUTANTS_MAX];
+	unsigned nfinds;
+} arguments = { .settings = { .seed = 1, .jobs = 2, .until_ns = UINT64_MAX } };
+
+static void choose_scenarios(struct arguments *a, char *text)
+{
+	char *names[SCENARIOS_MAX];
+	size_t n;
+
+	if (strcmp(text, "all") == 0)
+		return;
+	n = cli_list("--scenario", text, names, SCENARIOS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		a->scenarios[a->n] = scenario_find(names[i]);
+		if (a->scenarios[a->n++] == NULL)
+			cli_die("--list names them", "--scenario: '%s' is no scenario", names[i]);
+	}
+}
+
+/* "FILE FUNCTION OPERATION N ORDER" */
+static void choose_place(char *text)
+{
+	char *order = strrchr(text, ' ');
+
+	weak_use();
+	if (order == NULL || (*order = 0, !weak_weaken(text, order + 1)))
+		cli_die("as in tests/models/orders.list: \"base/spin.h spin_unlock store_release 1 relaxed\"",
+			"--weaken: there is no such place, or no such order");
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+	struct arguments *a = state->input;
+	struct settings *s = &a->settings;
+
+	switch (key) {
+	case OPT_LIST:
+		a->list = true;
+		break;
+	case OPT_SCENARIO:
+		choose_scenarios(a, text);
+		break;
+	case OPT_STRATEGY:
+		s->strategy = (enum strategy_kind)cli_choice("--strategy", text, strategy_name, STRATEGIES);
+		break;
+	case OPT_SEED:
+		s->seed = cli_seed("--seed", text);
+		break;
+	case OPT_SCHEDULES:
+		s->schedules = cli_count("--schedules", text, 1, UINT64_C(1) << 40);
+		break;
+	case OPT_DURATION:
+		s->until_ns = kernel_real_ns() + cli_duration("--duration", text);
+		break;
+	case 'j':
+		s->jobs = (unsigned)cli_count("--jobs", text, 1, 64);
+		break;
+	case OPT_POLICY:
+		s->policy = text;
+		break;
+	case OPT_EVERYWHERE:
+		s->everywhere = true;
+		break;
+	case OPT_REPLAY:
+		a->replay = text;
+		break;
+	case OPT_MUTANT:
+		s->mutant = text;
+		break;
+	case OPT_MUTANTS:
+		a->mutants = text;
+		break;
+	case OPT_SEEDS:
+		a->seeds = text;
+		break;
+	case OPT_WRITE_SEEDS:
+		a->write_seeds = text;
+		break;
+	case OPT_COVERAGE:
+		s->coverage = true;
+		break;
+	case OPT_WEAK:
+		weak_use();
+		break;
+	case OPT_WEAKEN:
+		choose_place(text);
+		break;
+	case OPT_NAMED:
+		s->named = true;
+		break;
+	case OPT_PROGRESS:
+		s->progress = true;
+		break;
+	case OPT_JSON:
+		a->json = text;
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+/* Human-readable lines; none where standard output is the JSON's. */
+static FILE *page(const struct arguments *a)
+{
+	return a->json != NULL && strcmp(a->json, "-") == 0 ? stderr : stdout;
+}
+
+static bool known_mutant(const char *name)
+{
+	for (unsigned i = 0; campaign_mutant(i) != NULL; i++)
+		if (strcmp(campaign_mutant(i), name) == 0)
+			return true;
+	return false;
+}
+
+static int list(void)
+{
+	for (unsigned i = 0; scenario_at(i) != NULL; i++)
+		printf("scenario %-28s %s\n", scenario_at(i)->name, scenario_at(i)->what);
+	for (unsigned i = 0; campaign_mutant(i) != NULL; i++)
+		printf("mutant   %s\n", campaign_mutant(i));
+	return CLI_OK;
+}
+
+static int replay(const struct arguments *a)
+{
+	static struct schedule schedule;
+	static struct outcome out;
+
+	if (a->n != 1)
+		cli_die("--scenario=NAME --replay=0:12,1,0", "--replay wants one --scenario");
+	if (!schedule_parse(&schedule, a->replay))
+		cli_die("cores with how many accesses each makes: 0:153,1,0", "--replay: '%s' is no schedule",
+			a->replay);
+	run_prepare(a->scenarios[0], a->settings.policy, a->settings.mutant);
+	strategy_replay(&schedule, &out);
+	print_interleaving(&schedule, page(a));
+	return out.failure == FAIL_NONE ? CLI_OK : CLI_VIOLATION;
+}
+
+/* ---- exploring ---- */
+
+static void print_failure(const struct arguments *a, const struct report *r)
+{
+	FILE *to = page(a);
+
+	fprintf(to, "\n%s FAILS: %s: %s\n  %u preemptions; to see it:\n  vmmap-explore --scenario=%s%s%s%s%s "
+		"--replay=%s\n", r->scenario->name, failure_name(r->failure), r->text, r->preemptions,
+		r->scenario->name, a->settings.policy ? " --policy=" : "", a->settings.policy ? a->settings.policy : "",
+		a->settings.mutant ? " --mutant=" : "", a->settings.mutant ? a->settings.mutant : "", r->schedule);
+}
+
+static void write_reports(const struct arguments *a, const struct report *r, unsigned n, unsigned bad)
+{
+	struct json *root = json_object(), *array = json_array(root, "scenarios");
+	uint64_t distinct = 0, runs = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct json *row = json_row(array);
+
+		json_text(row, "name", r[i].scenario->name);
+		json_uint(row, "schedules", r[i].distinct);
+		json_uint(row, "runs", r[i].runs);
+		json_uint(row, "accesses", r[i].accesses);
+		json_real(row, "seconds", (double)r[i].ns / 1e9);
+		json_text(row, "failure", r[i].failure == FAIL_NONE ? NULL : failure_name(r[i].failure));
+		json_text(row, "text", r[i].failure == FAIL_NONE ? NULL : r[i].text);
+		json_text(row, "replay", r[i].failure == FAIL_NONE ? NULL : r[i].schedule);
+		distinct += r[i].distinct;
+		runs += r[i].runs;
+	}
+	json_uint(root, "schedules", distinct);
+	json_uint(root, "runs", runs);
+	json_uint(root, "violations", bad);
+	json_uint(root, "seed", a->settings.seed);
+	json_sub(root, "mutants");
+	if (json_write(root, a->json) != 0)
+		cli_die(NULL, "--json: cannot write '%s'", a->json);
+	json_free(root);
+}
+
+static int explore(struct arguments *a)
+{
+	uint64_t began = kernel_real_ns(), distinct = 0, runs = 0;
+	struct coverage coverage = { 0 };
+	FILE *to = page(a);
+	struct report *r;
+	unsigned bad;
+
+	if (a->settings.schedules == 0)
+		a->settings.schedules = a->n * UINT64_C(10000);
+	bad = campaign_explore(&a->settings, a->scenarios, a->n, &r);
+	fprintf(to, "%-28s %10s %10s %12s %10s\n", "scenario", "distinct", "runs", "accesses/run", "runs/s");
+	for (unsigned i = 0; i < a->n; i++) {
+		fprintf(to, "%-28s %10llu %10llu %12.0f %10.0f\n", r[i].scenario->name,
+			(unsigned long long)r[i].distinct, (unsigned long long)r[i].runs,
+			r[i].runs ? (double)r[i].accesses / (double)r[i].runs : 0.0,
+			r[i].ns ? (double)r[i].runs * 1e9 / (double)r[i].ns : 0.0);
+		distinct += r[i].distinct;
+		runs += r[i].runs;
+		coverage_add(&coverage, &r[i].coverage);
+	}
+	fprintf(to, "%-28s %10llu %10llu in %.1f s, %u violations\n", "all", (unsigned long long)distinct,
+		(unsigned long long)runs, (double)(kernel_real_ns() - began) / 1e9, bad);
+	for (unsigned i = 0; i < a->n; i++)
+		if (r[i].failure != FAIL_NONE)
+			print_failure(a, &r[i]);
+	if (a->settings.coverage)
+		coverage_print(&coverage, to);
+	if (a->json != NULL)
+		write_reports(a, r, a->n, bad);
+	return bad == 0 ? CLI_OK : CLI_VIOLATION;
+}
+
+/* ---- mutants ---- */
+
+static void choose_mutants(struct arguments *a)
+{
+	char *names[MUTANTS_MAX];
+	size_t n;
+
+	if (strcmp(a->mutants, "all") == 0) {
+		for (unsigned i = 0; campaign_mutant(i) != NULL && i < MUTANTS_MAX; i++)
+			a->finds[a->nfinds++].mutant = campaign_mutant(i);
+		return;
+	}
+	n = cli_list("--mutants", a->mutants, names, MUTANTS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		if (!known_mutant(names[i]))
+			cli_die("--list names them", "--mutants: '%s' is no mutant", names[i]);
+		a->finds[a->nfinds++].mutant = names[i];
+	}
+}
+
+static void write_finds(const struct arguments *a)
+{
+	struct json *root = json_object(), *object;
+
+	json_array(root, "scenarios");
+	json_uint(root, "schedules", 0);
+	json_uint(root, "violations", 0);
+	object = json_sub(root, "mutants");
+	for (unsigned i = 0; i < a->nfinds; i++)
+		if (a->finds[i].scenario != NULL)
+			json_uint(object, a->finds[i].mutant, a->finds[i].runs);
+		else
+			json_null(object, a->finds[i].mutant);
+	if (json_write(root, a->json) != 0)
+		cli_die(NULL, "--json: cannot write '%s'", a->json);
+	json_free(root);
+}
+
+static void print_find(const struct find *f)
+{
+	FILE *to = page(&arguments);
+
+	if (f->scenario == NULL)
+		fprintf(to, "%-28s NOT FOUND in %llu runs\n", f->mutant, (unsigned long long)f->all_runs);
+	else
+		fprintf(to, "%-28s %-28s %8llu runs  %s: %s\n", f->mutant, f->scenario->name,
+			(unsigned long long)f->runs, failure_name(f->failure), f->text);
+	fflush(to);
+}
+
+static int hunt(struct arguments *a)
+{
+	FILE *to = page(a);
+	unsigned lost;
+
+	if (a->settings.schedules == 0)
+		a->settings.schedules = 100000;
+	for (unsigned i = 0; i < a->nfinds && a->seeds == NULL; i++) {
+		a->finds[i].strategy = a->settings.strategy;
+		a->finds[i].seed = a->settings.seed;
+	}
+	lost = campaign_hunt(&a->settings, a->finds, a->nfinds, print_find);
+	fprintf(to, "%u of %u mutants found\n", a->nfinds - lost, a->nfinds);
+	if (a->write_seeds != NULL && seeds_write(a->write_seeds, a->finds, a->nfinds) != 0)
+		cli_die(NULL, "--write-seeds: cannot write '%s'", a->write_seeds);
+	if (a->json != NULL)
+		write_finds(a);
+	return lost == 0 ? CLI_OK : CLI_VIOLATION;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options, .parser = parse,
+		.doc = "Runs the engine's unchanged code on logical cores, and decides who goes on at each access that "
+		       "can conflict.\v"
+		       "Examples:\n"
+		       "  vmmap-explore --schedules=1M --progress       a million schedules, over all scenarios\n"
+		       "  vmmap-explore --scenario=fault_unmap_brief --strategy=bounded\n"
+		       "  vmmap-explore --scenario=fault_unmap_brief --mutant=fault_no_recheck\n"
+		       "  vmmap-explore --scenario=fault_unmap_brief --mutant=fault_no_recheck --replay=0:132,1\n"
+		       "  vmmap-explore --mutants=all --write-seeds=seeds.list\n"
+		       "Exit code: 0 nothing is wrong; 1 a violation, a mutant that is not found; 2 usage. "
+		       "docs/exploring.md says more.",
+	};
+	struct arguments *a = &arguments;
+
+	kernel_same_addresses(argv);
+	cli_parse(&argp, argc, argv, a);
+	if (a->list)
+		return list();
+	if (a->n == 0)
+		while ((a->scenarios[a->n] = scenario_at(a->n)) != NULL)
+			a->n++;
+	if (a->settings.mutant != NULL && !known_mutant(a->settings.mutant))
+		cli_die("--list names them", "--mutant: '%s' is no mutant", a->settings.mutant);
+	run_begin();
+	if (a->replay != NULL)
+		return replay(a);
+	if (a->mutants != NULL)
+		choose_mutants(a);
+	else if (a->seeds != NULL)
+		a->nfinds = seeds_read(a->seeds, a->finds, MUTANTS_MAX);
+	return a->nfinds > 0 ? hunt(a) : explore(a);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * race.c - see race.h. Per four bytes and core: the clock of its last plain load, plain store and atomic store; an
+ * access of another core that does not know that clock is not ordered behind it. Source: Flanagan and Freund, FastTrack
+ * (PLDI 2009), with full vectors: runs are short.
+ */
+#include "bench/explore/race.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "bench/explore/memory.h"
+#include "bench/explore/where.h"
+
+enum kind { PLAIN_LOAD, PLAIN_STORE, ATOMIC_STORE, KINDS };
+
+struct cell { uint32_t run; struct { uint32_t clock; const void *pc; } last[KINDS][RUN_CORES]; };
+
+static struct cell *cells;               /* two for each word                                                       */
+static uint32_t run;
+
+void race_begin(void)
+{
+	if (cells == NULL)
+		cells = calloc(2 * MEMORY_WORDS, sizeof(*cells));
+	CHECK(cells != NULL);
+	run++;
+}
+
+static _Noreturn void tell(const struct access *a, uint32_t core, const void *other, uint32_t other_core)
+{
+	const struct where *here = where_of(a->pc), *there = where_of(other);
+
+	run_fail(FAIL_RACE, "core %u in %s (%s:%d) against core %u in %s (%s:%d)", core, here->function, here->file,
+		 here->line, other_core, there->function, there->file, there->line);
+}
+
+static void look(struct cell *cell, const struct access *a, uint32_t core, const struct clocks *now, enum kind against)
+{
+	for (uint32_t i = 0; i < RUN_CORES; i++)
+		if (i != core && cell->last[against][i].clock > now->of[i])
+			tell(a, core, cell->last[against][i].pc, i);
+}
+
+void race_access(const struct access *a, uint32_t core, const struct clocks *now)
+{
+	enum kind kind = a->atomic ? ATOMIC_STORE : a->op == ACCESS_LOAD ? PLAIN_LOAD : PLAIN_STORE;
+
+	for (uintptr_t at = a->at & ~(uintptr_t)3; at < a->at + a->bytes; at += 4) {
+		struct cell *cell = &cells[2 * memory_word_number(memory_word(at)) + (at >> 2 & 1)];
+
+		if (cell->run != run)
+			*cell = (struct cell){ .run = run };
+		look(cell, a, core, now, PLAIN_STORE);
+		if (kind != PLAIN_LOAD)
+			look(cell, a, core, now, PLAIN_LOAD);
+		if (kind != ATOMIC_STORE)
+			look(cell, a, core, now, ATOMIC_STORE);
+		if (a->atomic && a->op == ACCESS_LOAD)
+			continue;
+		cell->last[kind][core].clock = now->of[core];
+		cell->last[kind][core].pc = a->pc;
+	}
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scenario.h - a scenario as data: a map, two or three bodies that run on cores of their own, and what may come of it.
+ *
+ *   static void set_up(void) { scene_map(); scene_mmap(PAGES(0, 4), RW); }
+ *   static void fault(void)  { scene_fault(0, PAGE(1), PROT_WRITE); }
+ *   static void unmap(void)  { scene_munmap(1, PAGES(0, 4)); }
+ *   static void check(void)  { expect(scene.result[1] == 0); }
+ *   SCENARIO(fault_unmap, .what = "...", .set_up = set_up, .body = { fault, unmap }, .check = check);
+ *
+ * set_up runs once; then each schedule begins from the memory that it has left. What bodies and check want to keep from
+ * each other stands in `scene` (other statics are not put back). Behind check come, always: the audit, frames owned
+ * against pages resident, overtakes. docs/exploring.md says more.
+ */
+#ifndef BENCH_EXPLORE_SCENARIO_H
+#define BENCH_EXPLORE_SCENARIO_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include "base/compiler.h"
+#include "vmmap/vmmap.h"
+
+#define SCENARIO_CORES 3
+#define SCENE_WORDS    16
+
+enum scenario_flags {
+	SCENARIO_TIMERS = 1,             /* deadlines, and the naps of the library's worker, may pass at any time   */
+	SCENARIO_COLD   = 2,             /* the bodies' cores have made no call before: no pools, no caches         */
+	SCENARIO_SHARED = 4,             /* memory objects own frames: they are not compared with resident pages    */
+};
+
+struct scenario {
+	const char *name, *what, *file;
+	const char *policy;              /* NULL: "vma", or what --policy says                                      */
+	unsigned flags;
+	void (*set_up)(void);
+	void (*body[SCENARIO_CORES])(void);
+	void (*check)(void);             /* may be NULL                                                            */
+	const char *mutants;             /* those that it is made for, with spaces between: tried here first        */
+};
+
+#define SCENARIO(id, ...) \
+	static const struct scenario scenario_##id = { .name = #id, .file = __FILE__, __VA_ARGS__ }; \
+	static const struct scenario *scenario_entry_##id __attribute__((used, section("vmmap_scenarios"))) = \
+		&scenario_##id
+
+/* In the order of their names. NULL: past the last; no such. */
+const struct scenario *scenario_at(unsigned i);
+const struct scenario *scenario_find(const char *name);
+unsigned scenario_bodies(const struct scenario *s);
+
+/* ---- what set_up, bodies and check use ---- */
+
+extern struct scene {
+	struct vmmap *map;
+	struct physmem *physmem;
+	struct vmmap_object *object;
+	int64_t result[SCENARIO_CORES];
+	struct vmmap_fault_info info[SCENARIO_CORES];
+	struct vmmap_held held[SCENARIO_CORES];
+	uint64_t word[SCENE_WORDS];      /* for whatever the scenario likes                                         */
+	uint64_t stored[SCENE_WORDS];    /* the pager's: the first word of each page                                */
+	unsigned flags;
+} scene;
+
+#define SCENE_BASE UINT64_C(0x100000000)
+#define PAGE(n)    (SCENE_BASE + (uint64_t)(n) * 4096)
+#define PAGES(n, m) PAGE(n), ((uint64_t)(m) * 4096)
+#define ANON       (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+#define RW         (PROT_READ | PROT_WRITE)
+
+void scene_map(void);                                    /* TOPDOWN, frames without contents                        */
+void scene_map_bytes(void);                              /* the same, frames with contents                          */
+void scene_map_with(const struct vmmap_config *config);  /* its limit_*, brk_start, placement                       */
+void scene_mmap(uint64_t at, uint64_t len, int prot);    /* private anonymous, fixed; must succeed                  */
+
+/* Calls whose result goes to scene.result[i]; each returns it, too. */
+int64_t scene_fault(unsigned i, uint64_t at, int access);        /* fault, and info[i]                              */
+int64_t scene_munmap(unsigned i, uint64_t at, uint64_t len);
+int64_t scene_protect(unsigned i, uint64_t at, uint64_t len, int prot);
+int64_t scene_fixed(unsigned i, uint64_t at, uint64_t len, int prot);    /* mmap, MAP_FIXED                         */
+int64_t scene_anywhere(unsigned i, uint64_t len);
+void scene_hold(unsigned i, uint64_t at, uint64_t len);  /* held[i]                                                 */
+void scene_release(unsigned i);
+
+void scene_separate(uint64_t at);                        /* a permanent border of leaves: inside.c                  */
+int64_t scene_move(unsigned i, uint64_t at, uint64_t len, uint64_t to);  /* mremap, MAYMOVE | FIXED                 */
+void scene_object(uint64_t pages, bool paged);           /* scene.object; paged: a pager that keeps a word a page   */
+void scene_share(uint64_t at, uint64_t pages, uint64_t from);    /* maps it shared, RW                              */
+int64_t scene_write(unsigned i, uint64_t at, uint64_t word);     /* result: 8, or the error                         */
+int64_t scene_read(unsigned i, uint64_t at, uint64_t *word);
+
+/* True: something is mapped at `at`; its protection in *prot (may be NULL). */
+bool scene_mapped(uint64_t at, int *prot);
+
+/* Ends the run, and says so. Anywhere. */
+#define expect(cond) (likely(cond) ? (void)0 : scene_fail("expected", #cond, __FILE__, __LINE__))
+_Noreturn void scene_fail(const char *what, const char *cond, const char *file, int line);
+
+/* For the runner. */
+void scenario_prepare(const struct scenario *s, const char *policy);     /* set_up, and cores that are warm         */
+void scenario_check(const struct scenario *s);                           /* check, audit, the rest                  */
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* seeds.h - the list of mutants with the scenario and the seed that find them: seeds.list. */
+#ifndef BENCH_EXPLORE_SEEDS_H
+#define BENCH_EXPLORE_SEEDS_H
+
+#include "bench/explore/campaign.h"
+
+/* Lines "MUTANT SCENARIO STRATEGY SEED RUNS"; '#' begins a comment. Ends the program if one is not understood. */
+unsigned seeds_read(const char *path, struct find *finds, unsigned room);
+int seeds_write(const char *path, const struct find *finds, unsigned n);
+
+#endif
