@@ -25,6 +25,6 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run((const char *const[]){ "rwlock", "rwsem", "pervma", "vma-count", "vma",
-						      "range-tree", NULL }, script);
+	return window_run((const char *const[]){ "rwlock", "rwsem", "pervma", "vma-count", "vma", "range-tree",
+						  "pt-lock", NULL }, script);
 }

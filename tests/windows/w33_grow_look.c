@@ -26,5 +26,6 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run((const char *const[]){ "rwlock", "rwsem", "pervma", "vma-count", "vma", NULL }, script);
+	return window_run((const char *const[]){ "rwlock", "rwsem", "pervma", "vma-count", "vma", "pt-lock", NULL },
+			  script);
 }

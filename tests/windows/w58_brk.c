@@ -32,6 +32,5 @@ static void script(const char *policy)
 int main(void)
 {
 	return window_run((const char *const[]){ "rwlock", "rwsem", "pervma", "vma-count", "vma", "checked",
-						      "range-tree", NULL },
-			  script);
+						  "range-tree", "pt-lock", NULL }, script);
 }

@@ -93,6 +93,5 @@ static void script(const char *policy)
 int main(void)
 {
 	return window_run((const char *const[]){ "vma", "vma-count", "rwlock", "rwsem", "pervma", "checked",
-						      "range-tree", NULL },
-			  script);
+						  "range-tree", "pt-lock", NULL }, script);
 }

@@ -56,5 +56,6 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run((const char *const[]){ "vma", "vma-count", "rwsem", "pervma", "range-tree", NULL }, script);
+	return window_run((const char *const[]){ "vma", "vma-count", "rwsem", "pervma", "range-tree", "pt-lock", NULL },
+			  script);
 }

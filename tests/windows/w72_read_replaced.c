@@ -33,5 +33,6 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run((const char *const[]){ "vma", "vma-count", "rwsem", "rwlock", "pervma", NULL }, script);
+	return window_run((const char *const[]){ "vma", "vma-count", "rwsem", "rwlock", "pervma", "pt-lock", NULL },
+			  script);
 }

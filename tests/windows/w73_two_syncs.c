@@ -33,5 +33,5 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run((const char *const[]){ "vma", "vma-count", "rwsem", "pervma", NULL }, script);
+	return window_run((const char *const[]){ "vma", "vma-count", "rwsem", "pervma", "pt-lock", NULL }, script);
 }

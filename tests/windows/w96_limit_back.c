@@ -20,7 +20,6 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run(
-		(const char *const[]){ "none", "rwlock", "rwsem", "pervma", "vma-count", "vma", "checked", NULL },
-		script);
+	return window_run((const char *const[]){ "none", "rwlock", "rwsem", "pervma", "vma-count", "vma", "checked",
+						  "pt-lock", NULL }, script);
 }

@@ -63,6 +63,6 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run((const char *const[]){ "vma", "vma-count", "rwlock", "rwsem", "pervma", "checked", NULL },
-			  script);
+	return window_run((const char *const[]){ "vma", "vma-count", "rwlock", "rwsem", "pervma", "checked", "pt-lock",
+						  NULL }, script);
 }
