@@ -4,8 +4,8 @@
  * faked by tests/policy/fake_view.c. Locks know addresses and lock words; VMAs, bounds and leaves stay on the other
  * side.
  *
- * find, next and look are called inside an RCU read section; claim, cut and pass outside of one, since they may wait
- * for a leaf. None waits for a range.
+ * find, next, look and table_over are called inside an RCU read section; claim, cut and pass outside of one, since they
+ * may wait for a leaf. None waits for a range.
  */
 #ifndef LOCKS_VIEW_H
 #define LOCKS_VIEW_H
@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "locks/range.h"
+#include "locks/table_lock.h"
 #include "locks/vma_word.h"
 
 struct lock_space;                               /* the map; opaque down here                                      */
@@ -64,6 +65,15 @@ struct lock_view {
 	 * more than r. What another holds stays. */
 	void (*pass)(struct lock_space *, struct lock_range r, const struct lock_holder *from,
 		     const struct lock_holder *to);
+	/* For policies with LOCK_CAP_TABLES (under others who unlinks a table asks no lock of it): the lock of the
+	 * lowest table of the page table over all of r; if r may be unlinked, of one that has more than r below it,
+	 * since who unlinks a table holds the one above. And of the one below t, over addr; NULL: none. That is found
+	 * inside RCU, too, or by who holds t. */
+	struct table_lock *(*table_over)(struct lock_space *, struct lock_range r, bool unlinks);
+	struct table_lock *(*table_below)(struct lock_space *, struct table_lock *, uint64_t addr);
+	/* Makes the one below, by the holder of this one, who then holds both. NULL: no memory. */
+	struct table_lock *(*table_make)(struct lock_space *, struct thread_slot *self, struct table_lock *,
+					 uint64_t addr);
 	/* Makes a dummy in the buffer (LOCK_DUMMY_BYTES, line aligned, zeroed) and tells its slot. Once per lock
 	 * object, whose whole life it shares; the caller sets the slot's lk. */
 	void (*dummy_init)(struct lock_space *, void *buffer, struct lock_slot **slot);

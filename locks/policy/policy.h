@@ -90,6 +90,8 @@ enum lock_caps {
 	LOCK_CAP_DEADLINE       = 1 << 5,        /* off: a call with a deadline waits as long as it takes             */
 	LOCK_CAP_DOWNGRADE      = 1 << 6,
 	LOCK_CAP_FIFO           = 1 << 7,        /* overtakes are bounded (promise P-6); pthread_rwlock: not          */
+	LOCK_CAP_TABLES         = 1 << 8,        /* locks live in the tables of the page table: what is disjoint there
+	                                            is (its tables are made, unlinked under their locks: view.h)   */
 };
 
 enum lock_touch { LOCK_TOUCH_VMA, LOCK_TOUCH_GAP, LOCK_TOUCH_TABLE, LOCK_TOUCH_ENTRY };

@@ -34,6 +34,15 @@ struct pt_table *pt_table_take(struct pt *pt, struct thread_slot *self)
 
 void pt_table_drop(struct pt *pt, struct thread_slot *self, struct pt_table *table) { }
 void pt_table_retire(struct pt *pt, struct thread_slot *self, struct pt_table *table) { }
+void pt_table_born(struct pt_table *table, struct pt_table *above, struct thread_slot *self) { }
+bool pt_table_ours(struct pt_table *above, struct pt_table *below, struct thread_slot *self) { return true; }
+void pt_table_stray(struct pt_table *table) { }
+struct table_lock *pt_lock_over(struct pt *pt, struct lock_range r, bool unlinks) { return NULL; }
+struct table_lock *pt_lock_below(struct table_lock *lock, uint64_t addr) { return NULL; }
+struct table_lock *pt_lock_make(struct pt *pt, struct thread_slot *self, struct table_lock *lock, uint64_t addr)
+{
+	return NULL;
+}
 
 int vtree_nodes_init(struct vtree *t) { return 0; }
 void vtree_nodes_fini(struct vtree *t) { }

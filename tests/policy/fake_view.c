@@ -260,7 +260,8 @@ static void view_dummy_init(struct lock_space *space, void *buffer, struct lock_
 
 const struct lock_view fake_view = {
 	.find = view_find, .look = view_look, .next = view_next, .claim = view_claim, .cut = view_cut,
-	.join = view_join, .pass = view_pass, .dummy_init = view_dummy_init,
+	.join = view_join, .pass = view_pass, .table_over = fake_table_over, .table_below = fake_table_below,
+	.table_make = fake_table_make, .dummy_init = view_dummy_init,
 };
 
 /* ---- set-up ---- */
@@ -278,6 +279,7 @@ struct fake_map *fake_new(const struct lock_policy *policy)
 	pthread_mutex_init(&map->step, NULL);
 	for (unsigned i = 0; i < FAKE_OBJECTS; i++)
 		object_give(map, &map->objects[i]);
+	fake_tables_init(map);
 	map->policy = policy;
 	map->state = aligned_alloc(CACHE_PAIR, bytes);
 	CHECK(map->state);

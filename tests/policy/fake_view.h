@@ -7,6 +7,7 @@
  * MUTEXES  `leaf` is held for a leaf section, during which entries may be waited for; `step` for one look or one
  *          change, inside it. A reader takes only `step`, so it never waits for a leaf section: as in the tree.
  * ENTRIES  page[i].entry: 0 empty, bit 0 locked, else the generation that a visit stored. Same protocol as real ones.
+ * TABLES   three levels, fixed: a lowest one has one page, so that what is disjoint is disjoint in tables too.
  * OBJECTS  type-stable, reused at once (last in, first out: reuse comes as early as it can).
  * fake_*() below are a small conductor: a fault, and edits that map, unmap and change.
  */
@@ -33,6 +34,10 @@ struct fake_vma {
 	char far_line[64];
 } PAIR_ALIGNED;
 
+/* Tables: one over all, one for each leaf, one for each page. All are there, for ever. */
+#define FAKE_LEAVES (FAKE_PAGES / FAKE_LEAF)
+struct fake_tables { struct table_lock root, middle[FAKE_LEAVES], page[FAKE_PAGES]; };
+
 struct fake_page { struct fake_vma *vma; atomic_u64 entry; };
 
 struct fake_map {
@@ -42,11 +47,19 @@ struct fake_map {
 	const struct lock_policy *policy;
 	void *state;
 	atomic_u64 gens;                         /* generator of generations                                       */
+	struct fake_tables tables;
 	unsigned fail_claims;                    /* under leaf: the n-th claim or cut from now fails, once        */
 	struct fake_vma objects[FAKE_OBJECTS];
 };
 
 extern const struct lock_view fake_view;
+
+/* fake_tables.c */
+struct table_lock *fake_table_over(struct lock_space *space, struct lock_range r, bool unlinks);
+struct table_lock *fake_table_below(struct lock_space *space, struct table_lock *t, uint64_t addr);
+struct table_lock *fake_table_make(struct lock_space *space, struct thread_slot *self, struct table_lock *t,
+				   uint64_t addr);
+void fake_tables_init(struct fake_map *map);
 
 struct fake_map *fake_new(const struct lock_policy *policy);
 void fake_free(struct fake_map *map);

@@ -25,7 +25,7 @@ RULE = {
     "locks":            ["base", "locks"],
     "locks/policy":     ["base", "locks", "locks/policy"],
     "vmmap/phys":       ["base", "vmmap/phys", "vmmap/physmem.h"],
-    "vmmap/pt":         ["base", "vmmap/pt", "locks/range.h"],
+    "vmmap/pt":         ["base", "vmmap/pt", "locks/range.h", "locks/table_lock.h"],
     "vmmap/vma":        ["base", "vmmap/vma", "locks/vma_word.h", "locks/range.h"],
     "vmmap/space":      ENGINE + [PUBLIC],
     "vmmap":            ENGINE + [PUBLIC],          # the .c files of the public face

@@ -22,5 +22,5 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run((const char *const[]){ "checked", "vma", "vma-count", NULL }, script);
+	return window_run((const char *const[]){ "checked", "vma", "vma-count", "pt-lock", NULL }, script);
 }

@@ -37,5 +37,5 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run((const char *const[]){ "vma-count", "vma", NULL }, script);
+	return window_run((const char *const[]){ "vma-count", "vma", "pt-lock", NULL }, script);
 }

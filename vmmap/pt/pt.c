@@ -37,7 +37,8 @@
 
 /* ---- walking ---- */
 
-static struct pt_table *make_below(struct pt *pt, struct thread_slot *self, atomic_u64 *word, unsigned level)
+struct pt_table *pt_table_make(struct pt *pt, struct thread_slot *self, struct pt_table *above, atomic_u64 *word,
+			       unsigned level)
 {
 	struct pt_table *table = pt_table_take(pt, self);
 	uint64_t seen = 0;
@@ -45,9 +46,13 @@ static struct pt_table *make_below(struct pt *pt, struct thread_slot *self, atom
 	if (!table)
 		return NULL;
 	table->level = level;
+	if (pt->locked)
+		pt_table_born(table, above, self);
 	BASE_POINT(pt_make_before_cas);
 	if (atomic_cas_seqcst(word, &seen, (uint64_t)(uintptr_t)table))          /* A1 -> A2 */
 		return table;
+	if (pt->locked)
+		atomic_store_relaxed(&table->lock.word, 0);
 	pt_table_drop(pt, self, table);
 	return (struct pt_table *)(uintptr_t)seen;
 }
@@ -58,11 +63,12 @@ NOINLINE atomic_u64 *pt_make_tables(struct pt *pt, struct thread_slot *self, uin
 
 	ASSERT(addr < ADDRESS_END);
 	for (unsigned level = PT_ROOT_LEVEL; level > 0; level--) {
-		atomic_u64 *word = &table->word[pt_index(addr, level)];
+		struct pt_table *above = table;
+		atomic_u64 *word = &above->word[pt_index(addr, level)];
 
 		table = pt_below(word);
 		if (unlikely(!table)) {
-			table = make_below(pt, self, word, level - 1);
+			table = pt_table_make(pt, self, above, word, level - 1);
 			if (!table)
 				return NULL;
 		}
@@ -319,7 +325,8 @@ static void prune_below(struct prune *p, struct pt_table *table, uint64_t lo)
 
 		if (!below)
 			continue;
-		if (!lock_range_covers(p->r, span) && (below->level || !BASE_MUTANT(tables_partly_held))) {
+		if ((!lock_range_covers(p->r, span) && (below->level || !BASE_MUTANT(tables_partly_held))) ||
+		    (p->pt->locked && !pt_table_ours(table, below, p->self))) {
 			if (below->level)
 				prune_below(p, below, span.lo);
 			continue;
@@ -327,6 +334,8 @@ static void prune_below(struct prune *p, struct pt_table *table, uint64_t lo)
 		BASE_POINT(pt_free_before_unlink);
 		below = (struct pt_table *)(uintptr_t)atomic_swap_seqcst(&table->word[i], 0);            /* T1 */
 		p->unlinked += count_tables(below);
+		if (p->pt->locked)
+			pt_table_stray(below);
 		pt_table_retire(p->pt, p->self, below);
 	}
 }

@@ -80,6 +80,13 @@ int  pt_move(struct pt *pt, struct thread_slot *self, struct lock_range from, ui
  * whatever a late fault hangs below meanwhile. Returns tables unlinked. */
 uint64_t pt_free_tables(struct pt *pt, struct thread_slot *self, struct lock_range r);
 
+/* Where tables are locked: the lock of the lowest table there is over all of r; if r may be unlinked: of one that has
+ * more than r below it. Inside RCU. And of the table below one, over addr; NULL: none. */
+struct table_lock *pt_lock_over(struct pt *pt, struct lock_range r, bool unlinks);
+struct table_lock *pt_lock_below(struct table_lock *lock, uint64_t addr);
+/* Makes the one below, by who holds this one: it is held as well. NULL: no memory. */
+struct table_lock *pt_lock_make(struct pt *pt, struct thread_slot *self, struct table_lock *lock, uint64_t addr);
+
 struct pt_stats { uint64_t tables, empty_tables, bytes; };
 void pt_get_stats(struct pt *pt, struct pt_stats *out);
 /* Calls fn for each non-EMPTY entry in r, ascending. Quiescent. */

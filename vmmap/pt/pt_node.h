@@ -6,12 +6,14 @@
  *        below, 0 = absent. Word of a table of level 0: an entry (pt.h). The head stands behind the words, not in them:
  *        a late fault may still work on the words of an unlinked table. 65 lines and not 64 make the same index of
  *        different tables fall into different cache sets; page alignment would buy nothing here, no hardware walks it.
+ *        The head has one line: a table's lock (policy pt-lock) is in there, and touched by nobody else.
  * LEVEL  3 (root, one per map: 512 GiB per word), 2 (1 GiB), 1 (2 MiB), 0 (4 KiB).
  */
 #ifndef VMMAP_PT_PT_NODE_H
 #define VMMAP_PT_PT_NODE_H
 
 #include "base/compiler.h"
+#include "locks/table_lock.h"
 
 #ifndef PT_TABLE_SHIFT                           /* the models have smaller tables                                 */
 #define PT_TABLE_SHIFT 9
@@ -23,10 +25,13 @@ struct pt_slot;
 
 struct pt_table {
 	atomic_u64 word[PT_WORDS];
-	struct rcu_item item;            /* once unlinked                                                          */
+	union {
+		struct rcu_item item;    /* once unlinked                                                          */
+		struct pt_table *next;   /* in a slot's cache                                                      */
+	};
 	struct pt *pt;                   /* [const]                                                                */
 	struct pt_slot *home;            /* slot block that gets the memory back; NULL: the allocator              */
-	struct pt_table *next;           /* in a slot's cache                                                      */
+	struct table_lock lock;          /* where tables are locked (pt.locked): pt_table_lock.c                   */
 	uint32_t level;                  /* written by its maker                                                   */
 } LINE_ALIGNED;
 
@@ -40,6 +45,7 @@ struct pt_slot {
 
 struct pt {
 	struct pt_table *root;           /* [const]                                                                */
+	bool locked;                     /* the policy's locks are in the tables                         [const]   */
 	struct thread_local_table slots; /* of struct pt_slot                                                      */
 	atomic_u64 stray_retired, stray_reclaimed;       /* of threads without a slot block                        */
 };

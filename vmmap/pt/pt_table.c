@@ -27,6 +27,8 @@
 #include "base/mem.h"
 #include "base/point.h"
 
+_Static_assert(sizeof(struct pt_table) == PT_WORDS * sizeof(uint64_t) + CACHE_LINE, "a head of one line");
+
 static struct pt_table *table_new(void)
 {
 	return mem_alloc(MEM_TABLE, sizeof(struct pt_table), CACHE_LINE);
@@ -110,6 +112,7 @@ static void table_reclaim(struct pt_table *table, struct pt_slot *home)
 		table_reclaim((struct pt_table *)(uintptr_t)word, home);
 		atomic_store_relaxed(&table->word[i], 0);
 	}
+	atomic_store_relaxed(&table->lock.word, 0);      /* was a stray (T2: nobody has it in hand any more)       */
 	table_recycle(table, home);
 }
 
@@ -175,6 +178,7 @@ int pt_init(struct pt *pt)
 	}
 	pt->root->pt = pt;
 	pt->root->level = PT_ROOT_LEVEL;
+	pt_table_born(pt->root, NULL, NULL);
 	return 0;
 }
 

@@ -9,6 +9,10 @@
 
 /* An empty table of no level yet; NULL: no memory. */
 struct pt_table *pt_table_take(struct pt *pt, struct thread_slot *self);
+/* Links an empty table of this level below `above`, where word is absent; returns what is there then. NULL: no memory.
+ * (pt.c) */
+struct pt_table *pt_table_make(struct pt *pt, struct thread_slot *self, struct pt_table *above, atomic_u64 *word,
+			       unsigned level);
 /* Gives back one that was never linked. */
 void pt_table_drop(struct pt *pt, struct thread_slot *self, struct pt_table *table);
 /* Hands an unlinked table, and what hangs below it or will, to RCU. Allocates nothing, never waits. */
@@ -17,5 +21,12 @@ void pt_table_retire(struct pt *pt, struct thread_slot *self, struct pt_table *t
 void pt_table_free_all(struct pt_table *table);
 /* Tables in the slots' caches. */
 uint64_t pt_table_cached(struct pt *pt);
+
+/* Where tables are locked (pt_table_lock.c): `table` is going to be linked below `above` by self. */
+void pt_table_born(struct pt_table *table, struct pt_table *above, struct thread_slot *self);
+/* May self unlink `below` from `above`? It holds both, and then all that hangs below them. */
+bool pt_table_ours(struct pt_table *above, struct pt_table *below, struct thread_slot *self);
+/* `table` has been unlinked: it, and all below, are strays. */
+void pt_table_stray(struct pt_table *table);
 
 #endif

@@ -26,6 +26,7 @@ static int create_parts(struct vmmap *map)
 	err = pt_init(&map->pt);
 	if (err)
 		goto tree;
+	map->pt.locked = map->policy->caps & LOCK_CAP_TABLES;
 	err = rmap_gate_make(&map->gate, map);
 	if (err)
 		goto pt;

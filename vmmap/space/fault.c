@@ -346,15 +346,9 @@ static int fault_read(struct fault *f)
 static int fault_grow(struct fault *f)
 {
 	int err = space_may_grow(f->map, f->self, f->page);
-	bool table;
 
 	if (err)
 		return err;
-	rcu_enter(f->self);
-	table = pt_make(&f->map->pt, f->self, f->page) != NULL;
-	rcu_leave(f->self);
-	if (!table)
-		return -ENOMEM;
 	if (f->access == VMA_WRITE && f->frame == PHYSMEM_NONE)
 		err = frame_refill(f->map->physmem, f->self);
 	return err ? err : space_grow(f->map, f->self, f->page, &f->info.grew);

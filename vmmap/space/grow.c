@@ -73,7 +73,9 @@ int space_may_grow(struct vmmap *map, struct thread_slot *self, uint64_t page)
 	if (err)
 		return err;
 	perhaps = v.slot || grow_perhaps(map, page) || !map->policy->visit_valid(map->lock_state, &v);
-	if (BASE_MUTANT(grow_inside_visit) && perhaps)
+	if (perhaps && !pt_make(&map->pt, self, page))           /* where tables are locked it is made in a visit  */
+		err = -ENOMEM;
+	if (BASE_MUTANT(grow_inside_visit) && perhaps && !err)
 		err = space_grow(map, self, page, &(unsigned){ 0 });
 	map->policy->visit_end(map->lock_state, &v);
 	return err ? err : perhaps ? 0 : -EFAULT;

@@ -378,7 +378,25 @@ static void view_pass(struct lock_space *space, struct lock_range r, const struc
 	}
 }
 
+static struct table_lock *view_table_over(struct lock_space *space, struct lock_range r, bool unlinks)
+{
+	return pt_lock_over(&space_of(space)->pt, r, unlinks);
+}
+
+static struct table_lock *view_table_below(struct lock_space *space, struct table_lock *t, uint64_t addr)
+{
+	(void)space;
+	return pt_lock_below(t, addr);
+}
+
+static struct table_lock *view_table_make(struct lock_space *space, struct thread_slot *self, struct table_lock *t,
+					  uint64_t addr)
+{
+	return pt_lock_make(&space_of(space)->pt, self, t, addr);
+}
+
 const struct lock_view space_lock_view = {
 	.find = view_find, .next = view_next, .look = view_look, .claim = view_claim, .cut = view_cut,
-	.join = view_join, .pass = view_pass, .dummy_init = view_dummy_init,
+	.join = view_join, .pass = view_pass, .table_over = view_table_over, .table_below = view_table_below,
+	.table_make = view_table_make, .dummy_init = view_dummy_init,
 };

@@ -302,7 +302,8 @@ static inline bool space_guarded(struct vmmap *map, struct thread_slot *self, ui
 	return unlikely(atomic_load_acquire(&map->stacks) != 0) &&               /* K2 -> K1 */
 	       space_guard_meets(map, self, end, from);
 }
-/* May a stack grow over a hole at page? 0: perhaps; -EFAULT: certainly not, at this instant. Waits as a visit. */
+/* May a stack grow over a hole at page? 0: perhaps, and the page has its table; -ENOMEM; -EFAULT: certainly not, at
+ * this instant. Waits as a visit. */
 int  space_may_grow(struct vmmap *map, struct thread_slot *self, uint64_t page);
 /* Holding nothing: extends the stack next above down to page. 0: fault again (*grew = 1: it was extended), -EFAULT: it
  * may not, or there is none; -ENOMEM: nothing changed. */
