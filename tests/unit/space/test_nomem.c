@@ -390,9 +390,17 @@ static void test_sites(void **state)
 	assert_int_equal(missed, 0);
 }
 
+/* What wants memory under it wants the same under another: locks/policy/writer (pervma), beside (range-tree). */
+static bool same_needs(const char *policy)
+{
+	return !strcmp(policy, "spf") || !strcmp(policy, "fine-lock");
+}
+
 /* Under a sanitizer: in the tree, with books of what is held, and one lock; under the slowest the first of them. */
 static bool in_turn(const char *policy)
 {
+	if (same_needs(policy))
+		return false;
 	if (!NOMEM_SLOW || !strcmp(policy, "vma"))
 		return true;
 	return !BUILT_WITH_TSAN && (!strcmp(policy, "checked") || !strcmp(policy, "rwsem"));
