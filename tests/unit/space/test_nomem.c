@@ -390,10 +390,11 @@ static void test_sites(void **state)
 	assert_int_equal(missed, 0);
 }
 
-/* What wants memory under it wants the same under another: locks/policy/writer (pervma), beside (range-tree). */
+/* Only if it is named: what wants memory under it wants the same under another, with locks/policy/writer (pervma) or
+ * beside (range-tree); and range-list where threads meet, too. */
 static bool same_needs(const char *policy)
 {
-	return !strcmp(policy, "spf") || !strcmp(policy, "fine-lock");
+	return !strcmp(policy, "spf") || !strcmp(policy, "fine-lock") || !strcmp(policy, "range-list");
 }
 
 /* Under a sanitizer: in the tree, with books of what is held, and one lock; under the slowest the first of them. */
