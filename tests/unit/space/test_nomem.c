@@ -390,11 +390,17 @@ static void test_sites(void **state)
 	assert_int_equal(missed, 0);
 }
 
-/* Under a sanitizer: in the tree, with books of what is held, and one lock; under the slowest the first of them.
- * `range-list` only if it is named: it wants for memory where `range-tree` does, and where threads meet. */
+/* Only if it is named: what wants memory under it wants the same under another, with locks/policy/writer (pervma) or
+ * beside (range-tree); and range-list where threads meet, too. */
+static bool same_needs(const char *policy)
+{
+	return !strcmp(policy, "spf") || !strcmp(policy, "fine-lock") || !strcmp(policy, "range-list");
+}
+
+/* Under a sanitizer: in the tree, with books of what is held, and one lock; under the slowest the first of them. */
 static bool in_turn(const char *policy)
 {
-	if (!strcmp(policy, "range-list"))
+	if (same_needs(policy))
 		return false;
 	if (!NOMEM_SLOW || !strcmp(policy, "vma"))
 		return true;
