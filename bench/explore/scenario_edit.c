@@ -81,7 +81,8 @@ static void hold_high(void)      { hold(2, PAGES(4, 4)); hold(2, PAGES(3, 4)); }
 
 SCENARIO(hold_two, .what = "two threads hold the same range, one of them twice",
 	 .set_up = eight_pages, .body = { hold_all, hold_all_twice },
-	 .mutants = "queue_left_open push_no_refind push_any_count wake_before_sweep note_unchecked waiter_believes_wake");
+	 .mutants = "queue_left_open push_no_refind push_any_count wake_before_sweep note_unchecked "
+		    "waiter_believes_wake");
 
 SCENARIO(hold_stairs, .what = "three threads hold overlapping ranges of one VMA",
 	 .set_up = eight_pages, .body = { hold_low, hold_middle, hold_high },

@@ -66,7 +66,8 @@ static void want_one(void)
 
 SCENARIO(gap_freed, .what = "a full room, a munmap in it, and two who look for a place there",
 	 .set_up = nearly_full, .body = { free_some, want_two, want_one },
-	 .mutants = "vtree_bound_not_raised vtree_lower_no_recheck vtree_raise_no_recheck map_no_still_free gap_scans_once");
+	 .mutants = "vtree_bound_not_raised vtree_lower_no_recheck vtree_raise_no_recheck map_no_still_free "
+		    "gap_scans_once");
 
 static void free_then_see(void)
 {

@@ -28,7 +28,7 @@ static void hold_four(void)
 static void map_beside(void)   { expect(scene_fixed(1, PAGES(4, 4), RW) == (int64_t)PAGE(4)); }
 static void fault_beside(void) { scene_fault(2, PAGE(4), PROT_WRITE); }
 static void eight_are_one(void) { expect(one_vma(PAGE(0), PAGE(8))); }
-/* A fault that came too late may have left a group of its own in the lower one: then they are two (the audit judges). */
+/* A fault that came too late may have left a group of its own in the lower one: then they are two, says the audit. */
 static void eight_are_mapped(void) { expect(scene_mapped(PAGE(0), NULL) && scene_mapped(PAGE(7), NULL)); }
 
 SCENARIO(merge_held, .what = "mmap beside a VMA that another holds, and a fault in the new one",

@@ -18,8 +18,8 @@
 #define SEGMENT_WHOLE     UINT32_MAX     /* until it ends or cannot go on                                           */
 
 struct segment { uint32_t core, accesses; };
-/* Weak memory: the core's load number `access` (its accesses are counted from 1) sees not the newest value, but one that
- * is `age` stores older. In the string, behind all segments: "@CORE.ACCESS-AGE". */
+/* Weak memory: the core's load number `access` (its accesses are counted from 1) sees not the newest value, but one
+ * that is `age` stores older. In the string, behind all segments: "@CORE.ACCESS-AGE". */
 struct stale { uint32_t core, access, age; };
 #define SCHEDULE_STALE 1024
 struct schedule {

@@ -60,7 +60,8 @@ uint32_t shrink(struct outcome *out)
 			again = try(s, out, scratch);
 		}
 		for (uint32_t n = 8; n > 0 && !again; n /= 2)
-			for (uint32_t i = 0; i + n <= out->schedule.n && !again && accesses < ACCESSES_MAX; i++, tries++) {
+			for (uint32_t i = 0; i + n <= out->schedule.n && !again && accesses < ACCESSES_MAX; i++) {
+				tries++;
 				accesses += out->accesses;
 				without(s, &out->schedule, i, n);
 				again = s->n > 0 && try(s, out, scratch);

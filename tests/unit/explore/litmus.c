@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* litmus.c - see litmus.h. */
+#include "tests/unit/explore/litmus.h"
+
+#include "base/atomic.h"
+#include "bench/explore/scenario.h"
+
+static atomic_u64 x __attribute__((aligned(64))), y __attribute__((aligned(64))), n __attribute__((aligned(64)));
+static uint64_t plain __attribute__((aligned(64)));
+
+#define r scene.word
+
+void sb_seqcst_0(void) { atomic_store_seqcst(&x, 1); r[0] = atomic_load_seqcst(&y); }
+void sb_seqcst_1(void) { atomic_store_seqcst(&y, 1); r[1] = atomic_load_seqcst(&x); }
+void sb_relacq_0(void) { atomic_store_release(&x, 1); r[0] = atomic_load_acquire(&y); }
+void sb_relacq_1(void) { atomic_store_release(&y, 1); r[1] = atomic_load_acquire(&x); }
+
+void mp_relaxed_0(void) { atomic_store_relaxed(&x, 1); atomic_store_relaxed(&y, 1); }
+void mp_relacq_0(void)  { atomic_store_relaxed(&x, 1); atomic_store_release(&y, 1); }
+void mp_read_relaxed(void) { r[0] = atomic_load_relaxed(&y); r[1] = atomic_load_relaxed(&x); }
+void mp_read_acquire(void) { r[0] = atomic_load_acquire(&y); r[1] = atomic_load_relaxed(&x); }
+
+void mp_plain_0(void)     { plain = 1; atomic_store_relaxed(&y, 1); }
+void mp_plain_rel_0(void) { plain = 1; atomic_store_release(&y, 1); }
+void mp_plain_read(void)
+{
+	if (atomic_load_relaxed(&y) != 0)
+		r[1] = plain;
+}
+void mp_plain_acq_read(void)
+{
+	if (atomic_load_acquire(&y) != 0)
+		r[1] = plain;
+}
+
+void lb_0(void) { r[0] = atomic_load_relaxed(&y); atomic_store_relaxed(&x, 1); }
+void lb_1(void) { r[1] = atomic_load_relaxed(&x); atomic_store_relaxed(&y, 1); }
+
+void iriw_x(void) { atomic_store_release(&x, 1); }
+void iriw_y(void) { atomic_store_release(&y, 1); }
+void iriw_read(void)
+{
+	r[0] = atomic_load_acquire(&x);
+	r[1] = atomic_load_acquire(&y);
+	r[2] = atomic_load_acquire(&x);
+	r[3] = atomic_load_acquire(&y);
+}
+
+void coherence_write(void) { atomic_store_relaxed(&x, 1); atomic_store_relaxed(&x, 2); }
+void coherence_read(void)  { r[0] = atomic_load_relaxed(&x); r[1] = atomic_load_relaxed(&x); }
+
+void count_twice_0(void) { atomic_store_relaxed(&n, atomic_load_relaxed(&n) + 1); }
+void count_twice_1(void) { atomic_store_relaxed(&n, atomic_load_relaxed(&n) + 1); }
+
+unsigned count_twice_sum(void) { return (unsigned)atomic_load_relaxed(&n); }

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* litmus.h - small programs for test_explore, compiled as the engine is. Results go to scene.word. */
+#ifndef TESTS_UNIT_EXPLORE_LITMUS_H
+#define TESTS_UNIT_EXPLORE_LITMUS_H
+
+void sb_seqcst_0(void);                          /* store buffering: x = 1; r0 = y                                 */
+void sb_seqcst_1(void);                          /*                  y = 1; r1 = x                                 */
+void sb_relacq_0(void);
+void sb_relacq_1(void);
+void mp_relaxed_0(void);                         /* message passing: x = 1; y = 1                                  */
+void mp_relacq_0(void);
+void mp_read_relaxed(void);                      /* r0 = y; r1 = x                                                 */
+void mp_read_acquire(void);
+void mp_plain_0(void);                           /* the same, x plain; y relaxed, or release and acquire           */
+void mp_plain_read(void);
+void mp_plain_rel_0(void);
+void mp_plain_acq_read(void);
+void lb_0(void);                                 /* load buffering: r0 = y; x = 1                                  */
+void lb_1(void);                                 /*                 r1 = x; y = 1                                  */
+void iriw_x(void);                              /* x = 1, y = 1 on two cores; a third: r0 = x; r1 = y; r2 = x; r3 = y */
+void iriw_y(void);
+void iriw_read(void);
+void coherence_write(void);                      /* x = 1; x = 2                                                   */
+void coherence_read(void);                       /* r0 = x; r1 = x                                                 */
+void count_twice_0(void);                        /* a planted race: n = n + 1, by load and store                   */
+void count_twice_1(void);
+unsigned count_twice_sum(void);
+
+#endif
