@@ -12,6 +12,7 @@ int main(int argc, char **argv)
 	static const struct cli_command commands[] = {
 		{ "run", "one policy, one profile, N cores, and the hottest lines", run_main },
 		{ "sweep", "policies x profiles x cores, with plots", sweep_main },
+		{ "validate", "published shapes, real threads, the quantum", validate_main },
 		{ "plot", "the plots of a sweep anew", plot_main },
 	};
 

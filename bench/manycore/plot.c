@@ -87,7 +87,8 @@ static void put_pictures(FILE *f, const struct point *points, size_t n, bool png
 		const char *profile = points[at].profile, *type = png ? "png" : "svg";
 
 		fprintf(f, "set output '%s.%s'\nset title '%s: throughput' noenhanced\n"
-			"set logscale xy\nset yrange [*:*]\nset ylabel 'million operations / s of virtual time'\n", profile, type, profile);
+			"set logscale xy\nset yrange [*:*]\nset ylabel 'million operations / s of virtual time'\n",
+			profile, type, profile);
 		(void)put_curves(f, points, n, at, 2);
 		fprintf(f, "set output '%s-transfers.%s'\nset title '%s: line transfers per operation' noenhanced\n"
 			"unset logscale y\nset yrange [0:*]\nset ylabel 'transfers / operation'\n",

@@ -45,7 +45,7 @@ RULE = {
 EXCEPTION = {
     "bench/": (["stress", "stress/profile"], "workloads live once, in stress/profile; the benchmarks run them too"),
     "bench/sim/label.c": (["vmmap/space/space.h"], "says which of the engine's types a block of its memory has"),
-    "bench/manycore/": (["bench/plot.h"], "gnuplot's call stands once"),
+    "bench/manycore/": (["bench/plot.h", "bench/child.h", "stress"], "the workloads, gnuplot's call, children"),
     "bench/conflicts/": (["stress/oracle", "bench/plot.h"], "the reference model stands once, so does gnuplot's call"),
     "bench/explore/inside.c": (["vmmap/vma", "vmmap/space"], "puts a border of leaves where a scenario wants one"),
     "bench/explore/print.c": (["vmmap/vma/vma.h"], "names the fields of a VMA"),

@@ -6,13 +6,14 @@ Usage: budget.py PROGRAM BUDGET.json            exit 1 and one line per breach
        budget.py PROGRAM BUDGET.json --write    measures, and writes the budget anew
 
 The budget has for each profile (policy vma, 8 cores) the most transfers per operation that may be. What is less is not
-a breach, but is said, so that the budget can follow. Another compiler orders a few accesses otherwise: 0.05 are spare.
+a breach, but is said, so that the budget can follow. What is not 0 depends on who meets whom: a quarter and 0.05 are
+spare.
 """
 import json
 import subprocess
 import sys
 
-SPARE = 0.05
+SPARE, SPARE_PART = 0.05, 0.25
 OPS = "1000"
 
 
@@ -40,9 +41,9 @@ def breaches(program, budget):
         found.append(f"one core alone: {alone['transfers_per_op']} transfers per operation")
     for profile, now in measured(program, budget).items():
         print(f"{profile:12} {now:9.4f}   budget {budget[profile]:9.4f}")
-        if now > budget[profile] + SPARE:
+        if now > budget[profile] * (1 + SPARE_PART) + SPARE:
             found.append(f"{profile}: {now} transfers per operation, the budget has {budget[profile]}")
-        elif now < budget[profile] - SPARE:
+        elif now < budget[profile] * (1 - SPARE_PART) - SPARE:
             print(f"{profile}: less than the budget: write it anew (--write)")
     return found
 
