@@ -65,8 +65,8 @@ struct rmap_gate {
 };
 
 struct object {
-	atomic_u64 refs;
-	atomic_u64 size;                         /* bytes; written under resize_lock                               */
+	atomic_u64 refs;                         /* alone: each mmap of it counts, each fault reads what follows   */
+	atomic_u64 size PAIR_ALIGNED;            /* bytes; written under resize_lock                               */
 	atomic_u64 filled;                       /* bytes from here on are zero, whatever the pager has: the least size
 	                                            since birth; written under resize_lock                         */
 	uint64_t number;                         /*                                                      [const]   */

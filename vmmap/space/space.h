@@ -56,10 +56,11 @@ struct vmmap {                                   /* = struct lock_space of the p
 	struct rmap_gate *gate;                  /* for who walks the mappings of an object              [const]   */
 
 	uint64_t brk_start;                      /* 0: no brk area                                       [const]   */
-	atomic_u64 brk;                          /* changed under brk_lock                                         */
-	atomic_u32 brk_lock;
 	atomic_u32 ever_locked;                  /* VMA_LOCKED was asked for once                                  */
-	struct limits limits;
+
+	atomic_u64 brk PAIR_ALIGNED;             /* changed under brk_lock; what stands above, nearly never        */
+	atomic_u32 brk_lock;
+	struct limits limits PAIR_ALIGNED;
 
 	struct vma_pool vmas PAIR_ALIGNED;
 	struct vtree tree PAIR_ALIGNED;
