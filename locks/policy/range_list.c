@@ -345,7 +345,7 @@ static void list_thread_fini(void *block, void *arg)
 	(void)arg;
 	for (struct list_chunk *c = t->chunks, *next; c; c = next) {
 		next = c->next;
-		mem_free(MEM_OTHER, c, sizeof(*c));
+		mem_free(MEM_SLOT, c, sizeof(*c));
 	}
 }
 
