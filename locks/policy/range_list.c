@@ -27,15 +27,17 @@
  *            other. W1 -> W2: above. H1 `held` -> H2 the look of who waits for it to be so. T1 a turn is over -> T2
  *            who begins to wait for the next.
  * WISHES     A request that has been overtaken twice is impatient: it puts its range into a list of wishes, under a
- *            spin lock. While there are any, a request of a thread that holds nothing waits for the older wishes that
- *            it meets in conflict before it looks at the list. (The paper: a fair reader-writer lock around the list,
- *            taken exclusively by the impatient. He would wait for holders with it in hand, and stop all others.)
- * LOCK ORDER The spin lock is a leaf. A request waits for holders and, if its thread holds nothing, for older wishes,
- *            which wait for holders: rank.h keeps circles of these out.
+ *            spin lock. While there are any, a request waits for the older wishes that it meets in conflict before it
+ *            looks at the list; where its thread holds ranges, only for those that lie above them, with all that they
+ *            may wait for: others may wait for it. (The paper: a fair reader-writer lock around the list, taken
+ *            exclusively by the impatient. He would wait for holders with it in hand, and stop all others.)
+ * LOCK ORDER The spin lock is a leaf. Who waits, waits for holders above what its thread holds, or for wishes above
+ *            that, which wait for holders there; and such a holder, if it waits, holds something higher up. No circle.
  * PROGRESS   Some thread always gets on. All who waited for a range are woken, and the first at head has it: counted as
  *            an overtake, if what keeps a request out came after its first sleep (`stamp` against ticket). Twice, then
  *            once by each thread that had looked for wishes before: at most threads + 2 times.
- * NOT PROMISED  An order before that. How often threads that hold one range pass wishes with a second one.
+ * NOT PROMISED  An order before that. How often a thread that holds one range passes, with a second one, wishes that
+ *            wait for it, or perhaps do.
  * COST       grows with the number of held ranges below the one that is wanted, on lines that others write.
  * SOURCE     Kogan, Dice, Issa, "Scalable Range Locks for Scalable Address Spaces and Beyond", EuroSys 2020; FreeBSD
  *            ships a relative (sys/kern/kern_rangelock.c). Re-derived.
@@ -192,18 +194,37 @@ static void wish_end(struct list_state *s, struct list_wish *wish)
 		park_wake(&wish->turn, INT_MAX);
 }
 
-/* The wish that this request has to wait for, or NULL. mine: its own, if it waits already. */
-static NOINLINE atomic_u32 *wish_heed(struct list_state *s, const struct beside_want *want,
-				      const struct list_wish *mine, uint32_t *turn)
+static bool ranges_conflict(const struct list_wish *a, const struct list_wish *b)
 {
-	atomic_u32 *found = NULL;
+	return a->lo < b->hi && b->lo < a->hi && (a->exclusive || b->exclusive);
+}
 
-	if (want->home->held.n)
-		return NULL;
+/* Does w lie above addr, with all older wishes that it may wait for? (Those that meet the hull of the ones before.) */
+static bool wish_above(const struct list_wish *w, uint64_t addr)
+{
+	struct list_wish hull = { .lo = w->lo, .hi = w->hi, .exclusive = true };
+
+	for (const struct list_wish *o = w->next; o; o = o->next)
+		if (ranges_conflict(o, &hull)) {
+			hull.lo = o->lo < hull.lo ? o->lo : hull.lo;
+			hull.hi = o->hi > hull.hi ? o->hi : hull.hi;
+		}
+	return hull.lo >= addr;
+}
+
+/* The wish that this request has to wait for, or NULL. mine: its own, if it is impatient: older ones come after it. */
+static NOINLINE atomic_u32 *wish_heed(struct list_state *s, const struct beside_want *want, struct list_wish *mine,
+				      uint32_t *turn)
+{
+	const struct list_wish want_it = { .lo = want->r.lo, .hi = want->r.hi, .exclusive = want->exclusive };
+	atomic_u32 *found = NULL;
+	uint64_t held_hi = 0;
+
+	for (unsigned i = 0; i < want->home->held.n; i++)
+		held_hi = want->home->held.r[i].hi > held_hi ? want->home->held.r[i].hi : held_hi;
 	spin_lock(&s->wish_lock);
-	for (struct list_wish *w = s->wishes; w && !found; w = w->next)
-		if (w != mine && (!mine || w->ticket < mine->ticket) && w->lo < want->r.hi && want->r.lo < w->hi &&
-		    (w->exclusive || want->exclusive))
+	for (struct list_wish *w = mine ? mine->next : s->wishes; w && !found; w = w->next)
+		if (ranges_conflict(w, &want_it) && wish_above(w, held_hi))
 			found = &w->turn;
 	if (found) {
 		*turn = atomic_load_relaxed(found) | LIST_SLEEPER;
@@ -226,7 +247,9 @@ static atomic_u32 *list_attempt(struct list_state *s, const struct beside_want *
 	bool out;
 
 	*in = false;
-	if (unlikely(atomic_load_relaxed(&s->impatient)) && (sleep_on = wish_heed(s, want, mine, turn)))
+	if (unlikely(atomic_load_relaxed(&s->impatient)))
+		sleep_on = wish_heed(s, want, mine && mine->said ? mine : NULL, turn);
+	if (sleep_on)
 		return sleep_on;
 	rcu_enter(want->self);
 	other = list_insert(s, t, *n, &out);
@@ -322,7 +345,7 @@ static void list_thread_fini(void *block, void *arg)
 	(void)arg;
 	for (struct list_chunk *c = t->chunks, *next; c; c = next) {
 		next = c->next;
-		mem_free(MEM_OTHER, c, sizeof(*c));
+		mem_free(MEM_SLOT, c, sizeof(*c));
 	}
 }
 

@@ -210,7 +210,7 @@ static inline void nodes_find(struct list_state *s, struct thread_slot *self, st
 		return;
 	}
 	if (t->resting.n || t->gone.n < LIST_CHUNK)
-		chunk = mem_alloc(MEM_OTHER, sizeof(*chunk), CACHE_LINE);
+		chunk = mem_alloc(MEM_SLOT, sizeof(*chunk), CACHE_LINE);
 	if (chunk) {
 		chunk->next = t->chunks;
 		t->chunks = chunk;

@@ -102,6 +102,7 @@ static const char *const needless = "vmmap_policy_name vmmap_policy_idea vmmap_p
 static const struct spared spared[] = {
 	{ "base/atfork.c", "atfork_load", "at load time, so that the allocator's fork handlers come first" },
 	{ "policy/checked.c", "checked_touch", "only with the mutant that makes a block too late" },
+	{ "policy/range_list.h", "nodes_find", "only where threads meet; else nodes come back in time" },
 	{ "phys/physmem_audit.c", "physmem_audit", "for tests: no call of the library comes here" },
 	{ "vma/vma.c", "vma_take", "vma_reserve has made the slot's list before" },
 	{ "vma/vtree_node.c", "vtree_count", "counts what the slot has taken nodes for; goes uncounted" },
