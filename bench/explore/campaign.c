@@ -20,6 +20,7 @@
 
 #define STALE_RUNS  4000                 /* this many in a row, and not one order in 500 new: nothing more comes    */
 #define STALE_ONE_IN 500
+#define CLOCK_RUNS  64                   /* how often the time is looked at                                        */
 #define MUTANTS_MAX 512
 
 static void *shared(size_t bytes)
@@ -89,9 +90,10 @@ static _Noreturn void explore_one(const struct settings *s, struct report *r)
 				failed(r, out);
 				r->over = true;
 			}
+			if (r->runs % CLOCK_RUNS == 0 && kernel_real_ns() > s->until_ns)
+				r->over = true;
 			if (r->runs % STALE_RUNS == 0) {
-				r->over |= r->distinct - fresh_before < STALE_RUNS / STALE_ONE_IN ||
-					   kernel_real_ns() > s->until_ns;
+				r->over |= r->distinct - fresh_before < STALE_RUNS / STALE_ONE_IN;
 				fresh_before = r->distinct;
 			}
 		}

@@ -129,7 +129,7 @@ static void print_event(const struct run_event *e, uint32_t cores, FILE *to)
 		fprintf(to, " wakes core %u\n", e->to);
 		break;
 	default:
-		if (getenv("EXPLORE_ALL") || fought_over(e))
+		if (fought_over(e))
 			print_access(e, cores, to);
 	}
 }

@@ -127,6 +127,12 @@ static void note(struct word *w, uint32_t self, bool writes)
 	order_note(w, self, writes);
 }
 
+/* A core's own: its stack; and what is thread-local, which stands at one address for all, and is exchanged (core.c). */
+static bool private(uintptr_t at)
+{
+	return core_on_stack(core_current, at) || at - (uintptr_t)&thread_current + 64 < 128;
+}
+
 static bool conflicts(uintptr_t at, size_t bytes, bool *ignored)
 {
 	uintptr_t last = at + bytes - 1;
@@ -160,7 +166,7 @@ static void before(const struct access *a)
 	uint32_t self = core_current->number;
 	bool writes = a->op != ACCESS_LOAD, point, ignored = false;
 
-	if (core_on_stack(core_current, a->at))
+	if (private(a->at))
 		return;
 	point = conflicts(a->at, a->bytes, &ignored);
 	if (ignored)
@@ -193,7 +199,7 @@ static void after(const struct access *a, uint64_t seen, uint64_t stored)
 {
 	uint32_t self = core_current->number;
 
-	if (core_on_stack(core_current, a->at))
+	if (private(a->at))
 		return;
 	coverage_note(a->at, a->pc, seen);
 	if (weak_on())

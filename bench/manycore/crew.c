@@ -8,7 +8,8 @@
  * MEETING   word = meetings held << 16 | arrived. Who waits sleeps, without a system call's cost; the last one sends
  *           all off at the same virtual time, after what a tree barrier would cost (`crew_meeting_ps`). Who is woken
  *           because the block is over takes its arrival back, unless the meeting is full.
- * RELAX     a wait for something that is not told: looks again after a sixteenth of the time that it has waited.
+ * RELAX     a wait for something that is not told: looks again after a sixteenth of the time that it has waited, 200 ns
+ *           at most. Without that limit threads that wait in a ring make each other's waits longer without end.
  */
 #include <errno.h>
 #include "base/compiler.h"
@@ -16,7 +17,8 @@
 #include "bench/manycore/turn.h"
 #include "stress/profile_run.h"
 
-#define LOOK_PS (50 * TURN_PS)
+#define LOOK_PS      (50 * TURN_PS)
+#define LOOK_MOST_PS (200 * TURN_PS)
 
 uint64_t crew_meeting_ps;
 
@@ -62,7 +64,7 @@ void profile_relax(struct profile_thread *t, unsigned *turns)
 	if ((*turns)++ == 0)
 		waits_since[core_current->number] = now;
 	waited = (now - waits_since[core_current->number]) / 16;
-	turn_spend(waited > LOOK_PS ? waited : LOOK_PS);
+	turn_spend(waited < LOOK_PS ? LOOK_PS : waited > LOOK_MOST_PS ? LOOK_MOST_PS : waited);
 }
 
 bool profile_meet(struct profile_thread *t, int (*fn)(struct profile_map *map))

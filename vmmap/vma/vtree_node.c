@@ -218,7 +218,8 @@ int vtree_nodes_reserve(struct vtree *t, struct thread_slot *self, unsigned leav
 
 	if (cache == NULL)
 		return -ENOMEM;
-	cache->nodes = t->nodes;
+	if (cache->nodes == NULL)                /* a round may read it once this slot has retired something       */
+		cache->nodes = t->nodes;
 	if (cache_fill(t->nodes, cache, NODE_LEAF, leaves) != 0)
 		return -ENOMEM;
 	return cache_fill(t->nodes, cache, NODE_INNER, inners);
