@@ -40,7 +40,7 @@ static const struct argp_option option_list[] = {
 	{ "write-budget", KEY_WRITE, NULL, 0, "write that file anew instead", 0 },
 	{ "waivers", KEY_WAIVERS, "FILE", 0, "fail where policy vma, spread, has a conflict that it does not name, "
 					     "and where it names one that is none", 0 },
-	{ "distance", KEY_DISTANCE, "SIZE", 0, "how far apart spread is (default 1G)", 0 },
+	{ "distance", KEY_DISTANCE, "SIZE", 0, "how far apart spread is (default 16G)", 0 },
 	{ "seed", KEY_SEED, "S", 0, "other tests than those of the budget (default 4)", 0 },
 	{ 0 },
 };

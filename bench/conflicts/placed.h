@@ -5,7 +5,8 @@
  * PACKED    Page i is at PLACED_BASE + i * 4096.
  * SPREAD    The same, and each stretched border (ref.h) is `distance` bytes wide. So page i lies behind as many
  *           distances as there are stretched borders at or below its lower border; a range [lo, hi) begins where page
- *           lo begins and ends where page hi - 1 ends. Where one VMA lies on both sides of the border it is as large as
+ *           lo begins and ends where page hi - 1 ends. Two calls inside one VMA are not spread: no other VMAs could lie
+ *           between them. Where a VMA that only one of them names lies on both sides of the border it is as large as
  *           that (the set-up's loads and stores leave the distance out); else the distance is unmapped, and
  *           PLACED_FILLERS VMAs of one page each, a page apart, lie from its middle on: four leaves' worth, so that,
  *           however the leaves are filled, two hold nothing else.
@@ -22,7 +23,7 @@
 #include "bench/conflicts/suite.h"
 
 #define PLACED_BASE     (UINT64_C(1) << 40)
-#define PLACED_DISTANCE (UINT64_C(1) << 30)      /* D, unless told: one lowest-but-one table each                  */
+#define PLACED_DISTANCE (UINT64_C(1) << 34)      /* D, unless told: table entries of two such places share no line */
 #define PLACED_MOST     (UINT64_C(1) << 43)      /* D at most: five of them stay below the arenas                  */
 #define PLACED_ALIAS    (UINT64_C(1) << 45)      /* offset where counting from a region's start begins             */
 #define PLACED_OBJECT   (UINT64_C(1) << 46)      /* bytes of files A and B                                         */

@@ -117,7 +117,7 @@ static int consider(struct cell *c, const struct scene *scene)
 	k.class = geometry_class(&geometry);
 	if (k.test.relation == SUITE_SAME_PAGE)
 		k.test.spread = geometry_looks(&geometry);
-	else
+	else if (k.test.relation != SUITE_SAME_VMA)
 		k.test.spread = geometry_stretch(&geometry, &k.test.stretch) && stretched_commutes(c, &k.test, answer);
 	weigh(c, &k, answer);
 	c->candidate[c->n++] = k;

@@ -50,7 +50,8 @@ static const struct debug_type *lock_state(const struct heap_block *block, size_
 	static const struct { const char *policy, *type; } state[] = {
 		{ "vma", "intree" }, { "vma-count", "intree" }, { "checked", "checked_state" },
 		{ "rwsem", "rwsem_state" }, { "pervma", "pervma_state" }, { "rwlock", "rwlock_state" },
-		{ "none", "global" },
+		{ "none", "global" }, { "spf", "writer" }, { "range-tree", "tree_state" },
+		{ "range-list", "list_state" }, { "fine-lock", "fine_state" }, { "pt-lock", "pt_lock" },
 	};
 	const struct vmmap *map = NULL;
 	uintptr_t where = block->at;
@@ -83,20 +84,33 @@ static const struct debug_type *slot_block(const struct heap_block *block, size_
 	return NULL;
 }
 
-/* A slab of the tree's nodes: of leaves, if a leaf's link stands where one has to. */
+/* Where a field of a struct stands that its file keeps to itself; its size if there is none. */
+static size_t offset_of(const struct debug_type *type, const char *field)
+{
+	size_t offset = 0;
+
+	while (offset < debug_bytes(type)) {
+		const char *name = debug_field(type, offset);
+
+		if (name != NULL && strcmp(name, field) == 0)
+			break;
+		offset++;
+	}
+	return offset;
+}
+
+/* A slab of the tree's nodes: of leaves, if it says so. */
 static const struct debug_type *node_block(const struct heap_block *block, size_t at, size_t *offset)
 {
 	const struct debug_type *nodes = debug_struct("vtree_nodes"), *head = debug_struct("node_slab");
-	const struct heap_block *owner;
-	const struct vtree_leaf *first;
+	const uint32_t *kind;
 
 	if (nodes != NULL && block->bytes == debug_bytes(nodes))
 		return is("vtree_nodes", at, offset);
-	if (head == NULL || block->bytes < debug_bytes(head) + sizeof(*first))
+	if (head == NULL || block->bytes < debug_bytes(head) + sizeof(struct vtree_leaf))
 		return NULL;
-	first = (const struct vtree_leaf *)(block->at + debug_bytes(head));
-	owner = heap_at((uintptr_t)first->link.owner);
-	if (owner != NULL && owner->at == (uintptr_t)first->link.owner && owner->bytes == debug_bytes(nodes))
+	kind = (const uint32_t *)(block->at + offset_of(head, ".kind"));
+	if (*kind == 0)
 		return in_slab("node_slab", "vtree_leaf", sizeof(struct vtree_leaf), at, offset);
 	return in_slab("node_slab", "vtree_inner", sizeof(struct vtree_inner), at, offset);
 }

@@ -54,6 +54,7 @@ struct node_cache {                              /* of a slot; its owner's      
 struct node_slab {
 	struct node_slab *next;
 	size_t bytes;
+	enum node_kind kind;                     /* for who looks at memory from outside: debuggers, bench/sim     */
 } PAIR_ALIGNED;
 
 struct vtree_nodes {
@@ -167,6 +168,7 @@ static int slab_make(struct vtree_nodes *nodes, struct node_cache *cache, enum n
 	if (slab == NULL)
 		return -ENOMEM;
 	slab->bytes = bytes;
+	slab->kind = kind;
 	cache->slab_bytes[kind] = bytes < SLAB_HUGE ? bytes : SLAB_LAST;
 	spin_lock(&nodes->lock);                                                 /* N2 -> N1 */
 	slab->next = nodes->slabs;
