@@ -49,7 +49,7 @@ static const struct debug_type *lock_state(const struct heap_block *block, size_
 {
 	static const struct { const char *policy, *type; } state[] = {
 		{ "vma", "intree" }, { "vma-count", "intree" }, { "checked", "checked_state" },
-		{ "rwsem", "rwsem_state" }, { "pervma", "pervma_state" }, { "rwlock", "rwlock_state" },
+		{ "rwsem", "rwsem_state" }, { "pervma", "writer" }, { "rwlock", "rwlock_state" },
 		{ "none", "global" }, { "spf", "writer" }, { "range-tree", "tree_state" },
 		{ "range-list", "list_state" }, { "fine-lock", "fine_state" }, { "pt-lock", "pt_lock" },
 	};

@@ -24,7 +24,7 @@
 
 struct invented { const char *policy; enum placement placement; bool blind, worse, wrong; };
 
-static const struct run_conflict same_vma[] = {
+static const struct run_conflict same_object[] = {
 	{ "vma", "lk", "carve.c:1 take", "fault.c:2 look", true },
 	{ "vma", "bits", "carve.c:3 cut", "fault.c:4 check", true },
 	{ "vma", "lk", "carve.c:1 take", "fault.c:2 look", true },       /* twice: is one                            */
@@ -56,8 +56,8 @@ static int invented_run(void *self, const struct test *t, const struct placed *p
 	if (strcmp(v->policy, "vma") != 0) {
 		out->conflict = global;
 		out->n = !v->blind;
-	} else if (t->relation == SUITE_SAME_VMA) {
-		out->conflict = same_vma;
+	} else if (t->relation == SUITE_SAME_OBJECT) {
+		out->conflict = same_object;
 		out->n = 3;
 	} else if ((t->relation == SUITE_ADJACENT && v->placement == PLACED_PACKED) || (v->worse && odd_one(t))) {
 		out->conflict = beside;
@@ -131,7 +131,7 @@ static unsigned tests_with(enum suite_relation relation)
 
 static void books_are_right(void **state)
 {
-	unsigned same = tests_with(SUITE_SAME_VMA), near = tests_with(SUITE_ADJACENT);
+	unsigned same = tests_with(SUITE_SAME_OBJECT), near = tests_with(SUITE_ADJACENT);
 	struct tally t;
 	struct tally_count c;
 
@@ -143,7 +143,7 @@ static void books_are_right(void **state)
 	assert_int_equal(c.line, near);
 	assert_int_equal(c.none, suite.spread - same - near);
 	assert_int_equal(tally_all(&t, false).tests, suite.n - suite.spread);
-	c = tally_relation(&t, SUITE_SAME_VMA, true);
+	c = tally_relation(&t, SUITE_SAME_OBJECT, true);
 	assert_int_equal(c.byte, c.tests);
 	for (size_t i = 0; i < t.findings; i++)
 		assert_true(t.finding[i].tests > 0);
@@ -224,7 +224,7 @@ static void waived(const char *text, unsigned unused, unsigned missing)
 		assert_true(waive_missing(&t, out) >= missing);
 	else
 		assert_int_equal(waive_missing(&t, out), 0);
-	assert_true((tally_all(&t, true).waived == tests_with(SUITE_SAME_VMA)) == !missing);
+	assert_true((tally_all(&t, true).waived == tests_with(SUITE_SAME_OBJECT)) == !missing);
 	tally_close(&t);
 	waive_free(&w);
 	fclose(out);
@@ -367,7 +367,7 @@ static void check_json(const cJSON *root)
 
 	assert_string_equal(cJSON_GetObjectItem(root, "policy")->valuestring, "vma");
 	assert_true(number(root, "tests") == (double)suite.spread);
-	assert_true(number(root, "spread_conflict_free") == (double)(suite.spread - tests_with(SUITE_SAME_VMA)));
+	assert_true(number(root, "spread_conflict_free") == (double)(suite.spread - tests_with(SUITE_SAME_OBJECT)));
 	assert_true(number(root, "waived") == 0);
 	cJSON_ArrayForEach(row, cJSON_GetObjectItem(root, "pairs")) {
 		tests += number(row, "tests");

@@ -56,7 +56,7 @@ static void are_the_same_each_time(void **state)
 	assert_int_equal(again.n, suite.n);
 	assert_true(again.digest == suite.digest);
 	/* Every compiler makes these. Another generator makes others: then the budget is to be written anew, too. */
-	assert_true(suite.digest == UINT64_C(0x99d5207d1d9f75f4));
+	assert_true(suite.digest == UINT64_C(0x443059b54bf79a20));
 	for (size_t i = 0; i < suite.n; i++) {
 		const struct test *x = &suite.test[i], *y = &again.test[i];
 
@@ -123,7 +123,7 @@ static void have_what_is_interesting(void **state)
 	for (size_t i = 0; i < suite.n; i++) {
 		const struct test *t = &suite.test[i];
 
-		relation[t->relation] += t->spread || t->relation == SUITE_SAME_PAGE;
+		relation[t->relation] += t->spread || t->relation <= SUITE_SAME_VMA;     /* those are packed only */
 		form[t->call[0].form]++;
 		for (unsigned k = 0; k < t->scene.n; k++) {
 			touched += t->scene.call[k].form == FORM_STORE;

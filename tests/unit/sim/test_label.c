@@ -239,7 +239,7 @@ static void every_byte_is_a_field(void **state)
 {
 	static const char *const type[] = {
 		"vmmap", "vma", "vtree_leaf", "vtree_inner", "vtree_nodes", "node_cache", "pt_table", "pt_slot",
-		"physmem", "frame_slot", "frame_batch", "range_thread", "intree", "rwsem_state", "pervma_state",
+		"physmem", "frame_slot", "frame_batch", "range_thread", "intree", "rwsem_state", "writer",
 		"checked_state", "space_local", "vma_list", "object", "rmap", "rmap_gate", "thread_slot", "rcu_slot",
 	};
 

@@ -129,8 +129,8 @@ static void one_lock_is_met_by_all(void **state)
 		assert_true(meets(&verdict[i], "rwsem_state.sem.word"));
 	run_pairs("pervma");
 	for (unsigned i = MMAPS; i <= ANYWHERE; i++)
-		assert_true(meets(&verdict[i], "pervma_state.sem.word"));
-	assert_true(meets(&verdict[MUNMAP_FAULT], "pervma_state.seq"));
+		assert_true(meets(&verdict[i], "writer.sem.word"));
+	assert_true(meets(&verdict[MUNMAP_FAULT], "writer.seq"));
 }
 
 /* ---- no test depends on those before it ---- */
