@@ -9,13 +9,13 @@
  * ISOMORPHIC  Pages are cut into segments at every border that means something: of a VMA, of what has been touched, of
  *         an argument. Two tests with the same sequence of segments are one test; inside of arguments one page and more
  *         are two things, outside they are one; what lies beyond the outermost borders does not count.
- * SPREAD  A and B name different pages, of different VMAs. Between each page of one and the next of the other a border is
- *         stretched (ref.h), one between two VMAs or in a hole, so that other VMAs fit in. The stretched test must commute on the model as well. A call that
- *         goes anywhere has the border above all pages stretched. Two calls that only look and meet on the same pages
- *         (listing, query, faults and loads of pages that the set-up has made present) are spread as they are: no
- *         distance may be needed for them.
- * ELSE    (the same page, not only looking; one VMA, in which no others can lie between the two; or a form that would no
- *         longer commute) a test is packed only, and counted apart: `tests` of a report are those which run in both
+ * SPREAD  A and B name different pages, of different VMAs. Between each page of one and the next of the other a border
+ *         is stretched (ref.h), one between two VMAs or in a hole, so that other VMAs fit in. The stretched test must
+ *         commute on the model as well. A call that goes anywhere has the border above all pages stretched. Two calls
+ *         that only look and meet on the same pages (listing, query, faults and loads of pages that the set-up has made
+ *         present) are spread as they are: no distance may be needed for them.
+ * ELSE    (the same page, not only looking; one VMA, in which no others can lie between the two; or a form that would
+ *         no longer commute) a test is packed only, and counted apart: `tests` of a report are those which run in both
  *         placements.
  */
 #ifndef BENCH_CONFLICTS_SUITE_H
