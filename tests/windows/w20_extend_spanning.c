@@ -69,5 +69,5 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run_disjoint(script);
+	return window_run_in_table(true, script);
 }

@@ -67,5 +67,5 @@ static void script(const char *policy)
 
 int main(void)
 {
-	return window_run_every(false, script);
+	return window_run_in_table(false, script);
 }

@@ -50,27 +50,32 @@ int window_run(const char *const policies[], void (*script)(const char *policy))
 	return code;
 }
 
-/* Under each that has all of these caps. */
-static int run_with(unsigned caps, void (*script)(const char *policy))
+/* Under each that has all of `caps` and none of `unless`. */
+static int run_with(unsigned caps, unsigned unless, void (*script)(const char *policy))
 {
 	int code = 0;
 
 	if (!run_possible())
 		return 77;
 	for (unsigned i = 0; lock_policy_at(i) && !code; i++)
-		if ((lock_policy_at(i)->caps & caps) == caps)
+		if ((lock_policy_at(i)->caps & (caps | unless)) == caps)
 			code = run_one(lock_policy_at(i)->name, script);
 	return code;
 }
 
 int window_run_every(bool one_thread, void (*script)(const char *policy))
 {
-	return run_with(one_thread ? 0 : LOCK_CAP_THREADS, script);
+	return run_with(one_thread ? 0 : LOCK_CAP_THREADS, 0, script);
 }
 
 int window_run_disjoint(void (*script)(const char *policy))
 {
-	return run_with(LOCK_CAP_DISJOINT_EDITS, script);
+	return run_with(LOCK_CAP_DISJOINT_EDITS, 0, script);
+}
+
+int window_run_in_table(bool disjoint, void (*script)(const char *policy))
+{
+	return run_with(disjoint ? LOCK_CAP_DISJOINT_EDITS : LOCK_CAP_THREADS, LOCK_CAP_TABLES, script);
 }
 
 struct vmmap *window_map(const char *policy)

@@ -33,6 +33,9 @@ int window_run(const char *const policies[], void (*script)(const char *policy))
 int window_run_every(bool one_thread, void (*script)(const char *policy));
 /* ... under every policy whose edits of disjoint ranges run side by side. */
 int window_run_disjoint(void (*script)(const char *policy));
+/* The same two (disjoint: the latter), but for policies whose locks are in tables: the script stops a thread while
+ * another one needs the same table. */
+int window_run_in_table(bool disjoint, void (*script)(const char *policy));
 
 struct vmmap *window_map(const char *policy);            /* TOPDOWN, frames with bytes                             */
 struct vmmap *window_map_limited(const char *policy, const struct vmmap_config *limits);     /* its limit_* only   */
