@@ -113,7 +113,7 @@ static void loaded_put(struct physmem *pm, struct frame_slot *slot)
 	atomic_store_relaxed(&slot->loaded_n, 0);
 }
 
-/* ... or in front of the slot's own cache, where they are used again while warm. */
+/* A deferred chain comes home: in front of what is loaded, where it is used again while warm. */
 void frame_home(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
 {
 	uint32_t more = frame_chain_count(pm, chain);
