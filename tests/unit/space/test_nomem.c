@@ -398,14 +398,17 @@ static bool same_needs(const char *policy)
 	return !strcmp(policy, "spf") || !strcmp(policy, "fine-lock") || !strcmp(policy, "range-list");
 }
 
-/* Under a sanitizer: in the tree, with books of what is held, and one lock; under the slowest the first of them. */
+/* Under TSan, the slowest, the default alone; under ASan those that have each site of the library between them. */
 static bool in_turn(const char *policy)
 {
-	if (same_needs(policy))
-		return false;
-	if (!NOMEM_SLOW || !strcmp(policy, "vma"))
-		return true;
-	return !BUILT_WITH_TSAN && (!strcmp(policy, "checked") || !strcmp(policy, "rwsem"));
+	static const char *const between_them[] = { "vma", "checked", "rwsem", "range-tree", "pt-lock" };
+
+	if (!NOMEM_SLOW)
+		return !same_needs(policy);
+	for (unsigned i = 0; i < (BUILT_WITH_TSAN ? 1 : ARRAY_SIZE(between_them)); i++)
+		if (!strcmp(policy, between_them[i]))
+			return true;
+	return false;
 }
 
 /* test_nomem [POLICY] */
