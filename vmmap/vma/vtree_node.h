@@ -26,9 +26,11 @@
  * Readers look again only if another publication of the same leaf has happened: lock-free.
  *
  * INNER   last[] (last page of each child) is constant; child[] is replaced by single stores, under the node's
- *         lock; what changes the number of children replaces the node. Free-space bounds of the children stand on
- * lines apart. PARENTS hold tagged pointers: bit 0 = a leaf. Published by seq_cst store, read by acquire load (C2
- * -> C1).
+ *         lock; what changes the number of children replaces the node.
+ * LINES   of it: keys and children, which every search reads, are written only where the tree grows or shrinks; the
+ *         lock has a line of its own, so that who replaces a child does not disturb who passes by; and so have the
+ *         bounds of each child, so that threads in different leaves do not meet when they free or search.
+ * PARENTS hold tagged pointers: bit 0 = a leaf. Published by seq_cst store, read by acquire load (C2 -> C1).
  */
 #ifndef VMMAP_VMA_VTREE_NODE_H
 #define VMMAP_VMA_VTREE_NODE_H
@@ -67,23 +69,27 @@ struct vtree_leaf {
 	uint64_t spare1;
 } PAIR_ALIGNED;
 
+struct vtree_bounds {                            /* of one child, upper, in pages, saturating                      */
+	atomic_u32 best, head, tail;             /* largest free run; free pages at the low end, at the high end   */
+} LINE_ALIGNED;
+
 struct vtree_inner {
-	atomic_u64 word;                         /* WRITER | DEAD: who changes child[] or replaces the node        */
 	uint32_t n, base;                        /* children; first page                                 [const]   */
+	uint64_t spare1;
 	atomic_u32 last[VTREE_SLOTS];            /* biased; unused: the highest page, never below anything [const] */
 	_Atomic(uintptr_t) child[VTREE_SLOTS];
-	struct vtree_link link;
+	uint64_t spare2[4];
+	atomic_u64 word;                         /* WRITER | DEAD: who changes child[] or replaces the node        */
 	atomic_u32 fixed;                        /* children whose first page is a permanent border: set under lock */
-	uint32_t spare1;
-	/* Upper bounds in pages, saturating: largest free run, free pages at the low end, at the high end. */
-	atomic_u32 best[VTREE_SLOTS], head[VTREE_SLOTS], tail[VTREE_SLOTS];
-	uint32_t spare2[12];
+	struct vtree_link link;
+	struct vtree_bounds bound[VTREE_SLOTS];
 } PAIR_ALIGNED;
 
-_Static_assert(sizeof(struct vtree_leaf) == 512 && sizeof(struct vtree_inner) == 768, "whole line pairs");
+_Static_assert(sizeof(struct vtree_leaf) == 512 && sizeof(struct vtree_inner) == 2304, "whole line pairs");
 _Static_assert(offsetof(struct vtree_leaf, first) == 16 && offsetof(struct vtree_leaf, last) == 128, "vector loads");
 _Static_assert(offsetof(struct vtree_leaf, vma) == 256 && offsetof(struct vtree_inner, last) == 16, "vector loads");
-_Static_assert(offsetof(struct vtree_inner, best) == 384, "bounds on lines of their own");
+_Static_assert(offsetof(struct vtree_inner, child) == 128 && offsetof(struct vtree_inner, word) == 384 &&
+	       offsetof(struct vtree_inner, bound) == 448, "keys, children, lock and bounds share no line");
 
 struct vtree {
 	_Atomic(uintptr_t) root[VTREE_BLOCKS];   /* tagged                                                         */
