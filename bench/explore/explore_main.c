@@ -219,7 +219,7 @@ static void write_reports(const struct arguments *a, const struct report *r, uns
 		json_uint(row, "schedules", r[i].distinct);
 		json_uint(row, "runs", r[i].runs);
 		json_uint(row, "accesses", r[i].accesses);
-		json_real(row, "seconds", (double)r[i].ns / 1e9);
+		json_real(row, "cpu_seconds", (double)r[i].cpu_ns / 1e9);
 		json_text(row, "failure", r[i].failure == FAIL_NONE ? NULL : failure_name(r[i].failure));
 		json_text(row, "text", r[i].failure == FAIL_NONE ? NULL : r[i].text);
 		json_text(row, "replay", r[i].failure == FAIL_NONE ? NULL : r[i].schedule);
@@ -236,9 +236,19 @@ static void write_reports(const struct arguments *a, const struct report *r, uns
 	json_free(root);
 }
 
+static void print_row(const char *name, const struct report *r, FILE *to)
+{
+	double s = (double)r->cpu_ns / 1e9;
+
+	fprintf(to, "%-28s %10llu %10llu %12.0f %8.2f %14.0f\n", name, (unsigned long long)r->distinct,
+		(unsigned long long)r->runs, r->runs ? (double)r->accesses / (double)r->runs : 0.0, s,
+		s > 0 ? (double)r->distinct / s : 0.0);
+}
+
 static int explore(struct arguments *a)
 {
-	uint64_t began = kernel_real_ns(), distinct = 0, runs = 0;
+	static struct report sum;
+	uint64_t began = kernel_real_ns();
 	struct coverage coverage = { 0 };
 	FILE *to = page(a);
 	struct report *r;
@@ -247,18 +257,18 @@ static int explore(struct arguments *a)
 	if (a->settings.schedules == 0)
 		a->settings.schedules = a->n * UINT64_C(10000);
 	bad = campaign_explore(&a->settings, a->scenarios, a->n, &r);
-	fprintf(to, "%-28s %10s %10s %12s %10s\n", "scenario", "distinct", "runs", "accesses/run", "runs/s");
+	fprintf(to, "%-28s %10s %10s %12s %8s %14s\n", "scenario", "distinct", "runs", "accesses/run", "CPU s",
+		"distinct/CPU s");
 	for (unsigned i = 0; i < a->n; i++) {
-		fprintf(to, "%-28s %10llu %10llu %12.0f %10.0f\n", r[i].scenario->name,
-			(unsigned long long)r[i].distinct, (unsigned long long)r[i].runs,
-			r[i].runs ? (double)r[i].accesses / (double)r[i].runs : 0.0,
-			r[i].ns ? (double)r[i].runs * 1e9 / (double)r[i].ns : 0.0);
-		distinct += r[i].distinct;
-		runs += r[i].runs;
+		print_row(r[i].scenario->name, &r[i], to);
+		sum.distinct += r[i].distinct;
+		sum.runs += r[i].runs;
+		sum.accesses += r[i].accesses;
+		sum.cpu_ns += r[i].cpu_ns;
 		coverage_add(&coverage, &r[i].coverage);
 	}
-	fprintf(to, "%-28s %10llu %10llu in %.1f s, %u violations\n", "all", (unsigned long long)distinct,
-		(unsigned long long)runs, (double)(kernel_real_ns() - began) / 1e9, bad);
+	print_row("all", &sum, to);
+	fprintf(to, "%.1f s, %u violations\n", (double)(kernel_real_ns() - began) / 1e9, bad);
 	for (unsigned i = 0; i < a->n; i++)
 		if (r[i].failure != FAIL_NONE)
 			print_failure(a, &r[i]);

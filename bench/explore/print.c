@@ -2,20 +2,19 @@
 /*
  * print.c - see print.h.
  *
- * One replay keeps all events; then those are written whose word the run has fought over. Words of VMAs have names,
- * others a number in the order in which they are met.
+ * One replay keeps all events; then those are written whose word the run has fought over. Words are
+ * called what they are: type and field.
  */
 #include "bench/explore/print.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
-#include "bench/explore/memory.h"
 #include "bench/explore/strategy.h"
 #include "bench/explore/where.h"
-#include "vmmap/vma/vma.h"
+#include "bench/explore/words.h"
+#include "bench/sim/label.h"
 
 #define EVENTS_MAX (1u << 18)
 #define NAMES_MAX  4096
@@ -23,7 +22,7 @@
 static struct run_event *events;
 static uint32_t events_n;
 static uint8_t *touched, *written;       /* per word: a bit per core                                               */
-static uintptr_t names[NAMES_MAX];
+static struct { uintptr_t at; const char *label; } names[NAMES_MAX];
 static uint32_t names_n;
 
 static void keep(const struct run_event *e)
@@ -32,50 +31,31 @@ static void keep(const struct run_event *e)
 		events[events_n++] = *e;
 	if (e->what == EVENT_SWITCH || e->what == EVENT_WOKEN)
 		return;
-	touched[memory_word_number(memory_word(e->at))] |= (uint8_t)(1u << e->core);
+	touched[word_of(e->at)->number] |= (uint8_t)(1u << e->core);
 	if (e->what == EVENT_STORE || e->what == EVENT_RMW || e->what == EVENT_WAKE)
-		written[memory_word_number(memory_word(e->at))] |= (uint8_t)(1u << e->core);
+		written[word_of(e->at)->number] |= (uint8_t)(1u << e->core);
 }
 
 static bool fought_over(const struct run_event *e)
 {
-	uint32_t i = memory_word_number(memory_word(e->at));
+	uint32_t i = word_of(e->at)->number;
 
 	return written[i] != 0 && (touched[i] & (touched[i] - 1)) != 0;
 }
 
-static const char *vma_field(size_t offset)
-{
-	static const struct { size_t at; const char *name; } field[] = {
-		{ offsetof(struct vma, slot.lk), "lk" }, { offsetof(struct vma, slot.pins), "pins" },
-		{ offsetof(struct vma, slot.seq), "seq" }, { offsetof(struct vma, bits), "bits" },
-		{ offsetof(struct vma, delta), "delta" }, { offsetof(struct vma, object), "object" },
-		{ offsetof(struct vma, anon), "anon" }, { offsetof(struct vma, next_free), "next_free" },
-		{ offsetof(struct vma, rmap), "rmap" },
-	};
-
-	for (unsigned i = 0; i < ARRAY_SIZE(field); i++)
-		if (field[i].at == offset)
-			return field[i].name;
-	return "?";
-}
-
+/* Its type and field; of several of one kind also which, in the order in which they are met. */
 static void name_of(uintptr_t at, char *text, size_t bytes)
 {
-	uintptr_t lo, hi;
-	uint32_t i;
+	const char *label = label_of(at);
+	uint32_t i, before = 0;
 
-	for (unsigned slab = 0; memory_vma_slab(slab, &lo, &hi); slab++)
-		if (at >= lo && at < hi) {
-			snprintf(text, bytes, "vma %zu.%s", (size_t)(at - lo) / sizeof(struct vma),
-				 vma_field((at - lo) % sizeof(struct vma)));
-			return;
-		}
-	for (i = 0; i < names_n && names[i] != at; i++)
-		;
-	if (i == names_n && names_n < NAMES_MAX)
-		names[names_n++] = at;
-	snprintf(text, bytes, "word %u", i);
+	for (i = 0; i < names_n && names[i].at != at; i++)
+		before += names[i].label == label;
+	if (i == names_n && names_n < NAMES_MAX) {
+		names[names_n].at = at;
+		names[names_n++].label = label;
+	}
+	snprintf(text, bytes, before == 0 ? "%s" : "%s'%u", label != NULL ? label : "?", before + 1);
 }
 
 static void lanes(uint32_t core, uint32_t cores, const char *mark, FILE *to)
@@ -102,7 +82,7 @@ static void print_access(const struct run_event *e, uint32_t cores, FILE *to)
 		snprintf(value, sizeof(value), "%llx -> ...", (unsigned long long)e->before);
 	snprintf(place, sizeof(place), "%s %s:%d", w->function, file != NULL ? file + 1 : w->file, w->line);
 	lanes(e->core, cores, "*", to);
-	fprintf(to, " %-5s %-5s %-16s %-34s %s\n", op[e->what], e->atomic ? order[e->order] : "plain", name, value,
+	fprintf(to, " %-5s %-5s %-28s %-34s %s\n", op[e->what], e->atomic ? order[e->order] : "plain", name, value,
 		place);
 }
 
@@ -140,8 +120,8 @@ void print_interleaving(const struct schedule *schedule, FILE *to)
 	uint32_t cores = 2;
 
 	events = calloc(EVENTS_MAX, sizeof(*events));
-	touched = calloc(MEMORY_WORDS, 1);
-	written = calloc(MEMORY_WORDS, 1);
+	touched = calloc(WORDS_MAX, 1);
+	written = calloc(WORDS_MAX, 1);
 	CHECK(out != NULL && events != NULL && touched != NULL && written != NULL);
 	events_n = names_n = 0;
 	run_listener = keep;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "bench/explore/memory.h"
+#include "bench/explore/words.h"
 #include "bench/explore/where.h"
 
 enum kind { PLAIN_LOAD, PLAIN_STORE, ATOMIC_STORE, KINDS };
@@ -22,7 +22,7 @@ static uint32_t run;
 void race_begin(void)
 {
 	if (cells == NULL)
-		cells = calloc(2 * MEMORY_WORDS, sizeof(*cells));
+		cells = calloc(2 * WORDS_MAX, sizeof(*cells));
 	CHECK(cells != NULL);
 	run++;
 }
@@ -47,7 +47,7 @@ void race_access(const struct access *a, uint32_t core, const struct clocks *now
 	enum kind kind = a->atomic ? ATOMIC_STORE : a->op == ACCESS_LOAD ? PLAIN_LOAD : PLAIN_STORE;
 
 	for (uintptr_t at = a->at & ~(uintptr_t)3; at < a->at + a->bytes; at += 4) {
-		struct cell *cell = &cells[2 * memory_word_number(memory_word(at)) + (at >> 2 & 1)];
+		struct cell *cell = &cells[2 * word_of(at)->number + (at >> 2 & 1)];
 
 		if (cell->run != run)
 			*cell = (struct cell){ .run = run };

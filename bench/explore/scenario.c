@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "bench/explore/memory.h"
 #include "bench/explore/run.h"
 #include "bench/sim/core.h"
 

@@ -50,6 +50,9 @@ uint32_t shrink(struct outcome *out)
 	bool again = true;
 
 	CHECK(scratch != NULL && s != NULL);
+	strategy_replay(&out->schedule, scratch);        /* which words are fought over is known by now             */
+	if (scratch->failure == out->failure)
+		*out = *scratch;
 	while (again && accesses < ACCESSES_MAX) {
 		again = false;
 		for (uint32_t i = 0; i < out->schedule.stales && !again && accesses < ACCESSES_MAX; i++) {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "bench/explore/memory.h"
+#include "bench/explore/words.h"
 #include "bench/explore/order.h"
 #include "bench/explore/race.h"
 #include "bench/explore/run.h"
@@ -27,7 +27,7 @@ struct location {
 	struct message message[KEPT];
 };
 
-static bool on;
+bool weak_is_on;
 static const struct chooser *chooser;
 static struct outcome *outcome;
 static struct location locations[LOCATIONS];
@@ -38,12 +38,7 @@ static struct view unlocated;            /* what was released by words that had 
 
 void weak_use(void)
 {
-	on = true;
-}
-
-bool weak_on(void)
-{
-	return on;
+	weak_is_on = true;
 }
 
 /* ---- views ---- */
@@ -76,6 +71,13 @@ static uint64_t memory_at(uintptr_t at, size_t bytes)
 
 /* Only words that cores fight over have one, from the access on that shows it. NULL: none, or no room: then the word is
  * as strong as can be, by way of `unlocated`. */
+static bool in_conflict(uintptr_t at)
+{
+	const struct word *w = word_of(at);
+
+	return w != NULL && w->conflict;
+}
+
 static struct location *find(uintptr_t at, size_t bytes, bool make)
 {
 	uint32_t i = (uint32_t)((at * UINT64_C(0x9e3779b97f4a7c15)) >> 53);
@@ -83,7 +85,7 @@ static struct location *find(uintptr_t at, size_t bytes, bool make)
 	for (; table[i].run == run; i = (i + 1) & (HASH - 1))
 		if (table[i].at == at)
 			return locations[table[i].location].bytes == bytes ? &locations[table[i].location] : NULL;
-	if (!make || used == LOCATIONS || !memory_word(at)->conflict)
+	if (!make || used == LOCATIONS || !in_conflict(at))
 		return NULL;
 	table[i].at = at;
 	table[i].run = run;
@@ -186,10 +188,10 @@ bool weak_load(const struct access *a, uint64_t *value)
 {
 	uint32_t core = core_current->number, age = 0;
 	int order = weaken_order(a);
-	struct location *l = on && core < RUN_CORES ? find(a->at, a->bytes, false) : NULL;
+	struct location *l = core < RUN_CORES ? find(a->at, a->bytes, false) : NULL;
 	stamp from;
 
-	if (l == NULL && on && core < RUN_CORES && acquires(order))
+	if (l == NULL && core < RUN_CORES && acquires(order))
 		join(&view_of[core], &unlocated);
 	if (l == NULL)
 		return false;

@@ -47,7 +47,10 @@
 #define VTREE_COUNT_ONE   (UINT64_C(1) << 32)
 #define VTREE_DUMMY       UINT64_C(1)            /* in vma[]                                                       */
 #define VTREE_LEAF        ((uintptr_t)1)         /* in a tagged pointer                                            */
+#define VTREE_MET_ONE     (UINT64_C(1) << 42)    /* in contended: 22 bits of collisions, 10 of a slot number, a page */
 #define VTREE_SPARSE      8                      /* a leaf or inner node with so few entries may be joined         */
+
+_Static_assert(THREAD_MAX <= 1024, "a slot number fits into contended");
 
 struct vtree_nodes;                              /* vtree_node.c: slabs, depot, per-slot caches                    */
 
@@ -61,7 +64,7 @@ struct vtree_leaf {
 	uint32_t base, limit;                    /* pages, plain, inclusive                              [const]   */
 	atomic_u32 first[VTREE_SLOTS];           /* biased                                                         */
 	atomic_u32 last[VTREE_SLOTS];            /* biased, inclusive                                              */
-	atomic_u64 contended;                    /* collisions << 32 | page of the last section that saw some      */
+	atomic_u64 contended;                    /* collisions, whose section last saw some, its page (vtree_met)  */
 	atomic_u32 patience;                     /* visits of vtree_join that leave this leaf alone                */
 	uint32_t calm;                           /* sections without a collision; the holder's                     */
 	atomic_u64 vma[VTREE_SLOTS];             /* struct vma * | VTREE_DUMMY                                     */
@@ -172,12 +175,18 @@ static NOINLINE UNUSED void vtree_gap_around(const struct vtree_leaf *leaf, uint
 	*r = vtree_span(vtree_block(addr), lo, hi);
 }
 
+/* So many collisions; the last was seen by this thread, at this page. */
+static inline uint64_t vtree_met(uint64_t collisions, const struct thread_slot *self, uint32_t page)
+{
+	return collisions * VTREE_MET_ONE | (uint64_t)self->number << 32 | page;
+}
+
 /* A reader has to look again because of a writer elsewhere in the leaf: that is a collision, too, and parts them. */
 static NOINLINE UNUSED void vtree_met_writer(struct vtree_leaf *leaf, uint32_t page)
 {
-	uint64_t met = (atomic_load_relaxed(&leaf->contended) >> 32) + 1;
+	uint64_t met = atomic_load_relaxed(&leaf->contended) / VTREE_MET_ONE + 1;
 
-	atomic_store_relaxed(&leaf->contended, met << 32 | page);
+	atomic_store_relaxed(&leaf->contended, vtree_met(met, thread_self(), page));
 }
 
 /* The slot of leaf that covers addr, in *seen. false: the leaf is DEAD. with_lk: load lk inside the validation. */
