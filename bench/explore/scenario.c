@@ -10,7 +10,6 @@
 #include "bench/explore/run.h"
 #include "bench/sim/core.h"
 
-#define SCENARIOS_MAX 256
 #define FRAMES        2048
 #define FAR           PAGE(16384)        /* where cores warm up: a table apart for each, the upper ones shared      */
 
