@@ -9,9 +9,10 @@
  *          P (the same store) -> W1, W2 of readers. Seq_cst if it freed something: X1 -> X2 in vtree_bound.c.
  * Invariant  between sections at least one slot of each leaf is not live, so that a section which drops something can
  *          add one slot even in a full leaf; so commits never need memory.
- * COLLISIONS  who finds the leaf taken counts one in leaf->contended; while that is not 0, each section leaves its page
- *          there. Who has waited COLLISIONS times splits the leaf between its own page and that of the section it met,
- *          however empty the leaf is. FORGIVE sections without a collision take one back.
+ * COLLISIONS  who finds the leaf taken counts one in leaf->contended; while that is not 0, each section leaves its slot
+ *          number and its page there. After COLLISIONS of them a section that follows another thread's splits the leaf
+ *          between its own page and that one's, however empty the leaf is; after its own it does not: who waits may
+ *          be passed by the same thread many times. FORGIVE sections without a collision take one back.
  * Progress  readers: see vtree_node.h. enter spins while another section of the same leaf, or a split or join that
  *          replaces the leaf, is under way: bounded work, no allocation, no wait downwards or sideways.
  * Sources  Bayer, Schkolnick 1977 (locks on B-trees, bottom-up); Lamport 1977 and Boehm 2012 (seqlocks; why data loads
@@ -139,18 +140,19 @@ static NOINLINE bool lock_contended(struct vtree *t, struct thread_slot *self, s
 {
 	uint64_t c = atomic_load_relaxed(&leaf->contended);
 
-	atomic_store_relaxed(&leaf->contended, c + (UINT64_C(1) << 32));
+	atomic_store_relaxed(&leaf->contended, c + VTREE_MET_ONE);
 	vtree_count(t, self, VTREE_COLLISION);
 	BASE_POINT(vtree_enter_collided);
 	return vtree_lock(&leaf->word, false);
 }
 
 /* The leaf is ours and has seen collisions: leaves our page there, forgives one now and then. Returns the page of the
- * section before, if that and we have met often enough. */
+ * section before, if that was another thread's and we have met often enough. */
 static NOINLINE bool note_contention(struct vtree_section *s, uint32_t page, bool waited, uint32_t *rival)
 {
-	uint64_t c = atomic_load_relaxed(&s->leaf->contended), met = c >> 32;
-	bool often = met >= COLLISIONS && (uint32_t)c != page;
+	uint64_t c = atomic_load_relaxed(&s->leaf->contended), met = c / VTREE_MET_ONE;
+	bool own = (c ^ vtree_met(met, s->self, (uint32_t)c)) == 0 && !BASE_MUTANT(part_own_pages);
+	bool often = met >= COLLISIONS && (uint32_t)c != page && !own;
 
 	*rival = (uint32_t)c;
 	s->leaf->calm = waited ? 0 : s->leaf->calm + 1;
@@ -160,7 +162,7 @@ static NOINLINE bool note_contention(struct vtree_section *s, uint32_t page, boo
 		s->leaf->calm = 0;
 		met--;
 	}
-	atomic_store_relaxed(&s->leaf->contended, met ? met << 32 | page : 0);
+	atomic_store_relaxed(&s->leaf->contended, met ? vtree_met(met, s->self, page) : 0);
 	return often;
 }
 

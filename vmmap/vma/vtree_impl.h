@@ -70,8 +70,10 @@ static inline uint32_t vtree_first_of(const struct vtree_inner *inner, unsigned 
 }
 static inline struct vtree_free vtree_bound(const struct vtree_inner *inner, unsigned i)
 {
-	return (struct vtree_free){ atomic_load_seqcst(&inner->best[i]),        /* X2 -> Y1; Y2 -> X1; T1 -> T2 */
-				    atomic_load_seqcst(&inner->head[i]), atomic_load_seqcst(&inner->tail[i]) };
+	const struct vtree_bounds *b = &inner->bound[i];
+
+	return (struct vtree_free){ atomic_load_seqcst(&b->best),               /* X2 -> Y1; Y2 -> X1; T1 -> T2 */
+				    atomic_load_seqcst(&b->head), atomic_load_seqcst(&b->tail) };
 }
 /* What inner's own bounds say about all of it. */
 struct vtree_free vtree_bound_fold(const struct vtree_inner *inner);

@@ -196,7 +196,8 @@ static void writers_apart(void **state)
 
 static atomic_u32 turn, done;
 
-#define TURNS 20
+#define TURNS     20
+#define COLLIDERS 8
 
 static void *collide(void *arg)
 {
@@ -287,6 +288,58 @@ static void both_have_to_be_gone(void **state)
 	assert_int_equal(joins(), 1);
 }
 
+static void *collide_once(void *arg)
+{
+	struct vtree_section s;
+
+	point_role("waiter");
+	vtree_enter(&tree, thread_self(), *(uint64_t *)arg, &s);
+	vtree_leave(&s);
+	point_role(NULL);
+	return NULL;
+}
+
+/* Meets others until it is time to part, and goes on alone before they get the leaf. Parted from whom? */
+static bool parted_from_ourselves(void)
+{
+	uint64_t other = PAGES(5000);
+	struct vtree_section s;
+	pthread_t t[COLLIDERS];
+	bool parted = false;
+
+	point_stop("waiter", "vtree_enter_collided", NULL, NULL);
+	for (unsigned i = 0; i < COLLIDERS; i++) {
+		vtree_enter(&tree, thread_self(), PAGES(8), &s);
+		pthread_create(&t[i], NULL, collide_once, &other);
+		while (vtree_counted(&tree, VTREE_COLLISION) <= i)
+			sched_yield();
+		vtree_leave(&s);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		vtree_enter(&tree, thread_self(), PAGES(8 + 4 * i), &s);
+		parted = !lock_range_holds(s.r, PAGES(8)) || !lock_range_holds(s.r, PAGES(16));
+		vtree_leave(&s);
+	}
+	point_release("waiter", "vtree_enter_collided");
+	for (unsigned i = 0; i < COLLIDERS; i++)
+		pthread_join(t[i], NULL);
+	assert_int_equal(vtree_audit(&tree, stderr), 0);
+	return parted;
+}
+
+/* Who waits may be passed by one thread again and again: that one's own pages are no rivals. */
+static void own_pages_are_no_rivals(void **state)
+{
+	if (!point_available())
+		skip();
+	assert_false(parted_from_ourselves());
+	teardown(state);
+	setup(state);
+	assert_int_equal(point_mutant_select("part_own_pages"), 0);
+	assert_true(parted_from_ourselves());
+	assert_int_equal(point_timeouts(), 0);
+}
+
 /* ---- many ---- */
 
 #define MANY (BUILT_WITH_TSAN ? 50000u : 1000000u)
@@ -352,6 +405,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(writers_in_one_leaf, setup, teardown),
 		cmocka_unit_test_setup_teardown(writers_apart, setup, teardown),
 		cmocka_unit_test_setup_teardown(colliders_are_parted, setup, teardown),
+		cmocka_unit_test_setup_teardown(own_pages_are_no_rivals, setup, teardown),
 		cmocka_unit_test_setup_teardown(both_have_to_be_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(emptied_slot_by_slot, setup, teardown),
 		cmocka_unit_test_setup_teardown(many, setup, teardown),
