@@ -197,7 +197,7 @@ static void fault_page_6(void)
 static void cut_elsewhere(void)
 {
 	(void)scene_await(THERE);
-	expect(scene_protect(1, PAGES(4, 1), PROT_READ) == 0);
+	expect(scene_protect(1, PAGES(5, 1), PROT_READ) == 0);
 	scene_signal(BACK);
 }
 static void six_has_group(void) { expect(scene_group(PAGE(6)) != 0); }
