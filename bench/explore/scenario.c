@@ -228,9 +228,19 @@ void scene_must(unsigned n)
 		sched_yield();
 }
 
+static uint64_t sleeps_of(unsigned i)
+{
+	const struct thread_slot *slot = core_at(i)->slot;
+
+	return slot != NULL ? atomic_load_relaxed(&slot->park_blocked) : 0;
+}
+
+/* One that looks from time to time may sleep, and not be seen doing so. */
 void scene_asleep(unsigned i)
 {
-	while (core_at(i)->state != CORE_FUTEX && core_at(i)->state != CORE_IDLE)
+	uint64_t before = sleeps_of(i);
+
+	while (core_at(i)->state != CORE_FUTEX && core_at(i)->state != CORE_IDLE && sleeps_of(i) == before)
 		sched_yield();
 }
 
@@ -264,6 +274,7 @@ void __wrap_point_hit(struct point_site *site)
 		stop->body = CORE_MAIN;
 		scene_signal(stop->says);
 		(void)scene_await(stop->awaits);
+		scene_signal(stop->awaits);
 		break;
 	}
 }
