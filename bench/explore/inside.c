@@ -54,3 +54,16 @@ uint64_t scene_group(uint64_t at)
 {
 	return vma_anon(vtree_lookup(&scene.map->tree, at));
 }
+
+uint64_t scene_owned(void)
+{
+	struct physmem_usage frames;
+
+	physmem_get_usage(scene.physmem, &frames);
+	return frames.owned;
+}
+
+void scene_drain(void)
+{
+	rcu_drain();
+}

@@ -13,7 +13,6 @@
 #include "bench/explore/turn.h"
 #include "bench/sim/core.h"
 
-#define SCENARIOS_MAX 256
 #define FRAMES        2048
 #define VAIN          100                /* yields of all who can run                                               */
 #define PATIENCE      150                /* yields at one place: others may poll, each time with a change           */
@@ -229,9 +228,19 @@ void scene_must(unsigned n)
 		sched_yield();
 }
 
+static uint64_t sleeps_of(unsigned i)
+{
+	const struct thread_slot *slot = core_at(i)->slot;
+
+	return slot != NULL ? atomic_load_relaxed(&slot->park_blocked) : 0;
+}
+
+/* One that looks from time to time may sleep, and not be seen doing so. */
 void scene_asleep(unsigned i)
 {
-	while (core_at(i)->state != CORE_FUTEX && core_at(i)->state != CORE_IDLE)
+	uint64_t before = sleeps_of(i);
+
+	while (core_at(i)->state != CORE_FUTEX && core_at(i)->state != CORE_IDLE && sleeps_of(i) == before)
 		sched_yield();
 }
 
@@ -265,6 +274,7 @@ void __wrap_point_hit(struct point_site *site)
 		stop->body = CORE_MAIN;
 		scene_signal(stop->says);
 		(void)scene_await(stop->awaits);
+		scene_signal(stop->awaits);
 		break;
 	}
 }

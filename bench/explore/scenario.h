@@ -23,6 +23,7 @@
 #include "vmmap/vmmap.h"
 
 #define SCENARIO_CORES 3
+#define SCENARIOS_MAX  256
 #define SCENE_WORDS    16
 #define SCENE_STOPS    8
 
@@ -95,6 +96,8 @@ void scene_join(uint64_t at);
 uint64_t scene_version(uint64_t at);                     /* of the VMA there; 0: it is held, or none                */
 uint64_t scene_group(uint64_t at);                       /* its anonymous group                                     */
 const void *scene_vma(uint64_t at);                      /* its object                                              */
+uint64_t scene_owned(void);                              /* frames                                                  */
+void scene_drain(void);                                  /* waits until what is retired is gone                     */
 bool scene_insists(unsigned i);                          /* body i insists on its turn                              */
 int64_t scene_move(unsigned i, uint64_t at, uint64_t len, uint64_t to);  /* mremap, MAYMOVE | FIXED                 */
 void scene_object(uint64_t pages, bool paged);           /* scene.object; paged: a pager that keeps a word a page   */
@@ -108,7 +111,7 @@ bool scene_await(unsigned n);            /* false: others cannot give signal n, 
 void scene_must(unsigned n);             /* signal n, which comes: if not, that is a livelock                       */
 void scene_asleep(unsigned i);           /* body i sleeps, or has ended                                             */
 void scene_pause(void);                  /* another body may come here                                              */
-/* When body i comes to that test point first, it gives one signal and awaits the other. */
+/* When body i comes to that test point first, it gives one signal and awaits the other, which is given when it goes on. */
 void scene_stop(unsigned i, const char *at, unsigned says, unsigned awaits);
 
 /* True: something is mapped at `at`; its protection in *prot (may be NULL). */
