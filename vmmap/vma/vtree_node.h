@@ -60,21 +60,26 @@ struct vtree_leaf {
 	atomic_u32 first[VTREE_SLOTS];           /* biased                                                         */
 	atomic_u32 last[VTREE_SLOTS];            /* biased, inclusive                                              */
 	atomic_u64 contended;                    /* collisions << 32 | page of the last section that saw some      */
-	atomic_u32 patience;                     /* visits of vtree_join that leave this leaf alone                */
-	uint32_t calm;                           /* sections without a collision; the holder's                     */
+	atomic_u16 patience;                     /* visits of vtree_join that leave this leaf alone                */
+	/* The holder's; vtree_part.c. Slots are told by their low bits, pages of the pair stand at the end.  */
+	uint16_t visitor;                        /* slot of the last section                                       */
+	uint8_t low, high;                       /* the pair                                                       */
+	uint8_t turns : 7, joined : 1;           /* twice theirs, odd if `high` was last; was made by a join       */
+	uint8_t calm : 4, alone : 4;             /* sections without a collision; of one thread                    */
 	atomic_u64 vma[VTREE_SLOTS];             /* struct vma * | VTREE_DUMMY                                     */
 	struct vtree_link link;
-	uint64_t spare1;
+	uint32_t low_most, high_least;           /* of the pair                                     [the holder's] */
 } PAIR_ALIGNED;
 
 struct vtree_inner {
-	atomic_u64 word;                         /* WRITER | DEAD: who changes child[] or replaces the node        */
 	uint32_t n, base;                        /* children; first page                                 [const]   */
+	atomic_u32 fixed;                        /* children whose first page is a permanent border: set under lock */
+	uint32_t spare1;
 	atomic_u32 last[VTREE_SLOTS];            /* biased; unused: the highest page, never below anything [const] */
 	_Atomic(uintptr_t) child[VTREE_SLOTS];
 	struct vtree_link link;
-	atomic_u32 fixed;                        /* children whose first page is a permanent border: set under lock */
-	uint32_t spare1;
+	atomic_u64 word;                         /* WRITER | DEAD: who changes child[] or replaces the node; no line of
+						  * the keys, which each search reads                              */
 	/* Upper bounds in pages, saturating: largest free run, free pages at the low end, at the high end. */
 	atomic_u32 best[VTREE_SLOTS], head[VTREE_SLOTS], tail[VTREE_SLOTS];
 	uint32_t spare2[12];
