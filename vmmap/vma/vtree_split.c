@@ -123,6 +123,13 @@ static uint32_t inside(uint32_t from, uint32_t to)
 	return to - from >= 2 ? best_aligned(from + 1, to - 1) : best_aligned(from, to);
 }
 
+/* A page less, if that leaves the gap on both sides: what comes later will begin at an aligned page rather than end
+ * below one, and is not to touch the border either. */
+static uint32_t aside(uint32_t border, uint32_t from)
+{
+	return border > from + 1 ? border - 1 : border;
+}
+
 uint32_t vtree_split_border(const struct vtree_section *s, uint32_t page)
 {
 	struct vtree_items items;
@@ -144,7 +151,7 @@ uint32_t vtree_split_border(const struct vtree_section *s, uint32_t page)
 
 bool vtree_split_between(const struct vtree_section *s, uint32_t a, uint32_t b, uint32_t *border)
 {
-	uint32_t lo = a < b ? a : b, hi = a < b ? b : a, best = 0;
+	uint32_t lo = a < b ? a : b, hi = a < b ? b : a, best = 0, after = 0;
 	struct vtree_items items;
 	uint32_t from = lo + 1;                  /* borders lo+1..hi would part them                                */
 
@@ -158,8 +165,10 @@ bool vtree_split_between(const struct vtree_section *s, uint32_t a, uint32_t b, 
 		if (item->last < lo)
 			continue;
 		page = from <= to ? inside(from, to) : 0;
-		if (page != 0 && (best == 0 || __builtin_ctz(page) > __builtin_ctz(best)))
+		if (page != 0 && (best == 0 || __builtin_ctz(page) > __builtin_ctz(best))) {
 			best = page;
+			after = from;
+		}
 		from = item->last == UINT32_MAX ? UINT32_MAX : item->last + 1;
 		if (from <= lo)
 			from = lo + 1;
@@ -167,16 +176,13 @@ bool vtree_split_between(const struct vtree_section *s, uint32_t a, uint32_t b, 
 	if (from <= hi && (items.n == 0 || items.at[items.n - 1].last < hi)) {
 		uint32_t page = inside(from, hi);
 
-		if (best == 0 || __builtin_ctz(page) > __builtin_ctz(best))
+		if (best == 0 || __builtin_ctz(page) > __builtin_ctz(best)) {
 			best = page;
+			after = from;
+		}
 	}
-	if (best == 0) {
-		best = best_aligned(lo + 1, hi);
-		if (best % VTREE_NEAR != 0)
-			return false;
-	}
-	*border = best;
-	return true;
+	*border = best != 0 ? aside(best, after) : best_aligned(lo + 1, hi);
+	return best != 0 || *border % VTREE_NEAR == 0;
 }
 
 /* ---- split ---- */

@@ -278,7 +278,7 @@ static void both_have_to_be_gone(void **state)
 	struct thread_slot *self = thread_self();
 
 	(void)state;
-	assert_int_equal(part(PAGES(1000), PAGES(5000)), PAGES(4096));
+	assert_int_equal(part(PAGES(1000), PAGES(5000)), PAGES(4095));   /* in a gap, beside 4096 */
 	vtree_join_idle(&tree, self, (struct lock_range){ PAGES(5000), PAGES(5001) }, PAGES(6000));
 	vtree_join_idle(&tree, self, (struct lock_range){ PAGES(1000), PAGES(1001) }, PAGES(6000));
 	vtree_join(&tree, self, (struct lock_range){ PAGES(1000), PAGES(1001) });
