@@ -16,6 +16,7 @@
 #include "base/point.h"
 #include "bench/explore/order.h"
 #include "bench/explore/shrink.h"
+#include "bench/explore/weaken.h"
 #include "bench/sim/kernel.h"
 
 #define STALE_RUNS  4000                 /* this many in a row, and not one order in 500 new: nothing more comes    */
@@ -24,6 +25,7 @@
 #define RUN_WORK    1000                 /* what a run costs beside its accesses, in accesses                       */
 #define FIRST_SHARE 100                  /* distinct schedules of each scenario in the first round                 */
 #define FIRST_WORK  2000000
+#define LOOK_RUNS   30                   /* a scenario that does not come by a place in these does not             */
 #define MUTANTS_MAX 512
 
 static void *shared(size_t bytes)
@@ -290,53 +292,81 @@ static bool names_it(const struct scenario *s, const char *mutant)
 	return false;
 }
 
-/* In a child of its own: true, if this scenario fails within s->schedules runs. */
-static bool hunt_in(const struct settings *s, struct find *f, const struct scenario *scenario)
+/* The last: the scenario never comes by the place. */
+enum hunted { HUNTED_FOUND, HUNTED_IN_VAIN, HUNTED_ELSEWHERE };
+
+/* In a child of its own: looks for it in this scenario. */
+static _Noreturn void hunt_here(const struct settings *s, struct find *f, const struct scenario *scenario,
+				uint64_t most)
+{
+	struct strategy *strategy = strategy_new(f->strategy, scenario_bodies(scenario), f->seed, s->everywhere);
+	struct outcome *out = outcome_new();
+
+	if (f->place != NULL)
+		CHECK(weaken_select(f->place, f->order));
+	run_prepare(scenario, s->policy, f->mutant);
+	f->runs = 0;
+	do {
+		if (!strategy_step(strategy, out))
+			break;
+		f->runs++;
+		if (f->place != NULL && f->runs == LOOK_RUNS && !weaken_reached())
+			_exit(HUNTED_ELSEWHERE);
+	} while (out->failure == FAIL_NONE && f->runs < most && kernel_real_ns() < s->until_ns);
+	if (out->failure == FAIL_NONE)
+		_exit(HUNTED_IN_VAIN);
+	shrink(out);
+	f->failure = out->failure;
+	memcpy(f->text, out->text, sizeof(f->text));
+	schedule_print(&out->schedule, f->schedule, sizeof(f->schedule));
+	_exit(HUNTED_FOUND);
+}
+
+static enum hunted hunt_in(const struct settings *s, struct find *f, const struct scenario *scenario, uint64_t most)
 {
 	int status;
 	pid_t pid = child();
 
-	if (pid == 0) {
-		struct strategy *strategy = strategy_new(f->strategy, scenario_bodies(scenario), f->seed,
-							 s->everywhere);
-		struct outcome *out = outcome_new();
-		uint64_t runs = 0;
-
-		run_prepare(scenario, s->policy, f->mutant);
-		do {
-			if (!strategy_step(strategy, out))
-				break;
-			runs++;
-		} while (out->failure == FAIL_NONE && runs < s->schedules && kernel_real_ns() < s->until_ns);
-		f->runs = runs;
-		if (out->failure == FAIL_NONE)
-			_exit(0);
-		shrink(out);
-		f->failure = out->failure;
-		memcpy(f->text, out->text, sizeof(f->text));
-		schedule_print(&out->schedule, f->schedule, sizeof(f->schedule));
-		_exit(1);
-	}
+	if (pid == 0)
+		hunt_here(s, f, scenario, most);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	f->all_runs += f->runs;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 1;
+	return WIFEXITED(status) ? (enum hunted)WEXITSTATUS(status) : HUNTED_IN_VAIN;
+}
+
+/* Is it looked for in this scenario, in this of two turns? */
+static bool turn_for(const struct settings *s, const struct find *f, const struct scenario *only,
+		     const struct scenario *scenario, int turn)
+{
+	if (only != NULL)
+		return only == scenario && turn == 1;
+	if (f->mutant != NULL)
+		return names_it(scenario, f->mutant) == (turn == 0) && (turn == 0 || !s->named);
+	return true;
 }
 
 static _Noreturn void hunt_one(const struct settings *s, struct find *f)
 {
 	const struct scenario *only = f->scenario;
 	const struct scenario *scenario;
+	static bool elsewhere[SCENARIOS_MAX];
 
 	f->scenario = NULL;
-	for (int turn = 0; turn < (s->named ? 1 : 2); turn++)
+	for (int turn = 0; turn < 2; turn++)
 		for (unsigned i = 0; (scenario = scenario_at(i)) != NULL; i++) {
-			if (only != NULL ? only != scenario || turn == 1 : names_it(scenario, f->mutant) != (turn == 0))
+			uint64_t most = f->place != NULL && turn == 0 ? s->schedules / 16 + 1 : s->schedules;
+			enum hunted how;
+
+			if (elsewhere[i] || !turn_for(s, f, only, scenario, turn))
 				continue;
-			if (hunt_in(s, f, scenario)) {
+			how = hunt_in(s, f, scenario, most);
+			if (how == HUNTED_FOUND) {
 				f->scenario = scenario;
 				_exit(0);
 			}
+			elsewhere[i] = how == HUNTED_ELSEWHERE;
+			f->reached += turn == 0 && !elsewhere[i];
 		}
 	_exit(0);
 }

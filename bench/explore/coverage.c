@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "bench/explore/where.h"
+#include "bench/sim/debug.h"
 #include "bench/sim/heap.h"
 #include "vmmap/vma/vma.h"
 
@@ -82,15 +82,10 @@ static void print_count(uint64_t n, FILE *to)
 
 void coverage_print(const struct coverage *c, FILE *to)
 {
-	fprintf(to, "%-44s %10s %10s %10s %10s %10s %10s %10s\n", "who looked at a lock word", "free", "pinned",
+	fprintf(to, "%-56s %10s %10s %10s %10s %10s %10s %10s\n", "who looked at a lock word", "free", "pinned",
 		"brief", "held", "held+pins", "dummy", "dead");
 	for (uint32_t i = 0; i < c->n; i++) {
-		const struct where *w = where_of(c->place[i].pc);
-		char place[128];
-
-		snprintf(place, sizeof(place), "%s (%s:%d)", w->function, strrchr(w->file, '/') != NULL ?
-			 strrchr(w->file, '/') + 1 : w->file, w->line);
-		fprintf(to, "%-44s", place);
+		fprintf(to, "%-56s", debug_location(c->place[i].pc));
 		for (unsigned k = 0; k < METS; k++)
 			print_count(c->place[i].met[k], to);
 		fputc('\n', to);

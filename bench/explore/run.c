@@ -20,6 +20,7 @@
 #include "base/thread.h"
 #include "bench/explore/coverage.h"
 #include "bench/explore/lifetime.h"
+#include "bench/explore/lockorder.h"
 #include "bench/explore/order.h"
 #include "bench/explore/seen.h"
 #include "bench/explore/turn.h"
@@ -46,7 +47,7 @@ const char *failure_name(enum failure f)
 {
 	static const char *const name[FAILURES] = {
 		"none", "expected", "check", "deadlock", "livelock", "lifetime", "overtaken", "asleep inside", "signal",
-		"race",
+		"lock order", "race",
 	};
 
 	return name[f];
@@ -220,12 +221,13 @@ static void call(enum core_call what, struct core *about, const void *at)
 {
 	uint32_t self = core_current->number;
 
-	if (self == CORE_MAIN || !running)
+	if (self >= RUN_CORES || !running)
 		return;
 	switch (what) {
 	case CORE_CALL_WAIT:
 		if (thread_current != NULL && thread_current->rcu_nest != 0)
 			run_fail(FAIL_ASLEEP_INSIDE, "core %u sleeps inside a read section", self);
+		lockorder_waits(self);
 		turn_point(true);
 		note(word_of((uintptr_t)at), self, false);
 		event(EVENT_WAIT, self, 0, at);
@@ -238,6 +240,10 @@ static void call(enum core_call what, struct core *about, const void *at)
 	case CORE_CALL_WOKEN:
 		turn_changed(RUN_CORES);
 		event(EVENT_WOKEN, self, about->number, at);
+		break;
+	case CORE_CALL_YIELD:
+	case CORE_CALL_NAP:
+		lockorder_waits(self);
 		break;
 	case CORE_CALL_SECTION_BEGIN:
 		lifetime_section(self, true);
@@ -298,6 +304,7 @@ void run_prepare(const struct scenario *s, const char *policy, const char *mutan
 	words_next_run();
 	order_begin();
 	lifetime_save();
+	lockorder_save();
 	scene_before = scene;
 }
 
@@ -309,6 +316,7 @@ static void restore(void)
 	undo_back(&mark);
 	words_next_run();
 	lifetime_restore();
+	lockorder_restore();
 	scene = scene_before;
 }
 

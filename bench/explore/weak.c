@@ -18,12 +18,16 @@
 
 typedef uint16_t stamp;                  /* number of a message of its location, from 0                            */
 
-struct view { stamp at[LOCATIONS]; struct clocks clocks; };
+#define EIGHT 8
+typedef stamp stamps __attribute__((vector_size(EIGHT * sizeof(stamp)), may_alias));
+
+struct view { stamp at[LOCATIONS] __attribute__((aligned(16))); struct clocks clocks; };
 struct message { uint64_t value; bool pending; struct view view; };      /* pending: a plain store's, in memory     */
 struct location {
 	uintptr_t at;
 	size_t bytes;
 	stamp last, last_seqcst;
+	uint32_t joined[RUN_CORES];      /* the message whose view that core has joined last, + 1                   */
 	struct message message[KEPT];
 };
 
@@ -43,20 +47,20 @@ void weak_use(void)
 
 /* ---- views ---- */
 
-static void join(struct view *to, const struct view *from)
-{
-	for (uint32_t i = 0; i < used; i++)
-		if (to->at[i] < from->at[i])
-			to->at[i] = from->at[i];
-	clocks_join(&to->clocks, &from->clocks);
-}
-
 /* What no language rule orders, but the kernel does: bytes are seen, and a race is one all the same. */
 static void join_seen(struct view *to, const struct view *from)
 {
-	for (uint32_t i = 0; i < used; i++)
-		if (to->at[i] < from->at[i])
-			to->at[i] = from->at[i];
+	for (uint32_t i = 0; i < used; i += EIGHT) {
+		stamps a = *(const stamps *)&to->at[i], b = *(const stamps *)&from->at[i], less = (stamps)(a < b);
+
+		*(stamps *)&to->at[i] = (b & less) | (a & ~less);
+	}
+}
+
+static void join(struct view *to, const struct view *from)
+{
+	join_seen(to, from);
+	clocks_join(&to->clocks, &from->clocks);
 }
 
 /* ---- locations ---- */
@@ -90,8 +94,10 @@ static struct location *find(uintptr_t at, size_t bytes, bool make)
 	table[i].at = at;
 	table[i].run = run;
 	table[i].location = used;
-	for (uint32_t c = 0; c < RUN_CORES; c++)
+	for (uint32_t c = 0; c < RUN_CORES; c++) {
 		view_of[c].at[used] = 0;
+		locations[used].joined[c] = 0;
+	}
 	kernel.at[used] = 0;
 	locations[used].at = at;
 	locations[used].bytes = bytes;
@@ -178,10 +184,12 @@ void weak_before(const struct access *a, uint32_t core)
 		settle(l);
 }
 
-static void take_over(const struct message *m, uint32_t core, int order)
+static void take_over(struct location *l, stamp n, uint32_t core, int order)
 {
-	if (acquires(order))
-		join(&view_of[core], &m->view);
+	if (!acquires(order) || l->joined[core] == n + 1u)
+		return;
+	join(&view_of[core], &message_of(l, n)->view);
+	l->joined[core] = n + 1u;
 }
 
 bool weak_load(const struct access *a, uint64_t *value)
@@ -210,7 +218,7 @@ bool weak_load(const struct access *a, uint64_t *value)
 	}
 	from = (stamp)(l->last - age);
 	view_of[core].at[number_of(l)] = from;
-	take_over(message_of(l, from), core, order);
+	take_over(l, from, core, order);
 	*value = message_of(l, from)->value;
 	return true;
 }
@@ -232,7 +240,7 @@ void weak_after(const struct access *a, uint32_t core, uint64_t seen, uint64_t s
 	before = *message_of(l, l->last);
 	if (a->op == ACCESS_RMW) {
 		view_of[core].at[number_of(l)] = l->last;
-		take_over(&before, core, order);
+		take_over(l, l->last, core, order);
 		if (seen == stored)                      /* a compare-and-swap that failed                          */
 			return;
 	}
@@ -294,9 +302,4 @@ void weak_begin(const struct chooser *c, struct outcome *out)
 	for (uint32_t i = 0; i < RUN_CORES; i++)
 		clocks_tick(&view_of[i].clocks, i);
 	race_begin();
-}
-
-bool weak_weaken(const char *name, const char *order)
-{
-	return weaken_select(name, order);
 }

@@ -34,8 +34,6 @@ struct outcome;
 
 void weak_use(void);                             /* before the first run; there is no way back                     */
 static inline bool weak_on(void) { extern bool weak_is_on; return weak_is_on; }
-/* name: "FILE FUNCTION OPERATION N"; order: relaxed, acquire, release, acqrel. False: no such place, no such order. */
-bool weak_weaken(const char *name, const char *order);
 
 /* ---- for run.c ---- */
 void weak_begin(const struct chooser *c, struct outcome *out);

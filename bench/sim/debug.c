@@ -430,3 +430,14 @@ const char *debug_location(const void *pc)
 	CHECK(tsearch(l, &known, by_pc) != NULL);
 	return l->text;
 }
+
+const char *debug_line(const void *pc, int *line)
+{
+	Dwfl_Line *found;
+	const char *file;
+
+	open_all();
+	found = dwfl_module_getsrc(program, (Dwarf_Addr)(uintptr_t)pc - 1);
+	file = found != NULL ? dwfl_lineinfo(found, NULL, line, NULL, NULL, NULL) : NULL;
+	return file != NULL ? from_root(file) : NULL;
+}
