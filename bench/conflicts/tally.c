@@ -45,15 +45,17 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 
 static uint64_t hash_of(const struct tally_finding *f)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)(f->cell.a * 64 + f->cell.b * 2 + f->byte);
+	uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)(f->cell.a * 64 + f->cell.b * 2 + f->byte) ^
+			(uint64_t)f->relation << 32;
 
 	return hash_text(hash_text(hash_text(hash_text(hash, f->label), f->field), f->at_a), f->at_b);
 }
 
 static bool same(const struct tally_finding *x, const struct tally_finding *y)
 {
-	return x->cell.a == y->cell.a && x->cell.b == y->cell.b && x->byte == y->byte && !strcmp(x->label, y->label) &&
-	       !strcmp(x->field, y->field) && !strcmp(x->at_a, y->at_a) && !strcmp(x->at_b, y->at_b);
+	return x->cell.a == y->cell.a && x->cell.b == y->cell.b && x->relation == y->relation && x->byte == y->byte &&
+	       !strcmp(x->label, y->label) && !strcmp(x->field, y->field) && !strcmp(x->at_a, y->at_a) &&
+	       !strcmp(x->at_b, y->at_b);
 }
 
 /* Where it stands, or where it would. */
@@ -121,6 +123,7 @@ static int find(struct tally *t, const struct test *test, const struct run_confl
 {
 	struct tally_finding f = {
 		.cell = { test->call[0].kind, test->call[1].kind },
+		.relation = test->relation,
 		.byte = c->byte,
 		.label = (char *)c->label,
 		.field = (char *)c->field,
@@ -255,6 +258,27 @@ struct tally_count tally_all(const struct tally *t, bool spread)
 	return count(t, (struct filter){ -1, -1, -1, spread });
 }
 
+double tally_share(const struct tally_count *c, bool waived)
+{
+	return c->tests ? 1.0 * (c->none + (waived ? c->waived : 0)) / c->tests : 1;
+}
+
+double tally_worst(const struct tally *t, bool waived, struct suite_cell *worst)
+{
+	double least = 2;
+
+	for (unsigned i = 0; i < CALL_KINDS * CALL_KINDS; i++) {
+		struct suite_cell cell = { (uint8_t)(i / CALL_KINDS), (uint8_t)(i % CALL_KINDS) };
+		struct tally_count c = tally_cell(t, cell, true);
+
+		if (!suite_mutator(cell.a) || !suite_mutator(cell.b) || tally_share(&c, waived) >= least)
+			continue;
+		least = tally_share(&c, waived);
+		*worst = cell;
+	}
+	return least;
+}
+
 /* ---- order ---- */
 
 static int order(const void *x, const void *y, void *arg)
@@ -269,7 +293,8 @@ static int order(const void *x, const void *y, void *arg)
 	by = by ? by : strcmp(a->at_a, b->at_a);
 	by = by ? by : strcmp(a->at_b, b->at_b);
 	by = by ? by : a->cell.a - b->cell.a;
-	return by ? by : a->cell.b - b->cell.b;
+	by = by ? by : a->cell.b - b->cell.b;
+	return by ? by : a->relation - b->relation;
 }
 
 uint32_t *tally_sorted(const struct tally *t)

@@ -1,12 +1,69 @@
 /* SPDX-License-Identifier: MIT */
 /* inside.c - what scenarios want of the engine that has no public face. */
 #include "bench/explore/scenario.h"
+
+#include "bench/sim/core.h"
+#include "locks/policy/intree.h"
 #include "vmmap/space/space.h"
-#include "vmmap/vma/vtree.h"
+#include "vmmap/vma/vtree_impl.h"
 
 #undef PAGE
 
 void scene_separate(uint64_t at)
 {
 	expect(vtree_separate(&scene.map->tree, thread_self(), at) == 0);
+}
+
+bool scene_insists(unsigned i)
+{
+	struct intree *s = scene.map->lock_state;
+	struct range_thread *t = range_thread_at(&s->locks, core_at(i)->slot->number);
+
+	return t && atomic_load_relaxed(&t->insist_ticket) != 0;
+}
+
+void scene_separate_for_now(uint64_t at)
+{
+	struct vtree_section s;
+
+	expect(vtree_split_reserve(&scene.map->tree, thread_self(), at) == 0);
+	vtree_enter(&scene.map->tree, thread_self(), at, &s);
+	expect(vtree_split_at(&s, vtree_page(at), vtree_page(at), VTREE_BORDER_CONTENDED) == 0);
+	vtree_leave(&s);
+}
+
+void scene_join(uint64_t at)
+{
+	vtree_join_idle(&scene.map->tree, thread_self(), (struct lock_range){ at - 4096, at + 4096 }, ADDRESS_END);
+}
+
+const void *scene_vma(uint64_t at)
+{
+	return vtree_lookup(&scene.map->tree, at);
+}
+
+uint64_t scene_version(uint64_t at)
+{
+	struct vma *vma = vtree_lookup(&scene.map->tree, at);
+	uint64_t lk = vma != NULL ? atomic_load_acquire(&vma->slot.lk) : 0;
+
+	return lock_word_free(lk) ? lk : 0;
+}
+
+uint64_t scene_group(uint64_t at)
+{
+	return vma_anon(vtree_lookup(&scene.map->tree, at));
+}
+
+uint64_t scene_owned(void)
+{
+	struct physmem_usage frames;
+
+	physmem_get_usage(scene.physmem, &frames);
+	return frames.owned;
+}
+
+void scene_drain(void)
+{
+	rcu_drain();
 }

@@ -2,17 +2,20 @@
 /* scenario.c - see scenario.h: the list of scenarios, and what they are made of. */
 #include "bench/explore/scenario.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
-#include "bench/explore/memory.h"
+#include "base/point.h"
 #include "bench/explore/run.h"
+#include "bench/explore/turn.h"
 #include "bench/sim/core.h"
 
-#define SCENARIOS_MAX 256
 #define FRAMES        2048
+#define VAIN          100                /* yields of all who can run                                               */
+#define PATIENCE      150                /* yields at one place: others may poll, each time with a change           */
 #define FAR           PAGE(16384)        /* where cores warm up: a table apart for each, the upper ones shared      */
 
 extern const struct scenario *__start_vmmap_scenarios[] __attribute__((visibility("hidden")));
@@ -23,6 +26,7 @@ struct scene scene;
 static const struct scenario *sorted[SCENARIOS_MAX];
 static unsigned sorted_n;
 static const char *policy_wanted;
+static bool stops;                       /* the bodies' own: neither set-up nor warming up                          */
 static FILE *report;
 static char report_text[400];
 
@@ -203,6 +207,78 @@ bool scene_mapped(uint64_t at, int *prot)
 	return true;
 }
 
+/* ---- led by hand ---- */
+
+void scene_signal(unsigned n)
+{
+	scene.signal[n] = true;
+	turn_changed(core_current->number);      /* who awaits it need not look before                              */
+}
+
+bool scene_await(unsigned n)
+{
+	for (unsigned yields = 0; !scene.signal[n] && turn_vain() < VAIN && yields < PATIENCE; yields++)
+		sched_yield();
+	return scene.signal[n];
+}
+
+void scene_must(unsigned n)
+{
+	while (!scene.signal[n])
+		sched_yield();
+}
+
+static uint64_t sleeps_of(unsigned i)
+{
+	const struct thread_slot *slot = core_at(i)->slot;
+
+	return slot != NULL ? atomic_load_relaxed(&slot->park_blocked) : 0;
+}
+
+/* One that looks from time to time may sleep, and not be seen doing so. */
+void scene_asleep(unsigned i)
+{
+	uint64_t before = sleeps_of(i);
+
+	while (core_at(i)->state != CORE_FUTEX && core_at(i)->state != CORE_IDLE && sleeps_of(i) == before)
+		sched_yield();
+}
+
+void scene_pause(void)
+{
+	if (core_current->number != CORE_MAIN)
+		turn_point(true);
+}
+
+void scene_stop(unsigned i, const char *at, unsigned says, unsigned awaits)
+{
+	expect(point_hits(at) != UINT64_MAX);    /* there is such a point                                           */
+	for (unsigned n = 0; n < SCENE_STOPS; n++)
+		if (scene.stop[n].at == NULL) {
+			scene.stop[n] = (struct scene_stop){ at, i, says, awaits };
+			return;
+		}
+	expect(!"room for another stop");
+}
+
+void __wrap_point_hit(struct point_site *site);
+void __real_point_hit(struct point_site *site);
+void __wrap_point_hit(struct point_site *site)
+{
+	__real_point_hit(site);
+	for (unsigned n = 0; stops && n < SCENE_STOPS && scene.stop[n].at != NULL; n++) {
+		struct scene_stop *stop = &scene.stop[n];
+
+		if (stop->body != core_current->number || strcmp(stop->at, site->name) != 0)
+			continue;
+		stop->body = CORE_MAIN;
+		scene_signal(stop->says);
+		(void)scene_await(stop->awaits);
+		scene_signal(stop->awaits);
+		break;
+	}
+}
+
 /* ---- the runner's ---- */
 
 /* On a core of its own, so that its slot, its pools and its caches are there. */
@@ -225,12 +301,14 @@ void scenario_prepare(const struct scenario *s, const char *policy)
 	CHECK(report != NULL);
 	setvbuf(report, NULL, _IONBF, 0);
 	memset(&scene, 0, sizeof(scene));
+	stops = false;
 	s->set_up();
 	if (!(s->flags & SCENARIO_COLD))
 		for (uint32_t i = 0; i < scenario_bodies(s); i++) {
 			core_give(i, warm_up, (void *)(uintptr_t)i);
 			expect(core_run() == 0);
 		}
+	stops = true;
 }
 
 static void check_books(const struct scenario *s)

@@ -23,7 +23,9 @@
 #include "vmmap/vmmap.h"
 
 #define SCENARIO_CORES 3
+#define SCENARIOS_MAX  256
 #define SCENE_WORDS    16
+#define SCENE_STOPS    8
 
 enum scenario_flags {
 	SCENARIO_TIMERS = 1,             /* deadlines, and the naps of the library's worker, may pass at any time   */
@@ -62,6 +64,8 @@ extern struct scene {
 	struct vmmap_held held[SCENARIO_CORES];
 	uint64_t word[SCENE_WORDS];      /* for whatever the scenario likes                                         */
 	uint64_t stored[SCENE_WORDS];    /* the pager's: the first word of each page                                */
+	bool signal[SCENE_WORDS];
+	struct scene_stop { const char *at; unsigned body, says, awaits; } stop[SCENE_STOPS];
 	unsigned flags;
 } scene;
 
@@ -85,12 +89,30 @@ int64_t scene_anywhere(unsigned i, uint64_t len);
 void scene_hold(unsigned i, uint64_t at, uint64_t len);  /* held[i]                                                 */
 void scene_release(unsigned i);
 
-void scene_separate(uint64_t at);                        /* a permanent border of leaves: inside.c                  */
+/* Of what has no public face: inside.c. */
+void scene_separate(uint64_t at);                        /* a permanent border of leaves                            */
+void scene_separate_for_now(uint64_t at);                /* one that goes when scene_join finds it                  */
+void scene_join(uint64_t at);
+uint64_t scene_version(uint64_t at);                     /* of the VMA there; 0: it is held, or none                */
+uint64_t scene_group(uint64_t at);                       /* its anonymous group                                     */
+const void *scene_vma(uint64_t at);                      /* its object                                              */
+uint64_t scene_owned(void);                              /* frames                                                  */
+void scene_drain(void);                                  /* waits until what is retired is gone                     */
+bool scene_insists(unsigned i);                          /* body i insists on its turn                              */
 int64_t scene_move(unsigned i, uint64_t at, uint64_t len, uint64_t to);  /* mremap, MAYMOVE | FIXED                 */
 void scene_object(uint64_t pages, bool paged);           /* scene.object; paged: a pager that keeps a word a page   */
 void scene_share(uint64_t at, uint64_t pages, uint64_t from);    /* maps it shared, RW                              */
 int64_t scene_write(unsigned i, uint64_t at, uint64_t word);     /* result: 8, or the error                         */
 int64_t scene_read(unsigned i, uint64_t at, uint64_t *word);
+
+/* To come to a rare place without a preemption for each step there. */
+void scene_signal(unsigned n);
+bool scene_await(unsigned n);            /* false: others cannot give signal n, as it seems                         */
+void scene_must(unsigned n);             /* signal n, which comes: if not, that is a livelock                       */
+void scene_asleep(unsigned i);           /* body i sleeps, or has ended                                             */
+void scene_pause(void);                  /* another body may come here                                              */
+/* When body i comes to that test point first, it gives one signal and awaits the other, which is given when it goes on. */
+void scene_stop(unsigned i, const char *at, unsigned says, unsigned awaits);
 
 /* True: something is mapped at `at`; its protection in *prot (may be NULL). */
 bool scene_mapped(uint64_t at, int *prot);

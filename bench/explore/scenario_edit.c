@@ -65,7 +65,7 @@ static void hold(unsigned i, uint64_t at, uint64_t len)
 		expect(scene.word[page] == 0);
 		scene.word[page] = i + 1;
 	}
-	(void)vmmap_blocked_self();
+	scene_pause();
 	for (uint64_t page = (at - SCENE_BASE) / 4096; page < (at - SCENE_BASE + len) / 4096; page++) {
 		expect(scene.word[page] == i + 1);
 		scene.word[page] = 0;

@@ -226,6 +226,11 @@ uint64_t turn_steps(void)
 	return steps;
 }
 
+uint64_t turn_vain(void)
+{
+	return vain;
+}
+
 uint32_t turn_accesses(uint32_t core)
 {
 	return seats[core].accesses;

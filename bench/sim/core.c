@@ -321,56 +321,6 @@ void core_settle(uint64_t ns)
 
 /* ---- the same again ---- */
 
-static struct {
-	struct core main, *core;
-	char **stack;                    /* of each: what lay from its sp on                                        */
-	uint32_t cores, busy;
-	uint64_t naps, ticks;
-	struct thread_slot *slot;
-} saved;
-
-static size_t used_bytes(const struct core *c)
-{
-	return (size_t)(c->stack + STACK_BYTES - (char *)c->sp);
-}
-
-void core_save(void)
-{
-	CHECK(core_current == &core_main);
-	saved.main = core_main;
-	saved.core = realloc(saved.core, cores * sizeof(*saved.core));
-	saved.stack = calloc(cores, sizeof(*saved.stack));
-	CHECK(saved.core != NULL && saved.stack != NULL);
-	for (uint32_t i = 0; i < cores; i++) {
-		saved.core[i] = core_of[i];
-		saved.stack[i] = malloc(used_bytes(&core_of[i]));
-		CHECK(saved.stack[i] != NULL);
-		memcpy(saved.stack[i], core_of[i].sp, used_bytes(&core_of[i]));
-	}
-	saved.cores = cores;
-	saved.busy = busy;
-	saved.naps = naps;
-	saved.ticks = ticks;
-	saved.slot = thread_current;
-}
-
-void core_restore(void)
-{
-	for (uint32_t i = saved.cores; i < cores; i++)   /* daemons that came later: only their stacks stay         */
-		core_of[i] = (struct core){ .stack = core_of[i].stack };
-	for (uint32_t i = 0; i < saved.cores; i++) {
-		core_of[i] = saved.core[i];
-		memcpy(core_of[i].sp, saved.stack[i], used_bytes(&core_of[i]));
-	}
-	core_main = saved.main;
-	cores = saved.cores;
-	busy = saved.busy;
-	naps = saved.naps;
-	ticks = saved.ticks;
-	core_current = &core_main;
-	thread_current = saved.slot;
-}
-
 _Noreturn void core_abandon(void)
 {
 	core_main.state = CORE_READY;
@@ -384,11 +334,10 @@ void core_thread_exit(void)
 	kernel_thread_exit();
 }
 
-/* ---- pictures ---- */
-
 struct core_picture {
 	uint32_t cores, busy;
 	uint64_t naps, ticks;
+	struct thread_slot *slot;        /* CORE_MAIN's, which runs                                                 */
 	struct core main;
 	struct { struct core core; char *stack; } of[];
 };
@@ -397,6 +346,7 @@ struct core_picture {
 /* Below its stack pointer there is nothing that a core needs again. */
 static const char *live(const struct core *c) { return c->sp; }
 #else
+/* Where ucontext keeps the registers of a core is its own business; that of a core which never ran is in the heap. */
 static const char *live(const struct core *c) { return c->stack; }
 #endif
 
@@ -410,7 +360,7 @@ struct core_picture *core_picture_take(void)
 	struct core_picture *p = calloc(1, sizeof(*p) + cores * sizeof(p->of[0]));
 
 	CHECK(p != NULL && core_current == &core_main);
-	*p = (struct core_picture){ cores, busy, naps, ticks, core_main };
+	*p = (struct core_picture){ cores, busy, naps, ticks, thread_current, core_main };
 	for (uint32_t i = 0; i < cores; i++) {
 		p->of[i].core = core_of[i];
 		p->of[i].stack = malloc(live_bytes(&core_of[i]));
@@ -420,10 +370,10 @@ struct core_picture *core_picture_take(void)
 	return p;
 }
 
-/* The caller's own stack and registers go on as they are. A core that has come since is none; its stack waits. */
+/* A core that has come since is none; its stack waits. */
 void core_picture_put_back(const struct core_picture *p)
 {
-	CHECK(core_current == &core_main && cores >= p->cores);
+	CHECK(cores >= p->cores);
 	while (cores > p->cores) {
 		cores--;
 		core_of[cores] = (struct core){ .stack = core_of[cores].stack };
@@ -436,6 +386,8 @@ void core_picture_put_back(const struct core_picture *p)
 		core_of[i] = p->of[i].core;
 		memcpy((char *)(uintptr_t)live(&core_of[i]), p->of[i].stack, live_bytes(&core_of[i]));
 	}
+	core_current = &core_main;
+	thread_current = p->slot;
 }
 
 void core_picture_free(struct core_picture *p)

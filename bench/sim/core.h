@@ -95,12 +95,8 @@ void core_settle(uint64_t ns);
 /* The calling core's slot is given back, as at a thread's exit; its next life takes another one. */
 void core_thread_exit(void);
 
-/* ---- for who runs the same again and again ---- */
-/* Remembers all cores, their stacks included, as they are; core_restore makes them so again, from wherever the run had
- * come, and is CORE_MAIN then. By CORE_MAIN, outside of core_run. Memory is the caller's business. */
-void core_save(void);
-void core_restore(void);
-_Noreturn void core_abandon(void);               /* by a core: core_run returns at once, all others stay as they are */
+/* By a core: core_run returns at once, all others stay as they are, until a picture is put back. */
+_Noreturn void core_abandon(void);
 
 /* ---- for schedulers ---- */
 void core_switch(struct core *to);               /* the calling core stays ready, or what its state says            */
@@ -109,7 +105,8 @@ uint64_t core_earliest(void);                    /* when the next sleeper's time
 struct core *core_next_in_turn(struct core *from);       /* ready ones in the order of their numbers; NULL: none    */
 bool core_on_stack(const struct core *core, uintptr_t at);       /* an address in that core's own stack             */
 
-/* ---- for undo.c: all cores as they are while nobody but the caller runs, and back ---- */
+/* ---- for undo.c: all cores, their stacks included, as they are while nobody but CORE_MAIN runs; and back, from
+ * wherever they have come: the caller is CORE_MAIN then. Memory is undo.c's business. ---- */
 struct core_picture;
 struct core_picture *core_picture_take(void);
 void core_picture_put_back(const struct core_picture *picture);
