@@ -67,7 +67,8 @@ static void put_panel(FILE *f, const struct tally *t, uint64_t distance)
 	fprintf(f, "set title \"%s%s", t->policy, t->placement == PLACED_PACKED ? ", packed: pages side by side" : "");
 	if (t->placement == PLACED_SPREAD)
 		fprintf(f, ", spread: at least %g GiB apart", (double)distance / (1 << 30));
-	fprintf(f, "\\n%u of %u tests free of conflicts (%.2f %%)", all.none, all.tests, 100 * tally_share(&all, false));
+	fprintf(f, "\\n%u of %u tests free of conflicts (%.2f %%)", all.none, all.tests,
+		100 * tally_share(&all, false));
 	if (all.waived)
 		fprintf(f, ", with %u waived %.2f %%", all.waived, 100 * tally_share(&all, true));
 	fputs("\" noenhanced\n", f);
@@ -78,8 +79,8 @@ static void put_panel(FILE *f, const struct tally *t, uint64_t distance)
 static void put_script(FILE *f, enum heat_format format, const struct tally *const *tallies, size_t n,
 		       uint64_t distance)
 {
-	fputs("# vmmap-conflicts: conflicting tests by pair of calls. A number: tests in which one call wrote a line of 64\n"
-	      "# bytes that the other touched; w: of those, waived (maps of one object). Grey: no tests.\n", f);
+	fputs("# vmmap-conflicts: conflicting tests by pair of calls. A number: tests in which one call wrote a line\n"
+	      "# of 64 bytes that the other touched; w: more of them, waived. Grey: no tests.\n", f);
 	for (size_t i = 0; i < n; i++)
 		put_data(f, tallies[i]);
 	if (format == HEAT_PNG)

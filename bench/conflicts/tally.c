@@ -187,16 +187,18 @@ static bool passes(const struct filter *f, const struct test *t)
 	       (f->relation < 0 || t->relation == f->relation) && t->spread == f->spread;
 }
 
-/* The first test of this cell, or behind where it would be. */
-static size_t first_of(const struct suite *s, int a, int b)
+static uint32_t number_of(const struct tally *t, size_t i) { return t->suite->test[i].number; }
+static uint32_t test_of(const struct tally *t, size_t i) { return t->seen[i].test; }
+
+/* The first of n, ascending, that is not below `least`. */
+static size_t first_from(const struct tally *t, size_t n, uint32_t (*key)(const struct tally *, size_t), uint32_t least)
 {
-	uint32_t number = (uint32_t)(a * (int)CALL_KINDS + b) * SUITE_CELL;
-	size_t lo = 0, hi = s->n;
+	size_t lo = 0, hi = n;
 
 	while (lo < hi) {
 		size_t middle = (lo + hi) / 2;
 
-		if (s->test[middle].number < number)
+		if (key(t, middle) < least)
 			lo = middle + 1;
 		else
 			hi = middle;
@@ -204,26 +206,17 @@ static size_t first_of(const struct suite *s, int a, int b)
 	return lo;
 }
 
-static size_t first_seen(const struct tally *t, size_t test)
+/* The first test of this cell, or behind where it would be. */
+static size_t first_of(const struct tally *t, int a, int b)
 {
-	size_t lo = 0, hi = t->seens;
-
-	while (lo < hi) {
-		size_t middle = (lo + hi) / 2;
-
-		if (t->seen[middle].test < test)
-			lo = middle + 1;
-		else
-			hi = middle;
-	}
-	return lo;
+	return first_from(t, t->suite->n, number_of, (uint32_t)(a * (int)CALL_KINDS + b) * SUITE_CELL);
 }
 
 static struct tally_count count(const struct tally *t, struct filter f)
 {
 	struct tally_count c = { 0 };
-	size_t first = f.a < 0 ? 0 : first_of(t->suite, f.a, f.b);
-	size_t end = f.a < 0 ? t->suite->n : first_of(t->suite, f.a, f.b + 1), at = first_seen(t, first);
+	size_t first = f.a < 0 ? 0 : first_of(t, f.a, f.b), end = f.a < 0 ? t->suite->n : first_of(t, f.a, f.b + 1);
+	size_t at = first_from(t, t->seens, test_of, (uint32_t)first);
 
 	for (size_t i = first; i < end; i++) {
 		bool waived = true;

@@ -1,29 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* test_suite.c - the list of conflict tests: how many, how even, the same each time; where spread tests lie. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
 #include <sys/mman.h>
 
 #include "bench/conflicts/placed.h"
-
-static struct suite suite;
-
-static int make(void **state)
-{
-	(void)state;
-	return suite_make(&suite, SUITE_SEED, NULL);
-}
-
-static int drop(void **state)
-{
-	(void)state;
-	suite_free(&suite);
-	return 0;
-}
+#include "tests/unit/conflicts/fixture.h"
 
 static unsigned cell_of(const struct test *t) { return t->call[0].kind * CALL_KINDS + t->call[1].kind; }
 
