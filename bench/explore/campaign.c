@@ -20,7 +20,7 @@
 
 #define STALE_RUNS  4000                 /* this many in a row, and not one order in 500 new: nothing more comes    */
 #define STALE_ONE_IN 500
-#define CLOCK_RUNS  64                   /* how often the time is looked at                                        */
+#define CLOCK_RUNS  8                    /* how often the time is looked at                                        */
 #define MUTANTS_MAX 512
 
 static void *shared(size_t bytes)
