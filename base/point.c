@@ -26,6 +26,7 @@
 #define PASSES        512
 #define ROLE_CHARS    32
 #define STOP_LIMIT_NS UINT64_C(5000000000)
+#define MUTANT_NS     UINT64_C(2000000000)
 
 extern struct point_site *__start_vmmap_points[] __attribute__((visibility("hidden")));
 extern struct point_site *__stop_vmmap_points[] __attribute__((visibility("hidden")));
@@ -52,6 +53,7 @@ struct pass { char role[ROLE_CHARS]; const char *at; uint32_t times; };
 static struct park_mutex mutex;
 static atomic_u32 active;                /* bit 0: rules or passings wanted; bit 1: yields                           */
 static atomic_u32 changed;               /* under mutex; slept on                                                   */
+static atomic_u32 mutant_chosen;
 static atomic_u32 yield_one_in, yield_sleep_in;
 static atomic_u64 yield_seed;
 static atomic_u64 timeouts;
@@ -60,6 +62,12 @@ static uint32_t rules_used;
 static struct pass passes[PASSES];
 static uint32_t passes_used;
 static uint32_t generation;              /* point_reset makes sleepers of an older one leave                        */
+
+/* A mutant may have lost what is waited for: with one chosen, 2 s at most. */
+static uint64_t patience(uint64_t ns)
+{
+	return atomic_load_relaxed(&mutant_chosen) && ns > MUTANT_NS ? MUTANT_NS : ns;
+}
 
 static const char *known_point(const char *name)
 {
@@ -135,7 +143,7 @@ static bool may_go_on(const struct rule *r)
 /* Under mutex; drops it while it sleeps. */
 static void stop_here(struct rule *r)
 {
-	uint64_t deadline = clock_ns() + STOP_LIMIT_NS;
+	uint64_t deadline = clock_ns() + patience(STOP_LIMIT_NS);
 	uint32_t mine = generation;
 
 	r->state = RULE_STOPPED;
@@ -143,7 +151,7 @@ static void stop_here(struct rule *r)
 	while (mine == generation && !may_go_on(r)) {
 		if (sleep_for_change(deadline) != -ETIMEDOUT || mine != generation || may_go_on(r))
 			continue;
-		fprintf(stderr, "vmmap: script: '%s' waited 5 s at '%s' for '%s' to pass '%s'\n", r->role, r->at,
+		fprintf(stderr, "vmmap: script: '%s' waited too long at '%s' for '%s' to pass '%s'\n", r->role, r->at,
 			r->until_role, r->until_point ? r->until_point : "(a release)");
 		atomic_add_relaxed(&timeouts, 1);
 		break;
@@ -257,6 +265,7 @@ int point_mutant_select(const char *name)
 		atomic_store_relaxed(&(*m)->on, chosen);
 		found |= chosen;
 	}
+	atomic_store_relaxed(&mutant_chosen, found && name != NULL);
 	return found ? 0 : -ENOENT;
 }
 
@@ -343,7 +352,7 @@ static bool reached(const char *role, const char *at)
 bool point_wait_reached(const char *role, const char *at, uint64_t timeout_ns)
 {
 	const char *known = known_or_report(at);
-	uint64_t deadline = clock_ns() + timeout_ns;
+	uint64_t deadline = clock_ns() + patience(timeout_ns);
 	bool yes;
 
 	if (known == NULL)

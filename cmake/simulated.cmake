@@ -3,9 +3,9 @@
 # compiler's. Flavours _sim, and _simpoints with test points, mutants and asserts. Under a sanitizer or coverage these
 # targets do not exist: the instrumentation would be the wrong one.
 set(VMMAP_SIMULATED_CALLS syscall sched_yield nanosleep clock_gettime sysconf
-  pthread_create pthread_key_create pthread_setspecific)
-# bench/sim/heap.c, in flavour _sim; with test points, the explorer has an arena of its own (bench/explore/memory.c).
-set(VMMAP_SIMULATED_HEAP mem_alloc mem_free mem_reserve mem_unreserve thread_local_make)
+  pthread_create pthread_key_create pthread_setspecific                          # bench/sim/kernel.c
+  mem_alloc mem_free mem_reserve mem_unreserve thread_local_make                 # bench/sim/heap.c
+  mmap munmap)                                                                   # bench/sim/undo.c
 if(VMMAP_PLAIN_BUILD)
   find_library(VMMAP_DW_LIBRARY dw REQUIRED)             # elfutils: what the compiler wrote down about types and code
   find_library(VMMAP_ELF_LIBRARY elf REQUIRED)
@@ -50,12 +50,8 @@ function(vmmap_simulated_link target flavour)
     endforeach()
   endforeach()
   target_sources(${target} PRIVATE ${objects} $<TARGET_OBJECTS:sim${flavour}>)
-  set(calls ${VMMAP_SIMULATED_CALLS})
-  if(flavour STREQUAL "_sim")
-    list(APPEND calls ${VMMAP_SIMULATED_HEAP})
-    target_link_libraries(${target} PRIVATE ${VMMAP_DW_LIBRARY} ${VMMAP_ELF_LIBRARY})
-  endif()
-  list(TRANSFORM calls PREPEND "LINKER:--wrap=" OUTPUT_VARIABLE wraps)
+  target_link_libraries(${target} PRIVATE ${VMMAP_DW_LIBRARY} ${VMMAP_ELF_LIBRARY})
+  list(TRANSFORM VMMAP_SIMULATED_CALLS PREPEND "LINKER:--wrap=" OUTPUT_VARIABLE wraps)
   target_link_options(${target} PRIVATE ${wraps})
   target_link_libraries(${target} PRIVATE Threads::Threads m)
 endfunction()

@@ -35,8 +35,23 @@ function(vmmap_test_program name)
   add_dependencies(vmmap_tests ${name})
 endfunction()
 
+# vmmap_test_common(name sources...): what several programs of a directory share, compiled once, with test points:
+# $<TARGET_OBJECTS:name> goes among their SOURCES.
+function(vmmap_test_common name)
+  add_library(${name} OBJECT EXCLUDE_FROM_ALL ${ARGN})
+  vmmap_flavoured(${name} _points)
+endfunction()
+
+# What takes long begins first, so that no stage of scripts/test ends with one test alone. In seconds, roughly.
+set(VMMAP_LONG_TESTS models.spin 120 space.test_nomem 70 policy.test_busted 50 models.relacy 50 model.test_model 40
+  mutation.models.orders 30 programs.conflicts.budget 30 fairness.test_fair_calls 30 space.test_limit 30
+  conflicts.test_exec 25 conflicts.test_report 20 space.test_until_torture 16 conflicts.test_suite 15
+  manycore.budget 13 explore.engine 10 policy.test_conformance 9 tidy.implicit_orders 8 oracle.kernel 8
+  programs.isolation 7 space.test_until 7)
+
 # vmmap_add_test(test-name LABELS l ... COMMAND c ... [TIMEOUT s]): the first label is the kind.
-# A test that uses both CPUs for long gets the label `torture`: ctest then runs it alone on a machine of two.
+# scripts/test runs four tests at a time, since most of them wait. One that uses two CPUs for long gets the label
+# `torture`, and three of the four places: beside it there is one other.
 function(vmmap_add_test test)
   cmake_parse_arguments(ARG "" "TIMEOUT" "LABELS;COMMAND" ${ARGN})
   if(NOT ARG_TIMEOUT)
@@ -50,7 +65,14 @@ function(vmmap_add_test test)
   endif()
   set_tests_properties(${test} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT "${environment}")
   if("torture" IN_LIST ARG_LABELS)
-    set_tests_properties(${test} PROPERTIES PROCESSORS 2)
+    set_tests_properties(${test} PROPERTIES PROCESSORS 3)
+  endif()
+  string(REGEX REPLACE "^(oracle.kernel).*" "\\1" known ${test})
+  list(FIND VMMAP_LONG_TESTS ${known} at)
+  if(NOT at EQUAL -1)
+    math(EXPR at "${at} + 1")
+    list(GET VMMAP_LONG_TESTS ${at} cost)
+    set_tests_properties(${test} PROPERTIES COST ${cost})
   endif()
 endfunction()
 

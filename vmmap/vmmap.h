@@ -394,7 +394,8 @@ uint64_t vmmap_blocked_self(void);
 struct vmmap_held { uint64_t lo, hi; void *opaque[24]; };
 /* Holds [addr, addr + len), len > 0, as an edit would, gaps included. [waits] When it returns, no visit of before is
  * inside; edits and faults wait there, nobody elsewhere; accesses to present entries and listings go on. Until
- * vmmap_release, by this thread, it calls nothing else on this map. 0; -EINVAL: addr unaligned, len 0, beyond 2^47,
+ * vmmap_release, by this thread, it calls nothing else on this map. A VMA that it cuts is one again after that, but
+ * for anonymous memory first written to on both sides meanwhile. 0; -EINVAL: addr unaligned, len 0, beyond 2^47,
  * held NULL; -ENOMEM: to cut a VMA at a border; -EDEADLK: it holds a range already (where noticed). Then it holds none
  * of this one. Cost: O(log n + VMAs and leaves met). Source: range locks, Dufour and Glisse, LPC 2019. */
 int  vmmap_hold(struct vmmap *map, uint64_t addr, uint64_t len, struct vmmap_held *held);

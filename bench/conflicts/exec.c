@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "stress/oracle/engine.h"
 
 #define COPY_BYTES (CALL_PAGES * PAGE)
 
@@ -133,18 +134,7 @@ static int take_row(const struct vmmap_vma *vma, void *arg)
 
 	if (out->rows == REF_ROWS)
 		return 1;
-	out->row[out->rows++] = (struct row){
-		.start = vma->start,
-		.end = vma->end,
-		.offset = vma->object ? vma->offset : 0,
-		.object = vma->object,
-		.prot = (uint8_t)vma->prot,
-		.shared = !!(vma->flags & MAP_SHARED),
-		.noreserve = !!(vma->flags & MAP_NORESERVE),
-		.advice = (uint16_t)vma->advice,
-		.growsdown = !!(vma->flags & MAP_GROWSDOWN),
-		.locked = (uint8_t)vma->locked,
-	};
+	out->row[out->rows++] = engine_row(vma);
 	return 0;
 }
 

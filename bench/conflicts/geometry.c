@@ -247,6 +247,15 @@ static bool aliased(const struct call *c, unsigned border)
 	return c->object && c->alias && border > c->lo && border < c->hi;
 }
 
+/* What brk adds or takes begins at the page below: the stretch would be part of it, and B's pages right behind A's. */
+static bool breaks_at(const struct geometry *k, unsigned call, unsigned border)
+{
+	const struct call *c = &k->call[call];
+	unsigned old = ref_break(k->layout);
+
+	return c->kind == CALL_BRK && border == (c->hi < old ? c->hi : old);
+}
+
 bool geometry_stretch(const struct geometry *k, struct stretch *out)
 {
 	unsigned last = 0, owner = 2;
@@ -272,9 +281,12 @@ bool geometry_stretch(const struct geometry *k, struct stretch *out)
 		anywhere |= k->call[i].kind == CALL_MMAP_ANY || k->call[i].form == FORM_ANYWHERE;
 	if (anywhere)
 		out->at[out->n++] = CALL_PAGES;
-	for (unsigned s = 0; s < out->n; s++)
+	for (unsigned s = 0; s < out->n; s++) {
+		if (breaks_at(k, 0, out->at[s]) || breaks_at(k, 1, out->at[s]))
+			return false;
 		for (unsigned i = 0; i < k->scene->n; i++)
 			if (aliased(&k->scene->call[i], out->at[s]))
 				return false;
+	}
 	return true;
 }

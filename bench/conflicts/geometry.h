@@ -19,7 +19,7 @@ enum suite_relation geometry_relation(const struct geometry *k);
 uint64_t geometry_class(const struct geometry *k);
 /* Both only look, and nothing that they look at has still to be made. */
 bool geometry_looks(const struct geometry *k);
-/* The borders to be stretched; false: A and B name the same page, or it takes too many. */
+/* The borders to be stretched; false: none that would part them. */
 bool geometry_stretch(const struct geometry *k, struct stretch *out);
 
 #endif

@@ -3,12 +3,22 @@
 #include "bench/conflicts/heat.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "bench/plot.h"
 
 static const char *const suffix[] = { "svg", "png" };
+
+/* How many conflict and are not waived; under it how many are. */
+static void put_text(FILE *f, const struct tally_count *c)
+{
+	fputs(" \"", f);
+	if (c->byte + c->line > c->waived)
+		fprintf(f, "%u", c->byte + c->line - c->waived);
+	if (c->waived)
+		fprintf(f, "%s%u w", c->byte + c->line > c->waived ? "\\n" : "", c->waived);
+	fputs("\"\n", f);
+}
 
 /* x: B, y: A, share free of conflicts in percent (NaN: no tests), text. */
 static void put_data(FILE *f, const struct tally *t)
@@ -19,12 +29,12 @@ static void put_data(FILE *f, const struct tally *t)
 			struct tally_count c = tally_cell(t, (struct suite_cell){ (uint8_t)a, (uint8_t)b }, true);
 
 			fprintf(f, "%u %u ", b, a);
-			if (!c.tests)
-				fputs("NaN -\n", f);
-			else if (c.line)
-				fprintf(f, "%.3f %u+%u\n", 100.0 * c.none / c.tests, c.byte, c.line);
-			else
-				fprintf(f, "%.3f %u\n", 100.0 * c.none / c.tests, c.byte);
+			if (!c.tests) {
+				fputs("NaN \"-\"\n", f);
+				continue;
+			}
+			fprintf(f, "%.3f", 100 * tally_share(&c, false));
+			put_text(f, &c);
 		}
 	}
 	fputs("EOD\n", f);
@@ -43,7 +53,8 @@ static void put_axes(FILE *f)
 		"set palette defined (0 '#d6604d', 50 '#f4a582', 90 '#fddbc7', 100 '#ffffff')\n"
 		"set object 1 rectangle from graph 0,0 to graph 1,1 behind fillcolor rgb '#d0d0d0' fillstyle solid "
 		"noborder\n"
-		"set cblabel 'tests free of conflicts, %%'\nset xlabel 'B, second, on core 2'\n"
+		"set cblabel 'tests free of conflicts, %%'\n"
+		"set xlabel 'B, second, on core 2      (number: tests that conflict; w: waived, maps of one object)'\n"
 		"set ylabel 'A, first, on core 1'\nset lmargin 17\nset rmargin 11\n",
 		CALL_KINDS - 1, CALL_KINDS - 1);
 }
@@ -55,19 +66,21 @@ static void put_panel(FILE *f, const struct tally *t, uint64_t distance)
 
 	fprintf(f, "set title \"%s%s", t->policy, t->placement == PLACED_PACKED ? ", packed: pages side by side" : "");
 	if (t->placement == PLACED_SPREAD)
-		fprintf(f, ", spread: at least %" PRIu64 " MiB apart", distance >> 20);
-	fprintf(f, "\\n%u of %u tests free of conflicts (%.2f %%)\" noenhanced\n", all.none, all.tests,
-		all.tests ? 100.0 * all.none / all.tests : 0.0);
-	fprintf(f,
-		"plot $%s using 1:2:3 with image pixels, $%s using 1:2:4 with labels font ',8' noenhanced\n",
-		data, data);
+		fprintf(f, ", spread: at least %g GiB apart", (double)distance / (1 << 30));
+	fprintf(f, "\\n%u of %u tests free of conflicts (%.2f %%)", all.none, all.tests,
+		100 * tally_share(&all, false));
+	if (all.waived)
+		fprintf(f, ", with %u waived %.2f %%", all.waived, 100 * tally_share(&all, true));
+	fputs("\" noenhanced\n", f);
+	fprintf(f, "plot $%s using 1:2:3 with image pixels, $%s using 1:2:4 with labels font ',8' noenhanced\n", data,
+		data);
 }
 
 static void put_script(FILE *f, enum heat_format format, const struct tally *const *tallies, size_t n,
 		       uint64_t distance)
 {
-	fputs("# vmmap-conflicts: conflicting tests by pair of calls. A number: tests in which one call wrote a byte\n"
-	      "# that the other touched; after a plus: only a line of 64 bytes. Grey: no tests.\n", f);
+	fputs("# vmmap-conflicts: conflicting tests by pair of calls. A number: tests in which one call wrote a line\n"
+	      "# of 64 bytes that the other touched; w: more of them, waived. Grey: no tests.\n", f);
 	for (size_t i = 0; i < n; i++)
 		put_data(f, tallies[i]);
 	if (format == HEAT_PNG)

@@ -6,8 +6,8 @@
 #include "bench/conflicts/tally.h"
 
 /* Writes conflicts-POLICY.gp into dir, which must exist, and conflicts-POLICY.svg or .png from it. The colour of a cell
- * is the share of tests that are free of conflicts; the number in it says how many are not, after a plus those that
- * only share a line. tallies: one or two, of one policy. 0; -ENOENT: gnuplot is not installed; -EIO, another errno. */
+ * is the share of tests that are free of conflicts; the number in it says how many are not, `w` how many more are
+ * waived. tallies: one or two, of one policy. 0; -ENOENT: gnuplot is not installed; -EIO, another errno. */
 enum heat_format { HEAT_SVG, HEAT_PNG };
 int heat_write(const char *dir, enum heat_format format, const struct tally *const *tallies, size_t n,
 	       uint64_t distance);

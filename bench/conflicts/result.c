@@ -178,29 +178,20 @@ void result_json(struct json *out, const struct result_policy *r)
 
 static void print_line(FILE *out, const struct result_policy *r, const char *what, const struct tally_count *c)
 {
-	fprintf(out, "%-10s %-12s %6u tests  %6u free (%6.2f %%)  %5u line only  %5u byte  %5u waived\n", r->policy,
-		what, c->tests, c->none, c->tests ? 100.0 * c->none / c->tests : 0.0, c->line, c->byte, c->waived);
+	fprintf(out, "%-10s %-12s %6u tests  %6u free (%6.2f %%)  %5u line only  %5u byte", r->policy, what, c->tests,
+		c->none, 100 * tally_share(c, false), c->line, c->byte);
+	fprintf(out, "  %5u waived (then %6.2f %%)\n", c->waived, 100 * tally_share(c, true));
 }
 
-/* The worst cell of two mutators. */
 static void print_worst(FILE *out, const struct tally *t)
 {
-	struct suite_cell worst = { 0, 0 };
-	double share = 2;
-	char name[64];
+	struct suite_cell free = { 0, 0 }, waived = { 0, 0 };
+	double share = tally_worst(t, false, &free), then = tally_worst(t, true, &waived);
+	char name[2][64];
 
-	for (unsigned i = 0; i < CALL_KINDS * CALL_KINDS; i++) {
-		struct suite_cell cell = { (uint8_t)(i / CALL_KINDS), (uint8_t)(i % CALL_KINDS) };
-		struct tally_count c = tally_cell(t, cell, true);
-
-		if (!suite_mutator(cell.a) || !suite_mutator(cell.b) || !c.tests || 1.0 * c.none / c.tests >= share)
-			continue;
-		share = 1.0 * c.none / c.tests;
-		worst = cell;
-	}
-	if (share <= 1)
-		fprintf(out, "%-10s %-12s worst of two mutators: %s, %.2f %%\n", t->policy,
-			placement_name[t->placement], tally_cell_name(name, worst), 100 * share);
+	fprintf(out, "%-10s %-12s worst of two mutators: %s, %.2f %%; with waivers %s, %.2f %%\n", t->policy,
+		placement_name[t->placement], tally_cell_name(name[0], free), 100 * share,
+		tally_cell_name(name[1], waived), 100 * then);
 }
 
 void result_print(FILE *out, const struct result_policy *r)
@@ -249,10 +240,10 @@ static void why_placement(FILE *out, const struct result_policy *r, const struct
 
 		if (f->cell.a != cell.a || f->cell.b != cell.b)
 			continue;
-		fprintf(out, "%6u tests  %s  %s.%s%s\n"
+		fprintf(out, "%6u tests  %s  %s.%s  %s%s\n"
 			"              A %s\n              B %s\n              first: test %u\n",
-			f->tests, f->byte ? "byte" : "line", f->label, f->field, f->waived ? "  (waived)" : "", f->at_a,
-			f->at_b, t->suite->test[f->example].number);
+			f->tests, f->byte ? "byte" : "line", f->label, f->field, suite_relation_name[f->relation],
+			f->waived ? ", waived" : "", f->at_a, f->at_b, t->suite->test[f->example].number);
 		for (unsigned k = 0; k < examples; k++)
 			shown |= example[k] == f->example;
 		if (!shown && examples < EXAMPLES)

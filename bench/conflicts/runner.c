@@ -50,6 +50,8 @@ static void on_core(uint32_t number, void (*fn)(void *arg), void *arg)
 #define WARM_STRIDE (UINT64_C(1) << 36)
 #define WARM_OFFSET (UINT64_C(3) << 44)          /* in the files: where no test maps them                          */
 #define WARM_ROUNDS 40
+#define AGED        256u                         /* pages whose frames come back out of order                      */
+#define AGED_STRIDE 16u
 #define NEIGHBOUR   (PLACED_BASE + (UINT64_C(1) << 38))  /* beyond most tests' pages, under the same upper tables   */
 
 struct warm { uint32_t core; uint64_t at; };
@@ -71,6 +73,18 @@ static void warm_mapping(struct warm *w, int flags, struct vmmap_object *object)
 	vmmap_munmap(engine.map, w->at + 5 * PAGE, PAGE);
 	vmmap_mremap(engine.map, w->at + 6 * PAGE, 2 * PAGE, 4 * PAGE, 0, 0);
 	vmmap_munmap(engine.map, w->at, 16 * PAGE);
+}
+
+/* Free frames in no order, as after a long run: those that one call gets after the other have words on lines apart. */
+static void warm_frames(struct warm *w)
+{
+	vmmap_mmap(engine.map, w->at, AGED * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS,
+		   NULL, 0);
+	for (uint64_t i = 0; i < AGED; i++)
+		vmmap_fault(engine.map, w->at + i * PAGE, PROT_WRITE, NULL);
+	for (uint64_t i = 0; i < AGED; i++)
+		vmmap_munmap(engine.map, w->at + (i % AGED_STRIDE * (AGED / AGED_STRIDE) + i / AGED_STRIDE) * PAGE,
+			     PAGE);
 }
 
 static int warm_row(const struct vmmap_vma *vma, void *arg)
@@ -103,6 +117,7 @@ static void warm(void *arg)
 		vmmap_fault(engine.map, (uint64_t)anywhere, PROT_WRITE, NULL);
 		vmmap_munmap(engine.map, (uint64_t)anywhere, 4 * PAGE);
 	}
+	warm_frames(w);
 }
 
 static void make(void *arg)

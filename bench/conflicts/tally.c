@@ -45,15 +45,17 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 
 static uint64_t hash_of(const struct tally_finding *f)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)(f->cell.a * 64 + f->cell.b * 2 + f->byte);
+	uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)(f->cell.a * 64 + f->cell.b * 2 + f->byte) ^
+			(uint64_t)f->relation << 32;
 
 	return hash_text(hash_text(hash_text(hash_text(hash, f->label), f->field), f->at_a), f->at_b);
 }
 
 static bool same(const struct tally_finding *x, const struct tally_finding *y)
 {
-	return x->cell.a == y->cell.a && x->cell.b == y->cell.b && x->byte == y->byte && !strcmp(x->label, y->label) &&
-	       !strcmp(x->field, y->field) && !strcmp(x->at_a, y->at_a) && !strcmp(x->at_b, y->at_b);
+	return x->cell.a == y->cell.a && x->cell.b == y->cell.b && x->relation == y->relation && x->byte == y->byte &&
+	       !strcmp(x->label, y->label) && !strcmp(x->field, y->field) && !strcmp(x->at_a, y->at_a) &&
+	       !strcmp(x->at_b, y->at_b);
 }
 
 /* Where it stands, or where it would. */
@@ -121,6 +123,7 @@ static int find(struct tally *t, const struct test *test, const struct run_confl
 {
 	struct tally_finding f = {
 		.cell = { test->call[0].kind, test->call[1].kind },
+		.relation = test->relation,
 		.byte = c->byte,
 		.label = (char *)c->label,
 		.field = (char *)c->field,
@@ -184,16 +187,18 @@ static bool passes(const struct filter *f, const struct test *t)
 	       (f->relation < 0 || t->relation == f->relation) && t->spread == f->spread;
 }
 
-/* The first test of this cell, or behind where it would be. */
-static size_t first_of(const struct suite *s, int a, int b)
+static uint32_t number_of(const struct tally *t, size_t i) { return t->suite->test[i].number; }
+static uint32_t test_of(const struct tally *t, size_t i) { return t->seen[i].test; }
+
+/* The first of n, ascending, that is not below `least`. */
+static size_t first_from(const struct tally *t, size_t n, uint32_t (*key)(const struct tally *, size_t), uint32_t least)
 {
-	uint32_t number = (uint32_t)(a * (int)CALL_KINDS + b) * SUITE_CELL;
-	size_t lo = 0, hi = s->n;
+	size_t lo = 0, hi = n;
 
 	while (lo < hi) {
 		size_t middle = (lo + hi) / 2;
 
-		if (s->test[middle].number < number)
+		if (key(t, middle) < least)
 			lo = middle + 1;
 		else
 			hi = middle;
@@ -201,26 +206,17 @@ static size_t first_of(const struct suite *s, int a, int b)
 	return lo;
 }
 
-static size_t first_seen(const struct tally *t, size_t test)
+/* The first test of this cell, or behind where it would be. */
+static size_t first_of(const struct tally *t, int a, int b)
 {
-	size_t lo = 0, hi = t->seens;
-
-	while (lo < hi) {
-		size_t middle = (lo + hi) / 2;
-
-		if (t->seen[middle].test < test)
-			lo = middle + 1;
-		else
-			hi = middle;
-	}
-	return lo;
+	return first_from(t, t->suite->n, number_of, (uint32_t)(a * (int)CALL_KINDS + b) * SUITE_CELL);
 }
 
 static struct tally_count count(const struct tally *t, struct filter f)
 {
 	struct tally_count c = { 0 };
-	size_t first = f.a < 0 ? 0 : first_of(t->suite, f.a, f.b);
-	size_t end = f.a < 0 ? t->suite->n : first_of(t->suite, f.a, f.b + 1), at = first_seen(t, first);
+	size_t first = f.a < 0 ? 0 : first_of(t, f.a, f.b), end = f.a < 0 ? t->suite->n : first_of(t, f.a, f.b + 1);
+	size_t at = first_from(t, t->seens, test_of, (uint32_t)first);
 
 	for (size_t i = first; i < end; i++) {
 		bool waived = true;
@@ -255,6 +251,27 @@ struct tally_count tally_all(const struct tally *t, bool spread)
 	return count(t, (struct filter){ -1, -1, -1, spread });
 }
 
+double tally_share(const struct tally_count *c, bool waived)
+{
+	return c->tests ? 1.0 * (c->none + (waived ? c->waived : 0)) / c->tests : 1;
+}
+
+double tally_worst(const struct tally *t, bool waived, struct suite_cell *worst)
+{
+	double least = 2;
+
+	for (unsigned i = 0; i < CALL_KINDS * CALL_KINDS; i++) {
+		struct suite_cell cell = { (uint8_t)(i / CALL_KINDS), (uint8_t)(i % CALL_KINDS) };
+		struct tally_count c = tally_cell(t, cell, true);
+
+		if (!suite_mutator(cell.a) || !suite_mutator(cell.b) || tally_share(&c, waived) >= least)
+			continue;
+		least = tally_share(&c, waived);
+		*worst = cell;
+	}
+	return least;
+}
+
 /* ---- order ---- */
 
 static int order(const void *x, const void *y, void *arg)
@@ -269,7 +286,8 @@ static int order(const void *x, const void *y, void *arg)
 	by = by ? by : strcmp(a->at_a, b->at_a);
 	by = by ? by : strcmp(a->at_b, b->at_b);
 	by = by ? by : a->cell.a - b->cell.a;
-	return by ? by : a->cell.b - b->cell.b;
+	by = by ? by : a->cell.b - b->cell.b;
+	return by ? by : a->relation - b->relation;
 }
 
 uint32_t *tally_sorted(const struct tally *t)

@@ -2,7 +2,8 @@
 /*
  * tally.h - the books of one policy in one placement: a verdict for each test, and what was found, by cell.
  *
- * A finding is (cell, label, field, code of A, code of B, byte or line only): however many tests show it, it is one.
+ * A finding is (cell, relation, label, field, code of A, code of B, byte or line only): however many tests show it, it
+ * is one.
  * In the order in which they were met, so that two runs that see the same write the same.
  */
 #ifndef BENCH_CONFLICTS_TALLY_H
@@ -14,7 +15,8 @@ enum tally_verdict { TALLY_NOT_RUN, TALLY_NONE, TALLY_LINE, TALLY_BYTE };       
 
 struct tally_finding {
 	struct suite_cell cell;
-	bool byte, waived;
+	uint8_t relation;                        /* enum suite_relation                                            */
+	bool byte, waived, known;                /* waive.h: exempt; some line names it                            */
 	char *label, *field, *at_a, *at_b;
 	uint32_t tests, example;                 /* how many show it; the first one                                */
 };
@@ -44,6 +46,10 @@ int  tally_add(struct tally *t, const struct test *test, const struct run_verdic
 struct tally_count tally_cell(const struct tally *t, struct suite_cell cell, bool spread);
 struct tally_count tally_relation(const struct tally *t, enum suite_relation relation, bool spread);
 struct tally_count tally_all(const struct tally *t, bool spread);
+/* The share of tests that are free, or waived if those count: of a count (1: it has none); of that cell of two
+ * mutators in which it is smallest (*worst). */
+double tally_share(const struct tally_count *c, bool waived);
+double tally_worst(const struct tally *t, bool waived, struct suite_cell *worst);
 /* Findings by number of tests, then by name: indexes; free() it. NULL: no memory. */
 uint32_t *tally_sorted(const struct tally *t);
 /* "mprotect|munmap" into text[64]. */

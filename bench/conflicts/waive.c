@@ -31,6 +31,27 @@ static bool known_placement(const char *name)
 	return !strcmp(name, "*") || !strcmp(name, placement_name[0]) || !strcmp(name, placement_name[1]);
 }
 
+/* "same_object" is what reports call "same object". */
+static bool relation_fits(const char *pattern, const char *name)
+{
+	if (!strcmp(pattern, "*"))
+		return true;
+	while (*pattern && (*pattern == *name || (*pattern == '_' && *name == ' '))) {
+		pattern++;
+		name++;
+	}
+	return !*pattern && !*name;
+}
+
+static bool known_relation(const char *name)
+{
+	unsigned i = 0;
+
+	while (i < SUITE_RELATIONS && !relation_fits(name, suite_relation_name[i]))
+		i++;
+	return i < SUITE_RELATIONS;
+}
+
 static bool known_policy(const char *name)
 {
 	unsigned i = 0;
@@ -43,15 +64,17 @@ static bool known_policy(const char *name)
 /* 1: a waiver; 0: blank or a comment; -1: neither. */
 static int parse(const char *text, struct waiver *w)
 {
+	char as[16];
 	int used = 0;
 
 	if (text[strspn(text, " \t\n")] == '\0' || *text == '#')
 		return 0;
-	if (sscanf(text, "%31s %15s %63s %95s %255[^\n]%n", w->policy, w->placement, w->pair, w->object, w->reason,
-		   &used) != 5 || text[used] == '\0')
+	if (sscanf(text, "%15s %31s %15s %63s %15s %95s %255[^\n]%n", as, w->policy, w->placement, w->pair, w->relation,
+		   w->object, w->reason, &used) != 7 || text[used] == '\0')
 		return -1;
-	return known_policy(w->policy) && known_placement(w->placement) && known_pair(w->pair) &&
-	       strchr(w->object, '.') ? 1 : -1;
+	w->exempt = !strcmp(as, "waived");
+	return (w->exempt || !strcmp(as, "remains")) && known_policy(w->policy) && known_placement(w->placement) &&
+	       known_pair(w->pair) && known_relation(w->relation) && strchr(w->object, '.') ? 1 : -1;
 }
 
 static int add(struct waivers *w, const struct waiver *one)
@@ -80,7 +103,8 @@ int waive_read(struct waivers *w, const char *path)
 		if (is > 0)
 			err = add(w, &one);
 		if (is < 0) {
-			cli_complain("policy placement pair type.field reason", "%s:%u: not a waiver", path, line);
+			cli_complain("waived or remains; policy placement pair relation type.field reason",
+				     "%s:%u: not a waiver", path, line);
 			err = -EINVAL;
 		}
 	}
@@ -125,11 +149,14 @@ void waive_apply(struct waivers *w, struct tally *t)
 		for (size_t k = 0; k < w->n; k++) {
 			struct waiver *one = &w->waiver[k];
 
-			if (!concerns(one, t) || !both_fit(one->object, '.', f->label, f->field) ||
+			if (!concerns(one, t) || !relation_fits(one->relation, suite_relation_name[f->relation]) ||
+			    !both_fit(one->object, '.', f->label, f->field) ||
 			    !both_fit(one->pair, '|', call_kind_name[f->cell.a], call_kind_name[f->cell.b]))
 				continue;
 			one->used++;
-			f->waived = true;
+			f->waived = one->exempt;
+			f->known = true;
+			break;
 		}
 	}
 }
@@ -143,8 +170,8 @@ unsigned waive_unused(const struct waivers *w, const struct tally *t, FILE *out)
 
 		if (one->used || !concerns(one, t))
 			continue;
-		fprintf(out, "waiver in line %u covers nothing: %s %s %s %s\n", one->line, one->policy, one->placement,
-			one->pair, one->object);
+		fprintf(out, "waiver in line %u covers nothing: %s %s %s %s %s\n", one->line, one->policy,
+			one->placement, one->pair, one->relation, one->object);
 		n++;
 	}
 	return n;
@@ -159,12 +186,12 @@ unsigned waive_missing(const struct tally *t, FILE *out)
 	for (size_t i = 0; sorted && i < t->findings; i++) {
 		const struct tally_finding *f = &t->finding[sorted[i]];
 
-		if (f->waived)
+		if (f->known)
 			continue;
 		if (n++ < TOLD)
-			fprintf(out, "no waiver: %s %s %s %s.%s (%u tests; %s, %s)\n", t->policy,
-				placement_name[t->placement], tally_cell_name(cell, f->cell), f->label, f->field,
-				f->tests, f->at_a, f->at_b);
+			fprintf(out, "no waiver: %s %s %s, %s: %s.%s (%u tests; %s, %s)\n", t->policy,
+				placement_name[t->placement], tally_cell_name(cell, f->cell),
+				suite_relation_name[f->relation], f->label, f->field, f->tests, f->at_a, f->at_b);
 	}
 	if (n > TOLD)
 		fprintf(out, "... and %u more\n", n - TOLD);

@@ -16,11 +16,16 @@
 #include "base/point.h"
 #include "bench/explore/order.h"
 #include "bench/explore/shrink.h"
+#include "bench/explore/weaken.h"
 #include "bench/sim/kernel.h"
 
 #define STALE_RUNS  4000                 /* this many in a row, and not one order in 500 new: nothing more comes    */
 #define STALE_ONE_IN 500
 #define CLOCK_RUNS  8                    /* how often the time is looked at                                        */
+#define RUN_WORK    1000                 /* what a run costs beside its accesses, in accesses                       */
+#define FIRST_SHARE 100                  /* distinct schedules of each scenario in the first round                 */
+#define FIRST_WORK  2000000
+#define LOOK_RUNS   30                   /* a scenario that does not come by a place in these does not             */
 #define MUTANTS_MAX 512
 
 static void *shared(size_t bytes)
@@ -49,6 +54,7 @@ static pid_t child(void)
 	CHECK(pid >= 0);
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)setpgid(0, 0);                     /* a group that nobody waits for is hung up while one stops */
 		if (freopen("/dev/null", "w", stderr) == NULL)   /* the engine's own reports: of each failing run   */
 			_exit(4);
 	}
@@ -66,42 +72,47 @@ static void failed(struct report *r, struct outcome *out)
 	schedule_print(&out->schedule, r->schedule, sizeof(r->schedule));
 }
 
+static void explore_more(const struct settings *s, struct report *r, struct strategy *strategy, struct outcome *out)
+{
+	static uint64_t fresh_before;
+
+	while (!r->over && r->distinct < r->quota && r->work < r->limit) {
+		if (!strategy_step(strategy, out)) {
+			r->over = true;
+			return;
+		}
+		r->runs++;
+		r->accesses += out->accesses;
+		r->work += out->accesses + RUN_WORK;
+		r->distinct += out->fresh;
+		if (out->failure != FAIL_NONE) {
+			failed(r, out);
+			r->over = true;
+		}
+		if (r->runs % CLOCK_RUNS == 0 && kernel_real_ns() > s->until_ns)
+			r->over = true;
+		if (r->runs % STALE_RUNS == 0) {
+			r->over |= r->distinct - fresh_before < STALE_RUNS / STALE_ONE_IN;
+			fresh_before = r->distinct;
+		}
+	}
+}
+
 static _Noreturn void explore_one(const struct settings *s, struct report *r)
 {
 	struct strategy *strategy = strategy_new(s->strategy, scenario_bodies(r->scenario), s->seed, s->everywhere);
 	struct outcome *out = outcome_new();
-	uint64_t fresh_before = 0;
 
 	run_prepare(r->scenario, s->policy, s->mutant);
 	if (s->coverage)
 		coverage_use(&r->coverage);
-	while (!r->over) {
-		uint64_t began = kernel_real_ns();
-
-		while (!r->over && r->distinct < r->quota) {
-			if (!strategy_step(strategy, out)) {
-				r->over = true;
-				break;
-			}
-			r->runs++;
-			r->accesses += out->accesses;
-			r->distinct += out->fresh;
-			if (out->failure != FAIL_NONE) {
-				failed(r, out);
-				r->over = true;
-			}
-			if (r->runs % CLOCK_RUNS == 0 && kernel_real_ns() > s->until_ns)
-				r->over = true;
-			if (r->runs % STALE_RUNS == 0) {
-				r->over |= r->distinct - fresh_before < STALE_RUNS / STALE_ONE_IN;
-				fresh_before = r->distinct;
-			}
-		}
-		r->ns += kernel_real_ns() - began;
-		if (!r->over)
-			raise(SIGSTOP);
+	for (;;) {
+		explore_more(s, r, strategy, out);
+		r->cpu_ns = kernel_cpu_ns();
+		if (r->over)
+			_exit(0);
+		raise(SIGSTOP);
 	}
-	_exit(0);
 }
 
 static void show_progress(const struct report *r, unsigned n, uint64_t wanted)
@@ -164,33 +175,41 @@ static void round_of(const struct settings *s, struct report *r, pid_t *pids, un
 	}
 }
 
-unsigned campaign_explore(const struct settings *s, const struct scenario *const *scenarios, unsigned n,
-			  struct report **reports)
+/* What it showed for its work; of one that has not begun, and of one that showed nothing, a little. */
+static double yield(const struct report *r)
 {
-	struct report *r = shared(n * sizeof(*r));
-	pid_t *pids = calloc(n, sizeof(*pids));
-	unsigned bad = 0, alive = n;
+	return ((double)r->last_distinct + 0.5) / ((double)r->last_work + 1.0);
+}
 
-	CHECK(pids != NULL);
+/* Everybody's share of a round of `all` distinct schedules. */
+static void share_out(struct report *r, unsigned n, uint64_t all, bool first)
+{
+	double sum = 0;
+
 	for (unsigned i = 0; i < n; i++)
-		r[i].scenario = scenarios[i];
-	while (alive > 0 && kernel_real_ns() < s->until_ns) {
-		uint64_t distinct = 0, share;
+		sum += r[i].over ? 0 : yield(&r[i]);
+	for (unsigned i = 0; i < n; i++) {
+		double part = sum > 0 ? yield(&r[i]) / sum * (double)all : 0;
 
-		for (unsigned i = 0; i < n; i++)
-			distinct += r[i].distinct;
-		if (distinct >= s->schedules)
-			break;
-		share = (s->schedules - distinct + alive - 1) / alive;
-		for (unsigned i = 0; i < n; i++)
-			r[i].quota = r[i].distinct + share;
-		round_of(s, r, pids, n);
-		alive = 0;
-		for (unsigned i = 0; i < n; i++)
-			alive += !r[i].over;
+		r[i].quota = r[i].distinct + (first ? (all + n - 1) / n : (uint64_t)part + 1);
+		r[i].limit = r[i].work + (first ? FIRST_WORK : 2 * (uint64_t)(part / yield(&r[i])) + FIRST_WORK / 20);
 	}
-	if (s->progress)
-		fputc('\n', stderr);
+}
+
+static void round_over(struct report *r, unsigned n, const struct report *before)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (r[i].work == before[i].work)
+			continue;
+		r[i].last_work = r[i].work - before[i].work;
+		r[i].last_distinct = r[i].distinct - before[i].distinct;
+	}
+}
+
+static unsigned end_all(struct report *r, unsigned n, const pid_t *pids)
+{
+	unsigned bad = 0;
+
 	for (unsigned i = 0; i < n; i++) {
 		if (!r[i].over && pids[i] != 0) {
 			kill(pids[i], SIGKILL);
@@ -198,6 +217,37 @@ unsigned campaign_explore(const struct settings *s, const struct scenario *const
 		}
 		bad += r[i].failure != FAIL_NONE;
 	}
+	return bad;
+}
+
+unsigned campaign_explore(const struct settings *s, const struct scenario *const *scenarios, unsigned n,
+			  struct report **reports)
+{
+	struct report *r = shared(n * sizeof(*r)), *before = calloc(n, sizeof(*before));
+	pid_t *pids = calloc(n, sizeof(*pids));
+	unsigned bad, alive = n;
+	uint64_t distinct = 0, all = (uint64_t)n * FIRST_SHARE;
+
+	CHECK(pids != NULL && before != NULL);
+	for (unsigned i = 0; i < n; i++)
+		r[i].scenario = scenarios[i];
+	for (bool first = true; alive > 0 && distinct < s->schedules && kernel_real_ns() < s->until_ns; first = false) {
+		share_out(r, n, all < s->schedules - distinct ? all : s->schedules - distinct, first);
+		memcpy(before, r, n * sizeof(*r));
+		round_of(s, r, pids, n);
+		round_over(r, n, before);
+		alive = 0;
+		distinct = 0;
+		for (unsigned i = 0; i < n; i++) {
+			alive += !r[i].over;
+			distinct += r[i].distinct;
+		}
+		all = distinct;
+	}
+	if (s->progress)
+		fputc('\n', stderr);
+	bad = end_all(r, n, pids);
+	free(before);
 	free(pids);
 	*reports = r;
 	return bad;
@@ -243,53 +293,81 @@ static bool names_it(const struct scenario *s, const char *mutant)
 	return false;
 }
 
-/* In a child of its own: true, if this scenario fails within s->schedules runs. */
-static bool hunt_in(const struct settings *s, struct find *f, const struct scenario *scenario)
+/* The last: the scenario never comes by the place. */
+enum hunted { HUNTED_FOUND, HUNTED_IN_VAIN, HUNTED_ELSEWHERE };
+
+/* In a child of its own: looks for it in this scenario. */
+static _Noreturn void hunt_here(const struct settings *s, struct find *f, const struct scenario *scenario,
+				uint64_t most)
+{
+	struct strategy *strategy = strategy_new(f->strategy, scenario_bodies(scenario), f->seed, s->everywhere);
+	struct outcome *out = outcome_new();
+
+	if (f->place != NULL)
+		CHECK(weaken_select(f->place, f->order));
+	run_prepare(scenario, s->policy, f->mutant);
+	f->runs = 0;
+	do {
+		if (!strategy_step(strategy, out))
+			break;
+		f->runs++;
+		if (f->place != NULL && f->runs == LOOK_RUNS && !weaken_reached())
+			_exit(HUNTED_ELSEWHERE);
+	} while (out->failure == FAIL_NONE && f->runs < most && kernel_real_ns() < s->until_ns);
+	if (out->failure == FAIL_NONE)
+		_exit(HUNTED_IN_VAIN);
+	shrink(out);
+	f->failure = out->failure;
+	memcpy(f->text, out->text, sizeof(f->text));
+	schedule_print(&out->schedule, f->schedule, sizeof(f->schedule));
+	_exit(HUNTED_FOUND);
+}
+
+static enum hunted hunt_in(const struct settings *s, struct find *f, const struct scenario *scenario, uint64_t most)
 {
 	int status;
 	pid_t pid = child();
 
-	if (pid == 0) {
-		struct strategy *strategy = strategy_new(f->strategy, scenario_bodies(scenario), f->seed,
-							 s->everywhere);
-		struct outcome *out = outcome_new();
-		uint64_t runs = 0;
-
-		run_prepare(scenario, s->policy, f->mutant);
-		do {
-			if (!strategy_step(strategy, out))
-				break;
-			runs++;
-		} while (out->failure == FAIL_NONE && runs < s->schedules && kernel_real_ns() < s->until_ns);
-		f->runs = runs;
-		if (out->failure == FAIL_NONE)
-			_exit(0);
-		shrink(out);
-		f->failure = out->failure;
-		memcpy(f->text, out->text, sizeof(f->text));
-		schedule_print(&out->schedule, f->schedule, sizeof(f->schedule));
-		_exit(1);
-	}
+	if (pid == 0)
+		hunt_here(s, f, scenario, most);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	f->all_runs += f->runs;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 1;
+	return WIFEXITED(status) ? (enum hunted)WEXITSTATUS(status) : HUNTED_IN_VAIN;
+}
+
+/* Is it looked for in this scenario, in this of two turns? */
+static bool turn_for(const struct settings *s, const struct find *f, const struct scenario *only,
+		     const struct scenario *scenario, int turn)
+{
+	if (only != NULL)
+		return only == scenario && turn == 1;
+	if (f->mutant != NULL)
+		return names_it(scenario, f->mutant) == (turn == 0) && (turn == 0 || !s->named);
+	return true;
 }
 
 static _Noreturn void hunt_one(const struct settings *s, struct find *f)
 {
 	const struct scenario *only = f->scenario;
 	const struct scenario *scenario;
+	static bool elsewhere[SCENARIOS_MAX];
 
 	f->scenario = NULL;
-	for (int turn = 0; turn < (s->named ? 1 : 2); turn++)
+	for (int turn = 0; turn < 2; turn++)
 		for (unsigned i = 0; (scenario = scenario_at(i)) != NULL; i++) {
-			if (only != NULL ? only != scenario || turn == 1 : names_it(scenario, f->mutant) != (turn == 0))
+			uint64_t most = f->place != NULL && turn == 0 ? s->schedules / 16 + 1 : s->schedules;
+			enum hunted how;
+
+			if (elsewhere[i] || !turn_for(s, f, only, scenario, turn))
 				continue;
-			if (hunt_in(s, f, scenario)) {
+			how = hunt_in(s, f, scenario, most);
+			if (how == HUNTED_FOUND) {
 				f->scenario = scenario;
 				_exit(0);
 			}
+			elsewhere[i] = how == HUNTED_ELSEWHERE;
+			f->reached += turn == 0 && !elsewhere[i];
 		}
 	_exit(0);
 }

@@ -2,11 +2,14 @@
 /*
  * campaign.h - many schedules: scenarios, or mutants, explored by processes of their own beside each other.
  *
- * EXPLORE  Each scenario gets an equal share of the wanted distinct schedules. One that shows nothing new any more, or
- *          has no schedule left, ends; what it leaves goes to those that still do. A process that has used up its share
- *          stops and waits (SIGSTOP), so that it goes on where it was.
+ * EXPLORE  goes in rounds, each as large as all before it. In a round each scenario gets the same work (accesses: they
+ *          are the same in each run of the program; time is not): so its share of the wanted distinct schedules is as
+ *          large as what it showed last for its work. One that shows nothing new any more, or has no schedule left,
+ *          ends. A process that has used up its share stops and waits (SIGSTOP), so that it goes on where it was. What
+ *          comes of it depends on the seed and on nothing else, the number of jobs and the machine's load included.
  * HUNT     Each mutant is looked for in the scenarios that name it, then in all others, each in a process of its own,
- *          until one fails, or the limit for each is reached.
+ *          until one fails, or the limit for each is reached. A weakened use of an atomic is looked for in all that
+ *          come by it: first in a sixteenth of the runs.
  */
 #ifndef BENCH_EXPLORE_CAMPAIGN_H
 #define BENCH_EXPLORE_CAMPAIGN_H
@@ -29,7 +32,9 @@ struct settings {
 
 struct report {                          /* of one scenario; in memory that its process shares                      */
 	const struct scenario *scenario;
-	uint64_t runs, distinct, accesses, ns, quota;
+	uint64_t runs, distinct, accesses, cpu_ns;
+	uint64_t quota, limit;           /* of this round: distinct schedules, work; as sums from the beginning     */
+	uint64_t work, last_work, last_distinct;         /* last: of its last round                                 */
 	bool over;                       /* it will show nothing new                                               */
 	enum failure failure;
 	char text[512], schedule[FOUND_TEXT];
@@ -42,7 +47,9 @@ unsigned campaign_explore(const struct settings *s, const struct scenario *const
 			  struct report **reports);
 
 struct find {
-	const char *mutant;
+	const char *mutant;              /* NULL: place ("FILE FUNCTION OPERATION N") demands no more than order    */
+	const char *place, *order;
+	unsigned reached;                /* scenarios that come by that place                                      */
 	const struct scenario *scenario; /* NULL: nobody found it                                                  */
 	enum strategy_kind strategy;
 	uint64_t seed, runs, all_runs;   /* in that scenario; in all that were tried                               */
@@ -52,8 +59,8 @@ struct find {
 
 /* Names of all mutants of the engine: the i-th, in order; NULL past the last. */
 const char *campaign_mutant(unsigned i);
-/* Returns how many were not found. finds[i].mutant is set by the caller; if .scenario is, that one, its strategy and
- * its seed are all that is tried. tell: of each, as it is decided. */
+/* Returns how many were not found. finds[i].mutant, or place and order, are set by the caller; if .scenario is, that
+ * one, its strategy and its seed are all that is tried. tell: of each, as it is decided. */
 unsigned campaign_hunt(const struct settings *s, struct find *finds, unsigned n, void (*tell)(const struct find *f));
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * coverage.c - see coverage.h. Lock words are found by where they lie: the slabs of VMAs (memory.h), first in each VMA.
+ * coverage.c - see coverage.h. Lock words are found by where they lie: the slabs of VMAs (heap.h), first in each VMA.
  * A place is a function of the engine, as the debug information names it; several accesses of one function are one row.
  */
 #include "bench/explore/coverage.h"
@@ -8,17 +8,17 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "bench/explore/memory.h"
-#include "bench/explore/where.h"
+#include "bench/sim/debug.h"
+#include "bench/sim/heap.h"
 #include "vmmap/vma/vma.h"
 
-static struct coverage *used;
+struct coverage *coverage_used;
 
 struct coverage *coverage_use(struct coverage *c)
 {
-	struct coverage *before = used;
+	struct coverage *before = coverage_used;
 
-	used = c;
+	coverage_used = c;
 	return before;
 }
 
@@ -51,19 +51,15 @@ static uint64_t *row_of(struct coverage *c, const void *pc)
 
 void coverage_note(uintptr_t at, const void *pc, uint64_t seen)
 {
-	uintptr_t lo, hi;
+	const struct heap_block *block = heap_at(at);
 	uint64_t *met;
 
-	for (unsigned i = 0; used != NULL && memory_vma_slab(i, &lo, &hi); i++) {
-		if (at < lo || at >= hi)
-			continue;
-		if ((at - lo) % sizeof(struct vma) != offsetof(struct vma, slot.lk))
-			return;
-		met = row_of(used, pc);
-		if (met != NULL)
-			met[met_of((const struct vma *)(at & ~(uintptr_t)(sizeof(struct vma) - 1)), seen)]++;
+	if (block == NULL || block->purpose != MEM_VMA ||
+	    (at - block->at) % sizeof(struct vma) != offsetof(struct vma, slot.lk))
 		return;
-	}
+	met = row_of(coverage_used, pc);
+	if (met != NULL)
+		met[met_of((const struct vma *)(at & ~(uintptr_t)(sizeof(struct vma) - 1)), seen)]++;
 }
 
 void coverage_add(struct coverage *to, const struct coverage *from)
@@ -86,15 +82,10 @@ static void print_count(uint64_t n, FILE *to)
 
 void coverage_print(const struct coverage *c, FILE *to)
 {
-	fprintf(to, "%-44s %10s %10s %10s %10s %10s %10s %10s\n", "who looked at a lock word", "free", "pinned",
+	fprintf(to, "%-56s %10s %10s %10s %10s %10s %10s %10s\n", "who looked at a lock word", "free", "pinned",
 		"brief", "held", "held+pins", "dummy", "dead");
 	for (uint32_t i = 0; i < c->n; i++) {
-		const struct where *w = where_of(c->place[i].pc);
-		char place[128];
-
-		snprintf(place, sizeof(place), "%s (%s:%d)", w->function, strrchr(w->file, '/') != NULL ?
-			 strrchr(w->file, '/') + 1 : w->file, w->line);
-		fprintf(to, "%-44s", place);
+		fprintf(to, "%-56s", debug_location(c->place[i].pc));
 		for (unsigned k = 0; k < METS; k++)
 			print_count(c->place[i].met[k], to);
 		fputc('\n', to);

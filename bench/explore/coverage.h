@@ -3,6 +3,7 @@
 #ifndef BENCH_EXPLORE_COVERAGE_H
 #define BENCH_EXPLORE_COVERAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -18,6 +19,8 @@ enum met {                               /* what stood in lk, and where         
 struct coverage { uint32_t n; struct { const void *pc; uint64_t met[METS]; } place[COVERAGE_PLACES]; };
 
 struct coverage *coverage_use(struct coverage *c);       /* counts there from now on; NULL: nowhere                */
+static inline bool coverage_on(void) { extern struct coverage *coverage_used; return coverage_used != NULL; }
+/* If it is on. */
 void coverage_note(uintptr_t at, const void *pc, uint64_t seen);         /* an atomic access has seen that         */
 void coverage_add(struct coverage *to, const struct coverage *from);
 void coverage_print(const struct coverage *c, FILE *to);

@@ -8,18 +8,20 @@
 #include "base/tool/cli.h"
 #include "base/tool/json.h"
 #include "bench/explore/campaign.h"
+#include "bench/explore/orders.h"
 #include "bench/explore/print.h"
 #include "bench/explore/seeds.h"
 #include "bench/explore/shrink.h"
 #include "bench/explore/weak.h"
+#include "bench/explore/weaken.h"
+#include "bench/sim/debug.h"
 #include "bench/sim/kernel.h"
 
-#define SCENARIOS_MAX 256
 #define MUTANTS_MAX   512
 
 enum { OPT_LIST = 256, OPT_SCENARIO, OPT_STRATEGY, OPT_SEED, OPT_SCHEDULES, OPT_DURATION, OPT_JOBS, OPT_POLICY,
        OPT_EVERYWHERE, OPT_REPLAY, OPT_MUTANT, OPT_MUTANTS, OPT_SEEDS, OPT_WRITE_SEEDS, OPT_COVERAGE, OPT_PROGRESS,
-       OPT_JSON, OPT_NAMED, OPT_WEAK, OPT_WEAKEN };
+       OPT_JSON, OPT_NAMED, OPT_WEAK, OPT_WEAKEN, OPT_ORDERS };
 
 static const struct argp_option options[] = {
 	{ "list", OPT_LIST, NULL, 0, "Scenarios and mutants, then exit", 0 },
@@ -31,7 +33,8 @@ static const struct argp_option options[] = {
 	{ "duration", OPT_DURATION, "DURATION", 0, "Stop after that time", 0 },
 	{ "jobs", 'j', "N", 0, "Processes at a time (2)", 0 },
 	{ "policy", OPT_POLICY, "POLICY", 0, "For scenarios that do not name one (vma)", 0 },
-	{ "everywhere", OPT_EVERYWHERE, NULL, 0, "Switch at every access, not only where cores can conflict", 0 },
+	{ "everywhere", OPT_EVERYWHERE, NULL, 0, "Switch at every access, not only where cores can conflict; with "
+	  "--replay: print loads that see nothing new, too", 0 },
 	{ "replay", OPT_REPLAY, "SCHEDULE", 0, "Print one schedule of one scenario as an interleaving", 0 },
 	{ "mutant", OPT_MUTANT, "NAME", 0, "Break this rule of the engine first", 0 },
 	{ "mutants", OPT_MUTANTS, "NAME,...", 0, "Look for these mutants ('all'); exit code 1 if one is not found", 0 },
@@ -41,6 +44,7 @@ static const struct argp_option options[] = {
 	{ "weak", OPT_WEAK, NULL, 0, "Loads may see old values, as their memory orders allow; data races fail", 0 },
 	{ "weaken", OPT_WEAKEN, "PLACE", 0, "With --weak: \"FILE FUNCTION OPERATION N ORDER\", one use of an atomic "
 	  "demands less", 0 },
+	{ "orders", OPT_ORDERS, "FILE", 0, "Look for each use of an atomic of the list, weakened (implies --weak)", 0 },
 	{ "coverage", OPT_COVERAGE, NULL, 0, "Print which place met which state of a lock word", 0 },
 	{ "progress", OPT_PROGRESS, NULL, 0, "Say on standard error how far it is", 0 },
 	{ "json", OPT_JSON, "FILE", 0, "Also write one JSON object ('-': standard output, and nothing else there)", 0 },
@@ -53,7 +57,7 @@ static struct arguments {
 	unsigned n;
 	bool list;
 	char *mutants;
-	const char *replay, *seeds, *write_seeds, *json;
+	const char *weaken, *orders, *replay, *seeds, *write_seeds, *json;
 	struct find finds[MUTANTS_MAX];
 	unsigned nfinds;
 } arguments = { .settings = { .seed = 1, .jobs = 2, .until_ns = UINT64_MAX } };
@@ -74,12 +78,13 @@ static void choose_scenarios(struct arguments *a, char *text)
 }
 
 /* "FILE FUNCTION OPERATION N ORDER" */
-static void choose_place(char *text)
+static void choose_place(struct arguments *a, char *text)
 {
 	char *order = strrchr(text, ' ');
 
+	a->weaken = strdup(text);
 	weak_use();
-	if (order == NULL || (*order = 0, !weak_weaken(text, order + 1)))
+	if (order == NULL || (*order = 0, !weaken_select(text, order + 1)))
 		cli_die("as in tests/models/orders.list: \"base/spin.h spin_unlock store_release 1 relaxed\"",
 			"--weaken: there is no such place, or no such order");
 }
@@ -89,10 +94,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	struct arguments *a = state->input;
 	struct settings *s = &a->settings;
 
+	if (key == OPT_LIST)
+		return a->list = true, 0;
 	switch (key) {
-	case OPT_LIST:
-		a->list = true;
-		break;
 	case OPT_SCENARIO:
 		choose_scenarios(a, text);
 		break;
@@ -139,7 +143,10 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		weak_use();
 		break;
 	case OPT_WEAKEN:
-		choose_place(text);
+		choose_place(a, text);
+		break;
+	case OPT_ORDERS:
+		a->orders = text;
 		break;
 	case OPT_NAMED:
 		s->named = true;
@@ -191,7 +198,7 @@ static int replay(const struct arguments *a)
 			a->replay);
 	run_prepare(a->scenarios[0], a->settings.policy, a->settings.mutant);
 	strategy_replay(&schedule, &out);
-	print_interleaving(&schedule, page(a));
+	print_interleaving(a->scenarios[0], &schedule, a->settings.everywhere, page(a));
 	return out.failure == FAIL_NONE ? CLI_OK : CLI_VIOLATION;
 }
 
@@ -201,10 +208,12 @@ static void print_failure(const struct arguments *a, const struct report *r)
 {
 	FILE *to = page(a);
 
-	fprintf(to, "\n%s FAILS: %s: %s\n  %u preemptions; to see it:\n  vmmap-explore --scenario=%s%s%s%s%s "
+	fprintf(to, "\n%s FAILS: %s: %s\n  %u preemptions; to see it:\n  vmmap-explore%s%s%s%s --scenario=%s%s%s%s%s "
 		"--replay=%s\n", r->scenario->name, failure_name(r->failure), r->text, r->preemptions,
-		r->scenario->name, a->settings.policy ? " --policy=" : "", a->settings.policy ? a->settings.policy : "",
-		a->settings.mutant ? " --mutant=" : "", a->settings.mutant ? a->settings.mutant : "", r->schedule);
+		weak_on() ? " --weak" : "", a->weaken ? " --weaken=\"" : "", a->weaken ? a->weaken : "",
+		a->weaken ? "\"" : "", r->scenario->name, a->settings.policy ? " --policy=" : "",
+		a->settings.policy ? a->settings.policy : "", a->settings.mutant ? " --mutant=" : "",
+		a->settings.mutant ? a->settings.mutant : "", r->schedule);
 }
 
 static void write_reports(const struct arguments *a, const struct report *r, unsigned n, unsigned bad)
@@ -219,7 +228,7 @@ static void write_reports(const struct arguments *a, const struct report *r, uns
 		json_uint(row, "schedules", r[i].distinct);
 		json_uint(row, "runs", r[i].runs);
 		json_uint(row, "accesses", r[i].accesses);
-		json_real(row, "seconds", (double)r[i].ns / 1e9);
+		json_real(row, "cpu_seconds", (double)r[i].cpu_ns / 1e9);
 		json_text(row, "failure", r[i].failure == FAIL_NONE ? NULL : failure_name(r[i].failure));
 		json_text(row, "text", r[i].failure == FAIL_NONE ? NULL : r[i].text);
 		json_text(row, "replay", r[i].failure == FAIL_NONE ? NULL : r[i].schedule);
@@ -236,9 +245,19 @@ static void write_reports(const struct arguments *a, const struct report *r, uns
 	json_free(root);
 }
 
+static void print_row(const char *name, const struct report *r, FILE *to)
+{
+	double s = (double)r->cpu_ns / 1e9;
+
+	fprintf(to, "%-28s %10llu %10llu %12.0f %8.2f %14.0f\n", name, (unsigned long long)r->distinct,
+		(unsigned long long)r->runs, r->runs ? (double)r->accesses / (double)r->runs : 0.0, s,
+		s > 0 ? (double)r->distinct / s : 0.0);
+}
+
 static int explore(struct arguments *a)
 {
-	uint64_t began = kernel_real_ns(), distinct = 0, runs = 0;
+	static struct report sum;
+	uint64_t began = kernel_real_ns();
 	struct coverage coverage = { 0 };
 	FILE *to = page(a);
 	struct report *r;
@@ -247,18 +266,18 @@ static int explore(struct arguments *a)
 	if (a->settings.schedules == 0)
 		a->settings.schedules = a->n * UINT64_C(10000);
 	bad = campaign_explore(&a->settings, a->scenarios, a->n, &r);
-	fprintf(to, "%-28s %10s %10s %12s %10s\n", "scenario", "distinct", "runs", "accesses/run", "runs/s");
+	fprintf(to, "%-28s %10s %10s %12s %8s %14s\n", "scenario", "distinct", "runs", "accesses/run", "CPU s",
+		"distinct/CPU s");
 	for (unsigned i = 0; i < a->n; i++) {
-		fprintf(to, "%-28s %10llu %10llu %12.0f %10.0f\n", r[i].scenario->name,
-			(unsigned long long)r[i].distinct, (unsigned long long)r[i].runs,
-			r[i].runs ? (double)r[i].accesses / (double)r[i].runs : 0.0,
-			r[i].ns ? (double)r[i].runs * 1e9 / (double)r[i].ns : 0.0);
-		distinct += r[i].distinct;
-		runs += r[i].runs;
+		print_row(r[i].scenario->name, &r[i], to);
+		sum.distinct += r[i].distinct;
+		sum.runs += r[i].runs;
+		sum.accesses += r[i].accesses;
+		sum.cpu_ns += r[i].cpu_ns;
 		coverage_add(&coverage, &r[i].coverage);
 	}
-	fprintf(to, "%-28s %10llu %10llu in %.1f s, %u violations\n", "all", (unsigned long long)distinct,
-		(unsigned long long)runs, (double)(kernel_real_ns() - began) / 1e9, bad);
+	print_row("all", &sum, to);
+	fprintf(to, "%.1f s, %u violations\n", (double)(kernel_real_ns() - began) / 1e9, bad);
 	for (unsigned i = 0; i < a->n; i++)
 		if (r[i].failure != FAIL_NONE)
 			print_failure(a, &r[i]);
@@ -289,6 +308,27 @@ static void choose_mutants(struct arguments *a)
 	}
 }
 
+static void write_orders(const struct arguments *a, struct json *root)
+{
+	struct json *array = json_array(root, "orders");
+
+	for (unsigned i = 0; i < a->nfinds; i++) {
+		const struct find *f = &a->finds[i];
+		struct json *row = f->place != NULL ? json_row(array) : NULL;
+
+		if (row == NULL)
+			continue;
+		json_text(row, "place", f->place);
+		json_text(row, "order", f->order);
+		json_text(row, "scenario", f->scenario != NULL ? f->scenario->name : NULL);
+		if (f->scenario != NULL)
+			json_uint(row, "runs", f->runs);
+		else
+			json_null(row, "runs");
+		json_uint(row, "reached", f->reached);
+	}
+}
+
 static void write_finds(const struct arguments *a)
 {
 	struct json *root = json_object(), *object;
@@ -298,10 +338,12 @@ static void write_finds(const struct arguments *a)
 	json_uint(root, "violations", 0);
 	object = json_sub(root, "mutants");
 	for (unsigned i = 0; i < a->nfinds; i++)
-		if (a->finds[i].scenario != NULL)
+		if (a->finds[i].mutant != NULL && a->finds[i].scenario != NULL)
 			json_uint(object, a->finds[i].mutant, a->finds[i].runs);
-		else
+		else if (a->finds[i].mutant != NULL)
 			json_null(object, a->finds[i].mutant);
+	if (a->nfinds > 0 && a->finds[0].place != NULL)
+		write_orders(a, root);
 	if (json_write(root, a->json) != 0)
 		cli_die(NULL, "--json: cannot write '%s'", a->json);
 	json_free(root);
@@ -310,12 +352,18 @@ static void write_finds(const struct arguments *a)
 static void print_find(const struct find *f)
 {
 	FILE *to = page(&arguments);
+	char name[320];
 
-	if (f->scenario == NULL)
-		fprintf(to, "%-28s NOT FOUND in %llu runs\n", f->mutant, (unsigned long long)f->all_runs);
+	if (f->mutant != NULL)
+		snprintf(name, sizeof(name), "%-28s", f->mutant);
 	else
-		fprintf(to, "%-28s %-28s %8llu runs  %s: %s\n", f->mutant, f->scenario->name,
-			(unsigned long long)f->runs, failure_name(f->failure), f->text);
+		snprintf(name, sizeof(name), "%s -> %-8s", f->place, f->order);
+	if (f->scenario != NULL)
+		fprintf(to, "%s %-28s %8llu runs  %s: %s\n", name, f->scenario->name, (unsigned long long)f->runs,
+			failure_name(f->failure), f->text);
+	else
+		fprintf(to, "%s NOT FOUND in %llu runs%s\n", name, (unsigned long long)f->all_runs,
+			f->place != NULL && f->reached == 0 ? ", no scenario comes by it" : "");
 	fflush(to);
 }
 
@@ -330,24 +378,17 @@ static int hunt(struct arguments *a)
 		a->finds[i].strategy = a->settings.strategy;
 		a->finds[i].seed = a->settings.seed;
 	}
+	if (a->finds[0].place != NULL) {
+		weak_use();
+		(void)debug_location(NULL);              /* read once, for all children                             */
+	}
 	lost = campaign_hunt(&a->settings, a->finds, a->nfinds, print_find);
-	fprintf(to, "%u of %u mutants found\n", a->nfinds - lost, a->nfinds);
+	fprintf(to, "%u of %u found\n", a->nfinds - lost, a->nfinds);
 	if (a->write_seeds != NULL && seeds_write(a->write_seeds, a->finds, a->nfinds) != 0)
 		cli_die(NULL, "--write-seeds: cannot write '%s'", a->write_seeds);
 	if (a->json != NULL)
 		write_finds(a);
 	return lost == 0 ? CLI_OK : CLI_VIOLATION;
-}
-
-/* rwsem's nodes lie on stacks, which --weak takes for a core's own. */
-static bool runs_here(const struct scenario *s)
-{
-	static const char *const on_stacks[] = { "rwsem", "pervma", "spf" };
-	bool here = true;
-
-	for (unsigned i = 0; weak_on() && s->policy != NULL && i < ARRAY_SIZE(on_stacks); i++)
-		here &= strcmp(s->policy, on_stacks[i]) != 0;
-	return here;
 }
 
 int main(int argc, char **argv)
@@ -366,16 +407,14 @@ int main(int argc, char **argv)
 		       "docs/exploring.md says more.",
 	};
 	struct arguments *a = &arguments;
-	bool chosen;
 
 	kernel_same_addresses(argv);
 	cli_parse(&argp, argc, argv, a);
-	chosen = a->n > 0;
 	if (a->list)
 		return list();
-	for (unsigned i = 0; !chosen && scenario_at(i) != NULL; i++)
-		if (runs_here(scenario_at(i)))
-			a->scenarios[a->n++] = scenario_at(i);
+	if (a->n == 0)
+		while ((a->scenarios[a->n] = scenario_at(a->n)) != NULL)
+			a->n++;
 	if (a->settings.mutant != NULL && !known_mutant(a->settings.mutant))
 		cli_die("--list names them", "--mutant: '%s' is no mutant", a->settings.mutant);
 	run_begin();
@@ -383,6 +422,8 @@ int main(int argc, char **argv)
 		return replay(a);
 	if (a->mutants != NULL)
 		choose_mutants(a);
+	else if (a->orders != NULL)
+		a->nfinds = orders_read(a->orders, a->finds, MUTANTS_MAX);
 	else if (a->seeds != NULL)
 		a->nfinds = seeds_read(a->seeds, a->finds, MUTANTS_MAX);
 	return a->nfinds > 0 ? hunt(a) : explore(a);

@@ -8,7 +8,8 @@
 #include "bench/explore/run.h"
 
 /* Runs the schedule once more and writes its switches, sleeps, and accesses to words that cores fight over: a lane for
- * each core, the operation, the word, its value before and after, and where in the code. */
-void print_interleaving(const struct schedule *schedule, FILE *to);
+ * each core, the operation, the word, its value before and after, and where in the code. everything: also what a core
+ * has seen before, and each load in a line of its own. */
+void print_interleaving(const struct scenario *scenario, const struct schedule *schedule, bool everything, FILE *to);
 
 #endif

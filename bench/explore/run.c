@@ -2,8 +2,8 @@
 /*
  * run.c - see run.h. The listener of accesses, the scheduler of cores, and the end of a run.
  *
- * A run that fails on a core is left there (core_abandon), one that fails in the checks by longjmp: memory_restore and
- * core_restore make either good. So a broken engine costs no process, and shrinking is as fast as exploring.
+ * A run that fails on a core is left there (core_abandon), one that fails in the checks by longjmp: undo_back makes
+ * either good. So a broken engine costs no process, and shrinking is as fast as exploring.
  */
 #include "bench/explore/run.h"
 
@@ -16,23 +16,28 @@
 
 #include "base/assert.h"
 #include "base/point.h"
+#include "base/prng.h"
 #include "base/thread.h"
 #include "bench/explore/coverage.h"
 #include "bench/explore/lifetime.h"
-#include "bench/explore/memory.h"
+#include "bench/explore/lockorder.h"
 #include "bench/explore/order.h"
+#include "bench/explore/seen.h"
 #include "bench/explore/turn.h"
 #include "bench/explore/weak.h"
+#include "bench/explore/words.h"
 #include "bench/sim/access.h"
 #include "bench/sim/core.h"
-
+#include "bench/sim/undo.h"
 
 const long kernel_cpus = 1;              /* base/park never spins before it sleeps                                  */
 void (*run_listener)(const struct run_event *e);
 
 static const struct scenario *scenario;
 static struct outcome *outcome;
-static uint32_t bodies, run;
+static uint32_t bodies;
+static struct undo_mark mark;            /* where each run begins                                                   */
+static struct seen states;               /* in which runs have ended and nothing was wrong                          */
 static bool running;                     /* the bodies are at work; else: set-up, checks                           */
 static struct scene scene_before;
 static jmp_buf checks_failed;
@@ -42,7 +47,7 @@ const char *failure_name(enum failure f)
 {
 	static const char *const name[FAILURES] = {
 		"none", "expected", "check", "deadlock", "livelock", "lifetime", "overtaken", "asleep inside", "signal",
-		"race",
+		"lock order", "race",
 	};
 
 	return name[f];
@@ -108,85 +113,75 @@ static uint64_t value_at(uintptr_t at, size_t bytes)
 	return value;
 }
 
-static void note(struct word *w, uint32_t self, bool writes)
+static ALWAYS_INLINE void note(struct word *w, uint32_t self, bool writes)
 {
 	uint8_t bit = (uint8_t)(1u << self);
 
-	if (w->run != run) {
-		w->run = run;
+	if (w->run != words_run) {
+		w->run = words_run;
 		w->cores = w->writers = 0;
+		if (unlikely(w->number == 0))
+			word_first_touch(w);
 	}
 	w->cores |= bit;
-	w->ever_cores |= bit;
-	if (writes) {
+	if (writes)
 		w->writers |= bit;
+	if (w->conflict) {
+		order_note(w, self, writes);
+		return;
+	}
+	w->ever_cores |= bit;
+	if (writes)
 		w->ever_writers |= bit;
-	}
-	if (!w->conflict && w->ever_writers != 0 && (w->ever_cores & (w->ever_cores - 1)) != 0)
+	if (unlikely(w->ever_writers != 0 && (w->ever_cores & (w->ever_cores - 1)) != 0)) {
 		w->conflict = true;
-	order_note(w, self, writes);
-}
-
-/* A core's own: its stack; and what is thread-local, which stands at one address for all, and is exchanged (core.c). */
-static bool private(uintptr_t at)
-{
-	return core_on_stack(core_current, at) || at - (uintptr_t)&thread_current + 64 < 128;
-}
-
-static bool conflicts(uintptr_t at, size_t bytes, bool *ignored)
-{
-	uintptr_t last = at + bytes - 1;
-
-	for (uintptr_t a = at; a >> 3 <= last >> 3; a += 8) {
-		const struct word *w = memory_word(a);
-
-		*ignored = w->ignored;
-		if (w->conflict)
-			return true;
+		order_learned();
+		order_note(w, self, writes);
 	}
+}
+
+static bool conflicts(const struct word *first, const struct word *last)
+{
+	for (; first <= last; first++)
+		if (first->conflict)
+			return true;
 	return false;
 }
 
-static bool on_main_stack(uintptr_t at)
-{
-	return at > (uintptr_t)UINT64_C(0x7ff000000000);
-}
-
-/* Of set-ups and checks. */
+/* Of set-ups and checks, on CORE_MAIN: the engine's stores are undone, those to the stack are not. */
 static void before_in_main(const struct access *a)
 {
-	if (a->op != ACCESS_LOAD && !on_main_stack(a->at))
-		memory_store(a->at, a->bytes);
+	if (a->op != ACCESS_LOAD && undo_word(a->at) != UNDO_NOWHERE)
+		undo_store(a->at, a->bytes);
 }
 
 static uint64_t value_before;            /* of the atomic access under way                                         */
 
 static void before(const struct access *a)
 {
+	struct word *w = word_of(a->at), *last;
 	uint32_t self = core_current->number;
-	bool writes = a->op != ACCESS_LOAD, point, ignored = false;
+	bool writes = a->op != ACCESS_LOAD, point;
 
-	if (private(a->at))
+	if (core_on_stack(core_current, a->at) || w == NULL || w->ignored)
 		return;
-	point = conflicts(a->at, a->bytes, &ignored);
-	if (ignored)
-		return;
+	last = w + ((a->at & 7) + a->bytes - 1) / 8;
+	point = likely(w == last) ? w->conflict : conflicts(w, last);
 	turn_point(point);
-	for (uintptr_t at = a->at; at >> 3 <= (a->at + a->bytes - 1) >> 3; at += 8) {
-		struct word *w = memory_word(at);
-
-		if (memory_freed(w, run))
+	for (; w <= last; w++) {
+		if (unlikely(w->freed_in == words_run))
 			run_fail(FAIL_LIFETIME, "core %u touches freed memory at %#lx, from %p", self,
 				 (unsigned long)a->at, a->pc);
 		note(w, self, writes);
 	}
-	if (writes)
-		memory_store(a->at, a->bytes);
-	if (writes && !a->atomic)
-		turn_changed(self);
-	if (weak_on())
+	if (writes) {
+		undo_store(a->at, a->bytes);
+		if (!a->atomic)
+			turn_changed(self);
+	}
+	if (unlikely(weak_on()))
 		weak_before(a, self);
-	if (run_listener == NULL)
+	if (likely(run_listener == NULL))
 		return;
 	value_before = value_at(a->at, a->bytes);
 	if (!a->atomic)
@@ -199,17 +194,18 @@ static void after(const struct access *a, uint64_t seen, uint64_t stored)
 {
 	uint32_t self = core_current->number;
 
-	if (private(a->at))
+	if (core_on_stack(core_current, a->at) || undo_word(a->at) == UNDO_NOWHERE)
 		return;
-	coverage_note(a->at, a->pc, seen);
-	if (weak_on())
+	if (unlikely(coverage_on()))
+		coverage_note(a->at, a->pc, seen);
+	if (unlikely(weak_on()))
 		weak_after(a, self, seen, stored);
 	if (a->op != ACCESS_LOAD && seen != stored)
 		turn_changed(self);
-	if (run_listener != NULL)
+	if (unlikely(run_listener != NULL))
 		run_listener(&(struct run_event){
 			a->op == ACCESS_LOAD ? EVENT_LOAD : a->op == ACCESS_STORE ? EVENT_STORE : EVENT_RMW, self, 0,
-			true, memory_word(a->at)->conflict, false, a->order, a->at, a->bytes, a->pc, seen, stored });
+			true, word_of(a->at)->conflict, false, a->order, a->at, a->bytes, a->pc, seen, stored });
 }
 
 /* ---- what cores ask of the kernel ---- */
@@ -225,24 +221,29 @@ static void call(enum core_call what, struct core *about, const void *at)
 {
 	uint32_t self = core_current->number;
 
-	if (self == CORE_MAIN || !running)
+	if (self >= RUN_CORES || !running)
 		return;
 	switch (what) {
 	case CORE_CALL_WAIT:
 		if (thread_current != NULL && thread_current->rcu_nest != 0)
 			run_fail(FAIL_ASLEEP_INSIDE, "core %u sleeps inside a read section", self);
+		lockorder_waits(self);
 		turn_point(true);
-		note(memory_word((uintptr_t)at), self, false);
+		note(word_of((uintptr_t)at), self, false);
 		event(EVENT_WAIT, self, 0, at);
 		break;
 	case CORE_CALL_WAKE:
 		turn_point(true);
-		note(memory_word((uintptr_t)at), self, true);
+		note(word_of((uintptr_t)at), self, true);
 		event(EVENT_WAKE, self, 0, at);
 		break;
 	case CORE_CALL_WOKEN:
 		turn_changed(RUN_CORES);
 		event(EVENT_WOKEN, self, about->number, at);
+		break;
+	case CORE_CALL_YIELD:
+	case CORE_CALL_NAP:
+		lockorder_waits(self);
 		break;
 	case CORE_CALL_SECTION_BEGIN:
 		lifetime_section(self, true);
@@ -260,16 +261,16 @@ static void call(enum core_call what, struct core *about, const void *at)
 /* ---- one run ---- */
 
 static const struct core_scheduler scheduler = { .next = turn_next, .now = turn_now, .call = call };
-static const struct access_listener listener = {
-	.before = before, .after = after, .load = weak_load,
-};
-static const struct access_listener listener_in_main = { .before = before_in_main };
+static const struct access_listener listener_strong = { .before = before, .after = after };
+static const struct access_listener listener_weak = { .before = before, .after = after, .load = weak_load };
+static const struct access_listener listener_in_main = { .before = before_in_main, .deaf_to_loads = true };
 
 void run_begin(void)
 {
 	static char stack[65536];
 
-	memory_begin();
+	undo_begin();
+	words_begin();
 	core_begin(SCENARIO_CORES);
 	CHECK(sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = sizeof(stack) }, NULL) == 0);
 	for (unsigned i = 0; i < 3; i++)
@@ -299,10 +300,11 @@ void run_prepare(const struct scenario *s, const char *policy, const char *mutan
 	core_scheduler = &scheduler;
 	scenario_prepare(s, policy);
 	CHECK(point_mutant_select(mutant) == 0);
-	memory_save();
-	core_save();
+	undo_take(&mark);
+	words_next_run();
 	order_begin();
 	lifetime_save();
+	lockorder_save();
 	scene_before = scene;
 }
 
@@ -311,16 +313,49 @@ static void restore(void)
 	access_listener = NULL;
 	running = checking = false;
 	turn_running(false);
-	memory_restore();
-	core_restore();
+	undo_back(&mark);
+	words_next_run();
 	lifetime_restore();
+	lockorder_restore();
 	scene = scene_before;
+}
+
+/* All that the checks look at. */
+static uint64_t state(void)
+{
+	uint64_t sum = undo_sum(&mark);
+
+	for (size_t at = 0; at < sizeof(scene); at += 8)
+		sum = prng_mix(sum ^ value_at((uintptr_t)&scene + at, sizeof(scene) - at));
+	return sum;
+}
+
+/* What they have found good once they find good again. */
+static void check(const struct chooser *c)
+{
+	uint64_t now = state();
+
+	if (!c->again && seen_has(&states, now))
+		return;
+	checking = true;
+	scenario_check(scenario);
+	seen_add(&states, now);
+}
+
+/* All bodies have ended, or none can go on. */
+static void look_back(const struct chooser *c, struct outcome *out, bool stuck)
+{
+	access_listener = &listener_in_main;
+	if (stuck && out->failure == FAIL_NONE)
+		deadlock(out);
+	if (order_hash(&out->order))
+		out->fresh = order_is_new(out->order);
+	if (out->failure == FAIL_NONE)
+		check(c);
 }
 
 void run_once(const struct chooser *c, struct outcome *out)
 {
-	int rc = 0;
-
 	outcome = out;
 	out->failure = FAIL_NONE;
 	out->fresh = false;
@@ -331,25 +366,19 @@ void run_once(const struct chooser *c, struct outcome *out)
 	lifetime_begin();
 	if (weak_on())
 		weak_begin(c, out);
-	run = memory_run();
 	order_run();
 	if (setjmp(checks_failed) == 0) {
-		access_listener = &listener;
+		bool stuck;
+
+		access_listener = weak_on() ? &listener_weak : &listener_strong;
 		for (uint32_t i = 0; i < bodies; i++)
 			core_give(i, body, (void *)(uintptr_t)scenario->body[i]);
 		running = true;
 		turn_running(true);
-		rc = core_run();
+		stuck = core_run() != 0;
 		running = false;
 		turn_running(false);
-		access_listener = &listener_in_main;
-		if (rc != 0 && out->failure == FAIL_NONE)
-			deadlock(out);
-		out->order = order_hash();
-		out->fresh = order_is_new(out->order);
-		checking = true;
-		if (out->failure == FAIL_NONE && (out->fresh || c->again))
-			scenario_check(scenario);
+		look_back(c, out, stuck);
 	}
 	for (uint32_t i = 0; i < bodies; i++)
 		out->accesses += turn_accesses(i);

@@ -3,7 +3,7 @@
  * run.h - one schedule of a scenario: cores switch where a chooser says so; what went wrong, and in which order.
  *
  * POINTS   An access is a scheduling point if its word is known to be touched by two cores and written by one (learned
- *          over all runs of the scenario; memory.h), or if the chooser wants every access; going to sleep on a word and
+ *          over all runs of the scenario; words.h), or if the chooser wants every access; going to sleep on a word and
  *          waking its sleepers are always points. The chooser is also asked when a core cannot go on.
  * SPINS    A core that yields (base/park spins so) cannot go on until another core has changed a word: so spinning
  *          costs no schedules, and one that nobody will end is found out.
@@ -29,6 +29,7 @@ enum failure {
 	FAIL_OVERTAKEN,                  /* more often than threads + 2                                            */
 	FAIL_ASLEEP_INSIDE,              /* sleeps in a read section                                               */
 	FAIL_SIGNAL,                     /* SIGSEGV and the like                                                   */
+	FAIL_ORDER,                      /* waits below what it holds, or in a circle: lockorder.h                  */
 	FAIL_RACE,                       /* --weak: two plain accesses, one a store, and nothing orders them       */
 	FAILURES
 };

@@ -9,12 +9,10 @@
 
 #include "base/assert.h"
 #include "base/point.h"
-#include "bench/explore/memory.h"
 #include "bench/explore/run.h"
 #include "bench/explore/turn.h"
 #include "bench/sim/core.h"
 
-#define SCENARIOS_MAX 256
 #define FRAMES        2048
 #define VAIN          100                /* yields of all who can run                                               */
 #define PATIENCE      150                /* yields at one place: others may poll, each time with a change           */

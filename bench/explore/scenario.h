@@ -23,6 +23,7 @@
 #include "vmmap/vmmap.h"
 
 #define SCENARIO_CORES 3
+#define SCENARIOS_MAX  256
 #define SCENE_WORDS    16
 #define SCENE_STOPS    8
 

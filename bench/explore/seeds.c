@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/tool/cli.h"
 
 static const char *known_mutant(const char *name)
@@ -16,17 +17,49 @@ static const char *known_mutant(const char *name)
 	return NULL;
 }
 
+static const char *copy(const char *text)
+{
+	char *mine = strdup(text);
+
+	CHECK(mine != NULL);
+	return mine;
+}
+
+/* What is wrong with the engine: the mutant's name, or a place and an order. Returns the rest of the line; NULL. */
+static const char *what(const char *line, struct find *f)
+{
+	char name[128], function[64], operation[32], order[16], place[256];
+	unsigned n;
+	int end = 0;
+
+	if (sscanf(line, "%127s%n", name, &end) != 1)
+		return NULL;
+	if (strchr(name, '/') == NULL) {
+		f->mutant = known_mutant(name);
+		return f->mutant != NULL ? line + end : NULL;
+	}
+	if (sscanf(line, "%127s %63s %31s %u %15s%n", name, function, operation, &n, order, &end) != 5)
+		return NULL;
+	snprintf(place, sizeof(place), "%s %s %s %u", name, function, operation, n);
+	f->place = copy(place);
+	f->order = copy(order);
+	return line + end;
+}
+
 static bool understood(const char *line, struct find *f)
 {
-	char mutant[128], scenario[128], strategy[16];
-	unsigned long long seed, runs;
+	char scenario[128], strategy[16];
+	unsigned long long runs, seed;
 
-	if (sscanf(line, "%127s %127s %15s %llu %llu", mutant, scenario, strategy, &seed, &runs) != 5)
+	*f = (struct find){ .mutant = NULL };
+	line = what(line, f);
+	if (line == NULL || sscanf(line, "%127s %15s %llu %llu", scenario, strategy, &seed, &runs) != 4)
 		return false;
-	*f = (struct find){ .mutant = known_mutant(mutant), .scenario = scenario_find(scenario), .seed = seed };
+	f->scenario = scenario_find(scenario);
+	f->seed = seed;
 	while (f->strategy < STRATEGIES && strcmp(strategy_name[f->strategy], strategy) != 0)
 		f->strategy++;
-	return f->mutant != NULL && f->scenario != NULL && f->strategy < STRATEGIES;
+	return f->scenario != NULL && f->strategy < STRATEGIES;
 }
 
 unsigned seeds_read(const char *path, struct find *finds, unsigned room)
@@ -41,12 +74,22 @@ unsigned seeds_read(const char *path, struct find *finds, unsigned room)
 		if (line[0] == '#' || line[0] == '\n')
 			continue;
 		if (n == room || !understood(line, &finds[n]))
-			cli_die("MUTANT SCENARIO STRATEGY SEED RUNS, names of --list", "--seeds: not understood: %s",
-				line);
+			cli_die("MUTANT (or FILE FUNCTION OPERATION N ORDER) SCENARIO STRATEGY SEED RUNS",
+				"--seeds: not understood: %s", line);
 		n++;
 	}
 	fclose(file);
 	return n;
+}
+
+static void write_find(const struct find *f, FILE *to)
+{
+	if (f->mutant != NULL)
+		fprintf(to, "%s", f->mutant);
+	else
+		fprintf(to, "%s %s", f->place, f->order);
+	fprintf(to, " %s %s %llu %llu\n", f->scenario->name, strategy_name[f->strategy], (unsigned long long)f->seed,
+		(unsigned long long)f->runs);
 }
 
 int seeds_write(const char *path, const struct find *finds, unsigned n)
@@ -56,12 +99,13 @@ int seeds_write(const char *path, const struct find *finds, unsigned n)
 	if (file == NULL)
 		return -errno;
 	fputs("# SPDX-License-Identifier: MIT\n"
-	      "# Mutants of the engine, with the scenario, the strategy and the seed that find it, the runs taken.\n"
+	      "# Mutants of the engine, with the scenario, the strategy and the seed that find it, the runs taken.\n",
+	      file);
+	fputs(n > 0 && finds[0].place != NULL ?
+	      "# Written by vmmap-explore --weak --orders --write-seeds; read by ctest explore.orders.\n" :
 	      "# Written by vmmap-explore --mutants=all --write-seeds; read by ctest explore.seeds.\n", file);
 	for (unsigned i = 0; i < n; i++)
 		if (finds[i].scenario != NULL)
-			fprintf(file, "%s %s %s %llu %llu\n", finds[i].mutant, finds[i].scenario->name,
-				strategy_name[finds[i].strategy], (unsigned long long)finds[i].seed,
-				(unsigned long long)finds[i].runs);
+			write_find(&finds[i], file);
 	return fclose(file) == 0 ? 0 : -errno;
 }

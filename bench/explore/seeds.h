@@ -5,7 +5,8 @@
 
 #include "bench/explore/campaign.h"
 
-/* Lines "MUTANT SCENARIO STRATEGY SEED RUNS"; '#' begins a comment. Ends the program if one is not understood. */
+/* Lines "MUTANT SCENARIO STRATEGY SEED RUNS", or "FILE FUNCTION OPERATION N ORDER" in place of the mutant's name; '#'
+ * begins a comment. Ends the program if one is not understood. */
 unsigned seeds_read(const char *path, struct find *finds, unsigned room);
 int seeds_write(const char *path, const struct find *finds, unsigned n);
 

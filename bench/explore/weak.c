@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "bench/explore/memory.h"
+#include "bench/explore/words.h"
 #include "bench/explore/order.h"
 #include "bench/explore/race.h"
 #include "bench/explore/run.h"
@@ -18,16 +18,20 @@
 
 typedef uint16_t stamp;                  /* number of a message of its location, from 0                            */
 
-struct view { stamp at[LOCATIONS]; struct clocks clocks; };
+#define EIGHT 8
+typedef stamp stamps __attribute__((vector_size(EIGHT * sizeof(stamp)), may_alias));
+
+struct view { stamp at[LOCATIONS] __attribute__((aligned(16))); struct clocks clocks; };
 struct message { uint64_t value; bool pending; struct view view; };      /* pending: a plain store's, in memory     */
 struct location {
 	uintptr_t at;
 	size_t bytes;
 	stamp last, last_seqcst;
+	uint32_t joined[RUN_CORES];      /* the message whose view that core has joined last, + 1                   */
 	struct message message[KEPT];
 };
 
-static bool on;
+bool weak_is_on;
 static const struct chooser *chooser;
 static struct outcome *outcome;
 static struct location locations[LOCATIONS];
@@ -38,30 +42,25 @@ static struct view unlocated;            /* what was released by words that had 
 
 void weak_use(void)
 {
-	on = true;
-}
-
-bool weak_on(void)
-{
-	return on;
+	weak_is_on = true;
 }
 
 /* ---- views ---- */
 
-static void join(struct view *to, const struct view *from)
-{
-	for (uint32_t i = 0; i < used; i++)
-		if (to->at[i] < from->at[i])
-			to->at[i] = from->at[i];
-	clocks_join(&to->clocks, &from->clocks);
-}
-
 /* What no language rule orders, but the kernel does: bytes are seen, and a race is one all the same. */
 static void join_seen(struct view *to, const struct view *from)
 {
-	for (uint32_t i = 0; i < used; i++)
-		if (to->at[i] < from->at[i])
-			to->at[i] = from->at[i];
+	for (uint32_t i = 0; i < used; i += EIGHT) {
+		stamps a = *(const stamps *)&to->at[i], b = *(const stamps *)&from->at[i], less = (stamps)(a < b);
+
+		*(stamps *)&to->at[i] = (b & less) | (a & ~less);
+	}
+}
+
+static void join(struct view *to, const struct view *from)
+{
+	join_seen(to, from);
+	clocks_join(&to->clocks, &from->clocks);
 }
 
 /* ---- locations ---- */
@@ -76,6 +75,14 @@ static uint64_t memory_at(uintptr_t at, size_t bytes)
 
 /* Only words that cores fight over have one, from the access on that shows it. NULL: none, or no room: then the word is
  * as strong as can be, by way of `unlocated`. */
+/* What a core does in its own stack is not told: a word there has no history. */
+static bool in_conflict(uintptr_t at)
+{
+	const struct word *w = word_of(at);
+
+	return w != NULL && w->conflict && at - CORE_STACKS >= CORE_STACKS_BYTES;
+}
+
 static struct location *find(uintptr_t at, size_t bytes, bool make)
 {
 	uint32_t i = (uint32_t)((at * UINT64_C(0x9e3779b97f4a7c15)) >> 53);
@@ -83,13 +90,15 @@ static struct location *find(uintptr_t at, size_t bytes, bool make)
 	for (; table[i].run == run; i = (i + 1) & (HASH - 1))
 		if (table[i].at == at)
 			return locations[table[i].location].bytes == bytes ? &locations[table[i].location] : NULL;
-	if (!make || used == LOCATIONS || !memory_word(at)->conflict)
+	if (!make || used == LOCATIONS || !in_conflict(at))
 		return NULL;
 	table[i].at = at;
 	table[i].run = run;
 	table[i].location = used;
-	for (uint32_t c = 0; c < RUN_CORES; c++)
+	for (uint32_t c = 0; c < RUN_CORES; c++) {
 		view_of[c].at[used] = 0;
+		locations[used].joined[c] = 0;
+	}
 	kernel.at[used] = 0;
 	locations[used].at = at;
 	locations[used].bytes = bytes;
@@ -176,20 +185,22 @@ void weak_before(const struct access *a, uint32_t core)
 		settle(l);
 }
 
-static void take_over(const struct message *m, uint32_t core, int order)
+static void take_over(struct location *l, stamp n, uint32_t core, int order)
 {
-	if (acquires(order))
-		join(&view_of[core], &m->view);
+	if (!acquires(order) || l->joined[core] == n + 1u)
+		return;
+	join(&view_of[core], &message_of(l, n)->view);
+	l->joined[core] = n + 1u;
 }
 
 bool weak_load(const struct access *a, uint64_t *value)
 {
 	uint32_t core = core_current->number, age = 0;
 	int order = weaken_order(a);
-	struct location *l = on && core < RUN_CORES ? find(a->at, a->bytes, false) : NULL;
+	struct location *l = core < RUN_CORES ? find(a->at, a->bytes, false) : NULL;
 	stamp from;
 
-	if (l == NULL && on && core < RUN_CORES && acquires(order))
+	if (l == NULL && core < RUN_CORES && acquires(order))
 		join(&view_of[core], &unlocated);
 	if (l == NULL)
 		return false;
@@ -208,7 +219,7 @@ bool weak_load(const struct access *a, uint64_t *value)
 	}
 	from = (stamp)(l->last - age);
 	view_of[core].at[number_of(l)] = from;
-	take_over(message_of(l, from), core, order);
+	take_over(l, from, core, order);
 	*value = message_of(l, from)->value;
 	return true;
 }
@@ -230,7 +241,7 @@ void weak_after(const struct access *a, uint32_t core, uint64_t seen, uint64_t s
 	before = *message_of(l, l->last);
 	if (a->op == ACCESS_RMW) {
 		view_of[core].at[number_of(l)] = l->last;
-		take_over(&before, core, order);
+		take_over(l, l->last, core, order);
 		if (seen == stored)                      /* a compare-and-swap that failed                          */
 			return;
 	}
@@ -292,9 +303,4 @@ void weak_begin(const struct chooser *c, struct outcome *out)
 	for (uint32_t i = 0; i < RUN_CORES; i++)
 		clocks_tick(&view_of[i].clocks, i);
 	race_begin();
-}
-
-bool weak_weaken(const char *name, const char *order)
-{
-	return weaken_select(name, order);
 }

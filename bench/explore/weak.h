@@ -33,9 +33,7 @@ struct chooser;
 struct outcome;
 
 void weak_use(void);                             /* before the first run; there is no way back                     */
-bool weak_on(void);
-/* name: "FILE FUNCTION OPERATION N"; order: relaxed, acquire, release, acqrel. False: no such place, no such order. */
-bool weak_weaken(const char *name, const char *order);
+static inline bool weak_on(void) { extern bool weak_is_on; return weak_is_on; }
 
 /* ---- for run.c ---- */
 void weak_begin(const struct chooser *c, struct outcome *out);

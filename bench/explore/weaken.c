@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
-#include "bench/explore/where.h"
+#include "bench/sim/debug.h"
 
 #define PLACES 4096
 
@@ -19,6 +19,7 @@ static const char *const order_names[] = { "relaxed", "consume", "acquire", "rel
 
 static struct { const void *pc; bool chosen; } places[PLACES];
 static char file_wanted[128], function_wanted[64];
+static bool reached;
 static int line_wanted, order_wanted, order_instead = -1;
 
 static int order_of(const char *name)
@@ -75,6 +76,7 @@ bool weaken_select(const char *name, const char *order)
 	return line_wanted != 0;
 }
 
+/* Of accesses that demand the order of the chosen place. */
 static bool chosen(const void *pc)
 {
 	uint32_t i = (uint32_t)(((uintptr_t)pc * UINT64_C(0x9e3779b97f4a7c15)) >> 52);
@@ -82,10 +84,11 @@ static bool chosen(const void *pc)
 	while (places[i].pc != NULL && places[i].pc != pc)
 		i = (i + 1) & (PLACES - 1);
 	if (places[i].pc == NULL) {
-		const struct where *w = where_of(pc);
+		int line = 0;
+		const char *file = debug_line(pc, &line);
 
 		places[i].pc = pc;
-		places[i].chosen = w->line == line_wanted && strcmp(w->file, file_wanted) == 0;
+		places[i].chosen = line == line_wanted && file != NULL && strcmp(file, file_wanted) == 0;
 	}
 	return places[i].chosen;
 }
@@ -94,5 +97,11 @@ int weaken_order(const struct access *a)
 {
 	if (order_instead < 0 || a->order != order_wanted || !chosen(a->pc))
 		return a->order;
+	reached = true;
 	return order_instead;
+}
+
+bool weaken_reached(void)
+{
+	return reached;
 }

@@ -11,5 +11,6 @@
 bool weaken_select(const char *name, const char *order);
 /* What the access demands, or less, if it is the chosen one. */
 int weaken_order(const struct access *a);
+bool weaken_reached(void);                       /* the chosen one has ever been made                              */
 
 #endif

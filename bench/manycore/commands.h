@@ -4,6 +4,8 @@
 #define BENCH_MANYCORE_COMMANDS_H
 
 int run_main(int argc, char **argv);
+int table_main(int argc, char **argv);
+int held_main(int argc, char **argv);
 int sweep_main(int argc, char **argv);
 int validate_main(int argc, char **argv);
 int plot_main(int argc, char **argv);

@@ -11,6 +11,8 @@ int main(int argc, char **argv)
 {
 	static const struct cli_command commands[] = {
 		{ "run", "one policy, one profile, N cores, and the hottest lines", run_main },
+		{ "table", "N cores fault in one page-table page, each in a VMA of its own", table_main },
+		{ "held", "one core faults, above N - 1 ranges that others hold", held_main },
 		{ "sweep", "policies x profiles x cores, with plots", sweep_main },
 		{ "validate", "published shapes, real threads, the quantum", validate_main },
 		{ "plot", "the plots of a sweep anew", plot_main },

@@ -8,6 +8,7 @@
 #include "bench/manycore/commands.h"
 #include "bench/manycore/points.h"
 #include "bench/manycore/report.h"
+#include "bench/manycore/run.h"
 
 static const char doc[] =
 	"Runs a profile under a policy on N logical cores: throughput in virtual time, line transfers per operation, "
@@ -38,30 +39,36 @@ static int write_json(const struct options *o, const struct measure_result *r)
 	return err ? CLI_USAGE : CLI_OK;
 }
 
-int run_main(int argc, char **argv)
+int run_point(struct options *o, int (*fn)(const struct measure_params *p, struct measure_result *result))
 {
 	struct measure_result *r = calloc(1, sizeof(*r));
-	struct options o;
 	int err, code;
 
-	options_parse("pfnockqzwsrJ", doc, argc, argv, &o);
-	if (!options_simulated(o.m.policy, o.m.cores))
+	if (!options_simulated(o->m.policy, o->m.cores))
 		cli_die("rwlock is pthread's own code, none is for one core", "--policy: '%s' cannot run on %u "
-			"logical cores", o.m.policy, o.m.cores);
-	o.m.ops = options_ops(&o, o.m.cores);
+			"logical cores", o->m.policy, o->m.cores);
 	if (r == NULL)
 		cli_die(NULL, "no memory");
-	err = measure(&o.m, r);
+	err = fn(&o->m, r);
 	if (err) {
-		cli_complain(NULL, "%s, %s, %u cores: %s", o.m.policy, o.m.profile, o.m.cores, r->error);
+		cli_complain(NULL, "%s, %s, %u cores: %s", o->m.policy, o->m.profile, o->m.cores, r->error);
 		free(r);
 		return err == -EDEADLK || err == -EIO ? CLI_VIOLATION : CLI_USAGE;
 	}
-	if (o.json == NULL || strcmp(o.json, "-") != 0)
-		report_print(stdout, &o, r);
-	if (o.row != NULL && points_add(o.row, &o.m, r) != 0)
-		cli_die("give a file that can be written", "--row: cannot append to %s", o.row);
-	code = o.json != NULL ? write_json(&o, r) : CLI_OK;
+	if (o->json == NULL || strcmp(o->json, "-") != 0)
+		report_print(stdout, o, r);
+	if (o->row != NULL && points_add(o->row, &o->m, r) != 0)
+		cli_die("give a file that can be written", "--row: cannot append to %s", o->row);
+	code = o->json != NULL ? write_json(o, r) : CLI_OK;
 	free(r);
 	return code;
+}
+
+int run_main(int argc, char **argv)
+{
+	struct options o;
+
+	options_parse("pfnockqzwsrJ", doc, argc, argv, &o);
+	o.m.ops = options_ops(&o, o.m.cores);
+	return run_point(&o, measure);
 }

@@ -15,7 +15,7 @@
 #include "bench/sim/core.h"
 #include "bench/sim/kernel.h"
 
-#define STACK_BYTES (UINT64_C(256) << 10)
+#define STACK_BYTES CORE_STACK_BYTES
 #define GUARD_BYTES UINT64_C(4096)
 
 static struct core core_main;
@@ -131,9 +131,10 @@ static struct core *make(void)
 		return NULL;
 	c = &core_of[cores];
 	if (c->stack == NULL) {
-		memory = mmap(NULL, STACK_BYTES + GUARD_BYTES, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		CHECK(memory != MAP_FAILED && mprotect(memory, GUARD_BYTES, PROT_NONE) == 0);
+		memory = (char *)(uintptr_t)CORE_STACKS + cores * (STACK_BYTES + GUARD_BYTES);
+		CHECK(mmap(memory, STACK_BYTES + GUARD_BYTES, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) == memory);
+		CHECK(mprotect(memory, GUARD_BYTES, PROT_NONE) == 0);
 		c->stack = memory + GUARD_BYTES;
 	}
 	c->number = cores++;
@@ -158,11 +159,6 @@ uint32_t core_count(void)
 struct core *core_at(uint32_t number)
 {
 	return number == CORE_MAIN ? &core_main : &core_of[number];
-}
-
-bool core_on_stack(const struct core *core, uintptr_t at)
-{
-	return at - (uintptr_t)core->stack < STACK_BYTES;
 }
 
 void core_give(uint32_t number, void (*fn)(void *arg), void *arg)
@@ -321,56 +317,6 @@ void core_settle(uint64_t ns)
 
 /* ---- the same again ---- */
 
-static struct {
-	struct core main, *core;
-	char **stack;                    /* of each: what lay from its sp on                                        */
-	uint32_t cores, busy;
-	uint64_t naps, ticks;
-	struct thread_slot *slot;
-} saved;
-
-static size_t used_bytes(const struct core *c)
-{
-	return (size_t)(c->stack + STACK_BYTES - (char *)c->sp);
-}
-
-void core_save(void)
-{
-	CHECK(core_current == &core_main);
-	saved.main = core_main;
-	saved.core = realloc(saved.core, cores * sizeof(*saved.core));
-	saved.stack = calloc(cores, sizeof(*saved.stack));
-	CHECK(saved.core != NULL && saved.stack != NULL);
-	for (uint32_t i = 0; i < cores; i++) {
-		saved.core[i] = core_of[i];
-		saved.stack[i] = malloc(used_bytes(&core_of[i]));
-		CHECK(saved.stack[i] != NULL);
-		memcpy(saved.stack[i], core_of[i].sp, used_bytes(&core_of[i]));
-	}
-	saved.cores = cores;
-	saved.busy = busy;
-	saved.naps = naps;
-	saved.ticks = ticks;
-	saved.slot = thread_current;
-}
-
-void core_restore(void)
-{
-	for (uint32_t i = saved.cores; i < cores; i++)   /* daemons that came later: only their stacks stay         */
-		core_of[i] = (struct core){ .stack = core_of[i].stack };
-	for (uint32_t i = 0; i < saved.cores; i++) {
-		core_of[i] = saved.core[i];
-		memcpy(core_of[i].sp, saved.stack[i], used_bytes(&core_of[i]));
-	}
-	core_main = saved.main;
-	cores = saved.cores;
-	busy = saved.busy;
-	naps = saved.naps;
-	ticks = saved.ticks;
-	core_current = &core_main;
-	thread_current = saved.slot;
-}
-
 _Noreturn void core_abandon(void)
 {
 	core_main.state = CORE_READY;
@@ -384,11 +330,10 @@ void core_thread_exit(void)
 	kernel_thread_exit();
 }
 
-/* ---- pictures ---- */
-
 struct core_picture {
 	uint32_t cores, busy;
 	uint64_t naps, ticks;
+	struct thread_slot *slot;        /* CORE_MAIN's, which runs                                                 */
 	struct core main;
 	struct { struct core core; char *stack; } of[];
 };
@@ -397,6 +342,7 @@ struct core_picture {
 /* Below its stack pointer there is nothing that a core needs again. */
 static const char *live(const struct core *c) { return c->sp; }
 #else
+/* Where ucontext keeps the registers of a core is its own business; that of a core which never ran is in the heap. */
 static const char *live(const struct core *c) { return c->stack; }
 #endif
 
@@ -410,7 +356,7 @@ struct core_picture *core_picture_take(void)
 	struct core_picture *p = calloc(1, sizeof(*p) + cores * sizeof(p->of[0]));
 
 	CHECK(p != NULL && core_current == &core_main);
-	*p = (struct core_picture){ cores, busy, naps, ticks, core_main };
+	*p = (struct core_picture){ cores, busy, naps, ticks, thread_current, core_main };
 	for (uint32_t i = 0; i < cores; i++) {
 		p->of[i].core = core_of[i];
 		p->of[i].stack = malloc(live_bytes(&core_of[i]));
@@ -420,10 +366,10 @@ struct core_picture *core_picture_take(void)
 	return p;
 }
 
-/* The caller's own stack and registers go on as they are. A core that has come since is none; its stack waits. */
+/* A core that has come since is none; its stack waits. */
 void core_picture_put_back(const struct core_picture *p)
 {
-	CHECK(core_current == &core_main && cores >= p->cores);
+	CHECK(cores >= p->cores);
 	while (cores > p->cores) {
 		cores--;
 		core_of[cores] = (struct core){ .stack = core_of[cores].stack };
@@ -436,6 +382,8 @@ void core_picture_put_back(const struct core_picture *p)
 		core_of[i] = p->of[i].core;
 		memcpy((char *)(uintptr_t)live(&core_of[i]), p->of[i].stack, live_bytes(&core_of[i]));
 	}
+	core_current = &core_main;
+	thread_current = p->slot;
 }
 
 void core_picture_free(struct core_picture *p)

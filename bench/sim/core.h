@@ -95,21 +95,26 @@ void core_settle(uint64_t ns);
 /* The calling core's slot is given back, as at a thread's exit; its next life takes another one. */
 void core_thread_exit(void);
 
-/* ---- for who runs the same again and again ---- */
-/* Remembers all cores, their stacks included, as they are; core_restore makes them so again, from wherever the run had
- * come, and is CORE_MAIN then. By CORE_MAIN, outside of core_run. Memory is the caller's business. */
-void core_save(void);
-void core_restore(void);
-_Noreturn void core_abandon(void);               /* by a core: core_run returns at once, all others stay as they are */
+/* By a core: core_run returns at once, all others stay as they are, until a picture is put back. */
+_Noreturn void core_abandon(void);
 
 /* ---- for schedulers ---- */
 void core_switch(struct core *to);               /* the calling core stays ready, or what its state says            */
 bool core_wake_due(uint64_t now);                /* makes sleepers whose time has come ready; false: none           */
 uint64_t core_earliest(void);                    /* when the next sleeper's time comes; CORE_NEVER                  */
 struct core *core_next_in_turn(struct core *from);       /* ready ones in the order of their numbers; NULL: none    */
-bool core_on_stack(const struct core *core, uintptr_t at);       /* an address in that core's own stack             */
+#define CORE_STACK_BYTES (UINT64_C(256) << 10)
+#define CORE_STACKS      UINT64_C(0x210000000000)        /* of all cores, a guard page below each                   */
+#define CORE_STACKS_BYTES (CORE_MAX * (CORE_STACK_BYTES + 4096))
 
-/* ---- for undo.c: all cores as they are while nobody but the caller runs, and back ---- */
+/* An address in that core's own stack? */
+static inline bool core_on_stack(const struct core *core, uintptr_t at)
+{
+	return at - (uintptr_t)core->stack < CORE_STACK_BYTES;
+}
+
+/* ---- for undo.c: all cores, their stacks included, as they are while nobody but CORE_MAIN runs; and back, from
+ * wherever they have come: the caller is CORE_MAIN then. Memory is undo.c's business. ---- */
 struct core_picture;
 struct core_picture *core_picture_take(void);
 void core_picture_put_back(const struct core_picture *picture);

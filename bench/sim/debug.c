@@ -340,7 +340,9 @@ struct place { const char *function, *file; int line; };
 
 static bool base_header(const char *file)
 {
-	return strstr(file, "/base/") != NULL && strcmp(file + strlen(file) - 2, ".h") == 0;
+	bool helper = strstr(file, "/base/") != NULL || strstr(file, "mmintrin") != NULL;
+
+	return helper && strcmp(file + strlen(file) - 2, ".h") == 0;
 }
 
 /* From an inlined function to where it is used. */
@@ -429,4 +431,15 @@ const char *debug_location(const void *pc)
 	find_location(l);
 	CHECK(tsearch(l, &known, by_pc) != NULL);
 	return l->text;
+}
+
+const char *debug_line(const void *pc, int *line)
+{
+	Dwfl_Line *found;
+	const char *file;
+
+	open_all();
+	found = dwfl_module_getsrc(program, (Dwarf_Addr)(uintptr_t)pc - 1);
+	file = found != NULL ? dwfl_lineinfo(found, NULL, line, NULL, NULL, NULL) : NULL;
+	return file != NULL ? from_root(file) : NULL;
 }

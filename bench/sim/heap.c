@@ -2,6 +2,7 @@
 /* heap.c - see heap.h. */
 #include <search.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/assert.h"
 #include "bench/sim/core.h"
 #include "bench/sim/heap.h"
@@ -21,11 +22,23 @@ const struct heap_listener *heap_listener;
 bool heap_keeps;
 
 static void *blocks;                             /* tree of struct heap_block, by address; they do not overlap     */
-static const struct thread_local_table *making[CORE_MAX + 1];    /* what each core is making a block of            */
+/* What each core is about: the table that it makes a block of; whether it is in mem_reserve. */
+static struct about { const struct thread_local_table *table; bool reserves; } about_of[CORE_MAX + 1];
 
-static const struct thread_local_table **my_making(void)
+static struct about *mine(void)
 {
-	return &making[core_current->number == CORE_MAIN ? CORE_MAX : core_current->number];
+	return &about_of[core_current->number == CORE_MAIN ? CORE_MAX : core_current->number];
+}
+
+bool heap_reserving(void)
+{
+	return mine()->reserves;
+}
+
+void heap_settle(void)
+{
+	memset(about_of, 0, (core_count() + 1) * sizeof(about_of[0]));
+	about_of[CORE_MAX] = (struct about){ NULL, false };
 }
 
 static int by_place(const void *x, const void *y)
@@ -44,22 +57,23 @@ const struct heap_block *heap_at(uintptr_t at)
 
 static void heap_add(const struct heap_block *block)
 {
-	struct heap_block *mine = malloc(sizeof(*mine)), **found;
+	struct heap_block *copy = malloc(sizeof(*copy)), **found;
 
-	CHECK(mine != NULL);
-	*mine = *block;
-	found = tsearch(mine, &blocks, by_place);
-	CHECK(found != NULL && *found == mine);
+	CHECK(copy != NULL);
+	*copy = *block;
+	found = tsearch(copy, &blocks, by_place);
+	CHECK(found != NULL && *found == copy);
 }
 
 void heap_remove(uintptr_t at)
 {
-	struct heap_block key = { .at = at, .bytes = 1 }, **found = tfind(&key, &blocks, by_place), *mine;
+	struct heap_block key = { .at = at, .bytes = 1 }, **found = tfind(&key, &blocks, by_place), *block;
 
-	CHECK(found != NULL && (*found)->at == at);
-	mine = *found;
-	tdelete(mine, &blocks, by_place);
-	free(mine);
+	if (found == NULL || (*found)->at != at)         /* a run that was cut short before the block was known     */
+		return;
+	block = *found;
+	tdelete(block, &blocks, by_place);
+	free(block);
 }
 
 struct each { void (*fn)(const struct heap_block *block, void *arg); void *arg; };
@@ -103,7 +117,7 @@ void *__wrap_mem_alloc(enum mem_purpose purpose, size_t bytes, size_t align)
 {
 	void *p = __real_mem_alloc(purpose, bytes, align);
 
-	return came(p, &(struct heap_block){ (uintptr_t)p, bytes, align, purpose, *my_making() });
+	return came(p, &(struct heap_block){ (uintptr_t)p, bytes, align, purpose, mine()->table });
 }
 
 void __wrap_mem_free(enum mem_purpose purpose, void *p, size_t bytes)
@@ -114,8 +128,11 @@ void __wrap_mem_free(enum mem_purpose purpose, void *p, size_t bytes)
 
 void *__wrap_mem_reserve(enum mem_purpose purpose, size_t bytes)
 {
-	void *p = __real_mem_reserve(purpose, bytes);
+	void *p;
 
+	mine()->reserves = true;
+	p = __real_mem_reserve(purpose, bytes);
+	mine()->reserves = false;
 	return came(p, &(struct heap_block){ (uintptr_t)p, bytes, 0, purpose, NULL });
 }
 
@@ -129,8 +146,8 @@ void *__wrap_thread_local_make(struct thread_local_table *t, uint32_t number)
 {
 	void *block;
 
-	*my_making() = t;
+	mine()->table = t;
 	block = __real_thread_local_make(t, number);
-	*my_making() = NULL;
+	mine()->table = NULL;
 	return block;
 }

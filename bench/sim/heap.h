@@ -33,6 +33,9 @@ const struct heap_block *heap_at(uintptr_t at);
 /* Calls fn for each block, ascending. */
 void heap_each(void (*fn)(const struct heap_block *block, void *arg), void *arg);
 
-void heap_remove(uintptr_t at);                  /* for undo.c: as if the block that begins there had never come   */
+/* ---- for undo.c ---- */
+bool heap_reserving(void);                       /* the calling core is in mem_reserve                             */
+void heap_remove(uintptr_t at);                  /* as if the block that begins there had never come               */
+void heap_settle(void);                          /* no core is in the middle of an allocation any more             */
 
 #endif

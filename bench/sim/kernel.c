@@ -127,6 +127,14 @@ uint64_t kernel_real_ns(void)
 	return ns_of(&ts);
 }
 
+uint64_t kernel_cpu_ns(void)
+{
+	struct timespec ts;
+
+	__real_clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return ns_of(&ts);
+}
+
 long __wrap_sysconf(int name)
 {
 	return name == _SC_NPROCESSORS_ONLN ? kernel_cpus : __real_sysconf(name);

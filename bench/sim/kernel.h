@@ -12,6 +12,7 @@
 extern const long kernel_cpus;
 
 uint64_t kernel_real_ns(void);                   /* the machine's own clock: clock_ns() is virtual                 */
+uint64_t kernel_cpu_ns(void);                    /* which this process has used                                    */
 /* First thing in main: runs the program again without address space layout randomisation, so that what depends on
  * addresses (hashes, the order of objects) is the same in each run. Returns where that is so, or cannot be had. */
 void kernel_same_addresses(char **argv);

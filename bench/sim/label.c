@@ -70,9 +70,12 @@ static const struct debug_type *slot_block(const struct heap_block *block, size_
 		{ "vmmap.locals", "space_local" }, { "vmmap.vmas.lists", "vma_list" },
 		{ "physmem.slots", "frame_slot" }, { "vtree_nodes.caches", "node_cache" },
 		{ "checked_state.threads", "checked_thread" },
+		{ "tree_state.beside.threads", "tree_thread" }, { "fine_state.beside.threads", "fine_thread" },
+		{ "list_state.beside.threads", "list_thread" }, { "pt_lock.tables.threads", "table_thread" },
 		{ ".pt.slots", "pt_slot" }, { ".pages.slots", "pt_slot" }, { ".locks.threads", "range_thread" },
 	};
-	const char *table = label_of((uintptr_t)block->table);
+	const struct debug_type *chunk = debug_struct("list_chunk");
+	const char *table = block->table != NULL ? label_of((uintptr_t)block->table) : NULL;
 	const char *dot = table != NULL ? strstr(table, ".chunk[]") : NULL;
 
 	for (size_t i = 0; dot != NULL && i < ARRAY_SIZE(kind); i++) {
@@ -81,6 +84,8 @@ static const struct debug_type *slot_block(const struct heap_block *block, size_
 		if ((size_t)(dot - table) >= n && strncmp(dot - n, kind[i].table, n) == 0)
 			return is(kind[i].type, at, offset);
 	}
+	if (table == NULL && chunk != NULL && block->bytes == debug_bytes(chunk))
+		return is("list_chunk", at, offset);             /* of range-list: a thread's own, in a chain       */
 	return NULL;
 }
 
@@ -159,15 +164,20 @@ static const struct debug_type *frame_block(const struct heap_block *block, size
 
 const struct debug_type *label_block(const struct heap_block *block, size_t at, size_t *offset, const char **name)
 {
+	const struct debug_type *type;
+
 	*name = NULL;
 	*offset = 0;
 	switch (block->purpose) {
 	case MEM_MAP:
+		type = lock_state(block, at, offset);            /* first: it may have the size of a map           */
+		if (type != NULL)
+			return type;
 		if (block->bytes == sizeof(struct vmmap))
 			return is("vmmap", at, offset);
 		if (block->bytes == sizeof(struct rmap_gate))
 			return is("rmap_gate", at, offset);
-		return lock_state(block, at, offset);
+		return NULL;
 	case MEM_VMA: return vma_block(block, at, offset);
 	case MEM_NODE: return node_block(block, at, offset);
 	case MEM_TABLE: return is("pt_table", at, offset);

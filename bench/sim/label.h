@@ -2,8 +2,8 @@
 /*
  * label.h - addresses of the engine as what they are: type and field, never a number.
  *
- *   vma.slot.lk  vtree_leaf.word  vtree_inner.best[]  pt_table.word[]  physmem.depot  range_thread.lock[].queue.word
- *   frame.word[]  frame.bytes  thread.c:slot_of[].rcu_word (a variable)
+ *   vma.slot.lk  vtree_leaf.word  vtree_inner.bound[].best  pt_table.word[]  physmem.depot
+ *   range_thread.lock[].queue.word  frame.word[]  frame.bytes  thread.c:slot_of[].rcu_word (a variable)
  *
  * Of an array no index is told: labels say what kind of thing two cores meet on. Names are those of the sources, read
  * from the debug information (debug.h); here is only what that cannot know: which type a block of the engine's memory

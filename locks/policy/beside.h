@@ -107,6 +107,18 @@ void beside_edit_drop(void *state, struct lock_edit *e, struct lock_slot *slot);
 int  beside_brief_begin(void *state, struct lock_edit *e, uint64_t deadline_ns);
 void beside_brief_end(void *state, struct lock_edit *e);
 int  beside_gap_wait(void *state, struct thread_slot *self, uint64_t addr, uint64_t deadline_ns);
+
+/* In a policy's table of operations. */
+#define BESIDE_CAPS \
+	(LOCK_CAP_THREADS | LOCK_CAP_DISJOINT_EDITS | LOCK_CAP_SUBRANGE | LOCK_CAP_TRY | LOCK_CAP_DEADLINE | \
+	 LOCK_CAP_FIFO)
+#define BESIDE_OPERATIONS \
+	.visit_begin = beside_visit_begin, .visit_valid = beside_visit_valid, .visit_end = beside_visit_end, \
+	.edit_begin = beside_edit_begin, .edit_shut = lock_edit_nothing, .edit_born = beside_edit_born, \
+	.edit_dead = beside_edit_dead, .edit_end = beside_edit_end, \
+	.edit_take = beside_edit_take, .edit_drop = beside_edit_drop, \
+	.brief_begin = beside_brief_begin, .brief_end = beside_brief_end
+
 /* Adds what the threads have counted. */
 void beside_stats(const struct beside *b, struct lock_stats *out);
 /* Quiescent: words that are not free, ranges that are held. */

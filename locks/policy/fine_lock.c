@@ -466,15 +466,10 @@ const struct lock_policy lock_policy_fine_lock = {
 	.idea = "one short lock: coarse count, trees of ranges, one FIFO of waiters with predicates",
 	.source = "Lespinasse: fine grained MM locking (2019, 2020)",
 	.weakness = "everybody writes the short lock; behind the head of the queue disjoint ranges wait as well",
-	.caps = LOCK_CAP_THREADS | LOCK_CAP_DISJOINT_EDITS | LOCK_CAP_SUBRANGE | LOCK_CAP_TRY | LOCK_CAP_DEADLINE |
-		LOCK_CAP_FIFO,
+	.caps = BESIDE_CAPS,
 	.state_bytes = sizeof(struct fine_state),
 	.init = fine_init, .fini = beside_fini,
-	.visit_begin = beside_visit_begin, .visit_valid = beside_visit_valid, .visit_end = beside_visit_end,
-	.edit_begin = beside_edit_begin, .edit_shut = lock_edit_nothing, .edit_born = beside_edit_born,
-	.edit_dead = beside_edit_dead, .edit_end = beside_edit_end,
-	.edit_take = beside_edit_take, .edit_drop = beside_edit_drop,
-	.brief_begin = beside_brief_begin, .brief_end = beside_brief_end,
+	BESIDE_OPERATIONS,
 	.gap_wait = fine_gap_wait,
 	.stats = fine_stats, .dump = fine_dump, .audit = fine_audit,
 };

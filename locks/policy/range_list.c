@@ -410,15 +410,10 @@ const struct lock_policy lock_policy_range_list = {
 	.idea = "held ranges in a sorted list, changed by compare-and-swap",
 	.source = "Kogan, Dice, Issa, EuroSys 2020 (US patent 11,636,152); FreeBSD kern_rangelock.c",
 	.weakness = "cost grows with the number of held ranges, on lines that others write; a release wakes all",
-	.caps = LOCK_CAP_THREADS | LOCK_CAP_DISJOINT_EDITS | LOCK_CAP_SUBRANGE | LOCK_CAP_TRY | LOCK_CAP_DEADLINE |
-		LOCK_CAP_FIFO,
+	.caps = BESIDE_CAPS,
 	.state_bytes = sizeof(struct list_state),
 	.init = list_init, .fini = list_fini,
-	.visit_begin = beside_visit_begin, .visit_valid = beside_visit_valid, .visit_end = beside_visit_end,
-	.edit_begin = beside_edit_begin, .edit_shut = lock_edit_nothing, .edit_born = beside_edit_born,
-	.edit_dead = beside_edit_dead, .edit_end = beside_edit_end,
-	.edit_take = beside_edit_take, .edit_drop = beside_edit_drop,
-	.brief_begin = beside_brief_begin, .brief_end = beside_brief_end,
+	BESIDE_OPERATIONS,
 	.gap_wait = beside_gap_wait,
 	.stats = list_stats, .dump = list_dump, .audit = list_audit,
 };

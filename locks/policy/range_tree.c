@@ -328,15 +328,10 @@ const struct lock_policy lock_policy_range_tree = {
 	.idea = "ranges held and waiting in one interval tree under one spin lock",
 	.source = "Kara 2013, Bueso 2017-19: range locks for the Linux kernel",
 	.weakness = "each visit takes the one spin lock twice; a wide range that waits blocks what comes after it",
-	.caps = LOCK_CAP_THREADS | LOCK_CAP_DISJOINT_EDITS | LOCK_CAP_SUBRANGE | LOCK_CAP_TRY | LOCK_CAP_DEADLINE |
-		LOCK_CAP_FIFO,
+	.caps = BESIDE_CAPS,
 	.state_bytes = sizeof(struct tree_state),
 	.init = tree_init, .fini = beside_fini,
-	.visit_begin = beside_visit_begin, .visit_valid = beside_visit_valid, .visit_end = beside_visit_end,
-	.edit_begin = beside_edit_begin, .edit_shut = lock_edit_nothing, .edit_born = beside_edit_born,
-	.edit_dead = beside_edit_dead, .edit_end = beside_edit_end,
-	.edit_take = beside_edit_take, .edit_drop = beside_edit_drop,
-	.brief_begin = beside_brief_begin, .brief_end = beside_brief_end,
+	BESIDE_OPERATIONS,
 	.gap_wait = beside_gap_wait,
 	.stats = tree_stats, .dump = tree_dump, .audit = tree_audit,
 };

@@ -188,6 +188,22 @@ int64_t engine_run(struct engine *e, const struct op *op)
 	}
 }
 
+struct row engine_row(const struct vmmap_vma *vma)
+{
+	return (struct row){
+		.start = vma->start,
+		.end = vma->end,
+		.offset = vma->object ? vma->offset : 0,
+		.object = vma->object,
+		.prot = (uint8_t)vma->prot,
+		.shared = !!(vma->flags & MAP_SHARED),
+		.noreserve = !!(vma->flags & MAP_NORESERVE),
+		.advice = (uint16_t)vma->advice,
+		.growsdown = !!(vma->flags & MAP_GROWSDOWN),
+		.locked = (uint8_t)vma->locked,
+	};
+}
+
 struct sink { struct row *rows; unsigned n, room; };
 
 static int collect(const struct vmmap_vma *vma, void *arg)
@@ -195,18 +211,7 @@ static int collect(const struct vmmap_vma *vma, void *arg)
 	struct sink *s = arg;
 
 	if (s->n < s->room)
-		s->rows[s->n] = (struct row){
-			.start = vma->start,
-			.end = vma->end,
-			.offset = vma->object ? vma->offset : 0,
-			.object = vma->object,
-			.prot = (uint8_t)vma->prot,
-			.shared = !!(vma->flags & MAP_SHARED),
-			.noreserve = !!(vma->flags & MAP_NORESERVE),
-			.advice = (uint16_t)vma->advice,
-			.growsdown = !!(vma->flags & MAP_GROWSDOWN),
-			.locked = (uint8_t)vma->locked,
-		};
+		s->rows[s->n] = engine_row(vma);
 	s->n++;
 	return 0;
 }

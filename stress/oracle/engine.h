@@ -26,6 +26,7 @@ int  engine_reset(struct engine *e);             /* a fresh map, fresh objects  
 int64_t engine_run(struct engine *e, const struct op *op);
 /* Does B's pager have this in its copy of the page, or had it nothing to write where it is 0? */
 bool engine_copied(struct engine *e, uint64_t page, uint64_t value);
+struct row engine_row(const struct vmmap_vma *vma);      /* what the model says of a VMA                           */
 unsigned engine_list(struct engine *e, struct row *rows, unsigned room);         /* number of VMAs                 */
 
 #endif

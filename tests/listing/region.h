@@ -10,7 +10,7 @@
  *          after n, and so is that it ends where it ends. Anything else is a tear: bounds of one time with attributes
  *          of another, half a VMA, a hole.
  * PARTED   Leaves that threads fight over are parted anywhere: then, while a change is under way, one end may also lie
- *          inside a unit.
+ *          inside a unit. (The regions of two writers are so far apart that a border between them lies at a unit's.)
  * IDENTITY What is mapped shows an object at an offset that says where in the region it is, or which replacement of it
  *          this is; so fields that do not belong together are recognized.
  *

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/point.h"
+#include "tests/patience.h"
 
 int gate_mutant(void)
 {
@@ -30,7 +31,7 @@ void gate_init(struct gate *g)
 
 static bool wait_for(atomic_u32 *word, unsigned ms)
 {
-	uint64_t until = clock_ns() + ms * UINT64_C(1000000);
+	uint64_t until = clock_ns() + patience_ms(ms);
 
 	while (!atomic_load_acquire(word)) {
 		if (clock_ns() > until)

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "tests/patience.h"
 
 bool rule_need(struct rule_run *run, bool ok, const char *what, int line)
 {
@@ -58,7 +59,7 @@ void actor_start(struct actor *a, struct fake_map *map, void (*fn)(struct actor 
 
 bool actor_done(struct actor *a, unsigned ms)
 {
-	uint64_t until = clock_ns() + ms * UINT64_C(1000000);
+	uint64_t until = clock_ns() + patience_ms(ms);
 
 	while (!atomic_load_acquire(&a->done)) {
 		if (clock_ns() > until)

@@ -72,6 +72,14 @@ struct lock_edit script_begin(struct fake_map *map, struct lock_range r)
 	return e;
 }
 
+struct lock_visit script_visit(struct fake_map *map, unsigned page)
+{
+	struct lock_visit v = { .self = thread_self(), .r = fake_range(page, page + 1) };
+
+	CHECK(map->policy->visit_begin(map->state, &v, LOCK_FOREVER) == 0);
+	return v;
+}
+
 void start_waiter(struct fake_map *map, struct actor *a, void (*fn)(struct actor *), unsigned lo, unsigned hi)
 {
 	gate_at(&asleep, "edit", "waiter_before_sleep");
@@ -126,6 +134,44 @@ void both_lose(struct fake_map *map, struct lock_edit *e)
 	gate_open(&woken);
 	CHECK(gate_wait(&asleep, SOON_MS));
 	gate_open(&asleep);
+}
+
+static void take_neighbour(struct actor *a)
+{
+	struct lock_slot *slot;
+
+	point_role("taker");
+	a->e = fake_begin(a->map, a->lo, a->hi, LOCK_FOREVER, &a->err);
+	fake_lock(a->map);
+	slot = &a->map->page[a->hi].vma->slot;
+	a->gen = a->map->policy->edit_take(a->map->state, &a->e, slot, fake_range(a->hi, a->hi).lo);
+	fake_unlock(a->map);
+	fake_end(a->map, &a->e);
+}
+
+bool note_after_close(const char *policy)
+{
+	struct fake_map *map = script_start(policy);
+	struct gate before_store, before_sweep;
+	struct actor holder, taker;
+
+	fake_place(map, 3, 4);
+	fake_place(map, 4, 5);
+	gate_init(&hold);
+	actor_start(&holder, map, hold_edit, 4, 5, LOCK_FOREVER);
+	CHECK(gate_wait(&hold, SOON_MS));
+	gate_at(&before_store, "taker", "note_before_store");
+	gate_at(&before_sweep, "edit", "release_before_sweep");
+	actor_start(&taker, map, take_neighbour, 3, 4, LOCK_FOREVER);
+	CHECK(gate_wait(&before_store, SOON_MS));
+	gate_open(&hold);
+	CHECK(gate_wait(&before_sweep, SOON_MS));
+	gate_open(&before_store);
+	must_end(&taker);
+	gate_open(&before_sweep);
+	must_end(&holder);
+	end_clean(map);
+	return !taker.gen && holder.e.merges + taker.e.merges == 1;
 }
 
 void end_clean(struct fake_map *map)

@@ -26,6 +26,8 @@ void shut_edit(struct actor *a);                 /* begin, shut, done, end      
 
 /* An edit of these pages; must not fail. */
 struct lock_edit script_begin(struct fake_map *map, struct lock_range r);
+/* A visit of this page; must not fail. */
+struct lock_visit script_visit(struct fake_map *map, unsigned page);
 /* Starts `a`, which wants [lo, hi) and finds it held; returns when it is asleep. */
 void start_waiter(struct fake_map *map, struct actor *a, void (*fn)(struct actor *), unsigned lo, unsigned hi);
 /* The same for an edit of the role "second": begin, second_hold, end. */
@@ -35,6 +37,8 @@ void start_second(struct fake_map *map, struct actor *a, unsigned lo, unsigned h
 void overtake(struct fake_map *map, struct lock_edit *e, unsigned times);
 /* Both are granted a retry, which a newer edit takes from them; `second` queues again before the other one does. */
 void both_lose(struct fake_map *map, struct lock_edit *e);
+/* A whole script: is a note that comes after the holder has read its notes the taker's own business, as it must be? */
+bool note_after_close(const char *policy);
 /* A quiet map without fault; frees it. */
 void end_clean(struct fake_map *map);
 

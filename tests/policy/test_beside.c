@@ -27,14 +27,6 @@
 
 static const char *const beside[] = { "range-tree", "range-list", "fine-lock" };
 
-static struct lock_visit open_visit(struct fake_map *map, unsigned page)
-{
-	struct lock_visit v = { .self = thread_self(), .r = fake_range(page, page + 1) };
-
-	assert_int_equal(map->policy->visit_begin(map->state, &v, LOCK_FOREVER), 0);
-	return v;
-}
-
 static int try_edit(struct fake_map *map, unsigned lo, unsigned hi)
 {
 	struct actor a;
@@ -53,7 +45,7 @@ static void cut_elsewhere(const char *policy)
 	bool valid;
 
 	fake_place(map, 4, 8);
-	v = open_visit(map, 6);
+	v = script_visit(map, 6);
 	assert_true(map->policy->visit_valid(map->state, &v));
 	actor_start(&a, map, as_edit, 4, 5, LOCK_FOREVER);
 	must_end(&a);
@@ -82,44 +74,9 @@ static void insisting_visit(const char *policy)
 	end_clean(map);
 }
 
-/* A note that comes after the holder has read its notes is the writer's own business. */
-static void take_neighbour(struct actor *a)
+static void note_after(const char *policy)
 {
-	struct lock_slot *slot;
-
-	point_role("taker");
-	a->e = fake_begin(a->map, a->lo, a->hi, LOCK_FOREVER, &a->err);
-	fake_lock(a->map);
-	slot = &a->map->page[a->hi].vma->slot;
-	a->gen = a->map->policy->edit_take(a->map->state, &a->e, slot, fake_range(a->hi, a->hi).lo);
-	fake_unlock(a->map);
-	fake_end(a->map, &a->e);
-}
-
-static void note_after_close(const char *policy)
-{
-	struct fake_map *map = script_start(policy);
-	struct gate before_store, before_sweep;
-	struct actor holder, taker;
-
-	fake_place(map, 3, 4);
-	fake_place(map, 4, 5);
-	gate_init(&hold);
-	actor_start(&holder, map, hold_edit, 4, 5, LOCK_FOREVER);
-	assert_true(gate_wait(&hold, SOON_MS));
-	gate_at(&before_store, "taker", "note_before_store");
-	gate_at(&before_sweep, "edit", "release_before_sweep");
-	actor_start(&taker, map, take_neighbour, 3, 4, LOCK_FOREVER);
-	assert_true(gate_wait(&before_store, SOON_MS));
-	gate_open(&hold);
-	assert_true(gate_wait(&before_sweep, SOON_MS));
-	gate_open(&before_store);
-	must_end(&taker);
-	gate_open(&before_sweep);
-	must_end(&holder);
-	assert_false(taker.gen);
-	assert_int_equal(holder.e.merges + taker.e.merges, 1);
-	end_clean(map);
+	assert_true(note_after_close(policy));
 }
 
 /* A begin that fails with a border cut says so: somebody has to heal it. */
@@ -298,7 +255,7 @@ static void each(void (*script)(const char *policy))
 
 static void test_cut_elsewhere(void **state)          { (void)state; each(cut_elsewhere); }
 static void test_insisting_visit(void **state)        { (void)state; each(insisting_visit); }
-static void test_note_after_close(void **state)       { (void)state; each(note_after_close); }
+static void test_note_after_close(void **state)       { (void)state; each(note_after); }
 static void test_cut_then_failed(void **state)        { (void)state; each(cut_then_failed); }
 static void test_waiting_blocks(void **state)         { (void)state; waiting_blocks("range-tree"); }
 static void test_nested_passes(void **state)          { (void)state; each(nested_passes); }

@@ -26,14 +26,6 @@ static struct fake_map *start(unsigned lo, unsigned hi)
 	return map;
 }
 
-static struct lock_visit open_visit(struct fake_map *map, unsigned page)
-{
-	struct lock_visit v = { .self = thread_self(), .r = fake_range(page, page + 1) };
-
-	assert_int_equal(map->policy->visit_begin(map->state, &v, LOCK_FOREVER), 0);
-	return v;
-}
-
 static uint64_t entry_at(struct fake_map *map, unsigned page)
 {
 	return atomic_load_seqcst(&map->page[page].entry);
@@ -101,7 +93,7 @@ static void test_writer_inside(void **state)
 static void test_cut(void **state)
 {
 	struct fake_map *map = start(4, 8);
-	struct lock_visit v = open_visit(map, 6);
+	struct lock_visit v = script_visit(map, 6);
 	struct actor a;
 	bool valid;
 
@@ -126,7 +118,7 @@ static void stamp_edit(struct actor *a)
 static void test_second_attempt(void **state)
 {
 	struct fake_map *map = start(4, 5);
-	struct lock_visit v = open_visit(map, 4);
+	struct lock_visit v = script_visit(map, 4);
 	struct actor first, second;
 	bool valid, went;
 

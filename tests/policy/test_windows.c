@@ -100,14 +100,6 @@ static void test_version_is_new(void **state)
 
 /* ---- pins ---- */
 
-static struct lock_visit open_visit(struct fake_map *map, unsigned page)
-{
-	struct lock_visit v = { .self = thread_self(), .r = fake_range(page, page + 1) };
-
-	assert_int_equal(map->policy->visit_begin(map->state, &v, LOCK_FOREVER), 0);
-	return v;
-}
-
 /* The edit waits at shut for a counted visit, and is woken by its end. */
 static void test_drain(void **state)
 {
@@ -119,7 +111,7 @@ static void test_drain(void **state)
 
 	(void)state;
 	fake_place(map, 4, 5);
-	v = open_visit(map, 4);
+	v = script_visit(map, 4);
 	gate_at(&draining, "edit", "drain_after_w");
 	actor_start(&a, map, shut_edit, 4, 5, LOCK_FOREVER);
 	if (gate_wait(&draining, 500))
@@ -209,7 +201,7 @@ static void test_cut_under_pin(void **state)
 
 	(void)state;
 	fake_place(map, 4, 8);
-	v = open_visit(map, 6);
+	v = script_visit(map, 6);
 	gate_init(&hold);
 	actor_start(&a, map, hold_edit, 6, 7, LOCK_FOREVER);
 	assert_true(gate_wait(&hold, SOON_MS));
@@ -265,7 +257,7 @@ static void test_take_under_pin(void **state)
 
 	(void)state;
 	fake_place(map, 4, 5);
-	v = open_visit(map, 4);
+	v = script_visit(map, 4);
 	actor_start(&a, map, brief, 4, 5, LOCK_FOREVER);
 	must_end(&a);
 	map->policy->visit_end(map->state, &v);
@@ -352,45 +344,10 @@ static void test_sweep_then_wake(void **state)
 	fake_free(map);
 }
 
-/* A note that comes after the holder has read its notes is the writer's own business. */
-static void take_neighbour(struct actor *a)
-{
-	struct lock_slot *slot;
-
-	point_role("taker");
-	a->e = fake_begin(a->map, a->lo, a->hi, LOCK_FOREVER, &a->err);
-	fake_lock(a->map);
-	slot = &a->map->page[a->hi].vma->slot;
-	a->gen = a->map->policy->edit_take(a->map->state, &a->e, slot, fake_range(a->hi, a->hi).lo);
-	fake_unlock(a->map);
-	fake_end(a->map, &a->e);
-}
-
 static void test_note_after_close(void **state)
 {
-	struct fake_map *map = script_start("vma");
-	struct gate before_store, before_sweep;
-	struct actor holder, taker;
-
 	(void)state;
-	fake_place(map, 3, 4);
-	fake_place(map, 4, 5);
-	gate_init(&hold);
-	actor_start(&holder, map, hold_edit, 4, 5, LOCK_FOREVER);
-	assert_true(gate_wait(&hold, SOON_MS));
-	gate_at(&before_store, "taker", "note_before_store");
-	gate_at(&before_sweep, "edit", "release_before_sweep");
-	actor_start(&taker, map, take_neighbour, 3, 4, LOCK_FOREVER);
-	assert_true(gate_wait(&before_store, SOON_MS));
-	gate_open(&hold);
-	assert_true(gate_wait(&before_sweep, SOON_MS));
-	gate_open(&before_store);
-	must_end(&taker);
-	gate_open(&before_sweep);
-	must_end(&holder);
-	assert_false(taker.gen);
-	assert_int_equal(holder.e.merges + taker.e.merges, 1);
-	fake_free(map);
+	assert_true(note_after_close("vma"));
 }
 
 int main(void)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "locks/policy/policy.h"
+#include "tests/patience.h"
 
 static struct physmem *window_memory;
 
@@ -23,7 +24,7 @@ static int run_one(const char *policy, void (*script)(const char *policy))
 {
 	const char *mutant = getenv("VMMAP_MUTANT");
 
-	alarm(20);                                       /* a script takes milliseconds; who hangs has failed */
+	alarm(mutant ? 5 : 20);                          /* a script takes milliseconds; who hangs has failed */
 	point_reset();
 	if (point_mutant_select(mutant && *mutant ? mutant : NULL))
 		return 99;
@@ -147,7 +148,7 @@ void window_join(struct window_thread *t)
 
 bool window_done_within(struct window_thread *t, unsigned ms)
 {
-	uint64_t end = clock_ns() + ms * UINT64_C(1000000);
+	uint64_t end = clock_ns() + patience_ms(ms);
 	struct timespec nap = { 0, 1000000 };
 
 	while (!atomic_load_acquire(&t->done) && clock_ns() < end)

@@ -3,7 +3,7 @@
  * window.h - scripts over race windows: two or three threads with roles, stopped and released at test points.
  *
  * A program runs its script under the policies it names. With VMMAP_MUTANT set it must fail: an expectation, an audit,
- * a stop that timed out, or no end at all (the program that runs it, tests/kill_mutant.py, waits 30 s).
+ * a stop that timed out, or no end at all (5 s, then alarm).
  */
 #ifndef TESTS_WINDOWS_WINDOW_H
 #define TESTS_WINDOWS_WINDOW_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* pt_table_lock.c - the tables as the policy pt-lock sees them: which covers a range, which lie below, strays. */
 #include "base/assert.h"
 #include "base/point.h"
 #include "vmmap/pt/pt_table.h"

@@ -44,37 +44,28 @@ static bool advise_spares(const struct vma *vma, bool free_only)
 	return bits & VMA_LOCKED || (free_only && (vma_object(vma) || bits & VMA_SHARED));
 }
 
-/* One visit from *at on. 0, or -ENOMEM at a hole (then *at is past it), -EINVAL; -ERESTART: again from *at. */
-static int advise_visit(struct vmmap *map, struct thread_slot *self, uint64_t *at, uint64_t hi, bool free_only)
+/* In a visit from *at on. 0, or -ENOMEM at a hole (then *at is past it), -EINVAL; -ERESTART: again from *at. */
+static int advise_visited(struct vmmap *map, struct lock_visit *v, uint64_t *at, bool free_only)
 {
-	struct lock_visit v = { .self = self, .r = { *at, hi } };
-	int err = map->policy->visit_begin(map->lock_state, &v, self->deadline_ns);
 	uint64_t entry_at = *at;
-	atomic_u64 *entry;
+	atomic_u64 *entry = NULL;
 
-	if (err)
-		return err;
 	BASE_POINT(advise_after_begin);
-	if (!v.slot || advise_spares(space_vma(v.slot), free_only)) {
-		bool valid = map->policy->visit_valid(map->lock_state, &v) || BASE_MUTANT(advise_denies_unchecked);
-
-		err = !valid ? -ERESTART : v.slot ? -EINVAL : -ENOMEM;
-		*at = err == -ENOMEM ? v.r.hi : *at;
-		map->policy->visit_end(map->lock_state, &v);
-		return err;
+	if (!v->slot || advise_spares(space_vma(v->slot), free_only)) {
+		if (!map->policy->visit_valid(map->lock_state, v) && !BASE_MUTANT(advise_denies_unchecked))
+			return -ERESTART;
+		*at = v->slot ? *at : v->r.hi;
+		return v->slot ? -EINVAL : -ENOMEM;
 	}
-	for (unsigned n = 0; n < ADVISE_ENTRIES && (entry = pt_next(&map->pt, &entry_at, v.r.hi)); n++) {
-		if (advise_drop(map, &v, entry_at, entry) == ADVISE_AGAIN) {
+	for (unsigned n = 0; n < ADVISE_ENTRIES && (entry = pt_next(&map->pt, &entry_at, v->r.hi)); n++) {
+		if (advise_drop(map, v, entry_at, entry) == ADVISE_AGAIN) {
 			*at = entry_at;
-			map->policy->visit_end(map->lock_state, &v);
 			return -ERESTART;
 		}
 		entry_at += PAGE_BYTES;
 	}
 	/* Absent tables were skipped on seq_cst loads; no edit covered them, or it zaps them itself. */
-	*at = entry && entry_at < v.r.hi ? entry_at : v.r.hi;
-	map->policy->visit_end(map->lock_state, &v);
-	frame_tidy(map->physmem, self);
+	*at = entry && entry_at < v->r.hi ? entry_at : v->r.hi;
 	return 0;
 }
 
@@ -119,18 +110,27 @@ static int advise_drop_held(struct vmmap *map, struct thread_slot *self, struct 
 
 static int advise_dontneed(struct vmmap *map, struct thread_slot *self, struct lock_range r, bool free_only)
 {
+	struct lock_visit v = { .self = self };          /* v.own lives on: a visit that begins again grows old    */
 	struct park_spin spin = PARK_SPIN;
 	int result = 0, err;
 
 	if (space_may_give_up(self))
 		return advise_drop_held(map, self, r, free_only);
-	for (uint64_t at = r.lo; at < r.hi;) {
-		err = advise_visit(map, self, &at, r.hi, free_only);
+	while (r.lo < r.hi) {
+		v.r = r;
+		err = map->policy->visit_begin(map->lock_state, &v, self->deadline_ns);
+		if (err)
+			return err;
+		err = advise_visited(map, &v, &r.lo, free_only);
+		map->policy->visit_end(map->lock_state, &v);
+		frame_tidy(map->physmem, self);
 		if (err == -ERESTART)
 			park_spin(&spin);
-		else if (err == -ENOMEM)
+		if (err != -ERESTART || BASE_MUTANT(advise_stays_young))
+			v = (struct lock_visit){ .self = self };
+		if (err == -ENOMEM)
 			result = err;
-		else if (err)
+		else if (err && err != -ERESTART)
 			return err;
 	}
 	return result;

@@ -17,8 +17,9 @@
  *               X cuts (lock split)    no look: a cut piece is born without a mark, and its border is not real.
  *             Looks are inside the windows of the operations that changed something; so in an exact window, when all
  *             others are closed, the sum of the marks is the number of VMAs.
- * GROUPS      Two pieces of a lock split may get different anonymous groups by first write faults. Then they stay two
- *             for good, without anybody's having paid: no mark, until the next change there. Linux would have one VMA.
+ * GROUPS      Two pieces of a lock split may get different anonymous groups by first write faults, the left one also by
+ *             a fault whose page the cut has just given to the right one. Then they stay two for good, without
+ *             anybody's having paid: no mark, until the next change there. Linux would have one VMA.
  * INVARIANT   (limit_audit) quiescent: a mark is set iff the border is real, but for GROUPS.
  */
 #include "vmmap/space/space.h"

@@ -13,7 +13,9 @@
  *            - has lowered a bound and finds the child changed,
  *          goes on upwards until the rule holds for what it did (raise, settle).
  * RAISE    CAS-max at (P, i), then look whether P is DEAD: then again from the root. If nothing was lower, somebody
- *          else has raised it and is (or was) bound to go on upwards: stop.
+ *          else has raised it and is (or was) bound to go on upwards: stop. Upwards goes what child i has to do with:
+ *          its own runs and those that go on in its neighbours (fold_of). Of two who raise parts of one run each stores
+ *          its part, then reads the other's: one of them sees all of it.
  * LOWER    store what the child says now by CAS from the value that misled, then read the child again (it may be
  *          another one); if it says more: raise.
  * Edges    all seq_cst, pairs of store-then-load; of two, at least one sees the other:
@@ -22,7 +24,7 @@
  *            T2 raise, then load of DEAD                  against  T1 DEAD, then load of the old bounds (vtree_graft.c)
  * So steady churn (free, take, free the same) writes no bound.
  * Progress  lower: at most one round; raise: again only if the structure changed meanwhile.
- * Mutants  vtree_bound_not_raised, vtree_raise_no_recheck, vtree_lower_no_recheck.
+ * Mutants  vtree_bound_not_raised, vtree_raise_alone, vtree_raise_no_recheck, vtree_lower_no_recheck.
  */
 #include "vmmap/vma/vtree_impl.h"
 
@@ -53,6 +55,45 @@ struct vtree_free vtree_bound_fold(const struct vtree_inner *inner)
 	return all;
 }
 
+/* A run of free pages that begins beside child i and goes away from it. *out: it goes beyond the node. */
+static uint32_t run_beside(const struct vtree_inner *inner, unsigned i, int step, bool *out)
+{
+	uint32_t run = 0;
+
+	for (i += (unsigned)step; i < inner->n; i += (unsigned)step) {           /* below 0 it wraps               */
+		uint32_t span = vtree_run(vtree_first_of(inner, i), vtree_last_of(inner, i));
+		uint32_t part = step < 0 ? vtree_bound(inner, i).tail : vtree_bound(inner, i).head;
+
+		if (part < span) {
+			*out = false;
+			return vtree_sat_add(run, part);
+		}
+		run = vtree_sat_add(run, span);
+	}
+	*out = true;
+	return run;
+}
+
+/* Those parts of the fold that child i has to do with; the others are 0. Looks beyond it only as far as free pages go
+ * on, so that who raises the bounds of different children does not meet there. */
+static struct vtree_free fold_of(const struct vtree_inner *inner, unsigned i)
+{
+	bool first, last;
+	uint32_t left = run_beside(inner, i, -1, &first), right = run_beside(inner, i, 1, &last);
+	struct vtree_free c = vtree_bound(inner, i);
+	bool whole = c.head >= vtree_run(vtree_first_of(inner, i), vtree_last_of(inner, i));
+	uint32_t low = vtree_sat_add(left, whole ? vtree_sat_add(c.head, right) : c.head);
+	uint32_t high = vtree_sat_add(right, whole ? vtree_sat_add(c.tail, left) : c.tail);
+
+	if (BASE_MUTANT(vtree_raise_alone))
+		return c;
+	c.best = low > c.best ? low : c.best;
+	c.best = high > c.best ? high : c.best;
+	c.head = first ? low : 0;
+	c.tail = last ? high : 0;
+	return c;
+}
+
 static bool word_max(atomic_u32 *word, uint32_t value)
 {
 	uint32_t seen = atomic_load_seqcst(word);                                        /* X2 */
@@ -65,9 +106,9 @@ static bool word_max(atomic_u32 *word, uint32_t value)
 
 bool vtree_bound_max(struct vtree_inner *inner, unsigned i, struct vtree_free free)
 {
-	bool best = word_max(&inner->best[i], free.best);
-	bool head = word_max(&inner->head[i], free.head);
-	bool tail = word_max(&inner->tail[i], free.tail);
+	bool best = word_max(&inner->bound[i].best, free.best);
+	bool head = word_max(&inner->bound[i].head, free.head);
+	bool tail = word_max(&inner->bound[i].tail, free.tail);
 
 	return best | head | tail;
 }
@@ -120,7 +161,7 @@ again:
 		}
 		if (!raised && !all_the_way)
 			return;
-		free = vtree_bound_fold(at->parent);
+		free = fold_of(at->parent, at->index);
 	}
 }
 
@@ -180,9 +221,9 @@ void vtree_bound_lower(struct vtree *t, unsigned block, struct vtree_inner *inne
 	if (!child_says(child, &now, &word) || vtree_free_within(seen, now))
 		return;
 	BASE_POINT(vtree_lower_before_store);
-	word_lower(&inner->best[i], seen.best, now.best);
-	word_lower(&inner->head[i], seen.head, now.head);
-	word_lower(&inner->tail[i], seen.tail, now.tail);
+	word_lower(&inner->bound[i].best, seen.best, now.best);
+	word_lower(&inner->bound[i].head, seen.head, now.head);
+	word_lower(&inner->bound[i].tail, seen.tail, now.tail);
 	BASE_POINT(vtree_lower_stored);
 	if (BASE_MUTANT(vtree_lower_no_recheck))
 		return;

@@ -60,9 +60,9 @@ static struct vtree_inner *inner_make(struct work *w, const struct entries *e, u
 
 		atomic_store_relaxed(&inner->last[i], simd_bias(entry ? entry->last : UINT32_MAX));
 		atomic_store_relaxed(&inner->child[i], entry ? entry->child : 0);
-		atomic_store_relaxed(&inner->best[i], entry ? entry->free.best : 0);
-		atomic_store_relaxed(&inner->head[i], entry ? entry->free.head : 0);
-		atomic_store_relaxed(&inner->tail[i], entry ? entry->free.tail : 0);
+		atomic_store_relaxed(&inner->bound[i].best, entry ? entry->free.best : 0);
+		atomic_store_relaxed(&inner->bound[i].head, entry ? entry->free.head : 0);
+		atomic_store_relaxed(&inner->bound[i].tail, entry ? entry->free.tail : 0);
 		if (entry != NULL && entry->fixed)
 			fixed |= UINT32_C(1) << i;
 	}

@@ -26,9 +26,11 @@
  * Readers look again only if another publication of the same leaf has happened: lock-free.
  *
  * INNER   last[] (last page of each child) is constant; child[] is replaced by single stores, under the node's
- *         lock; what changes the number of children replaces the node. Free-space bounds of the children stand on
- * lines apart. PARENTS hold tagged pointers: bit 0 = a leaf. Published by seq_cst store, read by acquire load (C2
- * -> C1).
+ *         lock; what changes the number of children replaces the node.
+ * LINES   of it: keys and children, which every search reads, are written only where the tree grows or shrinks; the
+ *         lock has a line of its own, so that who replaces a child does not disturb who passes by; and so have the
+ *         bounds of each child, so that threads in different leaves do not meet when they free or search.
+ * PARENTS hold tagged pointers: bit 0 = a leaf. Published by seq_cst store, read by acquire load (C2 -> C1).
  */
 #ifndef VMMAP_VMA_VTREE_NODE_H
 #define VMMAP_VMA_VTREE_NODE_H
@@ -45,7 +47,10 @@
 #define VTREE_COUNT_ONE   (UINT64_C(1) << 32)
 #define VTREE_DUMMY       UINT64_C(1)            /* in vma[]                                                       */
 #define VTREE_LEAF        ((uintptr_t)1)         /* in a tagged pointer                                            */
+#define VTREE_MET_ONE     (UINT64_C(1) << 42)    /* in contended: collisions, 10 bits of slot number, page */
 #define VTREE_SPARSE      8                      /* a leaf or inner node with so few entries may be joined         */
+
+_Static_assert(THREAD_MAX <= 1024, "a slot number fits into contended");
 
 struct vtree_nodes;                              /* vtree_node.c: slabs, depot, per-slot caches                    */
 
@@ -59,31 +64,39 @@ struct vtree_leaf {
 	uint32_t base, limit;                    /* pages, plain, inclusive                              [const]   */
 	atomic_u32 first[VTREE_SLOTS];           /* biased                                                         */
 	atomic_u32 last[VTREE_SLOTS];            /* biased, inclusive                                              */
-	atomic_u64 contended;                    /* collisions << 32 | page of the last section that saw some      */
-	atomic_u32 patience;                     /* visits of vtree_join that leave this leaf alone                */
-	uint32_t calm;                           /* sections without a collision; the holder's                     */
+	atomic_u64 contended;                    /* collisions, whose section last saw some, its page (vtree_met)  */
+	atomic_u16 patience;                     /* visits of vtree_join that leave this leaf alone                */
+	/* The holder's; vtree_part.c. Slots are told by their low bits, pages of the pair stand at the end.  */
+	uint16_t visitor;                        /* slot of the last section                                       */
+	uint8_t low, high;                       /* the pair                                                       */
+	uint8_t turns : 7, joined : 1;           /* twice theirs, odd if `high` was last; was made by a join       */
+	uint8_t calm : 4, alone : 4;             /* sections without a collision; of one thread                    */
 	atomic_u64 vma[VTREE_SLOTS];             /* struct vma * | VTREE_DUMMY                                     */
 	struct vtree_link link;
-	uint64_t spare1;
+	uint32_t low_most, high_least;           /* of the pair                                     [the holder's] */
 } PAIR_ALIGNED;
+
+struct vtree_bounds {                            /* of one child, upper, in pages, saturating                      */
+	atomic_u32 best, head, tail;             /* largest free run; free pages at the low end, at the high end   */
+} LINE_ALIGNED;
 
 struct vtree_inner {
-	atomic_u64 word;                         /* WRITER | DEAD: who changes child[] or replaces the node        */
 	uint32_t n, base;                        /* children; first page                                 [const]   */
+	uint64_t spare1;
 	atomic_u32 last[VTREE_SLOTS];            /* biased; unused: the highest page, never below anything [const] */
 	_Atomic(uintptr_t) child[VTREE_SLOTS];
-	struct vtree_link link;
+	uint64_t spare2[4];
+	atomic_u64 word;                         /* WRITER | DEAD: who changes child[] or replaces the node        */
 	atomic_u32 fixed;                        /* children whose first page is a permanent border: set under lock */
-	uint32_t spare1;
-	/* Upper bounds in pages, saturating: largest free run, free pages at the low end, at the high end. */
-	atomic_u32 best[VTREE_SLOTS], head[VTREE_SLOTS], tail[VTREE_SLOTS];
-	uint32_t spare2[12];
+	struct vtree_link link;
+	struct vtree_bounds bound[VTREE_SLOTS];
 } PAIR_ALIGNED;
 
-_Static_assert(sizeof(struct vtree_leaf) == 512 && sizeof(struct vtree_inner) == 768, "whole line pairs");
+_Static_assert(sizeof(struct vtree_leaf) == 512 && sizeof(struct vtree_inner) == 2304, "whole line pairs");
 _Static_assert(offsetof(struct vtree_leaf, first) == 16 && offsetof(struct vtree_leaf, last) == 128, "vector loads");
 _Static_assert(offsetof(struct vtree_leaf, vma) == 256 && offsetof(struct vtree_inner, last) == 16, "vector loads");
-_Static_assert(offsetof(struct vtree_inner, best) == 384, "bounds on lines of their own");
+_Static_assert(offsetof(struct vtree_inner, child) == 128 && offsetof(struct vtree_inner, word) == 384 &&
+	       offsetof(struct vtree_inner, bound) == 448, "keys, children, lock and bounds share no line");
 
 struct vtree {
 	_Atomic(uintptr_t) root[VTREE_BLOCKS];   /* tagged                                                         */
@@ -166,12 +179,18 @@ static NOINLINE UNUSED void vtree_gap_around(const struct vtree_leaf *leaf, uint
 	*r = vtree_span(vtree_block(addr), lo, hi);
 }
 
+/* So many collisions; the last was seen by this thread, at this page. */
+static inline uint64_t vtree_met(uint64_t collisions, const struct thread_slot *self, uint32_t page)
+{
+	return collisions * VTREE_MET_ONE | (uint64_t)self->number << 32 | page;
+}
+
 /* A reader has to look again because of a writer elsewhere in the leaf: that is a collision, too, and parts them. */
 static NOINLINE UNUSED void vtree_met_writer(struct vtree_leaf *leaf, uint32_t page)
 {
-	uint64_t met = (atomic_load_relaxed(&leaf->contended) >> 32) + 1;
+	uint64_t met = atomic_load_relaxed(&leaf->contended) / VTREE_MET_ONE + 1;
 
-	atomic_store_relaxed(&leaf->contended, met << 32 | page);
+	atomic_store_relaxed(&leaf->contended, vtree_met(met, thread_self(), page));
 }
 
 /* The slot of leaf that covers addr, in *seen. false: the leaf is DEAD. with_lk: load lk inside the validation. */

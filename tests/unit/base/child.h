@@ -44,7 +44,7 @@ static inline void child_be(int (*fn)(void *arg), void *arg)
 {
 	if (!CHILD_RUNS)
 		syscall(SYS_exit_group, 0);
-	alarm(getenv("VMMAP_MUTANT") ? 5 : 120);
+	alarm(getenv("VMMAP_MUTANT") ? 3 : 120);
 	_exit(fn(arg));
 }
 

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/compiler.h"
 #include "base/point.h"
+#include "tests/patience.h"
 
 #define MS UINT64_C(1000000)
 
@@ -44,12 +45,12 @@ static inline void crew_join(pthread_t thread)
 		abort();
 }
 
-/* Waits until *word >= want. False after 10 s in which this thread could run: a guest that stands still for half a
- * minute is nobody's fault. */
+/* Waits until *word >= want. False after 10 s (patience.h) in which this thread could run: a guest that stands still
+ * for half a minute is nobody's fault. */
 static inline bool crew_await(atomic_u32 *word, uint32_t want)
 {
 	for (unsigned looks = 0; atomic_load_acquire(word) < want; looks++) {
-		if (looks == 100000)
+		if (looks >= patience_ms(10000) / (MS / 10))
 			return false;
 		crew_sleep(MS / 10);
 	}

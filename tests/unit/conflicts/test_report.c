@@ -234,20 +234,47 @@ static void waivers_cover_what_they_say(void **state)
 {
 	(void)state;
 	waived("# none\n\n", 0, 2);
-	waived("vma spread *|* vma.* two cuts of one VMA\n", 0, 0);
-	waived("vma spread *|* vma.lk one VMA\nvma * *|* vma.bits one VMA\n", 0, 0);
-	waived("vma spread *|* vma.lk one VMA\n", 0, 1);         /* half covered is not covered                     */
-	waived("vma spread *|* vma.* one VMA\nvma spread *|* pt_table.word never\n", 1, 0);
-	waived("vma spread *|* vma.* one VMA\nrwsem spread *|* pt_table.word other books\n", 0, 0);
-	waived("vma spread munmap|munmap vma.* one VMA\n", 0, 1);
+	waived("waived vma spread *|* * vma.* two cuts of one VMA\n", 0, 0);
+	waived("waived vma spread *|* same_object vma.* one object\n", 0, 0);
+	waived("waived vma spread *|* * vma.lk one VMA\nwaived vma * *|* * vma.bits one VMA\n", 0, 0);
+	waived("waived vma spread *|* * vma.lk one VMA\n", 0, 1);       /* half covered is not covered             */
+	waived("waived vma spread *|* apart vma.* one VMA\n", 1, 1);
+	waived("waived vma spread *|* * vma.* one VMA\nwaived vma spread *|* * pt_table.word never\n", 1, 0);
+	waived("waived vma spread *|* * vma.* one VMA\nremains vma spread *|* * vma.lk too late\n", 1, 0);
+	waived("waived vma spread *|* * vma.* one VMA\nwaived rwsem spread *|* * pt_table.word other books\n", 0, 0);
+	waived("waived vma spread munmap|munmap * vma.* one VMA\n", 0, 1);
+}
+
+static void what_remains_is_no_exception(void **state)
+{
+	struct suite_cell cell = { 0, 0 };
+	struct tally_count all;
+	struct waivers w;
+	struct tally t;
+
+	(void)state;
+	write_text(file("waivers"), "remains vma spread *|* * vma.bits a reason\nwaived vma spread *|* * vma.lk one\n");
+	assert_int_equal(waive_read(&w, file("waivers")), 0);
+	fill(&t, "vma", PLACED_SPREAD, (struct invented){ .policy = NULL });
+	waive_apply(&w, &t);
+	assert_int_equal(waive_missing(&t, stderr), 0);
+	all = tally_all(&t, true);
+	assert_int_equal(all.waived, 0);
+	assert_true(tally_share(&all, true) == tally_share(&all, false) && tally_share(&all, true) < 1);
+	assert_true(tally_worst(&t, true, &cell) < tally_share(&all, true));
+	assert_true(suite_mutator(cell.a) && suite_mutator(cell.b));
+	tally_close(&t);
+	waive_free(&w);
 }
 
 static void waivers_need_a_reason(void **state)
 {
 	static const char *const bad[] = {
-		"vma spread *|* vma.lk\n", "vma spread *|* vma reason\n", "vma far *|* vma.lk reason\n",
-		"vnone spread *|* vma.lk reason\n", "vma spread munmap vma.lk reason\n",
-		"vma spread munmap|mumble vma.lk reason\n",
+		"waived vma spread *|* * vma.lk\n", "waived vma spread *|* * vma reason\n",
+		"waived vma far *|* * vma.lk reason\n", "waived vnone spread *|* * vma.lk reason\n",
+		"waived vma spread munmap * vma.lk reason\n", "waived vma spread munmap|mumble * vma.lk reason\n",
+		"waived vma spread *|* near vma.lk reason\n", "vma spread *|* * vma.lk reason\n",
+		"denied vma spread *|* * vma.lk reason\n",
 	};
 	struct waivers w;
 
@@ -418,11 +445,11 @@ static void exit_codes(void **state)
 	(void)state;
 	snprintf(budget, sizeof(budget), "--budget=%s/b", dir);
 	snprintf(waivers, sizeof(waivers), "--waivers=%s/w", dir);
-	write_text(file("w"), "vma spread *|* vma.* one VMA\n");
+	write_text(file("w"), "waived vma spread *|* same_object vma.* one object\n");
 	assert_int_equal(RUN("--policy=vma", "--placement=spread", budget, "--write-budget", waivers), 0);
 	assert_int_equal(RUN_WITH(.worse = true, "--policy=vma", "--placement=spread", budget, waivers), 1);
 	assert_non_null(strstr(read_text(file("err")), "worse: vma spread munmap|mprotect"));
-	assert_non_null(strstr(read_text(file("err")), "no waiver: vma spread munmap|mprotect pt_table.word"));
+	assert_non_null(strstr(read_text(file("err")), "no waiver: vma spread munmap|mprotect, apart: pt_table.word"));
 	assert_int_equal(RUN_WITH(.blind = true, "--policy=rwsem", "--only=munmap|munmap"), 1);
 	assert_non_null(strstr(read_text(file("err")), "does not see its lock"));
 	assert_int_equal(RUN_WITH(.wrong = true, "--policy=vma", "--only=munmap|munmap"), 1);
@@ -443,7 +470,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(books_are_right), cmocka_unit_test(budget_notices_what_gets_worse),
 		cmocka_unit_test(budget_of_other_tests_is_refused), cmocka_unit_test(waivers_cover_what_they_say),
-		cmocka_unit_test(waivers_need_a_reason), cmocka_unit_test(why_names_objects_and_places),
+		cmocka_unit_test(what_remains_is_no_exception), cmocka_unit_test(waivers_need_a_reason),
+		cmocka_unit_test(why_names_objects_and_places),
 		cmocka_unit_test(pictures_are_legible_and_the_same), cmocka_unit_test(two_runs_write_the_same),
 		cmocka_unit_test(several_policies_are_a_list), cmocka_unit_test(exit_codes),
 	};

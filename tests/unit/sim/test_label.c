@@ -156,7 +156,8 @@ static void on_core_0(void (*fn)(void *), void *arg)
 
 static void every_access_has_a_name(void **state)
 {
-	static char policy[][12] = { "vma", "vma-count", "checked", "rwsem", "pervma" };
+	static char policy[][12] = { "vma", "vma-count", "checked", "rwsem", "pervma", "spf", "range-tree",
+				     "range-list", "fine-lock", "pt-lock" };
 
 	(void)state;
 	heap_listener = &heap;

@@ -130,16 +130,21 @@ static void test_dead_object_until(void **state)
 static struct physmem *machine;
 static uint64_t taken[FEW];
 
-static void *defer_some(void *arg)
+static void take_and_give(unsigned n, void (*give)(struct physmem *pm, struct thread_slot *self, uint64_t pfn))
 {
 	uint64_t pfn[SOME];
 
+	for (unsigned i = 0; i < n; i++)
+		pfn[i] = physmem_frame_alloc(machine);
+	for (unsigned i = 0; i < n; i++)
+		give(machine, thread_self(), pfn[i]);
+}
+
+static void *defer_some(void *arg)
+{
 	(void)arg;
 	point_role("owner");
-	for (unsigned i = 0; i < SOME; i++)
-		pfn[i] = physmem_frame_alloc(machine);
-	for (unsigned i = 0; i < SOME; i++)
-		frame_defer(machine, thread_self(), pfn[i]);
+	take_and_give(SOME, frame_defer);
 	point_role(NULL);
 	return NULL;
 }
@@ -241,18 +246,10 @@ static void test_two_search(void **state)
 /* Fills its shelf of free chains and takes one from there. */
 static void *take_spare(void *arg)
 {
-	uint64_t pfn[SOME];
-
 	(void)arg;
 	point_role("owner");
-	for (unsigned i = 0; i < SOME; i++)
-		pfn[i] = physmem_frame_alloc(machine);
-	for (unsigned i = 0; i < SOME; i++)
-		frame_free(machine, thread_self(), pfn[i]);
-	for (unsigned i = 0; i < SOME / 2; i++)
-		pfn[i] = physmem_frame_alloc(machine);
-	for (unsigned i = 0; i < SOME / 2; i++)
-		frame_free(machine, thread_self(), pfn[i]);
+	take_and_give(SOME, frame_free);
+	take_and_give(SOME / 2, frame_free);
 	point_role(NULL);
 	return NULL;
 }

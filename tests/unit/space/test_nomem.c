@@ -391,20 +391,12 @@ static void test_sites(void **state)
 	assert_int_equal(missed, 0);
 }
 
-/* Only if it is named: what wants memory under it wants the same under another, with locks/policy/writer (pervma) or
- * beside (range-tree); and range-list where threads meet, too. */
-static bool same_needs(const char *policy)
-{
-	return !strcmp(policy, "spf") || !strcmp(policy, "fine-lock") || !strcmp(policy, "range-list");
-}
-
-/* Under TSan, the slowest, the default alone; under ASan those that have each site of the library between them. */
+/* Those that have each site of the library between them; under TSan, the slowest, the default alone. The others only if
+ * they are named: what wants memory under them wants the same under one of these. */
 static bool in_turn(const char *policy)
 {
 	static const char *const between_them[] = { "vma", "checked", "rwsem", "range-tree", "pt-lock" };
 
-	if (!NOMEM_SLOW)
-		return !same_needs(policy);
 	for (unsigned i = 0; i < (BUILT_WITH_TSAN ? 1 : ARRAY_SIZE(between_them)); i++)
 		if (!strcmp(policy, between_them[i]))
 			return true;

@@ -97,7 +97,7 @@ static void an_inner_node(void **state)
 	DAMAGED(&inner->word, word | VTREE_WRITER, "inner node is locked");
 	DAMAGED(&inner->word, word | VTREE_DEAD, "inner node is dead");
 	DAMAGED(&inner->last[inner->n], simd_bias(7), "unused key");
-	DAMAGED(&inner->best[child], 0u, "above its bound");
+	DAMAGED(&inner->bound[child].best, 0u, "above its bound");
 	inner->base++;
 	says("does not own what its parent says");
 	inner->base--;

@@ -155,14 +155,16 @@ static void stale_bounds_are_lowered(void **state)
 
 /* ---- race windows: a second thread, stopped by a script ---- */
 
-static void free_page_2000(void)
+static void free_page(uint64_t page)
 {
 	struct vtree_section s;
 
-	vtree_enter(&tree, thread_self(), PAGES(2000), &s);
-	vtree_drop(&s, (unsigned)vtree_slot_over(&s, PAGES(2000)));
+	vtree_enter(&tree, thread_self(), PAGES(page), &s);
+	vtree_drop(&s, (unsigned)vtree_slot_over(&s, PAGES(page)));
 	vtree_leave(&s);
 }
+
+static void free_page_2000(void) { free_page(2000); }
 
 static void *freer(void *arg)
 {
@@ -246,6 +248,54 @@ static bool raise_after_the_copy(void)
 	return hole_found(PAGES(1999)) && vtree_audit(&tree, NULL) == 0;
 }
 
+/* The last VMA of a leaf at or above page 2000 whose right neighbour has the same parent, below another inner node. */
+static uint64_t before_border(void)
+{
+	struct vtree_place at, next;
+	struct vtree_leaf *leaf = vtree_descend(&tree, 0, 2000, &at);
+
+	CHECK(atomic_load_relaxed(&tree.root[0]) != (uintptr_t)at.parent);
+	for (;;) {
+		uint32_t limit = leaf->limit;
+
+		leaf = vtree_descend(&tree, 0, limit + 1, &next);
+		if (next.parent == at.parent)
+			return limit & ~UINT32_C(1);
+		at = next;
+	}
+}
+
+static uint64_t left_page;
+
+static void *left_freer(void *arg)
+{
+	(void)arg;
+	point_role("freer");
+	free_page(left_page);
+	point_role(NULL);
+	return NULL;
+}
+
+/* Two pages beside a border of leaves are freed: a run of five. Who raises last sees what the other has raised. */
+static bool raise_both_sides(void)
+{
+	struct vtree_want want = { .within = { 0, PAGES(8000) }, .len = PAGES(5) };
+	struct lock_range fit = { 0, 0 };
+	pthread_t a;
+
+	comb(4000);
+	make_bounds_exact();
+	left_page = before_border();
+	point_stop("freer", "vtree_raise_before_store", NULL, NULL);
+	pthread_create(&a, NULL, left_freer, NULL);
+	CHECK(point_wait_reached("freer", "vtree_raise_before_store", 2 * SECOND));
+	free_page(left_page + 2);
+	point_release("freer", "vtree_raise_before_store");
+	pthread_join(a, NULL);
+	return vtree_gap(&tree, thread_self(), &want, PAGES(7998), true, &fit) == 0 &&
+	       fit.lo == PAGES(left_page - 1) && vtree_audit(&tree, NULL) == 0;
+}
+
 /* A searcher has read the leaf and is about to lower its bound, which is too high; then the page is freed. */
 static bool lower_against_free(void)
 {
@@ -283,6 +333,7 @@ static void window(bool (*run)(void), const char *mutant)
 static void window_not_raised(void **state) { (void)state; window(plain_raise, "vtree_bound_not_raised"); }
 static void window_no_recheck(void **state) { (void)state; window(raise_into_dead_parent, "vtree_raise_no_recheck"); }
 static void window_not_carried(void **state) { (void)state; window(raise_after_the_copy, "vtree_raise_not_carried"); }
+static void window_alone(void **state) { (void)state; window(raise_both_sides, "vtree_raise_alone"); }
 static void window_lower(void **state) { (void)state; window(lower_against_free, "vtree_lower_no_recheck"); }
 
 /* ---- stress: threads churn in their parts; at rest the bounds must hold and search must equal scan ---- */
@@ -383,6 +434,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(window_not_raised, setup, teardown),
 		cmocka_unit_test_setup_teardown(window_no_recheck, setup, teardown),
 		cmocka_unit_test_setup_teardown(window_not_carried, setup, teardown),
+		cmocka_unit_test_setup_teardown(window_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(window_lower, setup, teardown),
 		cmocka_unit_test_setup_teardown(churn_at_rest, setup, teardown),
 	};
