@@ -21,7 +21,7 @@
 
 #define STALE_RUNS  4000                 /* this many in a row, and not one order in 500 new: nothing more comes    */
 #define STALE_ONE_IN 500
-#define CLOCK_RUNS  64                   /* how often the time is looked at                                        */
+#define CLOCK_RUNS  8                    /* how often the time is looked at                                        */
 #define RUN_WORK    1000                 /* what a run costs beside its accesses, in accesses                       */
 #define FIRST_SHARE 100                  /* distinct schedules of each scenario in the first round                 */
 #define FIRST_WORK  2000000

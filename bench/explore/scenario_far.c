@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* scenario_far.c - listings and the tree under stops; a second map that is destroyed; limits; tables of empty spans. */
+/* scenario_far.c - listings and the tree under stops; a second map that is destroyed; tables of empty spans. */
 #include "bench/explore/scenario.h"
 
 enum { THERE = 1, BACK, THIRD, FOURTH, NEVER = 15 };
@@ -293,89 +293,6 @@ SCENARIO(gate_inside, .what = "a map is destroyed while a resize is inside", .fl
 	 .set_up = walk_inside, .body = { cut_one, destroy }, .mutants = "gate_no_wait");
 SCENARIO(gate_late, .what = "a resize comes to a map that was destroyed", .flags = SCENARIO_SHARED,
 	 .set_up = walk_late, .body = { cut_one, destroy }, .mutants = "gate_lets_in walk_pins_no_gate");
-
-/* ---- limits ---- */
-
-static void limited(uint64_t vmas)
-{
-	struct vmmap_config config = VMMAP_CONFIG;
-
-	config.placement = VMMAP_TOPDOWN;
-	config.limit_vmas = vmas;
-	scene_map_with(&config);
-}
-static void sixty(void)
-{
-	limited(60);
-	scene_mmap(PAGES(2048, 1), RW);
-	scene_stop(0, "carve_after_take", THERE, BACK);
-	scene_stop(1, "limit_in_recall", BACK, THIRD);
-}
-static void map_twice(void)
-{
-	expect(scene_fixed(0, PAGES(0, 4), RW) == (int64_t)PAGE(0));
-	expect(scene_fixed(0, PAGES(0, 4), RW) == (int64_t)PAGE(0));
-	scene_signal(THIRD);
-}
-static void exactly(void)
-{
-	(void)scene_await(THERE);
-	expect(scene_fixed(1, PAGES(256, 4), RW) == (int64_t)PAGE(256));
-	scene_signal(BACK);
-}
-
-SCENARIO(limit_recall, .what = "quotas are recalled while another's window is open", .flags = SCENARIO_COLD,
-	 .set_up = sixty, .body = { map_twice, exactly }, .mutants = "limit_recalls_early");
-
-static void mark(void)
-{
-	limited(1000);
-	scene_separate(PAGE(512));
-	scene_mmap(PAGES(512, 256), RW);
-	scene_mmap(PAGES(2048, 1), RW);
-	scene_stop(0, "limit_before_look", THERE, BACK);
-}
-static void first_window(void) { vmmap_munmap(scene.map, PAGE(9000), 4096); }    /* it is exact, not this slot's next */
-static void map_below(void)
-{
-	first_window();
-	expect(scene_fixed(0, PAGES(256, 256), RW) == (int64_t)PAGE(256));
-}
-static void join(void)
-{
-	first_window();
-	(void)scene_await(THERE);
-	scene_hold(1, PAGES(511, 2));
-	scene_release(1);
-	scene_signal(BACK);
-}
-
-SCENARIO(limit_mark, .what = "a VMA is joined before its start was looked at", .flags = SCENARIO_COLD,
-	 .set_up = mark, .body = { map_below, join }, .mutants = "merge_keeps_mark");
-
-static void above_border(void)
-{
-	limited(1000);
-	scene_separate(PAGE(512));
-	scene_mmap(PAGES(256, 512), RW);
-}
-static void hold_above(void)
-{
-	scene_hold(0, PAGES(512, 256));
-	scene_signal(THERE);
-	(void)scene_await(BACK);
-	scene_release(0);
-}
-static void carve_below(void)
-{
-	first_window();
-	(void)scene_await(THERE);
-	expect(scene_munmap(1, PAGES(511, 1)) == 0);
-	scene_signal(BACK);
-}
-
-SCENARIO(limit_above, .what = "a brief edit below a border of leaves, the VMA above it held", .flags = SCENARIO_COLD,
-	 .set_up = above_border, .body = { hold_above, carve_below }, .mutants = "limit_no_look_above");
 
 /* ---- tables of empty spans ---- */
 

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* scenario_limit.c - limits: windows that others open and close, starts of VMAs at borders; led there by stops. */
+#include "bench/explore/scenario.h"
+
+enum { THERE = 1, BACK, THIRD };
+
+static void limited(uint64_t vmas)
+{
+	struct vmmap_config config = VMMAP_CONFIG;
+
+	config.placement = VMMAP_TOPDOWN;
+	config.limit_vmas = vmas;
+	scene_map_with(&config);
+}
+static void sixty(void)
+{
+	limited(60);
+	scene_mmap(PAGES(2048, 1), RW);
+	scene_stop(0, "carve_after_take", THERE, BACK);
+	scene_stop(1, "limit_in_recall", BACK, THIRD);
+}
+static void map_twice(void)
+{
+	expect(scene_fixed(0, PAGES(0, 4), RW) == (int64_t)PAGE(0));
+	expect(scene_fixed(0, PAGES(0, 4), RW) == (int64_t)PAGE(0));
+	scene_signal(THIRD);
+}
+static void exactly(void)
+{
+	(void)scene_await(THERE);
+	expect(scene_fixed(1, PAGES(256, 4), RW) == (int64_t)PAGE(256));
+	scene_signal(BACK);
+}
+
+SCENARIO(limit_recall, .what = "quotas are recalled while another's window is open", .flags = SCENARIO_COLD,
+	 .set_up = sixty, .body = { map_twice, exactly }, .mutants = "limit_recalls_early");
+
+static void mark(void)
+{
+	limited(1000);
+	scene_separate(PAGE(512));
+	scene_mmap(PAGES(512, 256), RW);
+	scene_mmap(PAGES(2048, 1), RW);
+	scene_stop(0, "limit_before_look", THERE, BACK);
+}
+static void first_window(void) { vmmap_munmap(scene.map, PAGE(9000), 4096); }    /* it is exact, not this slot's next */
+static void map_below(void)
+{
+	first_window();
+	expect(scene_fixed(0, PAGES(256, 256), RW) == (int64_t)PAGE(256));
+}
+static void join(void)
+{
+	first_window();
+	(void)scene_await(THERE);
+	scene_hold(1, PAGES(511, 2));
+	scene_release(1);
+	scene_signal(BACK);
+}
+
+SCENARIO(limit_mark, .what = "a VMA is joined before its start was looked at", .flags = SCENARIO_COLD,
+	 .set_up = mark, .body = { map_below, join }, .mutants = "merge_keeps_mark");
+
+/* Six pages may be mapped; the bodies' first windows, which are exact, are over.                                    */
+static void six_pages(void)
+{
+	struct vmmap_config config = VMMAP_CONFIG;
+
+	config.placement = VMMAP_TOPDOWN;
+	config.limit_as = 6 * 4096;
+	scene_map_with(&config);
+	scene_separate(PAGE(512));               /* they do not meet in a leaf                                      */
+}
+static void replaced_late(void)
+{
+	six_pages();
+	scene_stop(0, "carve_before_leave", THERE, BACK);
+}
+static void replace_two(void)
+{
+	for (unsigned n = 0; n < 2; n++)
+		expect(scene_fixed(0, PAGES(0, 2), RW) == (int64_t)PAGE(0));
+}
+static void four_fit(void)
+{
+	(void)scene_await(THERE);
+	expect(scene_fixed(1, PAGES(1024, 4), RW) == (int64_t)PAGE(1024));
+	scene_signal(BACK);
+}
+
+SCENARIO(limit_waits, .what = "a refusal while another has reserved more than it uses", .flags = SCENARIO_COLD,
+	 .set_up = replaced_late, .body = { replace_two, four_fit }, .mutants = "limit_does_not_wait");
+
+static void fetched_late(void)
+{
+	six_pages();
+	scene_stop(0, "limit_in_fetch", THERE, BACK);
+}
+static void four_low(void)
+{
+	first_window();
+	scene_fixed(0, PAGES(0, 4), RW);
+}
+static void four_high(void)
+{
+	first_window();
+	(void)scene_await(THERE);
+	scene_fixed(1, PAGES(1024, 4), RW);
+	scene_signal(BACK);
+}
+static void one_of_two(void) { expect((scene.result[0] == -ENOMEM) + (scene.result[1] == -ENOMEM) == 1); }
+
+SCENARIO(limit_fetch, .what = "two slots take from the pool, which has enough for one", .flags = SCENARIO_COLD,
+	 .set_up = fetched_late, .body = { four_low, four_high }, .check = one_of_two,
+	 .mutants = "limit_fetch_unlocked");
+
+static void alone_late(void)
+{
+	struct vmmap_config config = VMMAP_CONFIG;
+
+	config.placement = VMMAP_TOPDOWN;
+	config.limit_as = 8 * 4096;
+	scene_map_with(&config);
+	scene_mmap(PAGES(256, 4), RW);
+	scene_stop(0, "replace_before_leave", THERE, BACK);
+}
+/* Five pages over four: too much to reserve, so it is decided alone. */
+static void five_alone(void)
+{
+	(void)scene_await(THIRD);
+	expect(scene_fixed(0, PAGES(256, 5), RW) == (int64_t)PAGE(256));
+}
+static void four_late(void)
+{
+	first_window();
+	scene_signal(THIRD);
+	(void)scene_await(THERE);
+	scene_fixed(1, PAGES(0, 4), RW);
+	scene_signal(BACK);
+}
+static void four_or_not(void)
+{
+	struct vmmap_usage usage;
+
+	vmmap_get_usage(scene.map, &usage);
+	expect(usage.mapped_bytes <= 8 * 4096);
+}
+
+SCENARIO(limit_ticket, .what = "the last units are given to one alone, who has not used them yet",
+	 .flags = SCENARIO_COLD, .set_up = alone_late, .body = { five_alone, four_late },
+	 .check = four_or_not, .mutants = "limit_ignores_ticket");
+
+static void above_border(void)
+{
+	limited(1000);
+	scene_separate(PAGE(512));
+	scene_mmap(PAGES(256, 512), RW);
+}
+static void hold_above(void)
+{
+	scene_hold(0, PAGES(512, 256));
+	scene_signal(THERE);
+	(void)scene_await(BACK);
+	scene_release(0);
+}
+static void carve_below(void)
+{
+	first_window();
+	(void)scene_await(THERE);
+	expect(scene_munmap(1, PAGES(511, 1)) == 0);
+	scene_signal(BACK);
+}
+
+SCENARIO(limit_above, .what = "a brief edit below a border of leaves, the VMA above it held", .flags = SCENARIO_COLD,
+	 .set_up = above_border, .body = { hold_above, carve_below }, .mutants = "limit_no_look_above");
