@@ -111,7 +111,7 @@ bool scene_await(unsigned n);            /* false: others cannot give signal n, 
 void scene_must(unsigned n);             /* signal n, which comes: if not, that is a livelock                       */
 void scene_asleep(unsigned i);           /* body i sleeps, or has ended                                             */
 void scene_pause(void);                  /* another body may come here                                              */
-/* When body i comes to that test point first, it gives one signal and awaits the other, which is given when it goes on. */
+/* When body i comes to that test point first, it gives one signal and awaits the other, given when it goes on.  */
 void scene_stop(unsigned i, const char *at, unsigned says, unsigned awaits);
 
 /* True: something is mapped at `at`; its protection in *prot (may be NULL). */
