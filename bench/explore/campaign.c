@@ -181,15 +181,15 @@ static double yield(const struct report *r)
 	return ((double)r->last_distinct + 0.5) / ((double)r->last_work + 1.0);
 }
 
-/* Everybody's share of a round of `all` distinct schedules. */
+/* Everybody's share of a round of `all` distinct schedules: work is given out as it yields. */
 static void share_out(struct report *r, unsigned n, uint64_t all, bool first)
 {
 	double sum = 0;
 
 	for (unsigned i = 0; i < n; i++)
-		sum += r[i].over ? 0 : yield(&r[i]);
+		sum += r[i].over ? 0 : yield(&r[i]) * yield(&r[i]);
 	for (unsigned i = 0; i < n; i++) {
-		double part = sum > 0 ? yield(&r[i]) / sum * (double)all : 0;
+		double part = sum > 0 ? yield(&r[i]) * yield(&r[i]) / sum * (double)all : 0;
 
 		r[i].quota = r[i].distinct + (first ? (all + n - 1) / n : (uint64_t)part + 1);
 		r[i].limit = r[i].work + (first ? FIRST_WORK : 2 * (uint64_t)(part / yield(&r[i])) + FIRST_WORK / 20);

@@ -2,11 +2,12 @@
 /*
  * campaign.h - many schedules: scenarios, or mutants, explored by processes of their own beside each other.
  *
- * EXPLORE  goes in rounds, each as large as all before it. In a round each scenario gets the same work (accesses: they
- *          are the same in each run of the program; time is not): so its share of the wanted distinct schedules is as
- *          large as what it showed last for its work. One that shows nothing new any more, or has no schedule left,
- *          ends. A process that has used up its share stops and waits (SIGSTOP), so that it goes on where it was. What
- *          comes of it depends on the seed and on nothing else, the number of jobs and the machine's load included.
+ * EXPLORE  goes in rounds, each as large as all before it. In the first all scenarios get the same work (accesses: they
+ *          are the same in each run of the program; time is not), then each as much as it yields: new orders for its
+ *          last work. So few large scenarios carry the count, and all are gone through until little is new. One that
+ *          shows nothing new any more, or has no schedule left, ends. A process that has used up its share stops and
+ *          waits (SIGSTOP), so that it goes on where it was. What comes of it depends on the seed and on nothing else,
+ *          the number of jobs and the machine's load included.
  * HUNT     Each mutant is looked for in the scenarios that name it, then in all others, each in a process of its own,
  *          until one fails, or the limit for each is reached. A weakened use of an atomic is looked for in all that
  *          come by it: first in a sixteenth of the runs.

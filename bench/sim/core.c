@@ -4,6 +4,8 @@
  *
  * A switch saves the callee's registers on the old stack and takes them from the new one. What one OS thread has once
  * and each core needs for itself is exchanged: thread_current, and the value of the library's pthread key (kernel.c).
+ * On machines other than x86-64 (and with CORE_UCONTEXT, to try that here) libc's ucontext switches, and a picture of a
+ * core is its whole stack: the same runs, a fifth slower.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -31,7 +33,7 @@ static bool stuck;                       /* core_run ends because nobody can run
 
 /* ---- switching ---- */
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(CORE_UCONTEXT)
 /* void core_exchange(void **save, void *sp): the registers that a call preserves, on the stack. */
 void core_exchange(void **save, void *sp);
 __asm__(".text\n.globl core_exchange\n.hidden core_exchange\n.type core_exchange,@function\ncore_exchange:\n"
@@ -338,7 +340,7 @@ struct core_picture {
 	struct { struct core core; char *stack; } of[];
 };
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(CORE_UCONTEXT)
 /* Below its stack pointer there is nothing that a core needs again. */
 static const char *live(const struct core *c) { return c->sp; }
 #else
