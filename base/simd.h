@@ -5,8 +5,9 @@
  * Keys are page numbers with the top bit flipped (simd_bias), so that SSE2's signed compare orders them as unsigned.
  * A result is a mask: bit i belongs to key i.
  *
- * Two forms of each function, tested against each other: _vector in plain builds with SSE2, _scalar elsewhere and
- * wherever a tool watches single accesses (ThreadSanitizer, test points, write counting). Keys may be stored by another
+ * Two forms of each function, tested against each other: _vector in plain builds with SSE2, and where accesses are told
+ * to a simulated cache (VMMAP_TOLD: seven loads cost what seven loads cost); _scalar elsewhere and wherever a tool
+ * watches single accesses (ThreadSanitizer, test points, write counting). Keys may be stored by another
  * thread meanwhile:
  *   _scalar   acquire loads: S1 -> the writer's release store of that key.
  *   _vector   aligned 16-byte loads: x86 keeps loads in order and never tears an aligned 4-byte part of them, so each
@@ -70,7 +71,7 @@ static inline uint32_t simd_meets_scalar(const atomic_u32 *first, const atomic_u
 	return mask;
 }
 
-#if defined(__SSE2__) && !BUILT_WITH_TSAN
+#if defined(__SSE2__) && (!BUILT_WITH_TSAN || defined(VMMAP_TOLD))
 #include <emmintrin.h>
 #define SIMD_HAVE_VECTOR 1
 

@@ -20,7 +20,7 @@
 
 #include "bench/stats.h"
 
-#define PAIRS_ARMS 8
+#define PAIRS_ARMS 16
 
 struct pairs_block {
 	double rate;                             /* operations per second                                           */

@@ -11,9 +11,10 @@
 
 extern char **environ;
 
-/* Okabe and Ito's colours: told apart by everybody. The default policy is the thick one. */
-static const char *const colour[] = { "#000000", "#999999", "#E69F00", "#56B4E9",
-				      "#CC79A7", "#D55E00", "#009E73", "#0072B2" };
+/* Okabe and Ito's colours, told apart by everybody, then darker ones of them; the signs differ, too. The default policy
+ * is the thick one. */
+static const char *const colour[] = { "#000000", "#999999", "#E69F00", "#56B4E9", "#CC79A7", "#D55E00", "#009E73",
+				      "#8A5F00", "#1F6E96", "#7D3F63", "#7A3600", "#005C43" };
 #define COLOURS (sizeof(colour) / sizeof(colour[0]))
 
 #define KEY "set key outside right top Left reverse samplen 2\n"
@@ -98,7 +99,7 @@ static void put_plot(FILE *f, const struct plot_point *p, size_t n, const char *
 		fputs(separator, f);
 		put_block_name(f, workload, pol->name[k]);
 		fprintf(f, " using 1:2:3:4 lw %d pt %zu ps 0.9 lc rgb '%s' title '%s' noenhanced", ours ? 3 : 2, k + 4,
-			ours ? "#0072B2" : colour[k % (COLOURS - 1)], pol->name[k]);
+			ours ? "#0072B2" : colour[k % COLOURS], pol->name[k]);
 		separator = ", \\\n     ";
 	}
 	fputc('\n', f);

@@ -14,13 +14,14 @@
 #include "bench/options.h"
 #include "bench/plot.h"
 #include "bench/report.h"
+#include "vmmap/vmmap.h"
 
 static const short keys[] = { OPT_POLICIES, OPT_WORKLOADS, OPT_COUNTS, OPT_REPS, OPT_BLOCK, OPT_BLOCK_MS,
 			      OPT_BYTES,    OPT_OUT,	   OPT_SEED,   OPT_JSON, 0 };
 static const struct options_command command = {
 	keys,
-	"Throughput of every policy on every workload at every number of threads; the policies take turns in "
-	"random order, so that one figure can be laid beside the other. Writes sweep.json and, through "
+	"Throughput of every policy on every workload, on 1, 2, 4 ... all CPUs, a thread each; the policies take "
+	"turns in random order, so that one figure can be laid beside the other. Writes sweep.json and, through "
 	"gnuplot, one SVG and one PNG per workload and throughput.svg, throughput.png with all of them into --out.\v"
 	"Examples:\n"
 	"  vmmap-bench sweep --out results\n"
@@ -64,6 +65,8 @@ static int sweep_one(struct sweep *s, const struct profile *w, unsigned threads)
 	for (size_t i = 0; i < o->npolicies; i++) {
 		struct arm *one = &arm[plan.arms];
 
+		if (strcmp(o->policies[i], "none") == 0 && w->min_threads > 1)
+			continue;                        /* what threads do to each other, on one map              */
 		arm_init(one, w, o->policies[i], threads, s->gang);
 		one->params.bytes = o->bytes;
 		one->params.private_maps = strcmp(o->policies[i], "none") == 0 && threads > 1;
@@ -80,8 +83,14 @@ static int sweep_one(struct sweep *s, const struct profile *w, unsigned threads)
 	if (err)
 		return err;
 	fprintf(s->out, "%-16s %2u", w->name, threads);
-	for (unsigned i = 0; i < plan.arms; i++)
-		put_point(s, w, threads, plan.arm[i].name, pairs_rate(&got, i));
+	for (unsigned i = 0, a = 0; i < o->npolicies; i++) {
+		if (a < plan.arms && strcmp(plan.arm[a].name, o->policies[i]) == 0) {
+			put_point(s, w, threads, plan.arm[a].name, pairs_rate(&got, a));
+			a++;
+		} else {
+			fprintf(s->out, " %9s", "-");
+		}
+	}
 	fputc('\n', s->out);
 	fflush(s->out);
 	s->dropped += got.dropped;
@@ -89,22 +98,36 @@ static int sweep_one(struct sweep *s, const struct profile *w, unsigned threads)
 	return 0;
 }
 
+/* 1, 2, 4 ... and all CPUs there are: beyond these a rate says nothing (docs/benchmarking.md). */
+static void default_counts(struct options *o)
+{
+	uint64_t cpus = noise_cpus();
+
+	for (uint64_t n = 1; n < cpus && o->ncounts < OPTIONS_LIST - 1; n *= 2)
+		o->counts[o->ncounts++] = n;
+	o->counts[o->ncounts++] = cpus;
+}
+
+/* All that edit and fault on one map; `none`, on a map for each thread, shows what no lock would reach. */
+static void default_policies(struct options *o)
+{
+	while (o->npolicies < OPTIONS_LIST && vmmap_policy_name((unsigned)o->npolicies)) {
+		o->policies[o->npolicies] = vmmap_policy_name((unsigned)o->npolicies);
+		o->npolicies++;
+	}
+}
+
 static void set_defaults(struct options *o)
 {
-	static const char *const policies[] = { "rwlock", "rwsem", "pervma", "range-tree", "range-list", "vma-count",
-						"vma" };
 	static const char *const workloads[] = { "fault", "local", "mmap", "munmap", "mprotect-gc", "churn-beside" };
-	static const unsigned threads[] = { 1, 2, 4 };
 
-	for (size_t i = 0; o->npolicies == 0 && i < ARRAY_SIZE(policies); i++)
-		o->policies[i] = policies[i];
-	o->npolicies = o->npolicies ? o->npolicies : ARRAY_SIZE(policies);
+	if (o->npolicies == 0)
+		default_policies(o);
 	for (size_t i = 0; o->nworkloads == 0 && i < ARRAY_SIZE(workloads); i++)
 		o->workloads[i] = profile_find(workloads[i]);
 	o->nworkloads = o->nworkloads ? o->nworkloads : ARRAY_SIZE(workloads);
-	for (size_t i = 0; o->ncounts == 0 && i < ARRAY_SIZE(threads); i++)
-		o->counts[i] = threads[i];
-	o->ncounts = o->ncounts ? o->ncounts : ARRAY_SIZE(threads);
+	if (o->ncounts == 0)
+		default_counts(o);
 	if (o->npolicies > PAIRS_ARMS)
 		cli_die("run it twice", "--policies: at most %d at a time", PAIRS_ARMS);
 	if (mkdir(o->out, 0777) != 0 && errno != EEXIST)

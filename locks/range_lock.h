@@ -64,9 +64,10 @@ struct range_thread {                            /* what one thread slot has in 
 	struct range_lock lock[LOCK_HELD_MAX];
 	struct range_waiter waiter[WAITERS_PER_THREAD];
 	struct lock_held held;
-	atomic_u32 ready;
-	atomic_u64 insist_at, insist_ticket;     /* where its waiter insists, and since when; ticket 0: it does not */
 	atomic_u64 visits_waited, edits_waited, hand_overs, max_overtakes, merge_notes;
+
+	atomic_u32 ready PAIR_ALIGNED;           /* this line others read                                          */
+	atomic_u64 insist_at, insist_ticket;     /* where its waiter insists, and since when; ticket 0: it does not */
 };
 
 struct range_locks {                             /* per map                                                        */

@@ -126,5 +126,6 @@ void range_waiter_grant(struct range_waiter *w, enum waiter_given given)
 	w->given = given;
 	BASE_POINT(handover_before_grant);
 	atomic_store_release(&w->state, WAITER_GRANTED);                         /* W1 -> W2 */
+	BASE_POINT(grant_stored);
 	park_wake(&w->state, 1);
 }

@@ -74,12 +74,13 @@ static int check_params(const struct profile *profile, const struct profile_para
 	return 0;
 }
 
-/* The frames a profile says it holds at most, and what caches and deferred lists of the engine may keep from it. */
+/* The frames a profile says it holds at most, and what caches and deferred lists of the engine may keep from it; no
+ * fewer than make those caches as large as they are on a machine of any size (physmem.c, set_batches). */
 static uint64_t frames_needed(const struct profile_map *map)
 {
 	uint64_t frames = map->profile->frames(map);
 
-	return frames + frames / 8 + map->threads * UINT64_C(4096) + 65536;
+	return frames + frames / 8 + map->threads * UINT64_C(4096) + 262144;
 }
 
 static int map_open(struct profile_map *map)

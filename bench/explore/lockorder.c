@@ -185,7 +185,9 @@ static void look_around(uint32_t self)
 
 void lockorder_waits(uint32_t core)
 {
-	if (!books.wanted[core].on)
+	const struct holder *h = books.wanted[core].on ? holder_at(books.wanted[core].addr) : NULL;
+
+	if (!books.wanted[core].on || (h != NULL && core_of(h) == core))         /* handed over by now              */
 		return;
 	look_above(core, books.wanted[core].addr);
 	look_around(core);

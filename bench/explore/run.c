@@ -163,7 +163,7 @@ static void before(const struct access *a)
 	uint32_t self = core_current->number;
 	bool writes = a->op != ACCESS_LOAD, point;
 
-	if (w == NULL || w->ignored)
+	if (core_on_stack(core_current, a->at) || w == NULL || w->ignored)
 		return;
 	last = w + ((a->at & 7) + a->bytes - 1) / 8;
 	point = likely(w == last) ? w->conflict : conflicts(w, last);
@@ -194,7 +194,7 @@ static void after(const struct access *a, uint64_t seen, uint64_t stored)
 {
 	uint32_t self = core_current->number;
 
-	if (undo_word(a->at) == UNDO_NOWHERE)
+	if (core_on_stack(core_current, a->at) || undo_word(a->at) == UNDO_NOWHERE)
 		return;
 	if (unlikely(coverage_on()))
 		coverage_note(a->at, a->pc, seen);

@@ -273,8 +273,10 @@ void __wrap_point_hit(struct point_site *site)
 			continue;
 		stop->body = CORE_MAIN;
 		scene_signal(stop->says);
-		(void)scene_await(stop->awaits);
-		scene_signal(stop->awaits);
+		if (stop->awaits >= SCENE_MUST)
+			scene_must(stop->awaits - SCENE_MUST);
+		else if (!scene_await(stop->awaits))
+			scene_signal(stop->awaits);
 		break;
 	}
 }

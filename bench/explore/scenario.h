@@ -111,8 +111,10 @@ bool scene_await(unsigned n);            /* false: others cannot give signal n, 
 void scene_must(unsigned n);             /* signal n, which comes: if not, that is a livelock                       */
 void scene_asleep(unsigned i);           /* body i sleeps, or has ended                                             */
 void scene_pause(void);                  /* another body may come here                                              */
-/* When body i comes to that test point first, it gives one signal and awaits the other, which is given when it goes on. */
+/* When body i comes to that test point first, it gives one signal and awaits the other: given at the latest when it
+ * goes on. The next stop at the same point is for its next coming there. */
 void scene_stop(unsigned i, const char *at, unsigned says, unsigned awaits);
+#define SCENE_MUST 64                    /* with awaits: for ever                                                   */
 
 /* True: something is mapped at `at`; its protection in *prot (may be NULL). */
 bool scene_mapped(uint64_t at, int *prot);

@@ -196,8 +196,17 @@ static void younger(void)
 	scene_release(2);
 }
 
-SCENARIO(insist_two, .what = "two insist on one place",
-	 .set_up = reversed, .body = { pass_reversed, older, younger }, .mutants = "claim_ignores_tickets");
+static void older_part(void) { take(1, 4, 2); }
+static void younger_fault(void)
+{
+	scene_asleep(1);
+	expect(scene_fault(2, PAGE(4), PROT_WRITE) == 0);
+	expect(HAD(1) || !scene.word[BOTH]);
+}
+
+SCENARIO(insist_two, .what = "an edit and a fault insist on one place",
+	 .set_up = reversed, .body = { pass_reversed, older_part, younger_fault },
+	 .mutants = "claim_ignores_tickets");
 
 /* The older one stands in no queue when the place is given up. */
 static void pass_elsewhere(void)

@@ -230,7 +230,7 @@ static int stop_in_read(void *self, uint64_t page, void *bytes)
 	scene_signal(IN_READ);
 	for (unsigned n = 0; n < 20 && !scene.signal[REPLACED]; n++)
 		scene_pause();
-	scene.word[5] = !scene.signal[REPLACED];      /* the failure is of before the replacement                        */
+	scene.word[5] = !scene.signal[REPLACED]; /* the failure is of before the replacement                        */
 	return rc;
 }
 static void stopped_read_fails(void)

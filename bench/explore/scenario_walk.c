@@ -143,6 +143,33 @@ SCENARIO(walk_between, .what = "cut off and grown back between a fault's looks a
 	 .flags = SCENARIO_SHARED, .set_up = between_looks, .body = { cut_and_grow, fault_page_1 },
 	 .mutants = "still_page_first");
 
+static void before_cas(void)
+{
+	four_shared();
+	scene_stop(1, "fault_before_cas", THERE, 5);
+}
+static void cut_meanwhile(void)
+{
+	four_shared();
+	scene_stop(1, "fault_before_cas", THERE, BACK);
+	scene_stop(0, "resize_before_cut", BACK, THIRD);         /* it has passed the entry                         */
+}
+static void cut_to_1(void)
+{
+	(void)scene_await(THERE);
+	expect(to_pages(1) == 0);
+}
+static void fault_and_tell(void)
+{
+	fault_page_1();
+	scene_signal(THIRD);
+}
+
+SCENARIO(walk_grown, .what = "cut off and grown back before a fault locks its entry", .flags = SCENARIO_SHARED,
+	 .set_up = before_cas, .body = { cut_and_grow, fault_page_1 }, .mutants = "fault_no_page");
+SCENARIO(walk_cut, .what = "cut off before a fault locks its entry", .flags = SCENARIO_SHARED,
+	 .set_up = cut_meanwhile, .body = { cut_to_1, fault_and_tell }, .mutants = "fault_no_size");
+
 static void made_and_shown(void)
 {
 	four_shared();

@@ -90,7 +90,6 @@ static void late_pin(void)
 	scene_stop(0, "fault_before_cas", THIRD, FOURTH);
 	scene_stop(0, "visit_before_pin", 5, 6);
 	scene_stop(0, "visit_after_pin", 7, 8);
-	scene_stop(1, "carve_before_leave", 6, 7);
 }
 static void unmap_under_pin(void)
 {
@@ -101,6 +100,7 @@ static void unmap_under_pin(void)
 	expect(scene_protect(1, PAGES(0, 1), RW | PROT_EXEC) == 0);
 	scene_signal(FOURTH);
 	scene_await(5);
+	scene_stop(1, "carve_before_leave", 6, 7);
 	expect(scene_munmap(1, PAGES(0, 1)) == 0);
 	scene_signal(8);
 }

@@ -75,11 +75,12 @@ static uint64_t memory_at(uintptr_t at, size_t bytes)
 
 /* Only words that cores fight over have one, from the access on that shows it. NULL: none, or no room: then the word is
  * as strong as can be, by way of `unlocated`. */
+/* What a core does in its own stack is not told: a word there has no history. */
 static bool in_conflict(uintptr_t at)
 {
 	const struct word *w = word_of(at);
 
-	return w != NULL && w->conflict;
+	return w != NULL && w->conflict && at - CORE_STACKS >= CORE_STACKS_BYTES;
 }
 
 static struct location *find(uintptr_t at, size_t bytes, bool make)

@@ -2,7 +2,8 @@
 /*
  * words.h - what is known of each aligned piece of eight bytes: over all runs of a scenario, who ever touched it; in
  * the present run, who does, and whether it was freed. Words that only one core touches, or that nobody writes, are no
- * scheduling points. Where words lie: undo.h. What stands elsewhere (stacks, what is thread-local) is a core's own.
+ * scheduling points. Where words lie: undo.h. What a core does in its own stack is not looked at; what is thread-local
+ * is its own, too.
  */
 #ifndef BENCH_EXPLORE_WORDS_H
 #define BENCH_EXPLORE_WORDS_H

@@ -8,6 +8,7 @@ struct frame_slot;
 struct pt;
 struct pt_table;
 struct thread_slot;
+struct vtree_graft;
 
 static uint64_t count[EVENTS];
 
@@ -51,4 +52,12 @@ struct pt_table *__wrap_pt_table_take(struct pt *pt, struct thread_slot *self)
 {
 	count[EVENT_TABLE]++;
 	return __real_pt_table_take(pt, self);
+}
+
+int __real_vtree_graft(struct vtree_graft *g);
+int __wrap_vtree_graft(struct vtree_graft *g);
+int __wrap_vtree_graft(struct vtree_graft *g)
+{
+	count[EVENT_GRAFT]++;
+	return __real_vtree_graft(g);
 }

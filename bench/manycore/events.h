@@ -13,6 +13,7 @@ enum event {
 	EVENT_TAKE,                      /* ... a chain was taken from the depot that all share                     */
 	EVENT_GIVE,                      /* ... and one given back                                                  */
 	EVENT_TABLE,                     /* a page table was taken, to be installed                                 */
+	EVENT_GRAFT,                     /* a leaf of the VMA tree was split, or two were joined                    */
 	EVENTS
 };
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/assert.h"
+#include "bench/sim/arenas.h"
 #include "bench/manycore/crew.h"
 #include "bench/manycore/events.h"
 #include "bench/sim/kernel.h"
@@ -140,6 +141,7 @@ static void fill(const struct measure_params *p, const struct profile_result *re
 	r->refills = events_count(EVENT_REFILL);
 	r->depot = events_count(EVENT_TAKE);
 	r->tables = events_count(EVENT_TABLE);
+	r->grafts = events_count(EVENT_GRAFT);
 	r->digest = turn_digest();
 	r->nhot = hot_most(r->hot, MEASURE_HOT);
 	sum_cores(p, r);
@@ -196,6 +198,7 @@ int measure(const struct measure_params *p, struct measure_result *r)
 
 	memset(r, 0, sizeof(*r));
 	workers = p->cores;
+	arenas_begin();
 	core_begin(p->cores);
 	turn_begin(&p->costs);
 	turn_transfer = transfer;

@@ -35,7 +35,7 @@ struct measure_result {
 	double reset_transfers, daemon_transfers, cold;  /* per unit                                                */
 	double accesses, rmws;                   /* per unit, resets included                                       */
 	double share[TURN_WAITS], running;       /* of the time of all cores, resets included                       */
-	uint64_t sleeps, graces, barriers, refills, depot, tables;
+	uint64_t sleeps, graces, barriers, refills, depot, tables, grafts;
 	unsigned warm_blocks;
 	bool steady;
 	uint64_t digest;

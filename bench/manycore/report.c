@@ -54,10 +54,10 @@ void report_print(FILE *out, const struct options *o, const struct measure_resul
 	fprintf(out, "time: running %.1f %%, waiting for lines %.1f %%, asleep %.1f %%, spinning %.1f %%, "
 		"meetings %.1f %%\n", 100 * r->running, 100 * r->share[TURN_LINES], 100 * r->share[TURN_ASLEEP],
 		100 * r->share[TURN_SPINNING], 100 * r->share[TURN_HARNESS]);
-	fprintf(out, "window: %lu ops, %.1f accesses and %.1f locked ones an op, %lu sleeps, %lu refills (%lu from the "
-		"depot), %lu tables, %lu grace periods\n", (unsigned long)r->units, r->accesses, r->rmws,
-		(unsigned long)r->sleeps, (unsigned long)r->refills, (unsigned long)r->depot, (unsigned long)r->tables,
-		(unsigned long)r->graces);
+	fprintf(out, "window: %lu ops, %.1f accesses and %.1f locked ones an op, %lu sleeps, %lu refills (%lu from "
+		"the depot), %lu tables, %lu splits and joins, %lu grace periods\n",
+		(unsigned long)r->units, r->accesses, r->rmws, (unsigned long)r->sleeps, (unsigned long)r->refills,
+		(unsigned long)r->depot, (unsigned long)r->tables, (unsigned long)r->grafts, (unsigned long)r->graces);
 	fprintf(out, "warm-up: %u blocks, %s; digest %016lx; %.1f s, %.1f million accesses/s here\n", r->warm_blocks,
 		r->steady ? "steady" : "NOT STEADY", (unsigned long)r->digest, r->real_s, r->accesses_per_s / 1e6);
 	print_hot(out, r);
@@ -94,6 +94,7 @@ void report_json(struct json *object, const struct options *o, const struct meas
 	json_uint(object, "refills", r->refills);
 	json_uint(object, "depot_takes", r->depot);
 	json_uint(object, "tables", r->tables);
+	json_uint(object, "splits_and_joins", r->grafts);
 	json_uint(object, "grace_periods", r->graces);
 	json_uint(object, "warm_blocks", r->warm_blocks);
 	json_bool(object, "steady", r->steady);

@@ -13,6 +13,7 @@
 #define ALL     (CORE_MAX + 1)                   /* and the main core                                              */
 #define BUCKETS 256
 #define DAEMONS 8
+#define RECENT  256
 
 void (*turn_transfer)(const struct access *a, uint32_t core, const void *from, uint64_t took);
 
@@ -25,6 +26,9 @@ static uint64_t horizon;                         /* until when the running core 
 static uint64_t digest;
 static const void *released;                     /* turn_release: who wakes from this pays no wake-up               */
 static uint64_t released_ps;
+/* What the running core has hit since it was switched to: nobody can have taken it. */
+static struct recent { uint64_t number, run; struct line *line; bool mine; } recent[RECENT];
+static uint64_t run = 1;                         /* number of the switch                                            */
 static char bucket[BUCKETS][UINT64_C(1) << LINE_SHIFT];
 
 static struct turn_core *mine(const struct core *c)
@@ -113,6 +117,7 @@ static struct core *next_core(void)
 	struct core *c = dequeue();
 	uint64_t key = mine(c)->key;
 
+	run++;
 	if (c->state != CORE_READY) {
 		mine(c)->wait[TURN_ASLEEP] += key - mine(c)->asleep_since;
 		CHECK(core_wake_due(key / TURN_PS) && c->state == CORE_READY);
@@ -170,12 +175,37 @@ static void fetch(struct core *self, struct line *line, const struct access *a)
 		turn_transfer(a, self->number, from, took);
 }
 
+static ALWAYS_INLINE void remember(struct recent *r, uint64_t number, struct line *line, uint32_t core)
+{
+	*r = (struct recent){ number, run, line, line->holders == 1 && line->owner == core };
+}
+
+/* All but hits that are remembered. */
+static NOINLINE void look(struct core *self, const struct access *a, uint64_t number, bool locked)
+{
+	uint64_t last = (a->at + a->bytes - 1) >> LINE_SHIFT;
+	bool store = a->op != ACCESS_LOAD;
+
+	for (; number <= last; number++) {
+		struct line *line = line_at(&lines, number);
+
+		if (locked && line->busy != 0)           /* others may be waiting for it */
+			wait_turn(self);
+		if (unlikely(!line_hit(&lines, line, self->number, store)))
+			fetch(self, line, a);
+		else if (store)
+			line->writer = a->pc;
+		remember(&recent[number % RECENT], number, line, self->number);
+	}
+}
+
 static void before(const struct access *a)
 {
 	struct core *self = core_current;
-	struct turn_core *m;
-	uint64_t number = a->at >> LINE_SHIFT, last = (a->at + a->bytes - 1) >> LINE_SHIFT;
+	uint64_t number = a->at >> LINE_SHIFT;
+	struct recent *r = &recent[number % RECENT];
 	bool store = a->op != ACCESS_LOAD, locked;
+	struct turn_core *m;
 
 	if (unlikely(self->number == CORE_MAIN))
 		return;
@@ -196,16 +226,13 @@ static void before(const struct access *a)
 	} else {
 		self->time += costs.access;
 	}
-	for (; number <= last; number++) {
-		struct line *line = line_at(&lines, number);
-
-		if (locked && line->busy != 0)           /* others may be waiting for it */
-			wait_turn(self);
-		if (unlikely(!line_hit(&lines, line, self->number, store)))
-			fetch(self, line, a);
-		else if (store)
-			line->writer = a->pc;
+	if (likely(r->number == number && r->run == run && (r->mine || !store) && (!locked || r->line->busy == 0) &&
+		   (a->at + a->bytes - 1) >> LINE_SHIFT == number)) {
+		if (store)
+			r->line->writer = a->pc;
+		return;
 	}
+	look(self, a, number, locked);
 }
 
 /* ---- the kernel ---- */

@@ -15,7 +15,7 @@
 #include "bench/sim/core.h"
 #include "bench/sim/kernel.h"
 
-#define STACK_BYTES (UINT64_C(256) << 10)
+#define STACK_BYTES CORE_STACK_BYTES
 #define GUARD_BYTES UINT64_C(4096)
 
 static struct core core_main;
@@ -131,9 +131,10 @@ static struct core *make(void)
 		return NULL;
 	c = &core_of[cores];
 	if (c->stack == NULL) {
-		memory = mmap(NULL, STACK_BYTES + GUARD_BYTES, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		CHECK(memory != MAP_FAILED && mprotect(memory, GUARD_BYTES, PROT_NONE) == 0);
+		memory = (char *)(uintptr_t)CORE_STACKS + cores * (STACK_BYTES + GUARD_BYTES);
+		CHECK(mmap(memory, STACK_BYTES + GUARD_BYTES, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) == memory);
+		CHECK(mprotect(memory, GUARD_BYTES, PROT_NONE) == 0);
 		c->stack = memory + GUARD_BYTES;
 	}
 	c->number = cores++;
@@ -158,11 +159,6 @@ uint32_t core_count(void)
 struct core *core_at(uint32_t number)
 {
 	return number == CORE_MAIN ? &core_main : &core_of[number];
-}
-
-bool core_on_stack(const struct core *core, uintptr_t at)
-{
-	return at - (uintptr_t)core->stack < STACK_BYTES;
 }
 
 void core_give(uint32_t number, void (*fn)(void *arg), void *arg)

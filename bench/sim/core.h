@@ -103,7 +103,15 @@ void core_switch(struct core *to);               /* the calling core stays ready
 bool core_wake_due(uint64_t now);                /* makes sleepers whose time has come ready; false: none           */
 uint64_t core_earliest(void);                    /* when the next sleeper's time comes; CORE_NEVER                  */
 struct core *core_next_in_turn(struct core *from);       /* ready ones in the order of their numbers; NULL: none    */
-bool core_on_stack(const struct core *core, uintptr_t at);       /* an address in that core's own stack             */
+#define CORE_STACK_BYTES (UINT64_C(256) << 10)
+#define CORE_STACKS      UINT64_C(0x210000000000)        /* of all cores, a guard page below each                   */
+#define CORE_STACKS_BYTES (CORE_MAX * (CORE_STACK_BYTES + 4096))
+
+/* An address in that core's own stack? */
+static inline bool core_on_stack(const struct core *core, uintptr_t at)
+{
+	return at - (uintptr_t)core->stack < CORE_STACK_BYTES;
+}
 
 /* ---- for undo.c: all cores, their stacks included, as they are while nobody but CORE_MAIN runs; and back, from
  * wherever they have come: the caller is CORE_MAIN then. Memory is undo.c's business. ---- */

@@ -340,7 +340,9 @@ struct place { const char *function, *file; int line; };
 
 static bool base_header(const char *file)
 {
-	return strstr(file, "/base/") != NULL && strcmp(file + strlen(file) - 2, ".h") == 0;
+	bool helper = strstr(file, "/base/") != NULL || strstr(file, "mmintrin") != NULL;
+
+	return helper && strcmp(file + strlen(file) - 2, ".h") == 0;
 }
 
 /* From an inlined function to where it is used. */

@@ -42,8 +42,8 @@ void urcu_memb_read_lock(void)
 	uint64_t ctr = atomic_load_relaxed(&r->ctr);
 
 	if ((ctr & (PHASE - 1)) == 0) {
-		core_tell(CORE_CALL_SECTION_BEGIN, core_current, NULL);
 		atomic_store_relaxed(&r->ctr, atomic_load_relaxed(&gp.ctr));
+		core_tell(CORE_CALL_SECTION_BEGIN, core_current, NULL);  /* not before the word says so               */
 	} else {
 		atomic_store_relaxed(&r->ctr, ctr + NEST_ONE);
 	}
@@ -58,8 +58,8 @@ void urcu_memb_read_unlock(void)
 		atomic_store_relaxed(&r->ctr, ctr - NEST_ONE);
 		return;
 	}
-	atomic_store_relaxed(&r->ctr, ctr - NEST_ONE);
 	core_tell(CORE_CALL_SECTION_END, core_current, NULL);
+	atomic_store_relaxed(&r->ctr, ctr - NEST_ONE);
 	if (unlikely(atomic_load_relaxed(&gp.futex) == ASLEEP)) {
 		atomic_store_relaxed(&gp.futex, 0);
 		park_wake(&gp.futex, 1);

@@ -94,20 +94,12 @@ static void *zeroes(void *at, size_t bytes)
 
 static size_t words(void)
 {
-	return (UNDO_AREA_BYTES + (size_t)(_end - __data_start) + 16) / 8;
+	return (UNDO_AREA_BYTES + CORE_STACKS_BYTES + (size_t)(_end - __data_start) + 16) / 8;
 }
 
 void *undo_word_table(size_t bytes)
 {
 	return zeroes(NULL, words() * bytes);
-}
-
-uintptr_t undo_word_at(uint32_t number)
-{
-	uintptr_t offset = (uintptr_t)number * 8;
-
-	return offset < UNDO_AREA_BYTES ? UNDO_AREA + offset
-					: ((uintptr_t)__data_start & ~(uintptr_t)7) + offset - UNDO_AREA_BYTES;
 }
 
 void undo_begin(void)

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/compiler.h"
+#include "bench/sim/core.h"
 
 struct core_picture;
 
@@ -47,8 +48,8 @@ uint64_t undo_sum(const struct undo_mark *mark);
 
 extern char __data_start[], _end[];              /* the linker's: the program's variables                          */
 
-/* Of the eight bytes around `at`, which lie in the area or in the program's variables; UNDO_NOWHERE: in a stack, in
- * what is thread-local, in libc's memory. */
+/* Of the eight bytes around `at`, which lie in the area, in the program's variables or in a core's stack; UNDO_NOWHERE:
+ * in CORE_MAIN's stack, in what is thread-local, in libc's memory. */
 static inline uint32_t undo_word(uintptr_t at)
 {
 	uintptr_t variables = (uintptr_t)__data_start & ~(uintptr_t)7;
@@ -56,11 +57,12 @@ static inline uint32_t undo_word(uintptr_t at)
 	if (likely(at - UNDO_AREA < UNDO_AREA_BYTES))
 		return (uint32_t)((at - UNDO_AREA) >> 3);
 	if (at - variables < (uintptr_t)_end - variables)
-		return (uint32_t)((UNDO_AREA_BYTES + (at - variables)) >> 3);
+		return (uint32_t)((UNDO_AREA_BYTES + CORE_STACKS_BYTES + (at - variables)) >> 3);
+	if (at - CORE_STACKS < CORE_STACKS_BYTES)
+		return (uint32_t)((UNDO_AREA_BYTES + (at - CORE_STACKS)) >> 3);
 	return UNDO_NOWHERE;
 }
 
-uintptr_t undo_word_at(uint32_t number);
 void *undo_word_table(size_t bytes);             /* of zeroes, `bytes` for each word; only what is used costs memory */
 
 #endif

@@ -19,38 +19,42 @@ static uint64_t no_frames(const struct profile_map *map)
 	return map->threads;
 }
 
-/* ---- blocks: only those with an even number are toggled, so a block that is R stands between RW neighbours ---- */
+/* ---- blocks: every second one is toggled, so a block that is R stands between RW neighbours; the last one of a slice
+ * is a hole, so that slices have VMAs of their own, as arenas do ---- */
 
 static uint64_t blocks(const struct profile_map *map)
 {
 	return profile_size(map, SLICE_BYTES / BLOCK, 64) & ~UINT64_C(1);
 }
 
-static int block_setup(struct profile_map *map)
+static uint64_t toggled(const struct profile_map *map)
 {
-	int64_t got = vmmap_mmap(map->vm, PROFILE_BASE, map->threads * blocks(map) * BLOCK, PROFILE_RW,
-				 PROFILE_ANON | MAP_FIXED, NULL, 0);
+	return blocks(map) / 2 - 2;
+}
 
-	return got < 0 ? (int)got : 0;
+static uint64_t block_at(const struct profile_thread *t, uint64_t i)
+{
+	return PROFILE_BASE + (t->index * blocks(t->at) + i) * BLOCK;
 }
 
 static int block_init(struct profile_thread *t)
 {
-	t->own = calloc(blocks(t->at) / 2, 1);           /* 1: read-only */
-	assume_fresh(t, PROFILE_BASE + t->index * blocks(t->at) * BLOCK, blocks(t->at) * BLOCK, PROFILE_RW);
-	return t->own ? 0 : -ENOMEM;
+	t->own = calloc(toggled(t->at), 1);              /* 1: read-only */
+	if (!t->own)
+		return -ENOMEM;
+	return op_mmap(t, block_at(t, 0), (blocks(t->at) - 1) * BLOCK, PROFILE_RW, PROFILE_ANON | MAP_FIXED) < 0
+		       ? -ENOMEM : 0;
 }
 
 static uint64_t block_step(struct profile_thread *t)
 {
 	uint8_t *read_only = t->own;
-	uint64_t units, n = blocks(t->at);
+	uint64_t units;
 
 	for (units = 0; units < PROFILE_BATCH; units++) {
-		uint64_t i = prng_below(&t->prng, n / 2);
-		uint64_t addr = PROFILE_BASE + (t->index * n + 2 * i) * BLOCK;
+		uint64_t i = prng_below(&t->prng, toggled(t->at));
 
-		if (op_mprotect(t, addr, BLOCK, read_only[i] ? PROFILE_RW : PROT_READ))
+		if (op_mprotect(t, block_at(t, 2 * i + 1), BLOCK, read_only[i] ? PROFILE_RW : PROT_READ))
 			break;
 		read_only[i] ^= 1;
 	}
@@ -61,7 +65,7 @@ const struct profile profile_mprotect = {
 	.name = "mprotect", .idea = "toggle R / RW on a random 16-page block of my 64 MiB, neighbours RW",
 	.source = "glibc arenas; Kogan, Dice and Issa, EuroSys 2020",
 	.evidence = COUNT_MPROTECTS, .evidence_per_unit = 1,
-	.frames = no_frames, .setup = block_setup, .thread_init = block_init, .step = block_step,
+	.frames = no_frames, .thread_init = block_init, .step = block_step,
 };
 
 /* ---- pages of one heap ---- */

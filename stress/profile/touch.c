@@ -2,7 +2,9 @@
 /*
  * touch.c - pf, pf-high: faults and nothing else, one page in each 481, so that nearly each needs a table of its own.
  *
- * One VMA over everything; a round ends when all pages are present, and the last thread to finish maps it anew.
+ * One VMA over everything; a round ends when all pages are present. Then, off the clock, each thread unmaps its block
+ * and maps it anew, and the blocks are one VMA again: frames and tables go back to who took them, as they do where a
+ * thread cleans up behind itself. In the shuffled form, where no page is anybody's, the last to finish does it all.
  */
 #include "stress/profile/request.h"
 
@@ -23,19 +25,32 @@ static uint64_t high(const struct profile_thread *t, uint64_t i)
 	return request_high(t, i, STRIDE);
 }
 
+/* True: all pages are untouched, and everybody is there. */
+static bool begin_round(struct profile_thread *t, uint64_t (*page_of)(const struct profile_thread *t, uint64_t i))
+{
+	uint64_t n = request_count(t->at), block = page_of(t, 0), len = n * STRIDE * PROFILE_PAGE;
+	bool mine = page_of == low && t->round > 0;
+
+	if (mine && (op_munmap(t, block, len) || op_mmap(t, block, len, PROFILE_RW, PROFILE_ANON | MAP_FIXED) < 0))
+		return false;
+	if (!profile_meet(t, mine ? NULL : request_anew))
+		return false;
+	for (uint64_t i = 0; t->verify && i < n; i++)
+		assume_fresh(t, page_of(t, i), PROFILE_PAGE, PROFILE_RW);
+	return true;
+}
+
 static uint64_t step(struct profile_thread *t, uint64_t (*page_of)(const struct profile_thread *t, uint64_t i))
 {
 	uint64_t n = request_count(t->at), units = 0;
 
 	if (t->next == n || !t->round) {
-		bool met;
+		bool begun;
 
 		profile_watch_stop(t);
-		met = profile_meet(t, request_anew);
-		for (uint64_t i = 0; met && t->verify && i < n; i++)
-			assume_fresh(t, page_of(t, i), PROFILE_PAGE, PROFILE_RW);
+		begun = begin_round(t, page_of);
 		profile_watch_start(t);
-		if (!met)
+		if (!begun)
 			return 0;
 		t->next = 0;
 		t->round++;

@@ -297,6 +297,7 @@ struct prune {
 	struct thread_slot *self;
 	struct lock_range r;
 	uint64_t unlinked;
+	struct pt_chain chain;
 };
 
 /* Tables that hang in an unlinked one, itself included: a count, late ones may be missed. */
@@ -331,22 +332,28 @@ static void prune_below(struct prune *p, struct pt_table *table, uint64_t lo)
 				prune_below(p, below, span.lo);
 			continue;
 		}
+		if (below->level && !p->pt->locked)      /* its tables of entries first: they go as a chain          */
+			prune_below(p, below, span.lo);
 		BASE_POINT(pt_free_before_unlink);
 		below = (struct pt_table *)(uintptr_t)atomic_swap_seqcst(&table->word[i], 0);            /* T1 */
 		p->unlinked += count_tables(below);
 		if (p->pt->locked)
 			pt_table_stray(below);
-		pt_table_retire(p->pt, p->self, below);
+		if (pt_table_chains(p->pt, p->self, below))
+			pt_table_chain(&p->chain, below);
+		else
+			pt_table_retire(p->pt, p->self, below);
 	}
 }
 
 uint64_t pt_free_tables(struct pt *pt, struct thread_slot *self, struct lock_range r)
 {
-	struct prune p = { pt, self, r, 0 };
+	struct prune p = { .pt = pt, .self = self, .r = r };
 	uint64_t span = UINT64_C(1) << pt_level_shift(1);
 
 	if (((r.lo + span - 1) & ~(span - 1)) + span > r.hi && !BASE_MUTANT(tables_partly_held))
 		return 0;
 	prune_below(&p, pt->root, 0);
+	pt_table_retire_chain(pt, self, &p.chain);
 	return p.unlinked;
 }

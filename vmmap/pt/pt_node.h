@@ -26,19 +26,24 @@ struct pt_slot;
 struct pt_table {
 	atomic_u64 word[PT_WORDS];
 	union {
-		struct rcu_item item;    /* once unlinked                                                          */
-		struct pt_table *next;   /* in a slot's cache                                                      */
+		struct rcu_item item;    /* once unlinked: of the first of a chain                                 */
+		struct pt_table *next;   /* of the others; in a slot's cache                                       */
 	};
-	struct pt *pt;                   /* [const]                                                                */
+	union {
+		struct pt *pt;           /* while it is linked                                           [const]   */
+		struct pt_table *rest;   /* of the first of a chain: the others                                    */
+	};
 	struct pt_slot *home;            /* slot block that gets the memory back; NULL: the allocator              */
 	struct table_lock lock;          /* where tables are locked (pt.locked): pt_table_lock.c                   */
 	uint32_t level;                  /* written by its maker                                                   */
+	uint32_t chained;                /* of the first of a chain: how many they are                             */
 } LINE_ALIGNED;
 
 struct pt_slot {
 	struct pt_table *cached;         /* owner only: empty tables, ready for use                                */
-	atomic_u64 returned;             /* stack of empty tables: pushed by RCU's thread, emptied by the owner    */
-	atomic_u32 kept;                 /* tables in both                                                         */
+	struct pt_table *chains;         /* owner only: chains of more                                             */
+	atomic_u64 returned;             /* stack of chains: pushed by RCU's thread, emptied by the owner          */
+	atomic_u32 kept;                 /* tables in all three                                                    */
 	atomic_u64 retired;              /* owner writes: tables handed to RCU                                     */
 	atomic_u64 reclaimed;            /* by RCU's thread: those of them that came back                          */
 };

@@ -4,13 +4,18 @@
  *
  * STATES      empty in a cache -> private to its maker -> linked (CAS in pt.c) -> unlinked (swap in pt.c) -> with RCU
  *             -> empty in the cache of the slot that unlinked it, or freed.
+ * CHAINS      tables of entries that one call unlinks go to RCU, and come back, as one: linked by `next`, the first has
+ *             the others in `rest`. Nothing hangs below them and they are empty, so RCU's thread has no business with
+ *             their lines, and who takes them next finds them in its own cache. Upper tables come back one by one:
+ *             what a late fault hung below has to be looked for.
  * EDGES       T1 unlink (seq_cst swap) -> grace period -> T2 callback: no read section that found the table is open,
  *             so nobody works on its words any more; a late fault that hung a table below did so before T2, and T2
  *             takes it.
  *             T3 callback pushes on `returned` (acq_rel CAS) -> T4 the owner's swap (acq_rel).
  *             T5 `reclaimed` (acq_rel, last access of a callback to the map) -> T6 pt_fini's load (acquire).
  * ABA         none: `returned` is emptied as a whole.
- * BOUND       a slot keeps at most PT_SLOT_KEEPS tables (4 MiB), and never more than the map once had in use (0.2 %
+ * BOUND       a slot keeps at most PT_SLOT_KEEPS tables (32 MiB: what one thread's faults take
+ *             while a round of RCU is under way), and never more than the map once had in use (0.2 %
  *             of what was mapped); more go to the allocator, also when one slot only makes and another only unlinks.
  *             They stay with the block of a thread that exits: its next owner uses them. Measured: an empty table
  *             from the cache costs 15 ns, from glibc's allocator 250-450 ns, from jemalloc's 1-2 us (one alone,
@@ -27,6 +32,8 @@
 #include "base/mem.h"
 #include "base/point.h"
 
+#define CHAIN_LONG 64u                           /* tables that are worth a round of their own                     */
+
 _Static_assert(sizeof(struct pt_table) == PT_WORDS * sizeof(uint64_t) + CACHE_LINE, "a head of one line");
 
 static struct pt_table *table_new(void)
@@ -39,20 +46,36 @@ static void table_delete(struct pt_table *table)
 	mem_free(MEM_TABLE, table, sizeof(*table));
 }
 
+/* The next cached table; NULL: there is none. */
+static struct pt_table *take_cached(struct pt_slot *slot)
+{
+	struct pt_table *table = slot->cached;
+
+	if (table) {
+		slot->cached = table->next;
+	} else {
+		if (!slot->chains && atomic_load_relaxed(&slot->returned)) {
+			uint64_t all = atomic_swap_acqrel(&slot->returned, 0);           /* T4 */
+
+			slot->chains = (struct pt_table *)(uintptr_t)all;
+		}
+		table = slot->chains;
+		if (!table)
+			return NULL;
+		slot->chains = table->next;
+		slot->cached = table->rest;
+	}
+	(void)atomic_add_relaxed(&slot->kept, UINT32_MAX);
+	return table;
+}
+
 struct pt_table *pt_table_take(struct pt *pt, struct thread_slot *self)
 {
 	struct pt_slot *slot = thread_local_mine(&pt->slots, self);
-	struct pt_table *table;
+	struct pt_table *table = slot ? take_cached(slot) : NULL;
 
-	if (slot && !slot->cached && atomic_load_relaxed(&slot->returned))
-		slot->cached = (struct pt_table *)(uintptr_t)atomic_swap_acqrel(&slot->returned, 0);     /* T4 */
-	if (!slot || !slot->cached) {
+	if (!table)
 		table = table_new();
-	} else {
-		table = slot->cached;
-		slot->cached = table->next;
-		(void)atomic_add_relaxed(&slot->kept, UINT32_MAX);
-	}
 	if (table)
 		table->pt = pt;
 	return table;
@@ -73,20 +96,35 @@ void pt_table_drop(struct pt *pt, struct thread_slot *self, struct pt_table *tab
 
 /* ---- retirement: in RCU's thread ---- */
 
-static void table_recycle(struct pt_table *table, struct pt_slot *home)
+/* As many as the slot may keep; the others are freed. */
+static void chain_recycle(struct pt_chain chain, struct pt_slot *home)
 {
+	struct pt_table *first = chain.first;
+	uint32_t kept = home ? atomic_load_relaxed(&home->kept) : PT_SLOT_KEEPS;
+	uint32_t room = kept < PT_SLOT_KEEPS ? PT_SLOT_KEEPS - kept : 0;
 	uint64_t head;
 
-	if (!home || atomic_add_relaxed(&home->kept, 1) >= PT_SLOT_KEEPS) {
-		if (home)
-			(void)atomic_add_relaxed(&home->kept, UINT32_MAX);
-		table_delete(table);
-		return;
+	for (; chain.n > room; chain.n--) {
+		struct pt_table *rest = first->rest;
+
+		if (rest)
+			rest->rest = rest->next;
+		table_delete(first);
+		first = rest;
 	}
+	if (!chain.n)
+		return;
+	(void)atomic_add_relaxed(&home->kept, chain.n);
 	head = atomic_load_relaxed(&home->returned);
 	do
-		table->next = (struct pt_table *)(uintptr_t)head;
-	while (!atomic_cas_acqrel(&home->returned, &head, (uint64_t)(uintptr_t)table));                  /* T3 */
+		first->next = (struct pt_table *)(uintptr_t)head;
+	while (!atomic_cas_acqrel(&home->returned, &head, (uint64_t)(uintptr_t)first));                  /* T3 */
+}
+
+static void table_recycle(struct pt_table *table, struct pt_slot *home)
+{
+	table->rest = NULL;
+	chain_recycle((struct pt_chain){ table, 1 }, home);
 }
 
 /* For asserts. A table of entries was zapped before it was unlinked, and a late fault that locked one of them has put
@@ -164,6 +202,49 @@ void pt_table_retire(struct pt *pt, struct thread_slot *self, struct pt_table *t
 	rcu_retire(self, &table->item, table_retired);           /* T1 -> T2 */
 }
 
+/* ---- chains ---- */
+
+bool pt_table_chains(struct pt *pt, struct thread_slot *self, const struct pt_table *table)
+{
+	return !table->level && !pt->locked && thread_local_at(&pt->slots, self->number) &&
+	       !BASE_MUTANT(tables_freed_at_once);
+}
+
+void pt_table_chain(struct pt_chain *chain, struct pt_table *table)
+{
+	if (chain->first)
+		chain->first->next = chain->first->rest;
+	table->rest = chain->first;
+	chain->first = table;
+	chain->n++;
+}
+
+static void chain_retired(struct rcu_item *item)
+{
+	struct pt_table *first = container_of(item, struct pt_table, item);
+	struct pt_slot *home = first->home;
+	struct pt_chain chain = { first, first->chained };
+
+	ASSERT(table_empty(first));
+	chain_recycle(chain, home);                                              /* T2 -> T1 */
+	(void)atomic_add_acqrel(&home->reclaimed, chain.n);                      /* T5 */
+}
+
+void pt_table_retire_chain(struct pt *pt, struct thread_slot *self, const struct pt_chain *chain)
+{
+	struct pt_slot *home;
+
+	if (!chain->first)
+		return;
+	home = thread_local_at(&pt->slots, self->number);
+	chain->first->home = home;
+	chain->first->chained = chain->n;
+	atomic_bump(&home->retired, chain->n);
+	rcu_retire(self, &chain->first->item, chain_retired);    /* T1 -> T2 */
+	if (chain->n >= CHAIN_LONG)
+		rcu_retire_flush(self);          /* to RCU it is one item                                          */
+}
+
 /* ---- init, fini ---- */
 
 int pt_init(struct pt *pt)
@@ -197,21 +278,36 @@ void pt_table_free_all(struct pt_table *table)
 	table_delete(table);
 }
 
+static void list_delete(struct pt_table *list)
+{
+	while (list) {
+		struct pt_table *table = list;
+
+		list = table->next;
+		table_delete(table);
+	}
+}
+
+static void chains_delete(struct pt_table *chains)
+{
+	while (chains) {
+		struct pt_table *first = chains;
+
+		chains = first->next;
+		list_delete(first->rest);
+		table_delete(first);
+	}
+}
+
 static void slot_fini(void *block, void *arg)
 {
 	struct pt_slot *slot = block;
 	uint64_t returned = atomic_load_acquire(&slot->returned);               /* T4 -> T3: quiescent */
-	struct pt_table *list[2] = { slot->cached, (struct pt_table *)(uintptr_t)returned };
 
 	(void)arg;
-	for (int i = 0; i < 2; i++) {
-		while (list[i]) {
-			struct pt_table *table = list[i];
-
-			list[i] = table->next;
-			table_delete(table);
-		}
-	}
+	list_delete(slot->cached);
+	chains_delete(slot->chains);
+	chains_delete((struct pt_table *)(uintptr_t)returned);
 }
 
 static bool tables_with_rcu(struct pt *pt)

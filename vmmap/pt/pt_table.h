@@ -5,7 +5,7 @@
 
 #include "vmmap/pt/pt.h"
 
-#define PT_SLOT_KEEPS 1024u              /* empty tables in one slot's cache, at most                               */
+#define PT_SLOT_KEEPS 8192u              /* empty tables in one slot's cache, at most: what a round brings back     */
 
 /* An empty table of no level yet; NULL: no memory. */
 struct pt_table *pt_table_take(struct pt *pt, struct thread_slot *self);
@@ -17,6 +17,12 @@ struct pt_table *pt_table_make(struct pt *pt, struct thread_slot *self, struct p
 void pt_table_drop(struct pt *pt, struct thread_slot *self, struct pt_table *table);
 /* Hands an unlinked table, and what hangs below it or will, to RCU. Allocates nothing, never waits. */
 void pt_table_retire(struct pt *pt, struct thread_slot *self, struct pt_table *table);
+/* Unlinked tables of entries, of one slot. RCU's thread looks at the first of them only. */
+struct pt_chain { struct pt_table *first; uint32_t n; };
+void pt_table_chain(struct pt_chain *chain, struct pt_table *table);
+/* Can it be in a chain? */
+bool pt_table_chains(struct pt *pt, struct thread_slot *self, const struct pt_table *table);
+void pt_table_retire_chain(struct pt *pt, struct thread_slot *self, const struct pt_chain *chain);
 /* Frees a table and all below at once; quiescent. */
 void pt_table_free_all(struct pt_table *table);
 /* Tables in the slots' caches. */

@@ -9,10 +9,7 @@
  *          P (the same store) -> W1, W2 of readers. Seq_cst if it freed something: X1 -> X2 in vtree_bound.c.
  * Invariant  between sections at least one slot of each leaf is not live, so that a section which drops something can
  *          add one slot even in a full leaf; so commits never need memory.
- * COLLISIONS  who finds the leaf taken counts one in leaf->contended; while that is not 0, each section leaves its slot
- *          number and its page there. After COLLISIONS of them a section that follows another thread's splits the leaf
- *          between its own page and that one's, however empty the leaf is; after its own it does not: who waits may
- *          be passed by the same thread many times. FORGIVE sections without a collision take one back.
+ * Rivals   threads that meet in a leaf time and again are parted: vtree_part.c.
  * Progress  readers: see vtree_node.h. enter spins while another section of the same leaf, or a split or join that
  *          replaces the leaf, is under way: bounded work, no allocation, no wait downwards or sideways.
  * Sources  Bayer, Schkolnick 1977 (locks on B-trees, bottom-up); Lamport 1977 and Boehm 2012 (seqlocks; why data loads
@@ -22,9 +19,6 @@
 #include <string.h>
 #include "base/spin.h"
 #include "vmmap/vma/vtree_impl.h"
-
-#define COLLISIONS    8
-#define FORGIVE       16
 
 int vtree_init(struct vtree *t)
 {
@@ -146,28 +140,8 @@ static NOINLINE bool lock_contended(struct vtree *t, struct thread_slot *self, s
 	return vtree_lock(&leaf->word, false);
 }
 
-/* The leaf is ours and has seen collisions: leaves our page there, forgives one now and then. Returns the page of the
- * section before, if that was another thread's and we have met often enough. */
-static NOINLINE bool note_contention(struct vtree_section *s, uint32_t page, bool waited, uint32_t *rival)
-{
-	uint64_t c = atomic_load_relaxed(&s->leaf->contended), met = c / VTREE_MET_ONE;
-	bool own = (c ^ vtree_met(met, s->self, (uint32_t)c)) == 0 && !BASE_MUTANT(part_own_pages);
-	bool often = met >= COLLISIONS && (uint32_t)c != page && !own;
-
-	*rival = (uint32_t)c;
-	s->leaf->calm = waited ? 0 : s->leaf->calm + 1;
-	if (often) {
-		met = 0;
-	} else if (s->leaf->calm >= FORGIVE) {
-		s->leaf->calm = 0;
-		met--;
-	}
-	atomic_store_relaxed(&s->leaf->contended, met ? vtree_met(met, s->self, page) : 0);
-	return often;
-}
-
-/* Enters; true in *often: with a rival at *rival. */
-static bool enter_once(struct vtree_section *s, uint64_t addr, uint32_t *rival)
+/* Enters; true: and is to be parted from a rival. */
+static bool enter_once(struct vtree_section *s, uint64_t addr, struct vtree_rivals *rivals)
 {
 	unsigned block = vtree_block(addr);
 	uint32_t page = vtree_page(addr);
@@ -191,17 +165,18 @@ static bool enter_once(struct vtree_section *s, uint64_t addr, uint32_t *rival)
 			break;
 	}
 	vtree_section_at(s, block, leaf, at);
-	if (likely(atomic_load_relaxed(&leaf->contended) == 0))
+	if (likely(vtree_undisturbed(leaf, s->self)))
 		return false;
-	return note_contention(s, page, waited, rival);
+	return vtree_note_visit(s, page, waited, rivals);
 }
 
-/* The section before ours was at rival and we have met it often: parts us, if there is memory and a border. */
-static NOINLINE void part_rivals(struct vtree_section *s, uint64_t addr, uint32_t rival)
+/* A border between the two, if there is memory and a place for it. */
+static NOINLINE void part_rivals(struct vtree_section *s, uint64_t addr, struct vtree_rivals rivals)
 {
-	uint32_t page = vtree_page(addr), border, ignored;
+	struct vtree_rivals ignored;
+	uint32_t border;
 
-	if (!vtree_split_between(s, rival, page, &border))
+	if (!vtree_split_between(s, rivals.a, rivals.b, &border))
 		return;
 	vtree_leave(s);
 	if (vtree_split_reserve(s->tree, s->self, addr) != 0) {
@@ -209,21 +184,21 @@ static NOINLINE void part_rivals(struct vtree_section *s, uint64_t addr, uint32_
 		return;
 	}
 	enter_once(s, addr, &ignored);
-	if (s->leaf->base > rival || s->leaf->limit < rival || !vtree_split_between(s, rival, page, &border))
+	if (!vtree_split_between(s, rivals.a, rivals.b, &border))
 		return;
-	if (vtree_split_at(s, border, page, VTREE_BORDER_CONTENDED) != 0)
+	if (vtree_split_at(s, border, vtree_page(addr), VTREE_BORDER_CONTENDED) != 0)
 		BASE_POINT(vtree_part_failed);
 }
 
 void vtree_enter(struct vtree *t, struct thread_slot *self, uint64_t addr, struct vtree_section *s)
 {
-	uint32_t rival;
+	struct vtree_rivals rivals;
 
 	ASSERT(addr < ADDRESS_END);
 	s->tree = t;
 	s->self = self;
-	if (unlikely(enter_once(s, addr, &rival)))
-		part_rivals(s, addr, rival);
+	if (unlikely(enter_once(s, addr, &rivals)))
+		part_rivals(s, addr, rivals);
 	BASE_POINT(vtree_entered);
 }
 

@@ -50,6 +50,17 @@ void vtree_unlock_root(struct vtree *t, unsigned block);
 /* The section takes over a leaf that the thread has locked. */
 void vtree_section_at(struct vtree_section *s, unsigned block, struct vtree_leaf *leaf, struct vtree_place at);
 
+/* ---- vtree_part.c ---- */
+struct vtree_rivals { uint32_t a, b; };          /* pages between which a border is wanted                         */
+
+/* Has nobody met anybody in this leaf, the caller's? */
+static ALWAYS_INLINE bool vtree_undisturbed(const struct vtree_leaf *leaf, const struct thread_slot *self)
+{
+	return atomic_load_relaxed(&leaf->contended) == 0 && leaf->visitor == (uint16_t)self->number;
+}
+/* If not: notes that s is there, at page, and whether it had to wait. True: it is to be parted from a rival. */
+bool vtree_note_visit(struct vtree_section *s, uint32_t page, bool waited, struct vtree_rivals *rivals);
+
 /* ---- vtree_bound.c: free-space bounds; the protocol is there ---- */
 struct vtree_free { uint32_t best, head, tail; };        /* pages, saturating at UINT32_MAX                        */
 

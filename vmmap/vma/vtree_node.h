@@ -47,7 +47,7 @@
 #define VTREE_COUNT_ONE   (UINT64_C(1) << 32)
 #define VTREE_DUMMY       UINT64_C(1)            /* in vma[]                                                       */
 #define VTREE_LEAF        ((uintptr_t)1)         /* in a tagged pointer                                            */
-#define VTREE_MET_ONE     (UINT64_C(1) << 42)    /* in contended: 22 bits of collisions, 10 of a slot number, a page */
+#define VTREE_MET_ONE     (UINT64_C(1) << 42)    /* in contended: collisions, 10 bits of slot number, page */
 #define VTREE_SPARSE      8                      /* a leaf or inner node with so few entries may be joined         */
 
 _Static_assert(THREAD_MAX <= 1024, "a slot number fits into contended");
@@ -65,11 +65,15 @@ struct vtree_leaf {
 	atomic_u32 first[VTREE_SLOTS];           /* biased                                                         */
 	atomic_u32 last[VTREE_SLOTS];            /* biased, inclusive                                              */
 	atomic_u64 contended;                    /* collisions, whose section last saw some, its page (vtree_met)  */
-	atomic_u32 patience;                     /* visits of vtree_join that leave this leaf alone                */
-	uint32_t calm;                           /* sections without a collision; the holder's                     */
+	atomic_u16 patience;                     /* visits of vtree_join that leave this leaf alone                */
+	/* The holder's; vtree_part.c. Slots are told by their low bits, pages of the pair stand at the end.  */
+	uint16_t visitor;                        /* slot of the last section                                       */
+	uint8_t low, high;                       /* the pair                                                       */
+	uint8_t turns : 7, joined : 1;           /* twice theirs, odd if `high` was last; was made by a join       */
+	uint8_t calm : 4, alone : 4;             /* sections without a collision; of one thread                    */
 	atomic_u64 vma[VTREE_SLOTS];             /* struct vma * | VTREE_DUMMY                                     */
 	struct vtree_link link;
-	uint64_t spare1;
+	uint32_t low_most, high_least;           /* of the pair                                     [the holder's] */
 } PAIR_ALIGNED;
 
 struct vtree_bounds {                            /* of one child, upper, in pages, saturating                      */

@@ -21,8 +21,10 @@
 
 #define VTREE_NEAR          16                   /* pages: borders inside a slot are multiples of it               */
 #define APPEND_LEAVES       4                    /* slots that go along when insertions work at one end            */
-#define PATIENCE_CONTENDED  65536
+#define PATIENCE_CONTENDED  UINT16_MAX
+#define PATIENCE_UNDONE     1024                 /* of a join that was undone                                      */
 #define PATIENCE_REFUSED    16
+#define EMPTY               1                    /* slots of a leaf whose own patience does not matter             */
 
 /* ---- slots in order ---- */
 
@@ -89,7 +91,9 @@ struct vtree_leaf *vtree_leaf_make(struct vtree *t, struct thread_slot *self, co
 	leaf->limit = limit;
 	atomic_store_relaxed(&leaf->contended, 0);
 	atomic_store_relaxed(&leaf->patience, 0);
-	leaf->calm = 0;
+	leaf->visitor = (uint16_t)self->number;
+	leaf->turns = leaf->joined = 0;
+	leaf->calm = leaf->alone = 0;
 	for (unsigned i = 0; i < items->n; i++) {
 		atomic_store_relaxed(&leaf->first[i], simd_bias(items->at[i].first));
 		atomic_store_relaxed(&leaf->last[i], simd_bias(items->at[i].last));
@@ -112,6 +116,20 @@ static uint32_t best_aligned(uint32_t first, uint32_t last)
 	return last & ~((UINT32_C(1) << (31 - __builtin_clz(differ))) - 1);
 }
 
+/* Of the borders from..to of a gap the best one that no VMA stands at, if there is one: at a border that touches a VMA
+ * each edit of it would have to look for a neighbour to merge with in the other leaf. */
+static uint32_t inside(uint32_t from, uint32_t to)
+{
+	return to - from >= 2 ? best_aligned(from + 1, to - 1) : best_aligned(from, to);
+}
+
+/* A page less, if that leaves the gap on both sides: what comes later will begin at an aligned page rather than end
+ * below one, and is not to touch the border either. */
+static uint32_t aside(uint32_t border, uint32_t from)
+{
+	return border > from + 1 ? border - 1 : border;
+}
+
 uint32_t vtree_split_border(const struct vtree_section *s, uint32_t page)
 {
 	struct vtree_items items;
@@ -128,19 +146,12 @@ uint32_t vtree_split_border(const struct vtree_section *s, uint32_t page)
 	right = &items.at[at];
 	if (left->last < page && page < right->first)
 		return left->last + 1;           /* the gap that is to be filled stays in one piece                 */
-	return best_aligned(left->last + 1, right->first);
-}
-
-/* Of the borders from..to of a gap the best one that no VMA stands at, if there is one: at a border that touches a VMA
- * each edit of it would have to look for a neighbour to merge with in the other leaf. */
-static uint32_t inside(uint32_t from, uint32_t to)
-{
-	return to - from >= 2 ? best_aligned(from + 1, to - 1) : best_aligned(from, to);
+	return inside(left->last + 1, right->first);
 }
 
 bool vtree_split_between(const struct vtree_section *s, uint32_t a, uint32_t b, uint32_t *border)
 {
-	uint32_t lo = a < b ? a : b, hi = a < b ? b : a, best = 0;
+	uint32_t lo = a < b ? a : b, hi = a < b ? b : a, best = 0, after = 0;
 	struct vtree_items items;
 	uint32_t from = lo + 1;                  /* borders lo+1..hi would part them                                */
 
@@ -154,8 +165,10 @@ bool vtree_split_between(const struct vtree_section *s, uint32_t a, uint32_t b, 
 		if (item->last < lo)
 			continue;
 		page = from <= to ? inside(from, to) : 0;
-		if (page != 0 && (best == 0 || __builtin_ctz(page) > __builtin_ctz(best)))
+		if (page != 0 && (best == 0 || __builtin_ctz(page) > __builtin_ctz(best))) {
 			best = page;
+			after = from;
+		}
 		from = item->last == UINT32_MAX ? UINT32_MAX : item->last + 1;
 		if (from <= lo)
 			from = lo + 1;
@@ -163,16 +176,13 @@ bool vtree_split_between(const struct vtree_section *s, uint32_t a, uint32_t b, 
 	if (from <= hi && (items.n == 0 || items.at[items.n - 1].last < hi)) {
 		uint32_t page = inside(from, hi);
 
-		if (best == 0 || __builtin_ctz(page) > __builtin_ctz(best))
+		if (best == 0 || __builtin_ctz(page) > __builtin_ctz(best)) {
 			best = page;
+			after = from;
+		}
 	}
-	if (best == 0) {
-		best = best_aligned(lo + 1, hi);
-		if (best % VTREE_NEAR != 0)
-			return false;
-	}
-	*border = best;
-	return true;
+	*border = best != 0 ? aside(best, after) : best_aligned(lo + 1, hi);
+	return best != 0 || *border % VTREE_NEAR == 0;
 }
 
 /* ---- split ---- */
@@ -232,6 +242,16 @@ static void go_on_in(struct vtree_section *s, unsigned block, struct vtree_leaf 
 	vtree_section_at(s, block, mine, at);
 }
 
+/* Of both halves. What an outer border of the leaf has earned stays with them. */
+static uint16_t patience_after(const struct vtree_leaf *leaf, enum vtree_border kind)
+{
+	uint16_t before = atomic_load_relaxed(&leaf->patience), least = leaf->joined ? PATIENCE_UNDONE : 0;
+
+	if (kind == VTREE_BORDER_CONTENDED)
+		return PATIENCE_CONTENDED;
+	return before > PATIENCE_REFUSED && before > least ? before : least;
+}
+
 int vtree_split_at(struct vtree_section *s, uint32_t border, uint32_t keep, enum vtree_border kind)
 {
 	struct vtree_leaf *leaf = s->leaf, *low, *high;
@@ -249,10 +269,10 @@ int vtree_split_at(struct vtree_section *s, uint32_t border, uint32_t keep, enum
 	low = vtree_leaf_make(s->tree, s->self, &left, leaf->base, border - 1);
 	high = vtree_leaf_make(s->tree, s->self, &right, border, leaf->limit);
 	if (low != NULL && high != NULL) {
-		if (kind == VTREE_BORDER_CONTENDED) {
-			atomic_store_relaxed(&low->patience, PATIENCE_CONTENDED);
-			atomic_store_relaxed(&high->patience, PATIENCE_CONTENDED);
-		}
+		uint16_t patience = patience_after(leaf, kind);
+
+		atomic_store_relaxed(&low->patience, patience);
+		atomic_store_relaxed(&high->patience, patience);
 		g.come[0] = entry_for(low, &left, false);
 		g.come[1] = entry_for(high, &right, kind == VTREE_BORDER_FIXED);
 		r = vtree_graft(&g);
@@ -356,6 +376,7 @@ static bool join_locked(struct vtree *t, struct thread_slot *self, unsigned bloc
 	leaf = vtree_leaf_make(t, self, &all, left->base, right->limit);
 	if (leaf == NULL)
 		return false;
+	leaf->joined = 1;
 	g.come[0] = entry_for(leaf, &all, false);
 	if (vtree_graft(&g) != 0) {
 		vtree_untake_leaf(t, self, leaf);
@@ -366,10 +387,11 @@ static bool join_locked(struct vtree *t, struct thread_slot *self, unsigned bloc
 	return true;
 }
 
-/* Colliders were parted at its border, and whoever works there has not gone. */
-static bool contended(const struct vtree_leaf *leaf)
+/* Colliders were parted at its border, and whoever works there has not gone; or a join was undone there not long ago,
+ * and it is not empty. */
+static bool patient(const struct vtree_leaf *leaf)
 {
-	return atomic_load_relaxed(&leaf->patience) > PATIENCE_REFUSED;
+	return atomic_load_relaxed(&leaf->patience) > (live_of(leaf) > EMPTY ? PATIENCE_REFUSED : PATIENCE_UNDONE);
 }
 
 /* Children i and i + 1 of parent, both without more patience than a refusal leaves. */
@@ -382,7 +404,7 @@ static bool join_pair(struct vtree *t, struct thread_slot *self, unsigned block,
 
 	if (atomic_load_relaxed(&parent->fixed) >> (i + 1) & 1)
 		return false;
-	if (contended(left) || contended(right))
+	if (patient(left) || patient(right))
 		return false;
 	if (live_of(left) + live_of(right) > VTREE_JOINED_MAX || !vtree_lock(&left->word, true))
 		return false;
@@ -402,7 +424,7 @@ static bool join_wanted(struct vtree *t, uint64_t addr, const uint64_t *now, uin
 {
 	struct vtree_place at;
 	struct vtree_leaf *leaf = vtree_descend(t, vtree_block(addr), vtree_page(addr), &at);
-	uint32_t patience;
+	uint16_t patience;
 
 	*limit = leaf->limit;
 	if (at.parent == NULL || live_of(leaf) > VTREE_SPARSE)
@@ -411,8 +433,9 @@ static bool join_wanted(struct vtree *t, uint64_t addr, const uint64_t *now, uin
 		return false;
 	patience = atomic_load_relaxed(&leaf->patience);
 	if (patience > 0)
-		atomic_store_relaxed(&leaf->patience, patience = now != NULL ? 0 : patience - 1);
-	return patience == 0;
+		atomic_store_relaxed(&leaf->patience, patience = now != NULL ? 0 : (uint16_t)(patience - 1));
+	return patience == 0 ||
+	       (patience > PATIENCE_REFUSED && patience <= PATIENCE_UNDONE && live_of(leaf) <= EMPTY);
 }
 
 /* The leaf that owns page, with one of its neighbours. */

@@ -165,6 +165,41 @@ static void test_tables_come_back_to_their_slot(void **state)
 	assert_int_equal(mem_bytes(MEM_TABLE) - bytes_before, stats().bytes);
 }
 
+/* RCU's thread has no business with the lines of tables of entries: all but one of a call keep what their slot wrote
+ * into them, and come back all the same. */
+static void test_tables_of_one_call_are_a_chain(void **state)
+{
+	struct pt_table *table[8];
+	struct pt_chain chain = { 0 };
+
+	(void)state;
+	for (uint64_t i = 0; i < 8; i++) {
+		make(i * MIB2);
+		table[i] = pt_below(&pt_below(&pt_below(&pt.root->word[0])->word[0])->word[i]);
+		assert_true(pt_table_chains(&pt, self, table[i]));
+	}
+	assert_int_equal(unlink_tables(0, 3 * MIB2), 3);
+	assert_ptr_equal(table[2]->rest, table[1]);
+	assert_ptr_equal(table[1]->next, table[0]);
+	assert_int_equal(table[2]->chained, 3);
+	rcu_drain();
+	assert_int_equal(pt_table_cached(&pt), 3);
+	assert_ptr_equal(table[2]->rest, table[1]);
+	for (uint64_t i = 0; i < 3; i++)
+		assert_ptr_equal(pt_table_take(&pt, self), table[2 - i]);
+	assert_int_equal(pt_table_cached(&pt), 0);
+	for (uint64_t i = 0; i < 3; i++)
+		pt_table_drop(&pt, self, table[i]);
+	for (uint64_t i = 3; i < 8; i++)
+		pt_table_chain(&chain, table[i]);
+	assert_int_equal(chain.n, 5);                            /* by hand, and not retired */
+	for (uint64_t i = 3; i < 8; i++)
+		table[i]->pt = &pt;
+	assert_int_equal(unlink_tables(0, GIB), 5 + 1);          /* with the table above them */
+	rcu_drain();
+	assert_int_equal(pt_table_cached(&pt), 3 + 5 + 1);
+}
+
 static void test_no_memory(void **state)
 {
 	(void)state;
@@ -256,6 +291,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_late_install_below_is_freed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fini_while_tables_are_with_rcu, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tables_come_back_to_their_slot, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tables_of_one_call_are_a_chain, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reader_keeps_unlinked_table, setup, teardown),
 	};
 

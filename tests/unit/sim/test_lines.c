@@ -29,7 +29,7 @@
 #define GIB     (UINT64_C(1) << 30)
 #define RW      (PROT_READ | PROT_WRITE)
 #define ANON    (MAP_PRIVATE | MAP_ANONYMOUS)
-#define LINES   (UINT64_C(1) << 22)
+#define LINES   (UINT64_C(1) << 23)
 #define PLACES  1024
 
 const long kernel_cpus = CORES;
@@ -47,7 +47,7 @@ static bool listening;                           /* the listener stays: a daemon
 
 static struct line *line_of(uintptr_t number)
 {
-	uint64_t at = number * UINT64_C(0x9e3779b97f4a7c15) >> 42;
+	uint64_t at = number * UINT64_C(0x9e3779b97f4a7c15) >> 41;
 
 	while (lines[at].number != 0 && lines[at].number != number)
 		at = (at + 1) % LINES;
@@ -281,7 +281,7 @@ static void mmap_moves_no_line(void **state) { (void)state; at_most(mmap_any, OP
 static void mprotect_moves_no_line(void **state) { (void)state; at_most(protect, OPS, 4); }
 static void fault_moves_no_line(void **state) { (void)state; at_most(fault, OPS, 4); }
 static void remap_looks_at_no_neighbour(void **state) { (void)state; at_most(remap, OPS, 4); }
-static void shared_memory_counts_apart(void **state) { (void)state; at_most(shared, OPS / 5, 150); }
+static void shared_memory_counts_apart(void **state) { (void)state; at_most(shared, OPS / 2, 150); }
 static void mappings_of_own_objects(void **state) { (void)state; at_most(mapped, OPS, 100); }
 static void nodes_come_home(void **state)
 {

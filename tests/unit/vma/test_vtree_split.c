@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_vtree_split.c - structure under concurrency: writers with disjoint parts, contended leaves, splits against
- * joins, a writer that waits for a leaf which is replaced meanwhile, a million VMAs.
+ * test_vtree_split.c - structure under concurrency: writers with disjoint parts, splits against joins, a writer that
+ * waits for a leaf which is replaced meanwhile, a million VMAs.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -192,154 +192,6 @@ static void writers_apart(void **state)
 	disjoint_writers(600);
 }
 
-/* ---- contention ---- */
-
-static atomic_u32 turn, done;
-
-#define TURNS     20
-#define COLLIDERS 8
-
-static void *collide(void *arg)
-{
-	for (uint32_t i = 1; i <= TURNS; i++) {
-		struct vtree_section s;
-
-		while (atomic_load_acquire(&turn) != i)
-			sched_yield();
-		vtree_enter(&tree, thread_self(), *(uint64_t *)arg, &s);
-		vtree_leave(&s);
-		atomic_store_release(&done, i);
-	}
-	return NULL;
-}
-
-/* A thread at b meets us at a, time after time, in one leaf. Returns where the leaf of b begins in the end. */
-static uint64_t part(uint64_t a, uint64_t b)
-{
-	struct vtree_section s;
-	pthread_t t;
-
-	atomic_store_release(&turn, 0);
-	pthread_create(&t, NULL, collide, &b);
-	for (uint32_t i = 1; i <= TURNS; i++) {
-		uint64_t met = vtree_counted(&tree, VTREE_COLLISION);
-
-		vtree_enter(&tree, thread_self(), a, &s);
-		atomic_store_release(&turn, i);
-		while (lock_range_holds(s.r, b) && vtree_counted(&tree, VTREE_COLLISION) == met)
-			sched_yield();
-		vtree_leave(&s);
-		while (atomic_load_acquire(&done) != i)
-			sched_yield();
-	}
-	pthread_join(t, NULL);
-	vtree_enter(&tree, thread_self(), b, &s);
-	vtree_leave(&s);
-	assert_int_equal(vtree_audit(&tree, stderr), 0);
-	return s.r.lo;
-}
-
-/* Colliders are parted at the best aligned page between them; not if they are too close inside one slot. */
-static void colliders_are_parted(void **state)
-{
-	struct vtree_stats stats;
-	uint64_t border;
-
-	(void)state;
-	ref_set(&tree, PAGES(1), PAGES(9000), ref_vma(&pool, 1, VMA_READ));
-	assert_int_equal(part(PAGES(20), PAGES(21)), 0);
-	assert_int_equal(part(PAGES(1000), PAGES(5000)), PAGES(4096));
-	vtree_get_stats(&tree, &stats);
-	assert_int_equal(stats.splits, 1);
-	assert_true(stats.collisions >= 8);
-	vtree_join(&tree, thread_self(), (struct lock_range){ 0, PAGES(9000) });
-	vtree_get_stats(&tree, &stats);
-	assert_int_equal(stats.joins, 0);                        /* not at once */
-	border = part(PAGES(8999), PAGES(9003));                 /* the end of a VMA between them: close is no matter */
-	assert_in_range(border, PAGES(9000), PAGES(9003));
-	for (unsigned i = 0; i < 200000 && stats.joins < 2; i++) {
-		vtree_join(&tree, thread_self(), (struct lock_range){ 0, PAGES(10000) });
-		if (i % 1000 == 0)
-			vtree_get_stats(&tree, &stats);
-	}
-	assert_int_equal(stats.joins, 2);                        /* but in the end */
-}
-
-static uint64_t joins(void)
-{
-	struct vtree_stats stats;
-
-	vtree_get_stats(&tree, &stats);
-	return stats.joins;
-}
-
-/* Who goes away from one side of a contended border takes nothing from the other side, nor does who has not gone. */
-static void both_have_to_be_gone(void **state)
-{
-	struct thread_slot *self = thread_self();
-
-	(void)state;
-	assert_int_equal(part(PAGES(1000), PAGES(5000)), PAGES(4096));
-	vtree_join_idle(&tree, self, (struct lock_range){ PAGES(5000), PAGES(5001) }, PAGES(6000));
-	vtree_join_idle(&tree, self, (struct lock_range){ PAGES(1000), PAGES(1001) }, PAGES(6000));
-	vtree_join(&tree, self, (struct lock_range){ PAGES(1000), PAGES(1001) });
-	assert_int_equal(joins(), 0);
-	vtree_join_idle(&tree, self, (struct lock_range){ PAGES(5000), PAGES(5001) }, PAGES(1000));
-	assert_int_equal(joins(), 1);
-}
-
-static void *collide_once(void *arg)
-{
-	struct vtree_section s;
-
-	point_role("waiter");
-	vtree_enter(&tree, thread_self(), *(uint64_t *)arg, &s);
-	vtree_leave(&s);
-	point_role(NULL);
-	return NULL;
-}
-
-/* Meets others until it is time to part, and goes on alone before they get the leaf. Parted from whom? */
-static bool parted_from_ourselves(void)
-{
-	uint64_t other = PAGES(5000);
-	struct vtree_section s;
-	pthread_t t[COLLIDERS];
-	bool parted = false;
-
-	point_stop("waiter", "vtree_enter_collided", NULL, NULL);
-	for (unsigned i = 0; i < COLLIDERS; i++) {
-		vtree_enter(&tree, thread_self(), PAGES(8), &s);
-		pthread_create(&t[i], NULL, collide_once, &other);
-		while (vtree_counted(&tree, VTREE_COLLISION) <= i)
-			sched_yield();
-		vtree_leave(&s);
-	}
-	for (unsigned i = 0; i < 3; i++) {
-		vtree_enter(&tree, thread_self(), PAGES(8 + 4 * i), &s);
-		parted = !lock_range_holds(s.r, PAGES(8)) || !lock_range_holds(s.r, PAGES(16));
-		vtree_leave(&s);
-	}
-	point_release("waiter", "vtree_enter_collided");
-	for (unsigned i = 0; i < COLLIDERS; i++)
-		pthread_join(t[i], NULL);
-	assert_int_equal(vtree_audit(&tree, stderr), 0);
-	return parted;
-}
-
-/* Who waits may be passed by one thread again and again: that one's own pages are no rivals. */
-static void own_pages_are_no_rivals(void **state)
-{
-	if (!point_available())
-		skip();
-	assert_false(parted_from_ourselves());
-	teardown(state);
-	setup(state);
-	assert_int_equal(point_mutant_select("part_own_pages"), 0);
-	assert_true(parted_from_ourselves());
-	assert_int_equal(point_timeouts(), 0);
-}
-
 /* ---- many ---- */
 
 #define MANY (BUILT_WITH_TSAN ? 50000u : 1000000u)
@@ -404,9 +256,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(idle_has_no_patience, setup, teardown),
 		cmocka_unit_test_setup_teardown(writers_in_one_leaf, setup, teardown),
 		cmocka_unit_test_setup_teardown(writers_apart, setup, teardown),
-		cmocka_unit_test_setup_teardown(colliders_are_parted, setup, teardown),
-		cmocka_unit_test_setup_teardown(own_pages_are_no_rivals, setup, teardown),
-		cmocka_unit_test_setup_teardown(both_have_to_be_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(emptied_slot_by_slot, setup, teardown),
 		cmocka_unit_test_setup_teardown(many, setup, teardown),
 	};

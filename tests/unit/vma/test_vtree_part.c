@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/* test_vtree_part.c - threads that meet in a leaf get one each, and keep it (vtree_part.c); joins that are undone. */
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include "base/park.h"
+#include "tests/unit/vma/fixture.h"
+#include "vmmap/vma/vtree_impl.h"
+
+/* ---- contention ---- */
+
+static atomic_u32 turn, done;
+
+#define TURNS     20
+#define COLLIDERS 8
+
+static void *collide(void *arg)
+{
+	for (uint32_t i = 1; i <= TURNS; i++) {
+		struct vtree_section s;
+
+		while (atomic_load_acquire(&turn) != i)
+			sched_yield();
+		vtree_enter(&tree, thread_self(), *(uint64_t *)arg, &s);
+		vtree_leave(&s);
+		atomic_store_release(&done, i);
+	}
+	return NULL;
+}
+
+/* A thread at b meets us at a, time after time, in one leaf. Returns where the leaf of b begins in the end. */
+static uint64_t part(uint64_t a, uint64_t b)
+{
+	struct vtree_section s;
+	pthread_t t;
+
+	atomic_store_release(&turn, 0);
+	pthread_create(&t, NULL, collide, &b);
+	for (uint32_t i = 1; i <= TURNS; i++) {
+		uint64_t met = vtree_counted(&tree, VTREE_COLLISION);
+
+		vtree_enter(&tree, thread_self(), a, &s);
+		atomic_store_release(&turn, i);
+		while (lock_range_holds(s.r, b) && vtree_counted(&tree, VTREE_COLLISION) == met)
+			sched_yield();
+		vtree_leave(&s);
+		while (atomic_load_acquire(&done) != i)
+			sched_yield();
+	}
+	pthread_join(t, NULL);
+	vtree_enter(&tree, thread_self(), b, &s);
+	vtree_leave(&s);
+	assert_int_equal(vtree_audit(&tree, stderr), 0);
+	return s.r.lo;
+}
+
+/* Colliders are parted at the best aligned page between them; not if they are too close inside one slot. */
+static void colliders_are_parted(void **state)
+{
+	struct vtree_stats stats;
+	uint64_t border;
+
+	(void)state;
+	ref_set(&tree, PAGES(1), PAGES(9000), ref_vma(&pool, 1, VMA_READ));
+	assert_int_equal(part(PAGES(20), PAGES(21)), 0);
+	assert_int_equal(part(PAGES(1000), PAGES(5000)), PAGES(4096));
+	vtree_get_stats(&tree, &stats);
+	assert_int_equal(stats.splits, 1);
+	assert_true(stats.collisions >= 8);
+	vtree_join(&tree, thread_self(), (struct lock_range){ 0, PAGES(9000) });
+	vtree_get_stats(&tree, &stats);
+	assert_int_equal(stats.joins, 0);                        /* not at once */
+	border = part(PAGES(8999), PAGES(9003));                 /* the end of a VMA between them: close is no matter */
+	assert_in_range(border, PAGES(9000), PAGES(9003));
+	for (unsigned i = 0; i < 200000 && stats.joins < 2; i++) {
+		vtree_join(&tree, thread_self(), (struct lock_range){ 0, PAGES(10000) });
+		if (i % 1000 == 0)
+			vtree_get_stats(&tree, &stats);
+	}
+	assert_int_equal(stats.joins, 2);                        /* but in the end */
+}
+
+static uint64_t joins(void)
+{
+	struct vtree_stats stats;
+
+	vtree_get_stats(&tree, &stats);
+	return stats.joins;
+}
+
+/* Who goes away from one side of a contended border takes nothing from the other side, nor does who has not gone. */
+static void both_have_to_be_gone(void **state)
+{
+	struct thread_slot *self = thread_self();
+
+	(void)state;
+	assert_int_equal(part(PAGES(1000), PAGES(5000)), PAGES(4095));   /* in a gap, beside 4096 */
+	vtree_join_idle(&tree, self, (struct lock_range){ PAGES(5000), PAGES(5001) }, PAGES(6000));
+	vtree_join_idle(&tree, self, (struct lock_range){ PAGES(1000), PAGES(1001) }, PAGES(6000));
+	vtree_join(&tree, self, (struct lock_range){ PAGES(1000), PAGES(1001) });
+	assert_int_equal(joins(), 0);
+	vtree_join_idle(&tree, self, (struct lock_range){ PAGES(5000), PAGES(5001) }, PAGES(1000));
+	assert_int_equal(joins(), 1);
+}
+
+static void *collide_once(void *arg)
+{
+	struct vtree_section s;
+
+	point_role("waiter");
+	vtree_enter(&tree, thread_self(), *(uint64_t *)arg, &s);
+	vtree_leave(&s);
+	point_role(NULL);
+	return NULL;
+}
+
+/* Meets others until it is time to part, and goes on alone before they get the leaf. Parted from whom? */
+static bool parted_from_ourselves(void)
+{
+	uint64_t other = PAGES(5000);
+	struct vtree_section s;
+	pthread_t t[COLLIDERS];
+	bool parted = false;
+
+	point_stop("waiter", "vtree_enter_collided", NULL, NULL);
+	for (unsigned i = 0; i < COLLIDERS; i++) {
+		vtree_enter(&tree, thread_self(), PAGES(8), &s);
+		pthread_create(&t[i], NULL, collide_once, &other);
+		while (vtree_counted(&tree, VTREE_COLLISION) <= i)
+			sched_yield();
+		vtree_leave(&s);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		vtree_enter(&tree, thread_self(), PAGES(8 + 4 * i), &s);
+		parted = !lock_range_holds(s.r, PAGES(8)) || !lock_range_holds(s.r, PAGES(16));
+		vtree_leave(&s);
+	}
+	point_release("waiter", "vtree_enter_collided");
+	for (unsigned i = 0; i < COLLIDERS; i++)
+		pthread_join(t[i], NULL);
+	assert_int_equal(vtree_audit(&tree, stderr), 0);
+	return parted;
+}
+
+/* Who waits may be passed by one thread again and again: that one's own pages are no rivals. */
+static void own_pages_are_no_rivals(void **state)
+{
+	if (!point_available())
+		skip();
+	assert_false(parted_from_ourselves());
+	teardown(state);
+	setup(state);
+	assert_int_equal(point_mutant_select("part_own_pages"), 0);
+	assert_true(parted_from_ourselves());
+	assert_int_equal(point_timeouts(), 0);
+}
+
+/* ---- turns: threads that never collide ---- */
+
+struct visits { uint64_t at[2]; unsigned n; };           /* a thread's, one in each turn                            */
+
+static void *take_turns(void *arg)
+{
+	const struct visits *v = arg;
+
+	for (uint32_t i = 1; i <= v->n; i++) {
+		struct vtree_section s;
+
+		while (atomic_load_acquire(&turn) != i)
+			sched_yield();
+		vtree_enter(&tree, thread_self(), v->at[i % 2], &s);
+		vtree_leave(&s);
+		atomic_store_release(&done, i);
+	}
+	return NULL;
+}
+
+/* We visit a, the other thread b, one after the other, n times. Returns how many splits that made. */
+static uint64_t in_turns(struct visits a, struct visits b)
+{
+	struct vtree_stats before, after;
+	struct vtree_section s;
+	pthread_t t;
+
+	vtree_get_stats(&tree, &before);
+	atomic_store_release(&turn, 0);
+	atomic_store_release(&done, 0);
+	pthread_create(&t, NULL, take_turns, &b);
+	for (uint32_t i = 1; i <= a.n; i++) {
+		vtree_enter(&tree, thread_self(), a.at[i % 2], &s);
+		vtree_leave(&s);
+		atomic_store_release(&turn, i);
+		while (atomic_load_acquire(&done) != i)
+			sched_yield();
+	}
+	pthread_join(t, NULL);
+	vtree_get_stats(&tree, &after);
+	assert_int_equal(after.collisions, before.collisions);
+	assert_int_equal(vtree_audit(&tree, stderr), 0);
+	return after.splits - before.splits;
+}
+
+static uint64_t leaf_of(uint64_t addr)
+{
+	struct vtree_section s;
+
+	vtree_enter(&tree, thread_self(), addr, &s);
+	vtree_leave(&s);
+	return s.r.lo;
+}
+
+/* One below, one above: a leaf each, with the border between all that they visited. */
+static void turns_part(void **state)
+{
+	(void)state;
+	ref_set(&tree, PAGES(1), PAGES(9000), ref_vma(&pool, 1, VMA_READ));
+	assert_int_equal(in_turns((struct visits){ { PAGES(100), PAGES(1000) }, 20 },
+				  (struct visits){ { PAGES(5000), PAGES(1100) }, 20 }), 1);
+	assert_int_equal(leaf_of(PAGES(5000)), PAGES(1024));
+	assert_int_equal(leaf_of(PAGES(100)), 0);
+}
+
+/* Threads that work all over a leaf would meet in any part of it. */
+static void crossing_turns_do_not_part(void **state)
+{
+	(void)state;
+	ref_set(&tree, PAGES(1), PAGES(9000), ref_vma(&pool, 1, VMA_READ));
+	assert_int_equal(in_turns((struct visits){ { PAGES(100), PAGES(5000) }, 200 },
+				  (struct visits){ { PAGES(4000), PAGES(200) }, 200 }), 0);
+}
+
+/* Who comes by once in a long time is let in, and no more. */
+static void few_turns_do_not_part(void **state)
+{
+	struct vtree_section s;
+
+	(void)state;
+	ref_set(&tree, PAGES(1), PAGES(9000), ref_vma(&pool, 1, VMA_READ));
+	for (unsigned i = 0; i < 40; i++) {
+		assert_int_equal(in_turns((struct visits){ { PAGES(100), PAGES(100) }, 1 },
+					  (struct visits){ { PAGES(5000), PAGES(5000) }, 1 }), 0);
+		for (unsigned k = 0; k < 100; k++) {
+			vtree_enter(&tree, thread_self(), PAGES(100), &s);
+			vtree_leave(&s);
+		}
+	}
+}
+
+/* ---- joins that are undone ---- */
+
+static void fill_and_thin(unsigned keep)
+{
+	struct vma *vma = ref_vma(&pool, 1, VMA_READ);
+
+	for (uint64_t i = 0; i < 30; i++)
+		ref_set(&tree, PAGES(4 * i), PAGES(4 * i + 1), vma);
+	for (uint64_t i = 0; i < 30; i++)
+		if (i % 30 >= keep)
+			ref_set(&tree, PAGES(4 * i), PAGES(4 * i + 1), NULL);
+}
+
+static void join_times(unsigned n)
+{
+	while (n-- > 0)
+		vtree_join(&tree, thread_self(), (struct lock_range){ 0, PAGES(120) });
+}
+
+/* A leaf that is full again soon after its join is not joined a second time so soon, unless it is empty. */
+static void undone_joins_rest(void **state)
+{
+	(void)state;
+	fill_and_thin(8);
+	join_times(1);
+	assert_int_equal(joins(), 1);
+	fill_and_thin(8);
+	join_times(100);
+	assert_int_equal(joins(), 1);
+	join_times(2000);
+	assert_int_equal(joins(), 2);
+	fill_and_thin(0);
+	join_times(1);
+	assert_int_equal(joins(), 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(colliders_are_parted, setup, teardown),
+		cmocka_unit_test_setup_teardown(own_pages_are_no_rivals, setup, teardown),
+		cmocka_unit_test_setup_teardown(both_have_to_be_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(turns_part, setup, teardown),
+		cmocka_unit_test_setup_teardown(crossing_turns_do_not_part, setup, teardown),
+		cmocka_unit_test_setup_teardown(few_turns_do_not_part, setup, teardown),
+		cmocka_unit_test_setup_teardown(undone_joins_rest, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("vtree_part", tests, NULL, NULL);
+}
