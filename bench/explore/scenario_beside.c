@@ -404,13 +404,15 @@ static void tree_grants(void)
 }
 static void hold_4_20(void)
 {
+	struct vmmap_held held;
+
 	scene_hold(0, PAGES(4, 4));
-	expect(vmmap_hold(scene.map, PAGES(20, 1), &scene.held[1]) == 0);
+	expect(vmmap_hold(scene.map, PAGES(20, 1), &held) == 0);
 	scene_signal(THERE);
 	scene_asleep(1);
 	scene_asleep(2);
 	scene_release(0);
-	vmmap_release(scene.map, &scene.held[1]);
+	vmmap_release(scene.map, &held);
 }
 static void want_one_and_20(void)
 {
