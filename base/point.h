@@ -68,7 +68,7 @@ void point_doze(uint32_t one_in);
  * Scripts. A thread takes a role ("fault", "unmap"; at most 31 characters). Rules are set before the threads run; a
  * rule fires once, at the first hit of `at` that begins after it was set, by a thread in `role` (NULL: by any thread),
  * in the order they were set.
- * A stop that lasts longer than 5 s is reported on stderr, counted by point_timeouts, and goes on.
+ * A stop that lasts longer than 5 s (2 s with a mutant) is reported on stderr, counted by point_timeouts, and goes on.
  * Return 0; -ENOENT: unknown point (also reported and counted); -ENOSPC: more than 64 rules.
  */
 void point_role(const char *role);                       /* of the calling thread (a literal); NULL: none          */
