@@ -125,8 +125,8 @@ static bool parted_from_ourselves(void)
 	pthread_t t[COLLIDERS];
 	bool parted = false;
 
-	point_stop("waiter", "vtree_enter_collided", NULL, NULL);
 	for (unsigned i = 0; i < COLLIDERS; i++) {
+		point_stop("waiter", "vtree_enter_collided", NULL, NULL);
 		vtree_enter(&tree, thread_self(), PAGES(8), &s);
 		pthread_create(&t[i], NULL, collide_once, &other);
 		while (vtree_counted(&tree, VTREE_COLLISION) <= i)
