@@ -15,7 +15,8 @@
 
 static const char doc[] =
 	"Draws the points of a sweep: for each profile throughput (log-log, with linear scaling) and line transfers "
-	"per operation, SVG and PNG, every policy on one axis. Each picture carries the limits of the model.\v"
+	"per operation, SVG and PNG, every policy on one axis; writes points.json. Each picture carries the limits of "
+	"the model.\v"
 	"Examples:\n"
 	"  vmmap-manycore plot --out curves\n"
 	"Exit code: 0; 2 if there are no points or gnuplot could not draw them.";
@@ -135,6 +136,8 @@ int plot_main(int argc, char **argv)
 		cli_die("run a sweep first", "%s/points.tsv has no points", o.out);
 	snprintf(path, sizeof(path), "%s/manycore.gp", o.out);
 	err = write_script(path, points, n);
+	if (!err)
+		err = points_json(o.out, points, n);
 	if (!err)
 		err = plot_run(o.out, "manycore.gp");
 	free(points);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "base/tool/cli.h"
 #include "bench/manycore/commands.h"
 #include "bench/manycore/options.h"
@@ -20,38 +21,66 @@ extern char **environ;
 
 static const char doc[] =
 	"Runs every policy on every profile for 1, 2, 4 ... cores, several processes at a time; writes DIR/points.tsv, "
-	"one JSON file for each point, and the plots. Points that DIR/points.tsv has are not run again.\v"
+	"one JSON file for each point, and the plots. Points that DIR/points.tsv has, of this same program, are not "
+	"run again. On standard error: each point when it is done, and about how long the others will take.\v"
 	"Examples:\n"
 	"  vmmap-manycore sweep --out curves\n"
 	"  vmmap-manycore sweep --policies vma,rwsem --profiles fault,local,pf --most 128 --ops 2000 --out curves\n"
 	"Exit code: 0; 1 if the cores of some point got stuck or a call failed; 2 if it could not run.";
 
+#define JOBS_MOST 64                             /* as --jobs                                                       */
+
+/* A process that runs. Operations of all its cores stand for what it costs. */
+struct job { pid_t pid; const char *policy, *profile; uint32_t cores; uint64_t ops; };
+
 struct sweep {
 	const struct options *o;
 	struct point *done;
 	size_t ndone;
+	struct job job[JOBS_MOST];
 	unsigned running, finished, all, failed;
+	uint64_t ops, all_ops;                   /* finished, all                                                   */
+	uint64_t began_ns;
 };
 
 static bool have(const struct sweep *s, const char *policy, const char *profile, uint32_t cores)
 {
 	for (size_t i = 0; i < s->ndone; i++)
 		if (s->done[i].cores == cores && strcmp(s->done[i].policy, policy) == 0 &&
-		    strcmp(s->done[i].profile, profile) == 0)
+		    strcmp(s->done[i].profile, profile) == 0 && strcmp(s->done[i].build, points_build()) == 0)
 			return true;
 	return false;
 }
 
+/* What is left takes as long, an operation, as what is done. Rivals on many cores come last, and take longer. */
+static void tell(const struct sweep *s, const struct job *job, bool failed)
+{
+	uint64_t took = (clock_ns() - s->began_ns) / 1000000000;
+	double left = s->ops ? (double)took * (double)(s->all_ops - s->ops) / (double)s->ops : 0;
+
+	fprintf(stderr, "%u of %u  %s, %s, %u cores%s; %lu min %02lu s so far, about %.0f min to go\n", s->finished,
+		s->all, job->policy, job->profile, job->cores, failed ? ": FAILED" : "", (unsigned long)(took / 60),
+		(unsigned long)(took % 60), left / 60);
+}
+
 static void wait_one(struct sweep *s)
 {
-	int status;
+	int status = 0;
+	pid_t pid = wait(&status);
+	unsigned i = 0;
+	bool failed = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
 
-	if (wait(&status) < 0)
+	if (pid < 0)
 		return;
-	s->running--;
+	while (i < s->running && s->job[i].pid != pid)
+		i++;
+	if (i == s->running)
+		return;
 	s->finished++;
-	s->failed += !WIFEXITED(status) || WEXITSTATUS(status) != 0;
-	fprintf(stderr, "%u of %u points%s", s->finished, s->all, s->finished == s->all ? "\n" : "\r");
+	s->failed += failed;
+	s->ops += s->job[i].ops;
+	tell(s, &s->job[i], failed);
+	s->job[i] = s->job[--s->running];
 }
 
 static void start(struct sweep *s, const char *policy, const char *profile, uint32_t cores)
@@ -79,7 +108,7 @@ static void start(struct sweep *s, const char *policy, const char *profile, uint
 	if (posix_spawn(&pid, "/proc/self/exe", &actions, NULL, argv, environ) != 0)
 		cli_die(NULL, "cannot start a process");
 	posix_spawn_file_actions_destroy(&actions);
-	s->running++;
+	s->job[s->running++] = (struct job){ pid, policy, profile, cores, cores * options_ops(o, cores) };
 }
 
 /* Each combination that is not there yet: their number. */
@@ -96,7 +125,9 @@ static unsigned each(struct sweep *s, bool count)
 				    have(s, o->policies[p], o->profiles[f], cores))
 					continue;
 				n++;
-				if (!count)
+				if (count)
+					s->all_ops += cores * options_ops(o, cores);
+				else
 					start(s, o->policies[p], o->profiles[f], cores);
 			}
 	return n;
@@ -122,7 +153,7 @@ int sweep_main(int argc, char **argv)
 {
 	char *plot[] = { (char *)"plot", (char *)"--out", NULL, NULL };
 	struct options o;
-	struct sweep s = { .o = &o };
+	struct sweep s = { .o = &o, .began_ns = clock_ns() };
 	int code;
 
 	options_parse("PFmockqsjd", doc, argc, argv, &o);

@@ -2,13 +2,16 @@
 /*
  * touch.c - pf, pf-high: faults and nothing else, one page in each 481, so that nearly each needs a table of its own.
  *
- * One VMA over everything; a round ends when all pages are present. Then, off the clock, each thread unmaps its block
- * and maps it anew, and the blocks are one VMA again: frames and tables go back to who took them, as they do where a
- * thread cleans up behind itself. In the shuffled form, where no page is anybody's, the last to finish does it all.
+ * One VMA over everything; a round ends when all pages are present. Then, off the clock, all meet, each thread unmaps
+ * its block and maps it anew, and the blocks are one VMA again: frames and tables go back to who took them, as they do
+ * where a thread cleans up behind itself. Had they not met, the last faults of the slow would meet the unmaps of the
+ * quick. In the shuffled form, where no page is anybody's, the last to finish does it all.
  */
 #include "stress/profile/request.h"
 
 #define STRIDE 481u                              /* pages: one touched, 480 not                                    */
+
+enum touch_stage { TOUCHING, TOUCHED, ANEW };    /* where a block may end                                          */
 
 static int setup(struct profile_map *map)
 {
@@ -31,10 +34,19 @@ static bool begin_round(struct profile_thread *t, uint64_t (*page_of)(const stru
 	uint64_t n = request_count(t->at), block = page_of(t, 0), len = n * STRIDE * PROFILE_PAGE;
 	bool mine = page_of == low && t->round > 0;
 
-	if (mine && (op_munmap(t, block, len) || op_mmap(t, block, len, PROFILE_RW, PROFILE_ANON | MAP_FIXED) < 0))
-		return false;
+	if (mine && t->stage == TOUCHING) {
+		if (!profile_meet(t, NULL))
+			return false;
+		t->stage = TOUCHED;
+	}
+	if (mine && t->stage == TOUCHED) {
+		if (op_munmap(t, block, len) || op_mmap(t, block, len, PROFILE_RW, PROFILE_ANON | MAP_FIXED) < 0)
+			return false;
+		t->stage = ANEW;
+	}
 	if (!profile_meet(t, mine ? NULL : request_anew))
 		return false;
+	t->stage = TOUCHING;
 	for (uint64_t i = 0; t->verify && i < n; i++)
 		assume_fresh(t, page_of(t, i), PROFILE_PAGE, PROFILE_RW);
 	return true;

@@ -63,7 +63,7 @@ static struct pt_table *take_cached(struct pt_slot *slot)
 		if (!table)
 			return NULL;
 		slot->chains = table->next;
-		slot->cached = table->rest;
+		slot->cached = BASE_MUTANT(chain_loses_rest) ? NULL : table->rest;
 	}
 	(void)atomic_add_relaxed(&slot->kept, UINT32_MAX);
 	return table;
@@ -219,15 +219,26 @@ void pt_table_chain(struct pt_chain *chain, struct pt_table *table)
 	chain->n++;
 }
 
+/* The map may end behind this. */
+static void chain_count(struct pt_slot *home, uint32_t n)
+{
+	(void)atomic_add_acqrel(&home->reclaimed, n);                            /* T5 */
+}
+
 static void chain_retired(struct rcu_item *item)
 {
 	struct pt_table *first = container_of(item, struct pt_table, item);
 	struct pt_slot *home = first->home;
 	struct pt_chain chain = { first, first->chained };
+	bool early = BASE_MUTANT(chain_counts_early);
 
 	ASSERT(table_empty(first));
+	if (early)
+		chain_count(home, chain.n);
+	BASE_POINT(chain_before_recycle);
 	chain_recycle(chain, home);                                              /* T2 -> T1 */
-	(void)atomic_add_acqrel(&home->reclaimed, chain.n);                      /* T5 */
+	if (!early)
+		chain_count(home, chain.n);
 }
 
 void pt_table_retire_chain(struct pt *pt, struct thread_slot *self, const struct pt_chain *chain)
@@ -240,6 +251,10 @@ void pt_table_retire_chain(struct pt *pt, struct thread_slot *self, const struct
 	chain->first->home = home;
 	chain->first->chained = chain->n;
 	atomic_bump(&home->retired, chain->n);
+	if (BASE_MUTANT(chain_freed_at_once)) {
+		chain_retired(&chain->first->item);
+		return;
+	}
 	rcu_retire(self, &chain->first->item, chain_retired);    /* T1 -> T2 */
 	if (chain->n >= CHAIN_LONG)
 		rcu_retire_flush(self);          /* to RCU it is one item                                          */

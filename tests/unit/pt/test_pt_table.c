@@ -48,6 +48,11 @@ static atomic_u64 *make(uint64_t addr)
 	return word;
 }
 
+static void free_table(struct pt_table *table)
+{
+	mem_free(MEM_TABLE, table, sizeof(*table));
+}
+
 static bool there(uint64_t addr)
 {
 	bool found;
@@ -200,6 +205,117 @@ static void test_tables_of_one_call_are_a_chain(void **state)
 	assert_int_equal(pt_table_cached(&pt), 3 + 5 + 1);
 }
 
+static struct pt_table *table_over(uint64_t addr)
+{
+	return pt_below(&pt_below(&pt_below(&pt.root->word[0])->word[0])->word[addr / MIB2]);
+}
+
+/* Does a table come back to its slot while a reader has it in hand? */
+static bool back_under_a_reader(const char *mutant)
+{
+	struct pt_table *held, *taken;
+	bool back;
+
+	make(0);
+	assert_int_equal(point_mutant_select(mutant), 0);
+	rcu_enter(self);
+	held = table_over(0);
+	assert_int_equal(pt_free_tables(&pt, self, (struct lock_range){ 0, MIB2 }), 1);
+	taken = pt_table_take(&pt, self);
+	assert_non_null(taken);
+	back = taken == held;
+	pt_table_drop(&pt, self, taken);
+	rcu_leave(self);
+	assert_int_equal(point_mutant_select(NULL), 0);
+	rcu_drain();
+	return back;
+}
+
+static void test_chain_waits_for_readers(void **state)
+{
+	(void)state;
+	assert_false(back_under_a_reader(NULL));
+	if (!point_available())
+		skip();
+	while (pt_table_cached(&pt) > 0)                         /* what that left would be taken first */
+		free_table(pt_table_take(&pt, self));
+	assert_true(back_under_a_reader("chain_freed_at_once"));
+}
+
+/* Of a chain of three, taken one after the other: how many were not in it? */
+static unsigned strangers(const char *mutant)
+{
+	struct pt_table *table[3], *taken[3];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 3; i++) {
+		make(i * MIB2);
+		table[i] = table_over(i * MIB2);
+	}
+	assert_int_equal(unlink_tables(0, 3 * MIB2), 3);
+	rcu_drain();
+	assert_int_equal(point_mutant_select(mutant), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		taken[i] = pt_table_take(&pt, self);
+		assert_non_null(taken[i]);
+		n += taken[i] != table[2 - i];
+	}
+	assert_int_equal(point_mutant_select(NULL), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		if (taken[i] != table[2 - i])
+			free_table(taken[i]);
+		free_table(table[i]);
+	}
+	return n;
+}
+
+static void test_chain_keeps_its_rest(void **state)
+{
+	(void)state;
+	assert_int_equal(strangers(NULL), 0);
+	if (!point_available())
+		skip();
+	assert_int_equal(strangers("chain_loses_rest"), 2);
+}
+
+static void look_at_count(void *counted)
+{
+	struct pt_slot *slot = thread_local_at(&pt.slots, self->number);
+
+	*(uint64_t *)counted = atomic_load_acquire(&slot->reclaimed);
+}
+
+/* Tables that pt_fini takes for reclaimed before they are in the slot's cache. */
+static uint64_t counted_before_they_are_back(const char *mutant)
+{
+	struct pt_slot *slot;
+	uint64_t before, counted = 0;
+
+	for (uint64_t i = 0; i < 5; i++)
+		make(i * MIB2);
+	slot = thread_local_at(&pt.slots, self->number);
+	before = atomic_load_acquire(&slot->reclaimed);
+	point_reset();
+	assert_int_equal(point_call(NULL, "chain_before_recycle", look_at_count, &counted), 0);
+	assert_int_equal(point_mutant_select(mutant), 0);
+	assert_int_equal(unlink_tables(0, 5 * MIB2), 5);
+	rcu_drain();
+	assert_int_equal(point_mutant_select(NULL), 0);
+	assert_int_equal(point_timeouts(), 0);
+	assert_int_equal(atomic_load_acquire(&slot->reclaimed), before + 5);
+	point_reset();
+	return counted - before;
+}
+
+static void test_chain_is_counted_last(void **state)
+{
+	(void)state;
+	if (!point_available())
+		skip();
+	assert_int_equal(counted_before_they_are_back(NULL), 0);
+	assert_int_equal(counted_before_they_are_back("chain_counts_early"), 5);
+}
+
 static void test_no_memory(void **state)
 {
 	(void)state;
@@ -292,6 +408,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_fini_while_tables_are_with_rcu, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tables_come_back_to_their_slot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tables_of_one_call_are_a_chain, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_chain_waits_for_readers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_chain_keeps_its_rest, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_chain_is_counted_last, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reader_keeps_unlinked_table, setup, teardown),
 	};
 

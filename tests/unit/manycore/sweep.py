@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""A sweep runs what it has not, and what another program measured; it tells how far it is.
+
+Usage: sweep.py PROGRAM         exit 1 and a line if not
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+COMMAND = ["sweep", "--policies", "vma", "--profiles", "fault", "--most", "2", "--ops", "64", "--jobs", "1", "--out"]
+
+
+def sweep(program, where):
+    """The points that were told, in order."""
+    done = subprocess.run([program, *COMMAND, where], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                          check=False)
+    return re.findall(r"^(\d+ of \d+)  vma, fault, (\d+) cores; .* to go$", done.stderr, re.M)
+
+
+def expect(what, got, wanted):
+    if got != wanted:
+        sys.exit(f"{what}: {got}, not {wanted}")
+
+
+def main():
+    program = sys.argv[1]
+    with tempfile.TemporaryDirectory() as where:
+        table = os.path.join(where, "points.tsv")
+        expect("an empty directory", sweep(program, where), [("1 of 2", "1"), ("2 of 2", "2")])
+        expect("the same again", sweep(program, where), [])
+        with open(table, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        with open(table, "w", encoding="utf-8") as file:         # of another program; and without a digest
+            file.write("\n".join([re.sub(r"\t[0-9a-f]{16}$", "\t" + 16 * "0", lines[0]), lines[1]]) + "\n")
+        expect("another program's point", sweep(program, where), [("1 of 1", "1")])
+        with open(table, "w", encoding="utf-8") as file:
+            file.write("\n".join([lines[0], re.sub(r"\t[0-9a-f]{16}$", "", lines[1])]) + "\n")
+        expect("a point without a digest", sweep(program, where), [("1 of 1", "2")])
+        with open(os.path.join(where, "points.json"), encoding="utf-8") as file:
+            points = json.load(file)["points"]
+        expect("points.json", [p["cores"] for p in points], [1, 2])
+        expect("their program", len({p["build"] for p in points}), 1)
+
+
+if __name__ == "__main__":
+    main()
