@@ -61,15 +61,32 @@ static pid_t child(void)
 	return pid;
 }
 
+/* To few switches, and as text. False: what stands there does not fail again. */
+static bool shrunk(struct outcome *out, char text[FOUND_TEXT])
+{
+	struct schedule *schedule = calloc(1, sizeof(*schedule));
+	struct outcome *again = outcome_new();
+	bool same;
+
+	CHECK(schedule != NULL);
+	shrink(out);
+	same = schedule_print(&out->schedule, text, FOUND_TEXT) < FOUND_TEXT && schedule_parse(schedule, text);
+	if (same)
+		strategy_replay(schedule, again);
+	same = same && again->failure == out->failure;
+	free(schedule);
+	free(again);
+	return same;
+}
+
 /* ---- exploring ---- */
 
 static void failed(struct report *r, struct outcome *out)
 {
-	shrink(out);
+	r->again = shrunk(out, r->schedule);
 	r->failure = out->failure;
 	r->preemptions = out->preemptions;
 	memcpy(r->text, out->text, sizeof(r->text));
-	schedule_print(&out->schedule, r->schedule, sizeof(r->schedule));
 }
 
 static void explore_more(const struct settings *s, struct report *r, struct strategy *strategy, struct outcome *out)
@@ -313,14 +330,13 @@ static _Noreturn void hunt_here(const struct settings *s, struct find *f, const 
 		f->runs++;
 		if (f->place != NULL && f->runs == LOOK_RUNS && !weaken_reached())
 			_exit(HUNTED_ELSEWHERE);
-	} while (out->failure == FAIL_NONE && f->runs < most && kernel_real_ns() < s->until_ns);
-	if (out->failure == FAIL_NONE)
-		_exit(HUNTED_IN_VAIN);
-	shrink(out);
-	f->failure = out->failure;
-	memcpy(f->text, out->text, sizeof(f->text));
-	schedule_print(&out->schedule, f->schedule, sizeof(f->schedule));
-	_exit(HUNTED_FOUND);
+		if (out->failure == FAIL_NONE || !shrunk(out, f->schedule))
+			continue;
+		f->failure = out->failure;
+		memcpy(f->text, out->text, sizeof(f->text));
+		_exit(HUNTED_FOUND);
+	} while (f->runs < most && kernel_real_ns() < s->until_ns);
+	_exit(HUNTED_IN_VAIN);
 }
 
 static enum hunted hunt_in(const struct settings *s, struct find *f, const struct scenario *scenario, uint64_t most)

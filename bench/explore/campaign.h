@@ -18,7 +18,7 @@
 #include "bench/explore/coverage.h"
 #include "bench/explore/strategy.h"
 
-#define FOUND_TEXT 2048
+#define FOUND_TEXT 16384
 
 struct settings {
 	const char *policy;              /* NULL: each scenario's own, "vma"                                       */
@@ -39,6 +39,7 @@ struct report {                          /* of one scenario; in memory that its 
 	bool over;                       /* it will show nothing new                                               */
 	enum failure failure;
 	char text[512], schedule[FOUND_TEXT];
+	bool again;                      /* the schedule has failed again                                          */
 	uint32_t preemptions;
 	struct coverage coverage;
 };

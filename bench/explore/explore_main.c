@@ -8,6 +8,7 @@
 #include "base/tool/cli.h"
 #include "base/tool/json.h"
 #include "bench/explore/campaign.h"
+#include "bench/explore/order.h"
 #include "bench/explore/orders.h"
 #include "bench/explore/print.h"
 #include "bench/explore/seeds.h"
@@ -18,6 +19,7 @@
 #include "bench/sim/kernel.h"
 
 #define MUTANTS_MAX   512
+#define REPLAYS       20                 /* until a run teaches nothing new                                       */
 
 enum { OPT_LIST = 256, OPT_SCENARIO, OPT_STRATEGY, OPT_SEED, OPT_SCHEDULES, OPT_DURATION, OPT_JOBS, OPT_POLICY,
        OPT_EVERYWHERE, OPT_REPLAY, OPT_MUTANT, OPT_MUTANTS, OPT_SEEDS, OPT_WRITE_SEEDS, OPT_COVERAGE, OPT_PROGRESS,
@@ -197,7 +199,11 @@ static int replay(const struct arguments *a)
 		cli_die("cores with how many accesses each makes: 0:153,1,0", "--replay: '%s' is no schedule",
 			a->replay);
 	run_prepare(a->scenarios[0], a->settings.policy, a->settings.mutant);
-	strategy_replay(&schedule, &out);
+	for (unsigned tries = 0; tries < REPLAYS; tries++) {
+		strategy_replay(&schedule, &out);
+		if (!order_has_learned())                /* --weak: words that are fought over have a history       */
+			break;
+	}
 	print_interleaving(a->scenarios[0], &schedule, a->settings.everywhere, page(a));
 	return out.failure == FAIL_NONE ? CLI_OK : CLI_VIOLATION;
 }
@@ -209,11 +215,12 @@ static void print_failure(const struct arguments *a, const struct report *r)
 	FILE *to = page(a);
 
 	fprintf(to, "\n%s FAILS: %s: %s\n  %u preemptions; to see it:\n  vmmap-explore%s%s%s%s --scenario=%s%s%s%s%s "
-		"--replay=%s\n", r->scenario->name, failure_name(r->failure), r->text, r->preemptions,
+		"--replay='%s'\n%s", r->scenario->name, failure_name(r->failure), r->text, r->preemptions,
 		weak_on() ? " --weak" : "", a->weaken ? " --weaken=\"" : "", a->weaken ? a->weaken : "",
 		a->weaken ? "\"" : "", r->scenario->name, a->settings.policy ? " --policy=" : "",
 		a->settings.policy ? a->settings.policy : "", a->settings.mutant ? " --mutant=" : "",
-		a->settings.mutant ? a->settings.mutant : "", r->schedule);
+		a->settings.mutant ? a->settings.mutant : "", r->schedule,
+		r->again ? "" : "  (which has not failed when it was tried)\n");
 }
 
 static void write_reports(const struct arguments *a, const struct report *r, unsigned n, unsigned bad)

@@ -2,6 +2,7 @@
 /* inside.c - what scenarios want of the engine that has no public face. */
 #include "bench/explore/scenario.h"
 
+#include "bench/explore/weak.h"
 #include "bench/sim/core.h"
 #include "locks/policy/intree.h"
 #include "vmmap/space/space.h"
@@ -19,7 +20,11 @@ bool scene_insists(unsigned i)
 	struct intree *s = scene.map->lock_state;
 	struct range_thread *t = range_thread_at(&s->locks, core_at(i)->slot->number);
 
-	return t && atomic_load_relaxed(&t->insist_ticket) != 0;
+	if (!t || atomic_load_relaxed(&t->insist_ticket) == 0)
+		return false;
+	if (weak_on())
+		weak_knows(core_current->number, i);     /* who asks has seen it, then                              */
+	return true;
 }
 
 void scene_separate_for_now(uint64_t at)

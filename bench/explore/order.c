@@ -53,6 +53,11 @@ void order_learned(void)
 	learned = true;
 }
 
+bool order_has_learned(void)
+{
+	return learned;
+}
+
 void order_stale(uint32_t core, uint32_t access, uint32_t age)
 {
 	stale_sum += prng_mix((uint64_t)core << 48 | (uint64_t)access << 8 | age);

@@ -17,6 +17,7 @@ void order_run(void);                                    /* a run begins        
 void order_stale(uint32_t core, uint32_t access, uint32_t age);          /* that load saw an old value             */
 /* Of the run so far. False: which words are fought over was learned in this very run, and it has no hash. */
 bool order_hash(uint64_t *hash);
+bool order_has_learned(void);                            /* in this run, or the last                                */
 void order_learned(void);                                /* a word turned out to be fought over                     */
 bool order_is_new(uint64_t hash);                        /* true once for each                                     */
 uint64_t order_count(void);                              /* how often it was true                                  */

@@ -69,6 +69,7 @@ _Noreturn void run_fail(enum failure f, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(outcome->text, sizeof(outcome->text), fmt, args);
 	va_end(args);
+	turn_failed();
 	if (core_current->number != CORE_MAIN)
 		core_abandon();
 	longjmp(checks_failed, 1);
@@ -99,6 +100,7 @@ static void on_signal(int number)
 		raise(number);
 	}
 	outcome->failure = FAIL_SIGNAL;
+	turn_failed();
 	snprintf(outcome->text, sizeof(outcome->text), "%s", strsignal(number));
 	longjmp(checks_failed, 1);
 }

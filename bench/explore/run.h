@@ -57,6 +57,8 @@ struct chooser {
 	uint32_t (*point)(void *state, uint32_t self, uint32_t others, uint32_t n, uint32_t accesses);
 	/* self cannot go on (at first: nobody has run, self is RUN_CORES): one of the bits in ready (not 0). */
 	uint32_t (*forced)(void *state, uint32_t self, uint32_t ready);
+	/* The same, but nobody is asked: all that could run spin, or sleep until a time; to goes on. May be NULL. */
+	void (*passed)(void *state, uint32_t self, uint32_t to);
 	/* Weak memory: a load of core self, its access number `access`, may see any of the last n (> 1) values of the
 	 * word: how old, 0 to n - 1. NULL: 0. */
 	uint32_t (*stale)(void *state, uint32_t self, uint32_t access, uint32_t n);

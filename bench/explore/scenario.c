@@ -11,6 +11,7 @@
 #include "base/point.h"
 #include "bench/explore/run.h"
 #include "bench/explore/turn.h"
+#include "bench/explore/weak.h"
 #include "bench/sim/core.h"
 
 #define FRAMES        2048
@@ -209,23 +210,47 @@ bool scene_mapped(uint64_t at, int *prot)
 
 /* ---- led by hand ---- */
 
-void scene_signal(unsigned n)
+static void say(unsigned n)
 {
 	scene.signal[n] = true;
 	turn_changed(core_current->number);      /* who awaits it need not look before                              */
 }
 
-bool scene_await(unsigned n)
+static bool heard(unsigned n)
 {
 	for (unsigned yields = 0; !scene.signal[n] && turn_vain() < VAIN && yields < PATIENCE; yields++)
 		sched_yield();
 	return scene.signal[n];
 }
 
-void scene_must(unsigned n)
+static void hear(unsigned n)
 {
 	while (!scene.signal[n])
 		sched_yield();
+}
+
+/* Between calls it orders them, as the flag of a program would; a stop inside a call orders nothing. */
+void scene_signal(unsigned n)
+{
+	if (weak_on() && core_current->number < RUN_CORES)
+		weak_tell(core_current->number);
+	say(n);
+}
+
+bool scene_await(unsigned n)
+{
+	bool there = heard(n);
+
+	if (there && weak_on())
+		weak_told(core_current->number);
+	return there;
+}
+
+void scene_must(unsigned n)
+{
+	hear(n);
+	if (weak_on())
+		weak_told(core_current->number);
 }
 
 static uint64_t sleeps_of(unsigned i)
@@ -242,6 +267,8 @@ void scene_asleep(unsigned i)
 
 	while (core_at(i)->state != CORE_FUTEX && core_at(i)->state != CORE_IDLE && sleeps_of(i) == before)
 		sched_yield();
+	if (weak_on())
+		weak_knows(core_current->number, i);
 }
 
 void scene_pause(void)
@@ -272,11 +299,11 @@ void __wrap_point_hit(struct point_site *site)
 		if (stop->body != core_current->number || strcmp(stop->at, site->name) != 0)
 			continue;
 		stop->body = CORE_MAIN;
-		scene_signal(stop->says);
+		say(stop->says);
 		if (stop->awaits >= SCENE_MUST)
-			scene_must(stop->awaits - SCENE_MUST);
-		else if (!scene_await(stop->awaits))
-			scene_signal(stop->awaits);
+			hear(stop->awaits - SCENE_MUST);
+		else if (!heard(stop->awaits))
+			say(stop->awaits);
 		break;
 	}
 }

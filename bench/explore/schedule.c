@@ -2,8 +2,15 @@
 /* schedule.c - see schedule.h. */
 #include "bench/explore/schedule.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "base/compiler.h"
+
+#define PERIOD_MAX  16                   /* segments that are looked for as one                                    */
+#define NO_BRACKET  UINT32_MAX
+#define REPEATS_MIN 9                    /* segments that are worth brackets                                       */
 
 void schedule_add(struct schedule *s, uint32_t core, uint32_t accesses)
 {
@@ -22,6 +29,37 @@ void schedule_stale(struct schedule *s, uint32_t core, uint32_t access, uint32_t
 		s->stale[s->stales++] = (struct stale){ core, access, age };
 }
 
+static bool same(const struct segment *a, const struct segment *b)
+{
+	return a->core == b->core && a->accesses == b->accesses;
+}
+
+/* Cores that poll for each other take turns for hundreds of segments: how often the `period` from i on stand there. */
+static uint32_t repeats(const struct schedule *s, uint32_t i, uint32_t period)
+{
+	uint32_t end = i + period;
+
+	while (end < s->n && same(&s->segment[end], &s->segment[end - period]))
+		end++;
+	return (end - i) / period;
+}
+
+/* The period from i on that says most: 0: none says anything. */
+static uint32_t period_at(const struct schedule *s, uint32_t i)
+{
+	uint32_t best = 0, most = REPEATS_MIN - 1;
+
+	for (uint32_t period = 1; period <= PERIOD_MAX && i + period <= s->n; period++) {
+		uint32_t covered = repeats(s, i, period) * period;
+
+		if (covered > most && covered >= 2 * period) {
+			best = period;
+			most = covered;
+		}
+	}
+	return best;
+}
+
 static bool parse_stales(struct schedule *s, const char *text)
 {
 	unsigned core, access, age;
@@ -35,51 +73,110 @@ static bool parse_stales(struct schedule *s, const char *text)
 	return true;
 }
 
-bool schedule_parse(struct schedule *s, const char *text)
+/* "(" stands before, ")N" behind what comes N times. `from`: the first segment within; NO_BRACKET. */
+static bool parse_again(struct schedule *s, uint32_t from, const char **text)
+{
+	uint32_t period = s->n - from;
+	unsigned long times;
+	char *end;
+
+	times = strtoul(*text, &end, 10);
+	if (end == *text || period == 0 || times < 1 || times > SCHEDULE_SEGMENTS / period)
+		return false;
+	*text = end;
+	for (uint32_t i = 0; i < (times - 1) * period; i++)
+		schedule_add(s, s->segment[from + i].core, s->segment[from + i].accesses);
+	return true;
+}
+
+/* One segment. */
+static bool parse_segment(struct schedule *s, const char **text)
 {
 	char *end;
+	unsigned long core = strtoul(*text, &end, 10), accesses = SEGMENT_WHOLE;
+
+	if (end == *text || core > 255)
+		return false;
+	if (*end == ':') {
+		*text = end + 1;
+		accesses = strtoul(*text, &end, 10);
+		if (end == *text || accesses >= SEGMENT_WHOLE)
+			return false;
+	}
+	*text = end;
+	schedule_add(s, (uint32_t)core, (uint32_t)accesses);
+	return true;
+}
+
+bool schedule_parse(struct schedule *s, const char *text)
+{
+	uint32_t from = NO_BRACKET;
 
 	schedule_clear(s);
 	while (*text != 0 && *text != '@') {
-		unsigned long core = strtoul(text, &end, 10), accesses = SEGMENT_WHOLE;
-
-		if (end == text || core > 255)
-			return false;
-		if (*end == ':') {
-			text = end + 1;
-			accesses = strtoul(text, &end, 10);
-			if (end == text || accesses >= SEGMENT_WHOLE)
+		if (*text == '(') {
+			if (from != NO_BRACKET)
 				return false;
+			from = s->n;
+			text++;
 		}
-		if (s->n == SCHEDULE_SEGMENTS || (*end != ',' && *end != '@' && *end != 0))
+		if (s->n == SCHEDULE_SEGMENTS || !parse_segment(s, &text))
 			return false;
-		schedule_add(s, (uint32_t)core, (uint32_t)accesses);
-		text = *end == ',' ? end + 1 : end;
+		if (*text == ')') {
+			text++;
+			if (from == NO_BRACKET || !parse_again(s, from, &text))
+				return false;
+			from = NO_BRACKET;
+		}
+		if (*text == ',')
+			text++;
+		else if (*text != '@' && *text != 0)
+			return false;
 	}
-	return s->n > 0 && parse_stales(s, text);
+	return s->n > 0 && from == NO_BRACKET && parse_stales(s, text);
+}
+
+struct text { char *text; size_t bytes, at; };
+
+static void put(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void put(struct text *t, const char *fmt, ...)
+{
+	bool room = t->at < t->bytes;
+	va_list args;
+
+	va_start(args, fmt);
+	t->at += (size_t)vsnprintf(room ? t->text + t->at : NULL, room ? t->bytes - t->at : 0, fmt, args);
+	va_end(args);
+}
+
+static void put_segments(struct text *t, const struct segment *segment, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		put(t, "%s%u", i == 0 ? "" : ",", segment[i].core);
+		if (segment[i].accesses != SEGMENT_WHOLE)
+			put(t, ":%u", segment[i].accesses);
+	}
 }
 
 size_t schedule_print(const struct schedule *s, char *text, size_t bytes)
 {
-	size_t at = 0;
+	struct text t = { text, bytes, 0 };
+	uint32_t i = 0;
 
 	if (bytes > 0)
 		text[0] = 0;
-	for (uint32_t i = 0; i < s->n; i++) {
-		char *to = at < bytes ? text + at : NULL;
-		size_t room = at < bytes ? bytes - at : 0;
-		const char *comma = i == 0 ? "" : ",";
+	while (i < s->n) {
+		uint32_t period = period_at(s, i), times = period != 0 ? repeats(s, i, period) : 1;
 
-		if (s->segment[i].accesses == SEGMENT_WHOLE)
-			at += (size_t)snprintf(to, room, "%s%u", comma, s->segment[i].core);
-		else
-			at += (size_t)snprintf(to, room, "%s%u:%u", comma, s->segment[i].core,
-					       s->segment[i].accesses);
+		put(&t, "%s%s", i == 0 ? "" : ",", period != 0 ? "(" : "");
+		put_segments(&t, &s->segment[i], period != 0 ? period : 1);
+		if (period != 0)
+			put(&t, ")%u", times);
+		i += period != 0 ? period * times : 1;
 	}
-	for (uint32_t i = 0; i < s->stales; i++)
-		at += (size_t)snprintf(at < bytes ? text + at : NULL, at < bytes ? bytes - at : 0, "@%u.%u-%u",
-				       s->stale[i].core, s->stale[i].access, s->stale[i].age);
-	return at;
+	for (i = 0; i < s->stales; i++)
+		put(&t, "@%u.%u-%u", s->stale[i].core, s->stale[i].access, s->stale[i].age);
+	return t.at;
 }
 
 uint32_t schedule_preemptions(const struct schedule *s)

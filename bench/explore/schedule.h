@@ -4,6 +4,8 @@
  *
  *   "0:153,1,0:12,1,0"   core 0 makes 153 accesses, core 1 runs until it ends or cannot go on, core 0 makes 12 more ...
  *
+ *   "0:153,(1,2)40"      (...)N: what stands between, N times
+ *
  * Accesses are all told ones but those of a core's own stack. A core that cannot run is passed over; behind the last
  * segment cores go on in the order of their numbers. So the string alone makes a run, and any string makes some run.
  */
@@ -14,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SCHEDULE_SEGMENTS 4096
+#define SCHEDULE_SEGMENTS 16384
 #define SEGMENT_WHOLE     UINT32_MAX     /* until it ends or cannot go on                                           */
 
 struct segment { uint32_t core, accesses; };

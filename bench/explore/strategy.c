@@ -274,12 +274,17 @@ static uint32_t replay_forced(void *state, uint32_t self, uint32_t ready)
 	return core == RUN_CORES ? (uint32_t)__builtin_ctz(ready) : core;
 }
 
+static void replay_passed(void *state, uint32_t self, uint32_t to)
+{
+	(void)replay_forced(state, self, 1u << to);
+}
+
 void strategy_replay(const struct schedule *schedule, struct outcome *out)
 {
 	struct replay r = { schedule, 0 };
 	const struct chooser chooser = {
 		.everywhere = true, .again = true, .state = &r, .point = replay_point, .forced = replay_forced,
-		.stale = replay_age,
+		.passed = replay_passed, .stale = replay_age,
 	};
 
 	run_once(&chooser, out);

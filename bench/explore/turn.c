@@ -25,6 +25,7 @@ static const struct chooser *chooser;
 static struct outcome *outcome;
 static bool running, timers;
 static uint64_t steps, changes, clock_base, vain;
+static uint32_t seated;                 /* who runs; RUN_CORES: nobody, between two segments                       */
 
 static uint64_t changes_by_others(const struct seat *seat)
 {
@@ -75,6 +76,7 @@ static void leave(uint32_t from, bool forced)
 
 	schedule_add(&outcome->schedule, from, forced ? SEGMENT_WHOLE : seat->accesses - seat->segment);
 	outcome->preemptions += !forced;
+	seated = RUN_CORES;
 }
 
 static void tell_switch(uint32_t from, uint32_t to, bool forced)
@@ -90,6 +92,7 @@ static void arrive(struct core *c)
 	make_ready(c);
 	seat->spinning = false;
 	seat->segment = seat->accesses;
+	seated = c->number;
 }
 
 /* Who yields lets those go first that do not wait themselves: two that poll cannot keep a third out. */
@@ -196,11 +199,14 @@ struct core *turn_next(struct core *from, enum core_why why)
 	ready = eligible(RUN_CORES);
 	if (why == CORE_YIELDED)
 		ready = fairly(ready);
-	if (ready == 0)
+	if (ready == 0) {
 		to = nobody(self == RUN_CORES ? 0 : self);
-	else
+		if (to != NULL && chooser->passed != NULL)
+			chooser->passed(chooser->state, self, to->number);
+	} else {
 		to = core_at(chooser->forced ? chooser->forced(chooser->state, self, ready) :
 					       (uint32_t)__builtin_ctz(ready));
+	}
 	if (to == NULL)
 		return NULL;
 	if (to->number != self)
@@ -219,6 +225,13 @@ void turn_changed(uint32_t self)
 		seats[self].own_changes++;
 		seats[self].changed = seats[self].accesses;
 	}
+}
+
+/* The segment under way has no end of its own: without it the schedule would not say who was running. */
+void turn_failed(void)
+{
+	if (seated != RUN_CORES)
+		leave(seated, true);
 }
 
 uint64_t turn_steps(void)
@@ -243,6 +256,7 @@ void turn_begin(const struct chooser *c, struct outcome *out, bool may_time_out)
 	timers = may_time_out;
 	memset(seats, 0, sizeof(seats));
 	steps = changes = vain = 0;
+	seated = RUN_CORES;
 	clock_base = UINT64_C(1000000000);
 }
 

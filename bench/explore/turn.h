@@ -16,6 +16,7 @@ void turn_point(bool conflicting);               /* before the calling core's ne
 struct core *turn_next(struct core *from, enum core_why why);    /* core_scheduler.next                            */
 uint64_t turn_now(void);                         /* core_scheduler.now                                             */
 void turn_changed(uint32_t self);                /* it has changed a word; RUN_CORES: somebody was woken           */
+void turn_failed(void);                          /* the run ends here: who runs is the schedule's last segment      */
 uint64_t turn_steps(void);
 uint64_t turn_vain(void);                        /* yields since anything changed, when nobody could do anything   */
 uint32_t turn_accesses(uint32_t core);

@@ -37,8 +37,9 @@ static struct outcome *outcome;
 static struct location locations[LOCATIONS];
 static uint32_t used, run;
 static struct { uintptr_t at; uint32_t run, location; } table[HASH];
-static struct view view_of[RUN_CORES], kernel;
-static struct view unlocated;            /* what was released by words that had no location                         */
+static struct view view_of[RUN_CORES], kernel, told;
+static struct view unlocated;            /* what was released by words that can have no location                    */
+static struct view unfought;             /* by words that only one core had touched                                 */
 
 void weak_use(void)
 {
@@ -73,8 +74,6 @@ static uint64_t memory_at(uintptr_t at, size_t bytes)
 	return value;
 }
 
-/* Only words that cores fight over have one, from the access on that shows it. NULL: none, or no room: then the word is
- * as strong as can be, by way of `unlocated`. */
 /* What a core does in its own stack is not told: a word there has no history. */
 static bool in_conflict(uintptr_t at)
 {
@@ -83,6 +82,17 @@ static bool in_conflict(uintptr_t at)
 	return w != NULL && w->conflict && at - CORE_STACKS >= CORE_STACKS_BYTES;
 }
 
+/* One core's own so far: nobody takes over what it releases there, but in the run that finds out that it is not. So a
+ * run depends on nothing that other runs have taught, once it teaches nothing itself. */
+static bool unfought_at(uintptr_t at)
+{
+	const struct word *w = word_of(at);
+
+	return w != NULL && !w->conflict && !w->ignored;
+}
+
+/* Only words that cores fight over have one, from the access on that shows it. NULL: none, or no room: then the word is
+ * as strong as can be, by way of `unlocated`. */
 static struct location *find(uintptr_t at, size_t bytes, bool make)
 {
 	uint32_t i = (uint32_t)((at * UINT64_C(0x9e3779b97f4a7c15)) >> 53);
@@ -105,7 +115,9 @@ static struct location *find(uintptr_t at, size_t bytes, bool make)
 	locations[used].last = locations[used].last_seqcst = 0;
 	locations[used].message[0].value = memory_at(at, bytes);
 	locations[used].message[0].pending = false;
-	locations[used].message[0].view = unlocated;
+	memset(&locations[used].message[0].view, 0, sizeof(struct view));
+	if (order_has_learned())
+		locations[used].message[0].view = unfought;
 	return &locations[used++];
 }
 
@@ -200,7 +212,7 @@ bool weak_load(const struct access *a, uint64_t *value)
 	struct location *l = core < RUN_CORES ? find(a->at, a->bytes, false) : NULL;
 	stamp from;
 
-	if (l == NULL && core < RUN_CORES && acquires(order))
+	if (l == NULL && core < RUN_CORES && acquires(order) && !unfought_at(a->at))
 		join(&view_of[core], &unlocated);
 	if (l == NULL)
 		return false;
@@ -230,10 +242,10 @@ void weak_after(const struct access *a, uint32_t core, uint64_t seen, uint64_t s
 	int order = weaken_order(a);
 	struct message before, *m;
 
-	if (l == NULL && a->op == ACCESS_RMW && acquires(order))
+	if (l == NULL && a->op == ACCESS_RMW && acquires(order) && !unfought_at(a->at))
 		join(&view_of[core], &unlocated);
 	if (l == NULL && a->op != ACCESS_LOAD && releases(order)) {
-		join(&unlocated, &view_of[core]);
+		join(unfought_at(a->at) ? &unfought : &unlocated, &view_of[core]);
 		clocks_tick(&view_of[core].clocks, core);
 	}
 	if (l == NULL)
@@ -291,6 +303,21 @@ void weak_call(enum core_call what, uint32_t core, uint32_t about)
 	}
 }
 
+void weak_tell(uint32_t core)
+{
+	join_seen(&told, &view_of[core]);
+}
+
+void weak_told(uint32_t core)
+{
+	join_seen(&view_of[core], &told);
+}
+
+void weak_knows(uint32_t core, uint32_t of)
+{
+	join_seen(&view_of[core], &view_of[of]);
+}
+
 void weak_begin(const struct chooser *c, struct outcome *out)
 {
 	chooser = c;
@@ -298,7 +325,9 @@ void weak_begin(const struct chooser *c, struct outcome *out)
 	used = 0;
 	run++;
 	memset(&kernel, 0, sizeof(kernel));
+	memset(&told, 0, sizeof(told));
 	memset(&unlocated, 0, sizeof(unlocated));
+	memset(&unfought, 0, sizeof(unfought));
 	memset(view_of, 0, sizeof(view_of));
 	for (uint32_t i = 0; i < RUN_CORES; i++)
 		clocks_tick(&view_of[i].clocks, i);

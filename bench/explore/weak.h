@@ -35,6 +35,11 @@ struct outcome;
 void weak_use(void);                             /* before the first run; there is no way back                     */
 static inline bool weak_on(void) { extern bool weak_is_on; return weak_is_on; }
 
+/* For scenario.c: core sees what those that have told had seen; what `of` has seen. No order of plain accesses. */
+void weak_tell(uint32_t core);
+void weak_told(uint32_t core);
+void weak_knows(uint32_t core, uint32_t of);
+
 /* ---- for run.c ---- */
 void weak_begin(const struct chooser *c, struct outcome *out);
 void weak_before(const struct access *a, uint32_t core);

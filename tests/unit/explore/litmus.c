@@ -20,6 +20,8 @@ void mp_relacq_0(void)  { atomic_store_relaxed(&x, 1); atomic_store_release(&y, 
 void mp_read_relaxed(void) { r[0] = atomic_load_relaxed(&y); r[1] = atomic_load_relaxed(&x); }
 void mp_read_acquire(void) { r[0] = atomic_load_acquire(&y); r[1] = atomic_load_relaxed(&x); }
 
+static uint8_t neighbours[2];
+
 void mp_plain_0(void)     { plain = 1; atomic_store_relaxed(&y, 1); }
 void mp_plain_rel_0(void) { plain = 1; atomic_store_release(&y, 1); }
 void mp_plain_read(void)
@@ -32,6 +34,9 @@ void mp_plain_acq_read(void)
 	if (atomic_load_acquire(&y) != 0)
 		r[1] = plain;
 }
+
+void bytes_0(void) { neighbours[0]++; neighbours[0]++; }
+void bytes_1(void) { neighbours[1]++; neighbours[1]++; }
 
 void lb_0(void) { r[0] = atomic_load_relaxed(&y); atomic_store_relaxed(&x, 1); }
 void lb_1(void) { r[1] = atomic_load_relaxed(&x); atomic_store_relaxed(&y, 1); }

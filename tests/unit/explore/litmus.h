@@ -15,6 +15,8 @@ void mp_plain_0(void);                           /* the same, x plain; y relaxed
 void mp_plain_read(void);
 void mp_plain_rel_0(void);
 void mp_plain_acq_read(void);
+void bytes_0(void);                              /* each its own byte of one word                                  */
+void bytes_1(void);
 void lb_0(void);                                 /* load buffering: r0 = y; x = 1                                  */
 void lb_1(void);                                 /*                 r1 = x; y = 1                                  */
 void iriw_x(void);                              /* x = 1, y = 1 on two cores; a third: r0 = x; r1 = y; r2 = x; r3 = y */

@@ -41,6 +41,7 @@ LITMUS(mp_half, mp_relacq_0, mp_read_relaxed, note);
 LITMUS(mp_relacq, mp_relacq_0, mp_read_acquire, note);
 LITMUS(mp_plain, mp_plain_0, mp_plain_read, NULL);
 LITMUS(mp_plain_relacq, mp_plain_rel_0, mp_plain_acq_read, NULL);
+LITMUS(bytes, bytes_0, bytes_1, NULL);
 LITMUS(lb, lb_0, lb_1, note);
 LITMUS(coherence, coherence_write, coherence_read, order_of_x);
 LITMUS(count_twice, count_twice_0, count_twice_1, both_counted);
@@ -173,6 +174,7 @@ static void plain_accesses_must_be_ordered(void **state)
 	assert_true(race.replays);
 	assert_int_equal(result_of("mp_plain_relacq", STRATEGY_RANDOM, true, 1500).failure, FAIL_NONE);
 	assert_int_equal(result_of("mp_plain", STRATEGY_RANDOM, false, 500).failure, FAIL_NONE);
+	assert_int_equal(result_of("bytes", STRATEGY_RANDOM, true, 500).failure, FAIL_NONE);
 }
 
 /* What the engine's own ASSERTs say first does not count. */
@@ -223,9 +225,33 @@ static void schedules_are_strings(void **state)
 	assert_int_equal(schedule_preemptions(&s), 2);
 	schedule_print(&s, text, sizeof(text));
 	assert_string_equal(text, "0:153,1,0:12,2@1.45-2");
+	assert_false(schedule_parse(&s, "(0,1"));
+	assert_false(schedule_parse(&s, "0,1)3"));
+	assert_false(schedule_parse(&s, "(0,1)"));
+	assert_false(schedule_parse(&s, "(0,1)16384"));
 	assert_false(schedule_parse(&s, ""));
 	assert_false(schedule_parse(&s, "0:x"));
 	assert_false(schedule_parse(&s, "0,1@3"));
+}
+
+/* Two that poll for each other: a line that somebody can read, and the same segments again. */
+static void long_schedules_are_short_strings(void **state)
+{
+	static struct schedule s, again;
+	char text[64];
+
+	(void)state;
+	schedule_add(&s, 0, 153);
+	for (unsigned i = 0; i < 3000; i++) {
+		schedule_add(&s, 1, i % 3 == 2 ? 7 : SEGMENT_WHOLE);
+		schedule_add(&s, 2, SEGMENT_WHOLE);
+	}
+	schedule_add(&s, 0, SEGMENT_WHOLE);
+	schedule_print(&s, text, sizeof(text));
+	assert_string_equal(text, "0:153,(1,2,1,2,1:7,2)1000,0");
+	assert_true(schedule_parse(&again, text));
+	assert_int_equal(again.n, s.n);
+	assert_memory_equal(again.segment, s.segment, s.n * sizeof(*s.segment));
 }
 
 int main(int argc, char **argv)
@@ -239,6 +265,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(plain_accesses_must_be_ordered),
 		cmocka_unit_test(waiting_below_what_is_held_is_found),
 		cmocka_unit_test(schedules_are_strings),
+		cmocka_unit_test(long_schedules_are_short_strings),
 	};
 
 	(void)argc;
