@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "base/point.h"
+#include "bench/explore/guide.h"
 #include "bench/explore/order.h"
 #include "bench/explore/shrink.h"
 #include "bench/explore/weaken.h"
@@ -25,7 +26,7 @@
 #define RUN_WORK    1000                 /* what a run costs beside its accesses, in accesses                       */
 #define FIRST_SHARE 100                  /* distinct schedules of each scenario in the first round                 */
 #define FIRST_WORK  2000000
-#define LOOK_RUNS   30                   /* a scenario that does not come by a place in these does not             */
+#define GUIDE_PART  4                    /* of the runs: with many places weakened                                  */
 #define MUTANTS_MAX 512
 
 static void *shared(size_t bytes)
@@ -310,80 +311,97 @@ static bool names_it(const struct scenario *s, const char *mutant)
 	return false;
 }
 
-/* The last: the scenario never comes by the place. */
-enum hunted { HUNTED_FOUND, HUNTED_IN_VAIN, HUNTED_ELSEWHERE };
+enum hunted { HUNTED_FOUND, HUNTED_IN_VAIN };
+static uint8_t (*guide)[MUTANTS_MAX];    /* what each scenario says of each find; NULL: not asked                   */
 
 /* In a child of its own: looks for it in this scenario. */
-static _Noreturn void hunt_here(const struct settings *s, struct find *f, const struct scenario *scenario,
-				uint64_t most)
+static _Noreturn void hunt_here(const struct settings *s, struct find *f, const struct scenario *scenario)
 {
 	struct strategy *strategy = strategy_new(f->strategy, scenario_bodies(scenario), f->seed, s->everywhere);
 	struct outcome *out = outcome_new();
 
 	if (f->place != NULL)
-		CHECK(weaken_select(f->place, f->order));
+		CHECK(weaken_set(weaken_add(f->place), f->order));
 	run_prepare(scenario, s->policy, f->mutant);
 	f->runs = 0;
 	do {
 		if (!strategy_step(strategy, out))
 			break;
 		f->runs++;
-		if (f->place != NULL && f->runs == LOOK_RUNS && !weaken_reached())
-			_exit(HUNTED_ELSEWHERE);
 		if (out->failure == FAIL_NONE || !shrunk(out, f->schedule))
 			continue;
 		f->failure = out->failure;
 		memcpy(f->text, out->text, sizeof(f->text));
 		_exit(HUNTED_FOUND);
-	} while (f->runs < most && kernel_real_ns() < s->until_ns);
+	} while (f->runs < s->schedules && kernel_real_ns() < s->until_ns);
 	_exit(HUNTED_IN_VAIN);
 }
 
-static enum hunted hunt_in(const struct settings *s, struct find *f, const struct scenario *scenario, uint64_t most)
+static bool hunt_in(const struct settings *s, struct find *f, const struct scenario *scenario)
 {
 	int status;
 	pid_t pid = child();
 
 	if (pid == 0)
-		hunt_here(s, f, scenario, most);
+		hunt_here(s, f, scenario);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	f->all_runs += f->runs;
-	return WIFEXITED(status) ? (enum hunted)WEXITSTATUS(status) : HUNTED_IN_VAIN;
+	return WIFEXITED(status) && WEXITSTATUS(status) == HUNTED_FOUND;
+}
+
+/* All scenarios are asked about all places, each in a child. */
+static void ask_all(const struct settings *s, const struct find *finds, unsigned n)
+{
+	unsigned next = 0, busy = 0;
+
+	CHECK(n <= MUTANTS_MAX);
+	guide = shared(SCENARIOS_MAX * sizeof(*guide));
+	while (scenario_at(next) != NULL || busy > 0) {
+		if (scenario_at(next) != NULL && busy < s->jobs) {
+			if (child() == 0) {
+				guide_scenario(s, scenario_at(next), finds, n, s->schedules / GUIDE_PART + 1,
+					       guide[next]);
+				_exit(0);
+			}
+			next++;
+			busy++;
+		} else if (wait(NULL) > 0) {
+			busy--;
+		}
+		if (s->progress)
+			fprintf(stderr, "\r%u scenarios asked ", next);
+	}
 }
 
 /* Is it looked for in this scenario, in this of two turns? */
 static bool turn_for(const struct settings *s, const struct find *f, const struct scenario *only,
-		     const struct scenario *scenario, int turn)
+		     const struct scenario *scenario, int turn, enum guide says)
 {
 	if (only != NULL)
 		return only == scenario && turn == 1;
+	if (f->place != NULL)
+		return says == GUIDE_FAILED && turn == 1;
 	if (f->mutant != NULL)
 		return names_it(scenario, f->mutant) == (turn == 0) && (turn == 0 || !s->named);
 	return true;
 }
 
-static _Noreturn void hunt_one(const struct settings *s, struct find *f)
+static _Noreturn void hunt_one(const struct settings *s, struct find *f, unsigned number)
 {
 	const struct scenario *only = f->scenario;
 	const struct scenario *scenario;
-	static bool elsewhere[SCENARIOS_MAX];
 
 	f->scenario = NULL;
 	for (int turn = 0; turn < 2; turn++)
 		for (unsigned i = 0; (scenario = scenario_at(i)) != NULL; i++) {
-			uint64_t most = f->place != NULL && turn == 0 ? s->schedules / 16 + 1 : s->schedules;
-			enum hunted how;
+			enum guide says = guide != NULL ? (enum guide)guide[i][number] : GUIDE_ELSEWHERE;
 
-			if (elsewhere[i] || !turn_for(s, f, only, scenario, turn))
+			f->reached += turn == 0 && says != GUIDE_ELSEWHERE;
+			if (!turn_for(s, f, only, scenario, turn, says) || !hunt_in(s, f, scenario))
 				continue;
-			how = hunt_in(s, f, scenario, most);
-			if (how == HUNTED_FOUND) {
-				f->scenario = scenario;
-				_exit(0);
-			}
-			elsewhere[i] = how == HUNTED_ELSEWHERE;
-			f->reached += turn == 0 && !elsewhere[i];
+			f->scenario = scenario;
+			_exit(0);
 		}
 	_exit(0);
 }
@@ -396,13 +414,15 @@ unsigned campaign_hunt(const struct settings *s, struct find *finds, unsigned n,
 
 	CHECK(pids != NULL);
 	memcpy(f, finds, n * sizeof(*f));
+	if (n > 0 && f[0].place != NULL && f[0].scenario == NULL)
+		ask_all(s, f, n);
 	while (next < n || busy > 0) {
 		if (next < n && busy < s->jobs) {
 			unsigned i = next++;
 
 			pids[i] = child();
 			if (pids[i] == 0)
-				hunt_one(s, &f[i]);
+				hunt_one(s, &f[i], i);
 			busy++;
 			continue;
 		}

@@ -9,8 +9,8 @@
  *          waits (SIGSTOP), so that it goes on where it was. What comes of it depends on the seed and on nothing else,
  *          the number of jobs and the machine's load included.
  * HUNT     Each mutant is looked for in the scenarios that name it, then in all others, each in a process of its own,
- *          until one fails, or the limit for each is reached. A weakened use of an atomic is looked for in all that
- *          come by it: first in a sixteenth of the runs.
+ *          until one fails, or the limit for each is reached. Weakened uses of atomics: all scenarios are asked
+ *          first (guide.h); then each is looked for where it has failed.
  */
 #ifndef BENCH_EXPLORE_CAMPAIGN_H
 #define BENCH_EXPLORE_CAMPAIGN_H

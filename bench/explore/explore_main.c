@@ -83,10 +83,14 @@ static void choose_scenarios(struct arguments *a, char *text)
 static void choose_place(struct arguments *a, char *text)
 {
 	char *order = strrchr(text, ' ');
+	int place;
 
 	a->weaken = strdup(text);
 	weak_use();
-	if (order == NULL || (*order = 0, !weaken_select(text, order + 1)))
+	if (order != NULL)
+		*order = 0;
+	place = order != NULL ? weaken_add(text) : -1;
+	if (place < 0 || !weaken_set(place, order + 1))
 		cli_die("as in tests/models/orders.list: \"base/spin.h spin_unlock store_release 1 relaxed\"",
 			"--weaken: there is no such place, or no such order");
 }

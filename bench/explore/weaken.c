@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * weaken.c - see weaken.h. The place is looked up in the source that the program was built from (its debug information
- * says where that is): the line of the N-th use of the operation in the function. An access is the chosen one if it was
- * compiled from that line of that function, inlined or not, and demands the order of the operation's name.
+ * weaken.c - see weaken.h. A place is looked up in the source that the program was built from (its debug information
+ * says where that is): the line of the N-th use of the operation in the function. An access is made there if it was
+ * compiled from that line of that file, inlined or not, and demands the order of the operation's name.
  */
 #include "bench/explore/weaken.h"
 
@@ -13,14 +13,15 @@
 #include "base/compiler.h"
 #include "bench/sim/debug.h"
 
-#define PLACES 4096
+#define CODE   8192                      /* addresses of accesses                                                  */
+#define PLACES 256
 
 static const char *const order_names[] = { "relaxed", "consume", "acquire", "release", "acqrel", "seqcst" };
 
-static struct { const void *pc; bool chosen; } places[PLACES];
-static char file_wanted[128], function_wanted[64];
-static bool reached;
-static int line_wanted, order_wanted, order_instead = -1;
+struct place { char file[128]; int line, order, instead; bool reached; };        /* instead: -1: as it stands */
+static struct place places[PLACES];
+static unsigned places_n;
+static struct { const void *pc; int place; } code[CODE];         /* place: of this access; -1                       */
 
 static int order_of(const char *name)
 {
@@ -56,52 +57,78 @@ static int line_of_use(FILE *source, const char *function, const char *operation
 	return 0;
 }
 
-bool weaken_select(const char *name, const char *order)
+int weaken_add(const char *name)
 {
-	char operation[32], path[512];
-	const char *here = __FILE__;
+	char function[64], operation[32], path[512];
+	const char *here = __FILE__, *order;
+	struct place *p = &places[places_n];
 	unsigned n;
 	FILE *source;
 
-	if (sscanf(name, "%127s %63s %31s %u", file_wanted, function_wanted, operation, &n) != 4 || n == 0)
-		return false;
-	order_instead = order_of(order);
-	order_wanted = strrchr(operation, '_') != NULL ? order_of(strrchr(operation, '_') + 1) : -1;
-	snprintf(path, sizeof(path), "%.*s%s", (int)(strstr(here, "bench/explore/") - here), here, file_wanted);
+	if (places_n == PLACES || sscanf(name, "%127s %63s %31s %u", p->file, function, operation, &n) != 4 || n == 0)
+		return -1;
+	order = strrchr(operation, '_');
+	p->order = order != NULL ? order_of(order + 1) : -1;
+	p->instead = -1;
+	snprintf(path, sizeof(path), "%.*s%s", (int)(strstr(here, "bench/explore/") - here), here, p->file);
 	source = fopen(path, "r");
-	if (order_instead < 0 || order_wanted < 0 || source == NULL)
-		return false;
-	line_wanted = line_of_use(source, function_wanted, operation, n);
+	if (p->order < 0 || source == NULL)
+		return -1;
+	p->line = line_of_use(source, function, operation, n);
 	fclose(source);
-	return line_wanted != 0;
+	return p->line != 0 ? (int)places_n++ : -1;
 }
 
-/* Of accesses that demand the order of the chosen place. */
-static bool chosen(const void *pc)
+bool weaken_set(int place, const char *order)
 {
-	uint32_t i = (uint32_t)(((uintptr_t)pc * UINT64_C(0x9e3779b97f4a7c15)) >> 52);
+	places[place].instead = order_of(order);
+	return places[place].instead >= 0;
+}
 
-	while (places[i].pc != NULL && places[i].pc != pc)
-		i = (i + 1) & (PLACES - 1);
-	if (places[i].pc == NULL) {
-		int line = 0;
-		const char *file = debug_line(pc, &line);
+void weaken_unset(int place)
+{
+	places[place].instead = -1;
+}
 
-		places[i].pc = pc;
-		places[i].chosen = line == line_wanted && file != NULL && strcmp(file, file_wanted) == 0;
+bool weaken_reached(int place)
+{
+	return places[place].reached;
+}
+
+static int place_of(const struct access *a)
+{
+	int line = 0;
+	const char *file = debug_line(a->pc, &line);
+
+	for (unsigned i = 0; i < places_n && file != NULL; i++)
+		if (places[i].line == line && places[i].order == a->order && strcmp(file, places[i].file) == 0)
+			return (int)i;
+	return -1;
+}
+
+/* An access has one order: so its address is enough. */
+static int place_at(const struct access *a)
+{
+	uint32_t i = (uint32_t)(((uintptr_t)a->pc * UINT64_C(0x9e3779b97f4a7c15)) >> 51);
+
+	while (code[i].pc != NULL && code[i].pc != a->pc)
+		i = (i + 1) & (CODE - 1);
+	if (code[i].pc == NULL) {
+		code[i].place = place_of(a);
+		code[i].pc = a->pc;
 	}
-	return places[i].chosen;
+	return code[i].place;
 }
 
 int weaken_order(const struct access *a)
 {
-	if (order_instead < 0 || a->order != order_wanted || !chosen(a->pc))
-		return a->order;
-	reached = true;
-	return order_instead;
-}
+	int i;
 
-bool weaken_reached(void)
-{
-	return reached;
+	if (places_n == 0 || a->order == __ATOMIC_RELAXED)
+		return a->order;
+	i = place_at(a);
+	if (i < 0)
+		return a->order;
+	places[i].reached = true;
+	return places[i].instead >= 0 ? places[i].instead : a->order;
 }

@@ -7,10 +7,14 @@
 
 #include "bench/sim/access.h"
 
-/* "FILE FUNCTION OPERATION N", as in tests/models/orders.list; order: relaxed, acquire, release, acqrel. */
-bool weaken_select(const char *name, const char *order);
-/* What the access demands, or less, if it is the chosen one. */
+/* "FILE FUNCTION OPERATION N", as in tests/models/orders.list: its number; -1: there is no such use. All of them before
+ * the first run. */
+int weaken_add(const char *name);
+/* relaxed, acquire, release, acqrel; false: no such order. */
+bool weaken_set(int place, const char *order);
+void weaken_unset(int place);                    /* as it stands in the code                                       */
+bool weaken_reached(int place);                  /* it has ever been made                                          */
+/* What the access demands, or less, if it is made at a place that is weakened. */
 int weaken_order(const struct access *a);
-bool weaken_reached(void);                       /* the chosen one has ever been made                              */
 
 #endif
