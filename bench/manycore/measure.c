@@ -3,6 +3,7 @@
 #include "bench/manycore/measure.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 #define WARM_FLAT  0.03
 #define WARM_SMALL 0.005
+#define WARM_COLD  0.1
 #define CALLS_MANY 4u
 
 struct count { uint64_t work, reset, daemon; };          /* transfers by what the core was doing                     */
@@ -74,19 +76,37 @@ static bool flat(double a, double b)
 	return most - least <= WARM_SMALL || most - least <= WARM_FLAT * most;
 }
 
+/* What a block has cost a unit, by which its steadiness is judged. */
+struct warm { double transfers, cold; };
+
+static struct warm warm_of(const struct measure_params *p, const struct profile_result *result)
+{
+	uint64_t cold = 0;
+
+	for (uint32_t i = 0; i < p->cores; i++)
+		cold += turn_at(i)->cold;
+	return (struct warm){ (double)count.work / (double)result->units, (double)cold / (double)result->units };
+}
+
+/* Memory that is touched for the first time will be there the next time: less of it is still to come. */
+static bool alike(struct warm a, struct warm b)
+{
+	return flat(a.transfers, b.transfers) && fabs(a.cold - b.cold) <= WARM_COLD;
+}
+
 static int warm_up(const struct measure_params *p, uint64_t units, struct measure_result *r,
 		   struct profile_result *result)
 {
-	double before = -1, last = -1;
+	struct warm before = { -1, 0 }, last = { -1, 0 };
 
 	while (r->warm_blocks < p->warm_most && !r->steady) {
 		int err = block(units, result, r->error, sizeof(r->error));
-		double now;
+		struct warm now;
 
 		if (err)
 			return err;
-		now = (double)count.work / (double)result->units;
-		r->steady = r->warm_blocks >= 2 && flat(before, last) && flat(last, now) && flat(before, now);
+		now = warm_of(p, result);
+		r->steady = r->warm_blocks >= 2 && alike(before, last) && alike(last, now) && alike(before, now);
 		before = last;
 		last = now;
 		r->warm_blocks++;

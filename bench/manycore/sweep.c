@@ -9,11 +9,11 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "base/clock.h"
 #include "base/tool/cli.h"
 #include "bench/manycore/commands.h"
 #include "bench/manycore/options.h"
 #include "bench/manycore/points.h"
+#include "bench/sim/kernel.h"
 #include "stress/profile.h"
 #include "vmmap/vmmap.h"
 
@@ -55,7 +55,7 @@ static bool have(const struct sweep *s, const char *policy, const char *profile,
 /* What is left takes as long, an operation, as what is done. Rivals on many cores come last, and take longer. */
 static void tell(const struct sweep *s, const struct job *job, bool failed)
 {
-	uint64_t took = (clock_ns() - s->began_ns) / 1000000000;
+	uint64_t took = (kernel_real_ns() - s->began_ns) / 1000000000;
 	double left = s->ops ? (double)took * (double)(s->all_ops - s->ops) / (double)s->ops : 0;
 
 	fprintf(stderr, "%u of %u  %s, %s, %u cores%s; %lu min %02lu s so far, about %.0f min to go\n", s->finished,
@@ -153,7 +153,7 @@ int sweep_main(int argc, char **argv)
 {
 	char *plot[] = { (char *)"plot", (char *)"--out", NULL, NULL };
 	struct options o;
-	struct sweep s = { .o = &o, .began_ns = clock_ns() };
+	struct sweep s = { .o = &o, .began_ns = kernel_real_ns() };
 	int code;
 
 	options_parse("PFmockqsjd", doc, argc, argv, &o);
