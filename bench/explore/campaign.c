@@ -328,7 +328,7 @@ static _Noreturn void hunt_here(const struct settings *s, struct find *f, const 
 		if (!strategy_step(strategy, out))
 			break;
 		f->runs++;
-		if (out->failure == FAIL_NONE || !shrunk(out, f->schedule))
+		if (out->failure == FAIL_NONE || (!s->again && !shrunk(out, f->schedule)))
 			continue;
 		f->failure = out->failure;
 		memcpy(f->text, out->text, sizeof(f->text));

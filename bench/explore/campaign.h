@@ -28,6 +28,7 @@ struct settings {
 	uint64_t until_ns;               /* of the machine's own clock; UINT64_MAX                                 */
 	unsigned jobs;
 	bool everywhere, progress, coverage;
+	bool again;                      /* a hunt: found before, the schedule is not wanted                        */
 	bool named;                      /* a hunt: only in the scenarios that name the mutant                     */
 };
 

@@ -383,6 +383,7 @@ static int hunt(struct arguments *a)
 	FILE *to = page(a);
 	unsigned lost;
 
+	a->settings.again = a->seeds != NULL;
 	if (a->settings.schedules == 0)
 		a->settings.schedules = 100000;
 	for (unsigned i = 0; i < a->nfinds && a->seeds == NULL; i++) {

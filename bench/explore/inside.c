@@ -72,3 +72,13 @@ void scene_drain(void)
 {
 	rcu_drain();
 }
+
+void scene_shelf(unsigned most)
+{
+	scene.physmem->spare_max = most;
+}
+
+void scene_thread_exit(void)
+{
+	core_thread_exit();
+}

@@ -27,6 +27,7 @@ struct scene scene;
 static const struct scenario *sorted[SCENARIOS_MAX];
 static unsigned sorted_n;
 static const char *policy_wanted;
+static uint64_t frames_wanted;
 static bool stops;                       /* the bodies' own: neither set-up nor warming up                          */
 static FILE *report;
 static char report_text[400];
@@ -86,7 +87,7 @@ static void make(const struct vmmap_config *limits, int bytes)
 	struct vmmap_config config = *limits;
 
 	memory.bytes = bytes;
-	memory.pages = FRAMES;
+	memory.pages = frames_wanted;
 	config.policy = policy_wanted;
 	expect(physmem_create(&scene.physmem, &memory) == 0);
 	config.physmem = scene.physmem;
@@ -94,6 +95,11 @@ static void make(const struct vmmap_config *limits, int bytes)
 }
 
 static const struct vmmap_config topdown = { .size = sizeof(struct vmmap_config), .placement = VMMAP_TOPDOWN };
+
+void scene_frames(uint64_t n)
+{
+	frames_wanted = n;
+}
 
 void scene_map(void)
 {
@@ -330,6 +336,7 @@ void scenario_prepare(const struct scenario *s, const char *policy)
 	CHECK(report != NULL);
 	setvbuf(report, NULL, _IONBF, 0);
 	memset(&scene, 0, sizeof(scene));
+	frames_wanted = FRAMES;
 	stops = false;
 	s->set_up();
 	if (!(s->flags & SCENARIO_COLD))

@@ -75,6 +75,7 @@ extern struct scene {
 #define ANON       (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 #define RW         (PROT_READ | PROT_WRITE)
 
+void scene_frames(uint64_t n);                           /* of the machine, before scene_map: else 2048             */
 void scene_map(void);                                    /* TOPDOWN, frames without contents                        */
 void scene_map_bytes(void);                              /* the same, frames with contents                          */
 void scene_map_with(const struct vmmap_config *config);  /* its limit_*, brk_start, placement                       */
@@ -97,6 +98,8 @@ uint64_t scene_version(uint64_t at);                     /* of the VMA there; 0:
 uint64_t scene_group(uint64_t at);                       /* its anonymous group                                     */
 const void *scene_vma(uint64_t at);                      /* its object                                              */
 uint64_t scene_owned(void);                              /* frames                                                  */
+void scene_shelf(unsigned most);                         /* free frames that a core keeps on its shelf              */
+void scene_thread_exit(void);                            /* the body goes on as another thread                      */
 void scene_drain(void);                                  /* waits until what is retired is gone                     */
 bool scene_insists(unsigned i);                          /* body i insists on its turn                              */
 int64_t scene_move(unsigned i, uint64_t at, uint64_t len, uint64_t to);  /* mremap, MAYMOVE | FIXED                 */

@@ -322,3 +322,41 @@ SCENARIO(insist_cut, .what = "a fault whose page is cut out of its VMA again and
 SCENARIO(insist_cut_counted, .what = "the same under counted visits", .policy = "vma-count",
 	 .set_up = eight_cut, .body = { cut_under_fault, fault_on_and_on }, .check = begun_again_twice,
 	 .mutants = "claim_cuts_pinned counted_visit_moves");
+
+/* ---- a visit for MADV_DONTNEED: two edits come and go while it looks ---- */
+
+enum { FOUND = 8, EDITED, AT_ENTRY, EDITED_AGAIN, INSISTED };
+#define BOTH_CAME scene.word[13]
+
+static void locked_page(void)
+{
+	scene_map();
+	expect(vmmap_mmap(scene.map, PAGES(0, 1), RW, ANON | MAP_FIXED | MAP_LOCKED, NULL, 0) == (int64_t)PAGE(0));
+	expect(vmmap_fault(scene.map, PAGE(0), PROT_WRITE, NULL) == 0);
+	scene_stop(0, "visit_before_valid", FOUND, EDITED);
+	scene_stop(0, "advise_before_entry", AT_ENTRY, EDITED_AGAIN);
+	scene_stop(0, "visit_after_pin", INSISTED, NEVER);
+}
+static void drop_page(void)
+{
+	int64_t rc = vmmap_madvise(scene.map, PAGES(0, 1), MADV_DONTNEED);
+
+	expect(rc == 0 || rc == -EINVAL);
+	expect(scene.signal[INSISTED] || !BOTH_CAME);
+}
+static void edit_twice(void)
+{
+	bool once, twice;
+
+	once = scene_await(FOUND);
+	expect(vmmap_munlock(scene.map, PAGES(0, 1)) == 0);
+	once = once && !scene.signal[EDITED];
+	scene_signal(EDITED);
+	twice = scene_await(AT_ENTRY);
+	expect(scene_protect(1, PAGES(0, 1), PROT_READ) == 0);
+	BOTH_CAME = once && twice && !scene.signal[EDITED_AGAIN];
+	scene_signal(EDITED_AGAIN);
+}
+
+SCENARIO(insist_drop, .what = "MADV_DONTNEED: its visit fails twice, and insists then",
+	 .set_up = locked_page, .body = { drop_page, edit_twice }, .mutants = "advise_stays_young");
