@@ -179,7 +179,7 @@ static void look_around(uint32_t self)
 			       books.wanted[core].addr, next);
 		core = next;
 		if (core == self)
-			run_fail(FAIL_ORDER, "a circle: %s", text);
+			run_fail(FAIL_ORDER, "a cycle: %s", text);
 	}
 }
 

@@ -29,7 +29,7 @@ enum failure {
 	FAIL_OVERTAKEN,                  /* more often than threads + 2                                            */
 	FAIL_ASLEEP_INSIDE,              /* sleeps in a read section                                               */
 	FAIL_SIGNAL,                     /* SIGSEGV and the like                                                   */
-	FAIL_ORDER,                      /* waits below what it holds, or in a circle: lockorder.h                  */
+	FAIL_ORDER,                      /* waits below what it holds, or in a cycle: lockorder.h                   */
 	FAIL_RACE,                       /* --weak: two plain accesses, one a store, and nothing orders them       */
 	FAILURES
 };
