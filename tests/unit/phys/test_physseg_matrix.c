@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_physseg_matrix.c - plug and unplug of ranges in every position to what is there, at boot and later, under each
+ * index: each segment, count and lookup against the model, after each call. And random programs.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/prng.h"
+#include "tests/unit/phys/physseg_model.h"
+#include "vmmap/phys/physseg_impl.h"
+
+static const char *const indexes[] = { "bitmap", "cow-array", "rbtree", "array" };
+
+struct range { uint64_t pfn, pages; };
+
+/* What is there before: [20, 60) [60, 100) [140, 200), and [120, 121). */
+static const struct range present[] = { { 1020, 40 }, { 1060, 40 }, { 1140, 60 }, { 1120, 1 } };
+
+static const struct range ranges[] = {
+	{ 1000, 10 }, { 1000, 20 }, { 1000, 21 },        /* absent; up to, over the lower end                      */
+	{ 1020, 1 }, { 1020, 10 }, { 1030, 10 }, { 1059, 1 }, { 1050, 10 },      /* front, middle, back            */
+	{ 1020, 40 }, { 1060, 40 },                      /* exact                                                  */
+	{ 1020, 80 }, { 1030, 60 }, { 1050, 20 }, { 1020, 60 }, { 1040, 60 },    /* two that touch                 */
+	{ 1090, 20 }, { 1090, 60 }, { 1100, 20 }, { 1100, 40 }, { 1120, 80 },    /* over a hole, in one            */
+	{ 1120, 1 }, { 1121, 19 }, { 1119, 3 },          /* one frame, and beside it                               */
+	{ 1200, 56 }, { 1199, 2 }, { 1190, 66 }, { 1200, 57 }, { 1255, 1 }, { 1255, 2 }, { 1256, 1 },    /* the end */
+	{ 1020, 0 }, { 1000, 0 }, { 999, 1 }, { 999, 30 }, { 0, 1 }, { 1000, 256 }, { 1000, 257 },
+	{ 1020, UINT64_MAX }, { UINT64_MAX, 1 }, { UINT64_MAX - 1, 5 }, { 1030, UINT64_MAX - 1020 },
+};
+
+struct stage { struct physseg_table t; struct model m; };
+
+static struct stage *stage_open(const char *index)
+{
+	struct stage *s = calloc(1, sizeof(*s));
+
+	assert_non_null(s);
+	assert_int_equal(physseg_table_init(&s->t, index, MODEL_BASE, MODEL_BASE + MODEL_SPAN), 0);
+	s->m.moving = strcmp(index, "array") == 0;
+	return s;
+}
+
+static void stage_close(struct stage *s)
+{
+	physseg_table_fini(&s->t);
+	free(s);
+}
+
+static int plug(struct stage *s, uint64_t pfn, uint64_t pages)
+{
+	struct physseg_handle h = PHYSSEG_INVALID;
+	int want = model_plug(&s->m, pfn, pages), got = physseg_plug(&s->t, pfn, pages, &h);
+
+	assert_int_equal(got, want);
+	if (got == 0)
+		model_name(&s->m, pfn, h);
+	return got;
+}
+
+static int unplug(struct stage *s, uint64_t pfn, uint64_t pages)
+{
+	int want = model_unplug(&s->m, pfn, pages), got = physseg_unplug(&s->t, pfn, pages);
+
+	assert_int_equal(got, want);
+	if (got == 0 && pfn + pages < MODEL_BASE + MODEL_SPAN && s->m.segment[pfn + pages - MODEL_BASE])
+		model_name(&s->m, pfn + pages, physseg_find(&s->t, pfn + pages, NULL));
+	return got;
+}
+
+/* Each range, plugged or unplugged, in a table of its own; then the other way. */
+static void one_range(const char *index, bool running, bool first_plug, struct range r)
+{
+	struct stage *s = stage_open(index);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(present); i++)
+		assert_int_equal(plug(s, present[i].pfn, present[i].pages), 0);
+	if (running)
+		physseg_boot_done(&s->t);
+	for (unsigned turn = 0; turn < 2; turn++) {
+		if (first_plug == (turn == 0))
+			plug(s, r.pfn, r.pages);
+		else
+			unplug(s, r.pfn, r.pages);
+		model_compare(&s->m, &s->t);
+	}
+	stage_close(s);
+}
+
+static void ranges_in_every_position(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(indexes); i++)
+		for (unsigned kind = 0; kind < 4; kind++)
+			for (unsigned r = 0; r < ARRAY_SIZE(ranges); r++)
+				one_range(indexes[i], kind & 1, kind & 2, ranges[r]);
+}
+
+/* Everything but one frame can go; that one cannot. */
+static void the_last_frame_stays(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(indexes); i++) {
+		struct stage *s = stage_open(indexes[i]);
+
+		plug(s, MODEL_BASE, MODEL_SPAN);
+		assert_int_equal(unplug(s, MODEL_BASE, MODEL_SPAN), -ENOMEM);
+		assert_int_equal(unplug(s, MODEL_BASE, 100), 0);
+		assert_int_equal(unplug(s, MODEL_BASE + 101, MODEL_SPAN - 101), 0);
+		assert_int_equal(unplug(s, MODEL_BASE + 100, 1), -ENOMEM);
+		model_compare(&s->m, &s->t);
+		stage_close(s);
+	}
+}
+
+static void random_programs(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(indexes); i++) {
+		struct stage *s = stage_open(indexes[i]);
+		struct prng random = prng_seed(11, i);
+
+		while (s->m.last < MODEL_SEGMENTS - 2) {
+			uint64_t pfn = MODEL_BASE + prng_below(&random, MODEL_SPAN);
+			uint64_t pages = 1 + prng_below(&random, prng_below(&random, 4) ? 12 : 90);
+
+			if (prng_below(&random, 2))
+				plug(s, pfn, pages);
+			else
+				unplug(s, pfn, pages);
+			if (prng_below(&random, 8) == 0)
+				model_compare(&s->m, &s->t);
+		}
+		model_compare(&s->m, &s->t);
+		stage_close(s);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ranges_in_every_position),
+		cmocka_unit_test(the_last_frame_stays),
+		cmocka_unit_test(random_programs),
+	};
+
+	return cmocka_run_group_tests_name("physseg_matrix", tests, NULL, NULL);
+}
