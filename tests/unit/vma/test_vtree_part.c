@@ -38,6 +38,7 @@ static uint64_t part(uint64_t a, uint64_t b)
 	pthread_t t;
 
 	atomic_store_release(&turn, 0);
+	atomic_store_release(&done, 0);
 	pthread_create(&t, NULL, collide, &b);
 	for (uint32_t i = 1; i <= TURNS; i++) {
 		uint64_t met = vtree_counted(&tree, VTREE_COLLISION);
@@ -285,6 +286,39 @@ static void undone_joins_rest(void **state)
 	assert_int_equal(joins(), 3);
 }
 
+static unsigned leaves_up_to(uint64_t end)
+{
+	unsigned n = 0;
+
+	for (uint64_t at = 0; at < end; n++) {
+		struct vtree_section s;
+
+		vtree_enter(&tree, thread_self(), at, &s);
+		vtree_leave(&s);
+		at = s.r.hi;
+	}
+	return n;
+}
+
+/* Leaves that are full are split beside a border that colliders have earned. It stays; the others go with what filled
+ * the leaves: a VMA that takes its place would be cut in each of them. */
+static void only_earned_borders_stay(void **state)
+{
+	struct vma *vma = ref_vma(&pool, 1, VMA_READ);
+
+	(void)state;
+	assert_int_equal(part(PAGES(1000), PAGES(5000)), PAGES(4095));
+	for (uint64_t i = 0; i < 900; i++)
+		ref_set(&tree, PAGES(4 * i), PAGES(4 * i + 1), vma);
+	assert_true(leaves_up_to(PAGES(4095)) > 30);
+	for (uint64_t i = 0; i < 900; i++)
+		ref_set(&tree, PAGES(4 * i), PAGES(4 * i + 1), NULL);
+	for (unsigned i = 0; i < 100; i++)
+		vtree_join(&tree, thread_self(), (struct lock_range){ 0, PAGES(4095) });
+	assert_int_equal(leaves_up_to(PAGES(4095)), 1);
+	assert_int_equal(leaf_of(PAGES(5000)), PAGES(4095));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +329,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(crossing_turns_do_not_part, setup, teardown),
 		cmocka_unit_test_setup_teardown(few_turns_do_not_part, setup, teardown),
 		cmocka_unit_test_setup_teardown(undone_joins_rest, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_earned_borders_stay, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("vtree_part", tests, NULL, NULL);
