@@ -127,7 +127,7 @@ static uint32_t inside(uint32_t from, uint32_t to)
  * below one, and is not to touch the border either. */
 static uint32_t aside(uint32_t border, uint32_t from)
 {
-	return border > from + 1 ? border - 1 : border;
+	return border - from > 1 ? border - 1 : border;          /* a gap may begin at a block's last page          */
 }
 
 uint32_t vtree_split_border(const struct vtree_section *s, uint32_t page)

@@ -250,6 +250,56 @@ static void few_turns_do_not_part(void **state)
 	}
 }
 
+/* ---- borders ---- */
+
+#define EDGE 24                                          /* pages at each end of a block                           */
+
+/* Of any two pages the border lies above the lower one and not above the higher. No slot crosses it, or it is a
+ * multiple of 16. */
+static void borders_of(uint32_t first)
+{
+	struct vtree_section s;
+
+	vtree_enter(&tree, thread_self(), vtree_addr(0, first), &s);
+	for (uint32_t a = first; a - first < EDGE; a++) {
+		for (uint32_t b = first; b - first < EDGE; b++) {
+			uint32_t border = 0, lo = a < b ? a : b, hi = a < b ? b : a;
+
+			if (!vtree_split_between(&s, a, b, &border))
+				continue;
+			assert_in_range(border, (uint64_t)lo + 1, hi);
+			assert_true(border % 16 == 0 ||
+				    (vtree_meets(&s, vtree_addr(0, border - 1), vtree_addr(0, border)) &
+				     vtree_meets(&s, vtree_addr(0, border), vtree_addr(0, (uint64_t)border + 1))) == 0);
+		}
+	}
+	vtree_leave(&s);
+}
+
+static void borders_lie_between(void **state)
+{
+	struct vma *vma = ref_vma(&pool, 1, VMA_READ);
+	uint32_t last = UINT32_MAX - EDGE + 1;
+
+	(void)state;
+	for (unsigned n = 0; n < 4; n++) {
+		borders_of(0);
+		borders_of(last);
+		ref_set(&tree, PAGES(7 * n), PAGES(7 * n + 2 + n), vma);
+		ref_set(&tree, PAGES((uint64_t)last + 7 * n), PAGES((uint64_t)last + 7 * n + 2 + n), vma);
+	}
+}
+
+/* The last page of a block has no page behind it. */
+static void colliders_at_the_end_are_parted(void **state)
+{
+	const uint64_t end = UINT64_C(1) << VTREE_BLOCK_SHIFT;
+
+	(void)state;
+	assert_int_equal(part(end - PAGES(2), end - PAGES(1)), end - PAGES(1));
+	assert_int_equal(part(0, PAGES(1)), PAGES(1));
+}
+
 /* ---- joins that are undone ---- */
 
 static void fill_and_thin(unsigned keep)
@@ -328,6 +378,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(turns_part, setup, teardown),
 		cmocka_unit_test_setup_teardown(crossing_turns_do_not_part, setup, teardown),
 		cmocka_unit_test_setup_teardown(few_turns_do_not_part, setup, teardown),
+		cmocka_unit_test_setup_teardown(borders_lie_between, setup, teardown),
+		cmocka_unit_test_setup_teardown(colliders_at_the_end_are_parted, setup, teardown),
 		cmocka_unit_test_setup_teardown(undone_joins_rest, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_earned_borders_stay, setup, teardown),
 	};
