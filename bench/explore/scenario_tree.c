@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* scenario_tree.c - VMAs in several leaves, leaves that are split, and listings. */
-#include "bench/explore/scenario.h"
+#include "bench/explore/scene.h"
 
 /* ---- one VMA in two leaves ---- */
-
-static void two_leaves(void)
-{
-	scene_map();
-	scene_separate(PAGE(512));
-	scene_mmap(PAGES(0, 1024), RW);
-}
 
 static void unmap_all(void)    { expect(scene_munmap(0, PAGES(0, 1024)) == 0); }
 static void map_behind(void)   { expect(scene_fixed(1, PAGES(1024, 256), RW) == (int64_t)PAGE(1024)); }
@@ -21,7 +14,7 @@ static void only_behind(void)
 }
 
 SCENARIO(span_extend, .what = "munmap of a VMA in two leaves against an mmap beside its end",
-	 .set_up = two_leaves, .body = { unmap_all, map_behind }, .check = only_behind,
+	 .set_up = scene_two_leaves, .body = { unmap_all, map_behind }, .check = only_behind,
 	 .mutants = "extend_spanning extend_one_look merge_one_look");
 
 static void cut_first(void)    { expect(scene_munmap(0, PAGES(256, 128)) == 0); }
@@ -37,7 +30,7 @@ static void cut_right(void)
 }
 
 SCENARIO(span_cut, .what = "a VMA in two leaves is cut in one and protected in the other; a fault in the other",
-	 .set_up = two_leaves, .body = { cut_first, fault_second, protect_part }, .check = cut_right,
+	 .set_up = scene_two_leaves, .body = { cut_first, fault_second, protect_part }, .check = cut_right,
 	 .mutants = "cut_first_leaf_only claim_old_version drop_keeps_version put_apart claim_one_version");
 
 static void two_vmas(void)
