@@ -42,6 +42,14 @@ void scene_join(uint64_t at)
 	vtree_join_idle(&scene.map->tree, thread_self(), (struct lock_range){ at - 4096, at + 4096 }, ADDRESS_END);
 }
 
+void scene_search(uint64_t at, uint64_t len)
+{
+	struct vtree_want want = { .within = { at, at + len }, .len = 4096 };
+	struct lock_range fit;
+
+	(void)vtree_gap(&scene.map->tree, thread_self(), &want, UINT64_MAX, false, &fit);
+}
+
 const void *scene_vma(uint64_t at)
 {
 	return vtree_lookup(&scene.map->tree, at);
