@@ -33,7 +33,7 @@
 /* ---- fault against edit ---- */
 
 /* Two edits, one after the other. */
-static void stamp_edit(struct actor *a)
+static void stamp_twice(struct actor *a)
 {
 	a->err = fake_edit(a->map, a->lo, a->hi, FAKE_STAMP, LOCK_FOREVER);
 	gate_pass(&hold);
@@ -87,7 +87,7 @@ static void test_version_is_new(void **state)
 	(void)state;
 	fake_place(map, 4, 5);
 	gate_init(&hold);
-	actor_start(&a, map, stamp_edit, 4, 5, LOCK_FOREVER);
+	actor_start(&a, map, stamp_twice, 4, 5, LOCK_FOREVER);
 	assert_true(gate_wait(&hold, SOON_MS));
 	assert_int_equal(map->policy->visit_begin(map->state, &v, LOCK_FOREVER), 0);
 	gate_open(&hold);

@@ -47,7 +47,7 @@
 #define VTREE_COUNT_ONE   (UINT64_C(1) << 32)
 #define VTREE_DUMMY       UINT64_C(1)            /* in vma[]                                                       */
 #define VTREE_LEAF        ((uintptr_t)1)         /* in a tagged pointer                                            */
-#define VTREE_MET_ONE     (UINT64_C(1) << 42)    /* in contended: collisions, 10 bits of slot number, page */
+#define VTREE_MET_ONE     (UINT64_C(1) << 42)    /* in contended: collisions, 10 bits of slot number, page         */
 #define VTREE_SPARSE      8                      /* a leaf or inner node with so few entries may be joined         */
 
 _Static_assert(THREAD_MAX <= 1024, "a slot number fits into contended");

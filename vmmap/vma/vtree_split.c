@@ -242,14 +242,15 @@ static void go_on_in(struct vtree_section *s, unsigned block, struct vtree_leaf 
 	vtree_section_at(s, block, mine, at);
 }
 
-/* Of both halves. What an outer border of the leaf has earned stays with them. */
+/* Of both halves. Which of them has the border that was earned is not known, and halves of halves would hand it on: so
+ * what they inherit ends when they are empty, as that of an undone join. On the border's other side it is kept. */
 static uint16_t patience_after(const struct vtree_leaf *leaf, enum vtree_border kind)
 {
-	uint16_t before = atomic_load_relaxed(&leaf->patience), least = leaf->joined ? PATIENCE_UNDONE : 0;
+	uint16_t before = atomic_load_relaxed(&leaf->patience);
 
 	if (kind == VTREE_BORDER_CONTENDED)
 		return PATIENCE_CONTENDED;
-	return before > PATIENCE_REFUSED && before > least ? before : least;
+	return leaf->joined || before > PATIENCE_UNDONE ? PATIENCE_UNDONE : before > PATIENCE_REFUSED ? before : 0;
 }
 
 int vtree_split_at(struct vtree_section *s, uint32_t border, uint32_t keep, enum vtree_border kind)

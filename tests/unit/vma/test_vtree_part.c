@@ -336,6 +336,39 @@ static void undone_joins_rest(void **state)
 	assert_int_equal(joins(), 3);
 }
 
+static unsigned leaves_up_to(uint64_t end)
+{
+	unsigned n = 0;
+
+	for (uint64_t at = 0; at < end; n++) {
+		struct vtree_section s;
+
+		vtree_enter(&tree, thread_self(), at, &s);
+		vtree_leave(&s);
+		at = s.r.hi;
+	}
+	return n;
+}
+
+/* Leaves that are full are split beside a border that colliders have earned. It stays; the others go with what filled
+ * the leaves: a VMA that takes its place would be cut in each of them. */
+static void only_earned_borders_stay(void **state)
+{
+	struct vma *vma = ref_vma(&pool, 1, VMA_READ);
+
+	(void)state;
+	assert_int_equal(part(PAGES(1000), PAGES(5000)), PAGES(4095));
+	for (uint64_t i = 0; i < 900; i++)
+		ref_set(&tree, PAGES(4 * i), PAGES(4 * i + 1), vma);
+	assert_true(leaves_up_to(PAGES(4095)) > 30);
+	for (uint64_t i = 0; i < 900; i++)
+		ref_set(&tree, PAGES(4 * i), PAGES(4 * i + 1), NULL);
+	for (unsigned i = 0; i < 100; i++)
+		vtree_join(&tree, thread_self(), (struct lock_range){ 0, PAGES(4095) });
+	assert_int_equal(leaves_up_to(PAGES(4095)), 1);
+	assert_int_equal(leaf_of(PAGES(5000)), PAGES(4095));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +381,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(borders_lie_between, setup, teardown),
 		cmocka_unit_test_setup_teardown(colliders_at_the_end_are_parted, setup, teardown),
 		cmocka_unit_test_setup_teardown(undone_joins_rest, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_earned_borders_stay, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("vtree_part", tests, NULL, NULL);
