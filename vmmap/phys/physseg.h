@@ -51,8 +51,8 @@ void physseg_boot_done(struct physseg_table *t);
 int  physseg_plug(struct physseg_table *t, uint64_t pfn, uint64_t pages, struct physseg_handle *out);
 /*
  * Forgets [pfn, pfn + pages), whoever uses it: whole segments, ends of them, a middle part (what is above goes on as a
- * new segment), across neighbours. What remains keeps its handle, free list, hint and data; its available part is what
- * is left of it. 0; -EINVAL: empty or not inside; -ENXIO: a frame of it is not there; -ENOMEM: nothing would be left, or
+ * new segment), across neighbours. What remains keeps its handle, free list, hint and data; its available part is
+ * what is left of it. 0; -EINVAL: empty or not inside; -ENXIO: a frame of it is not there; -ENOMEM: nothing would be left, or
  * no memory for the new segment; -ENOSPC.
  */
 int  physseg_unplug(struct physseg_table *t, uint64_t pfn, uint64_t pages);

@@ -137,6 +137,7 @@ static bool key_below(struct physseg_table *t, uint32_t at, uint32_t *key)
 			from = from << WORD_SHIFT | (WORD_BITS - 1);
 			continue;
 		}
+		BASE_POINT(physseg_word_passed);
 		from >>= WORD_SHIFT;             /* its word is empty: what is in front of it, a level up           */
 		if (from == 0 || ++level == PHYSSEG_LEVELS)
 			return false;

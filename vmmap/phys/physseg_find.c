@@ -49,9 +49,10 @@ static bool look(struct physseg *seg, struct seen *seen)
 {
 	seen->seg = seg;
 	seen->generation = atomic_load_acquire(&seg->generation);                /* G2 -> G1 */
+	BASE_POINT(physseg_looking);
 	seen->run = atomic_load_acquire(&seg->run);                              /* S2 -> S1 */
-	BASE_POINT(physseg_looked);
-	return (seen->generation & 1) && atomic_load_relaxed(&seg->generation) == seen->generation;
+	return (seen->generation & 1) &&
+	       (atomic_load_relaxed(&seg->generation) == seen->generation || BASE_MUTANT(physseg_look_once));
 }
 
 /* ---- in order of address ---- */
@@ -65,6 +66,7 @@ static bool floor_seen(struct physseg_table *t, uint32_t at, struct seen *seen)
 
 		if (seg == NULL)
 			return false;
+		BASE_POINT(physseg_floored);
 		if (look(seg, seen))
 			return true;
 		if (key == 0)
@@ -104,7 +106,6 @@ struct physseg_handle physseg_find(struct physseg_table *t, uint64_t pfn, uint64
 	do {
 		changes = atomic_load_acquire(&t->changes);                      /* K2 -> K1 */
 		found = floor_seen(t, at, &seen) && run_has(seen.run, at);
-		BASE_POINT(physseg_find_looked);
 	} while (!found && atomic_load_acquire(&t->changes) != changes && !BASE_MUTANT(physseg_find_once)); /* K2 -> K1 */
 	if (found) {
 		h = physseg_handle_of(t, seen.seg, seen.generation);
