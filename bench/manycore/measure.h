@@ -30,6 +30,7 @@ struct measure_params {
 
 struct measure_result {
 	uint64_t units, calls;                   /* in the window, all cores                                        */
+	double ops;                              /* of a core, as measure_params                                    */
 	double ops_per_s;                        /* of virtual time                                                 */
 	double ns_per_op;                        /* of one core: cores / ops_per_s                                  */
 	double transfers, loaded, stored;        /* per unit, on the clock                                          */
@@ -40,7 +41,8 @@ struct measure_result {
 	unsigned warm_blocks;
 	bool steady;
 	uint64_t digest;
-	double real_s, accesses_per_s;           /* what it took here                                               */
+	double real_s, accesses_per_s;           /* what the window took here                                       */
+	double cpu_s, set_up_cpu_s;              /* the window, what came before the warm-up                        */
 	struct hot hot[MEASURE_HOT];
 	size_t nhot;
 	uint64_t virtual_ns;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/tool/cli.h"
 #include "base/tool/machine.h"
+#include "bench/manycore/budget.h"
 #include "bench/manycore/commands.h"
 #include "bench/manycore/points.h"
 #include "bench/manycore/report.h"
@@ -16,7 +17,8 @@ static const char doc[] =
 	"Examples:\n"
 	"  vmmap-manycore run --policy vma --profile local --cores 64\n"
 	"  vmmap-manycore run --policy rwsem --profile pf --cores 16 --costs 250 --json -\n"
-	"Exit code: 0; 1 if the cores got stuck or a call of the profile failed; 2 if it could not run.";
+	"Exit code: 0; 1 if the cores got stuck or a call of the profile failed; 2 if it could not run; 3 if it would "
+	"take much longer than --seconds.";
 
 static int write_json(const struct options *o, const struct measure_result *r)
 {
@@ -64,11 +66,27 @@ int run_point(struct options *o, int (*fn)(const struct measure_params *p, struc
 	return code;
 }
 
+static void fit(struct options *o)
+{
+	int err = options_simulated(o->m.policy, o->m.cores) ? budget_fit(o) : 0;
+
+	if (err == -E2BIG)
+		cli_complain("more --seconds, or fewer --cores", "%s, %s, %u cores: too dear", o->m.policy,
+			     o->m.profile, o->m.cores);
+	if (err == -E2BIG)
+		exit(RUN_DEAR);
+	if (err)
+		cli_die(NULL, "%s, %s, %u cores: a trial of few operations failed", o->m.policy, o->m.profile,
+			o->m.cores);
+}
+
 int run_main(int argc, char **argv)
 {
 	struct options o;
 
-	options_parse("pfnockqzwsrJ", doc, argc, argv, &o);
+	options_parse("pfnotckqzwsrJ", doc, argc, argv, &o);
 	o.m.ops = options_ops(&o, o.m.cores);
+	if (o.seconds > 0)
+		fit(&o);
 	return run_point(&o, measure);
 }
