@@ -12,11 +12,11 @@
 #define TRIAL_PART  20                           /* of the budget                                                   */
 #define WARM_LEAST  3                            /* blocks of a quarter: fewer are never steady                     */
 #define FLOOR       100u                         /* operations a core with which a point is whole                   */
-#define DEAR        4                            /* budgets                                                         */
 
 struct price { double set_up, op; };             /* seconds; op: one of each core                                   */
 
-static int try_it(const struct options *o, struct price *price)
+/* Sets o->m.ops to what the last trial had, if the next one takes too long. */
+static int try_it(struct options *o, struct price *price)
 {
 	struct measure_params p = o->m;
 	struct measure_result *r = malloc(sizeof(*r));
@@ -25,6 +25,11 @@ static int try_it(const struct options *o, struct price *price)
 	p.warm_most = 0;
 	for (p.ops = TRIAL_FIRST; !err; p.ops *= TRIAL_GROWS) {
 		err = shape_measure(&p, r, (unsigned)o->seconds + 1);
+		if (err == -EIO && p.ops > TRIAL_FIRST) {
+			o->m.ops = p.ops / TRIAL_GROWS;
+			err = 0;
+			break;
+		}
 		*price = (struct price){ r->set_up_cpu_s, r->cpu_s / r->ops };
 		if (r->cpu_s >= o->seconds / TRIAL_PART || p.ops * TRIAL_GROWS > o->m.ops)
 			break;
@@ -48,9 +53,26 @@ static unsigned blocks_for(const struct options *o, const struct price *price, u
 	return n;
 }
 
+static const uint64_t fewer[] = { 5000, 2000, 1000, 500, 200, 100, 50, 20, 10 };
+
+static unsigned least_warm(uint64_t ops)
+{
+	return ops < FLOOR ? 1 : WARM_LEAST;
+}
+
+bool budget_less(struct options *o)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(fewer); i++)
+		if (fewer[i] * 3 < o->m.ops) {
+			o->m.ops = fewer[i];
+			o->m.warm_most = least_warm(o->m.ops);
+			return true;
+		}
+	return false;
+}
+
 int budget_fit(struct options *o)
 {
-	static const uint64_t fewer[] = { 5000, 2000, 1000, 500, 200, 100, 50, 20, 10 };
 	struct price price = { 0 };
 	unsigned least = WARM_LEAST;
 	int err = try_it(o, &price);
@@ -60,8 +82,8 @@ int budget_fit(struct options *o)
 	for (size_t i = 0; i < ARRAY_SIZE(fewer) && cost(&price, o->m.ops, least) > o->seconds; i++)
 		if (fewer[i] < o->m.ops) {
 			o->m.ops = fewer[i];
-			least = fewer[i] < FLOOR ? 1 : WARM_LEAST;
+			least = least_warm(o->m.ops);
 		}
 	o->m.warm_most = blocks_for(o, &price, least);
-	return cost(&price, o->m.ops, o->m.warm_most) > DEAR * o->seconds ? -E2BIG : 0;
+	return 0;
 }

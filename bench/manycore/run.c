@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* run.c - `vmmap-manycore run`: one point, with its hottest lines. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include "base/tool/cli.h"
 #include "base/tool/machine.h"
 #include "bench/manycore/budget.h"
@@ -66,18 +70,44 @@ int run_point(struct options *o, int (*fn)(const struct measure_params *p, struc
 	return code;
 }
 
-static void fit(struct options *o)
+/* The point in a child that may take two budgets. */
+static int try_point(struct options *o)
 {
-	int err = options_simulated(o->m.policy, o->m.cores) ? budget_fit(o) : 0;
+	unsigned limit = 2 * (unsigned)o->seconds;
+	int status;
+	pid_t pid;
 
-	if (err == -E2BIG)
-		cli_complain("more --seconds, or fewer --cores", "%s, %s, %u cores: too dear", o->m.policy,
-			     o->m.profile, o->m.cores);
-	if (err == -E2BIG)
-		exit(RUN_DEAR);
-	if (err)
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		cli_die(NULL, "cannot start a process");
+	if (pid == 0) {
+		(void)setrlimit(RLIMIT_CPU, &(struct rlimit){ limit, limit + 1 });
+		exit(run_point(o, measure));
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		return CLI_USAGE;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+		return RUN_DEAR;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : CLI_VIOLATION;
+}
+
+static int run_budgeted(struct options *o)
+{
+	int err = options_simulated(o->m.policy, o->m.cores) ? budget_fit(o) : 0, code = RUN_DEAR;
+
+	if (err && err != -E2BIG)
 		cli_die(NULL, "%s, %s, %u cores: a trial of few operations failed", o->m.policy, o->m.profile,
 			o->m.cores);
+	while (!err && code == RUN_DEAR) {
+		code = try_point(o);
+		if (code == RUN_DEAR && !budget_less(o))
+			break;
+	}
+	if (code == RUN_DEAR)
+		cli_complain("more --seconds, or fewer --cores", "%s, %s, %u cores: too dear", o->m.policy,
+			     o->m.profile, o->m.cores);
+	return code;
 }
 
 int run_main(int argc, char **argv)
@@ -86,7 +116,5 @@ int run_main(int argc, char **argv)
 
 	options_parse("pfnotckqzwsrJ", doc, argc, argv, &o);
 	o.m.ops = options_ops(&o, o.m.cores);
-	if (o.seconds > 0)
-		fit(&o);
-	return run_point(&o, measure);
+	return o.seconds > 0 ? run_budgeted(&o) : run_point(&o, measure);
 }
