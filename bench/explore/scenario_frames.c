@@ -5,6 +5,8 @@
  */
 #include "bench/explore/scenario.h"
 
+#include <sched.h>
+
 #include "vmmap/physmem.h"
 
 #define FEW  64
@@ -178,3 +180,55 @@ static void read_first(void)
 SCENARIO(frames_last_read, .what = "a load from a page whose frame is the only one for the next",
 	 .flags = SCENARIO_COLD, .set_up = last_is_read, .body = { use_again, read_first },
 	 .mutants = "rcu_poll_blind frame_poll_early retire_at_once");
+
+/* ---- a thread ends ---- */
+
+#define LEAVES 3                         /* frames that fill no batch                                               */
+
+static void none_free(void)
+{
+	scene_frames(FEW);
+	scene_map();
+	all_used(0);
+}
+/* What nobody else has touched is free at once, in its own hands. */
+static void free_and_end(void)
+{
+	expect(scene_munmap(0, PAGES(0, LEAVES)) == 0);
+	scene.word[0] = touched(HIGH, LEAVES);
+	expect(scene_munmap(0, PAGES(HIGH, LEAVES)) == 0);
+	scene_thread_exit();
+	scene_signal(LEFT);
+}
+static void want_all(void)
+{
+	if (scene_await(LEFT))
+		expect(touched(HIGH + LEAVES, LEAVES) == scene.word[0]);
+}
+
+SCENARIO(frames_end, .what = "a thread ends; another wants all that it has freed",
+	 .set_up = none_free, .body = { free_and_end, want_all }, .mutants = "frame_exit_keeps");
+
+static void object_has_some(void)
+{
+	scene_map();
+	scene_object(LEAVES, false);
+	scene_share(PAGE(0), LEAVES, 0);
+	vmmap_object_put(scene.object);
+	expect(touched(0, LEAVES) == LEAVES);
+}
+static void drop_object_and_end(void)
+{
+	expect(scene_munmap(0, PAGES(0, LEAVES)) == 0);
+	scene_thread_exit();
+}
+/* Nobody has asked for a round but who has ended; it looks until there is none left. */
+static void look_for_object(void)
+{
+	while (scene_owned() != 0)
+		sched_yield();
+}
+
+SCENARIO(frames_object_ends, .what = "an object dies, and with it the thread that has had the last of it",
+	 .set_up = object_has_some, .body = { drop_object_and_end, look_for_object },
+	 .mutants = "rcu_exit_keeps_items");

@@ -48,6 +48,8 @@ EXCEPTION = {
     "bench/manycore/": (["bench/plot.h", "bench/child.h", "stress"], "the workloads, gnuplot's call, children"),
     "bench/conflicts/": (["stress/oracle", "bench/plot.h"], "the reference model stands once, so does gnuplot's call"),
     "bench/explore/inside.c": (["locks/policy", "vmmap/vma", "vmmap/space"], "borders of leaves, lock words"),
+    "bench/explore/parts.c": (["vmmap/space"], "page tables alone, tried by bodies of scenarios"),
+    "bench/explore/holders.c": (["locks/policy", "vmmap/space"], "keeps its own books of who holds a range lock"),
     "bench/explore/lockorder.c": (["locks/range_lock.h"], "is told of claims, hand-overs and waits"),
     "bench/explore/coverage.c": (["vmmap/vma/vma.h"], "finds lock words, and what stands beside them"),
     "bench/world.c": (["vmmap/vma/vtree.h"], "measures the tree's own search, which has no public face"),
