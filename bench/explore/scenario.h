@@ -23,7 +23,7 @@
 #include "vmmap/vmmap.h"
 
 #define SCENARIO_CORES 3
-#define SCENARIOS_MAX  256
+#define SCENARIOS_MAX  512
 #define SCENE_WORDS    16
 #define SCENE_STOPS    8
 #define SCENE_RANGES   3                 /* that a thread has of a range lock beside the map                        */
