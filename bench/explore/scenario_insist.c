@@ -341,3 +341,43 @@ static void edit_twice(void)
 
 SCENARIO(insist_drop, .what = "MADV_DONTNEED: its visit fails twice, and insists then",
 	 .set_up = locked_page, .body = { drop_page, edit_twice }, .mutants = "advise_stays_young");
+
+/* ---- a release grants two; the first waits again, with the same record, before it comes to the second ---- */
+
+enum { HOLDS = 1, GRANTS, TWICE };
+
+static void granting(void)
+{
+	sixteen();
+	scene_stop(0, "grant_done", GRANTS, TWICE);
+}
+static void grant_two(void)
+{
+	scene_hold(0, PAGES(4, 1));
+	scene_signal(HOLDS);
+	scene_asleep(2);
+	scene_release(0);
+}
+static void wait_twice(void)
+{
+	scene_await(HOLDS);
+	take(1, 4, 1);
+	take(1, 8, 1);
+	scene_signal(TWICE);
+}
+static void wait_second(void)
+{
+	scene_await(HOLDS);
+	scene_asleep(1);
+	take(2, 4, 1);
+}
+static void hold_next(void)
+{
+	scene_hold(3, PAGES(8, 1));
+	scene_await(GRANTS);
+	scene_asleep(1);
+	scene_release(3);
+}
+
+SCENARIO(insist_grants, .what = "one release, two waiters; the first comes to wait again", .set_up = granting,
+	 .body = { grant_two, wait_twice, wait_second, hold_next }, .mutants = "grant_reads_after");
