@@ -34,6 +34,9 @@ function(vmmap_instrumented target)
   if("${target}" MATCHES "_sim$")             # the same accesses, whatever the preset says
     target_compile_options(${target} PRIVATE -UVMMAP_ASSERTS)
   endif()
+  if("${target}" MATCHES "_simpoints$" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")    # each access has a place of its own
+    target_compile_options(${target} PRIVATE -fno-crossjumping -fno-tree-tail-merge)
+  endif()
   target_compile_definitions(${target} PRIVATE
     memset=access_memset memcpy=access_memcpy memmove=access_memmove)
 endfunction()

@@ -2,6 +2,8 @@
 /* inside.c - what scenarios want of the engine that has no public face. */
 #include "bench/explore/scenario.h"
 
+#include "base/mem.h"
+#include "base/site.h"
 #include "bench/explore/weak.h"
 #include "bench/sim/core.h"
 #include "locks/policy/intree.h"
@@ -40,6 +42,14 @@ void scene_separate_for_now(uint64_t at)
 void scene_join(uint64_t at)
 {
 	vtree_join_idle(&scene.map->tree, thread_self(), (struct lock_range){ at - 4096, at + 4096 }, ADDRESS_END);
+}
+
+void scene_search(uint64_t at, uint64_t len)
+{
+	struct vtree_want want = { .within = { at, at + len }, .len = 4096 };
+	struct lock_range fit;
+
+	(void)vtree_gap(&scene.map->tree, thread_self(), &want, UINT64_MAX, false, &fit);
 }
 
 const void *scene_vma(uint64_t at)
@@ -81,4 +91,28 @@ void scene_shelf(unsigned most)
 void scene_thread_exit(void)
 {
 	core_thread_exit();
+}
+
+uint64_t scene_table_bytes(void)
+{
+	return mem_bytes(MEM_TABLE);
+}
+
+void scene_refuse(uint64_t nth)
+{
+	site_refuse_nth(nth, false);
+}
+
+void scene_refuse_memory(uint64_t nth)
+{
+	mem_fail_nth(nth);
+}
+
+bool scene_refused(void)
+{
+	bool fired = site_refuse_fired() || mem_fail_fired();
+
+	site_refuse_nth(0, false);
+	mem_fail_nth(0);
+	return fired;
 }

@@ -1,27 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* scenario_beside.c - range locks beside the map: the interval tree, the list of ranges, the FIFO of the fine lock. */
-#include "bench/explore/scenario.h"
-
-#include "base/clock.h"
-
-enum { THERE = 1, BACK, THIRD, FOURTH, NEVER = 15 };
+#include "bench/explore/scene.h"
 
 #define HAD(i) scene.word[i]
 
-static void thirty_two(void)
-{
-	scene_map();
-	scene_mmap(PAGES(0, 32), RW);
-}
+static void thirty_two(void) { scene_pages(32); }
 
-static int try_page(unsigned i, uint64_t page)
-{
-	int rc = vmmap_hold_until(scene.map, PAGES(page, 1), &scene.held[i], VMMAP_TRY);
-
-	if (rc == 0)
-		scene_release(i);
-	return rc;
-}
 static void take(unsigned i, uint64_t page, uint64_t n)
 {
 	scene_hold(i, PAGES(page, n));
@@ -32,13 +16,7 @@ static void take(unsigned i, uint64_t page, uint64_t n)
 
 /* ---- who waits is before who comes later ---- */
 
-static void hold_4_5(void)
-{
-	scene_hold(0, PAGES(4, 2));
-	scene_signal(THERE);
-	scene_must(BACK);
-	scene_release(0);
-}
+static void hold_4_5(void) { scene_keep(0, PAGES(4, 2), SCENE_MUST + BACK); }
 static void want_wide(void)
 {
 	scene_must(THERE);
@@ -48,7 +26,7 @@ static void try_behind(void)
 {
 	scene_must(THERE);
 	scene_asleep(1);
-	expect(try_page(2, 8) == -EAGAIN);
+	expect(scene_take_until(2, PAGES(8, 1), VMMAP_TRY) == -EAGAIN);
 	scene_signal(BACK);
 }
 
@@ -87,34 +65,20 @@ SCENARIO(beside_fine_nested, .what = "the same under the fine lock", .policy = "
 
 static void hold_page_4(void)
 {
-	scene_hold(0, PAGES(4, 1));
-	scene_signal(THERE);
-	(void)scene_await(BACK);
-	scene_release(0);
+	scene_keep(0, PAGES(4, 1), BACK);
 	scene_signal(THIRD);
 }
 static void hold_for_a_while(void)
 {
-	int rc;
-
 	(void)scene_await(THERE);
-	rc = vmmap_hold_until(scene.map, PAGES(4, 1), &scene.held[1], clock_ns() + 1000000);
-	expect(rc == 0 || rc == -ETIMEDOUT);
-	if (rc == 0)
-		scene_release(1);
+	(void)scene_take_until(1, PAGES(4, 1), scene_soon());
 }
 static void quits_late(void)
 {
 	thirty_two();
 	scene_stop(1, "waiter_before_cancel", BACK, THIRD);
 }
-static void hold_page_4_and_go(void)
-{
-	scene_hold(0, PAGES(4, 1));
-	scene_signal(THERE);
-	scene_asleep(1);
-	scene_release(0);
-}
+static void hold_page_4_and_go(void) { scene_keep_asleep(0, PAGES(4, 1)); }
 static void grants_late_fine(void)
 {
 	thirty_two();
@@ -136,10 +100,8 @@ static void tree_granting(void)
 static void give_up_and_ask(void)
 {
 	(void)scene_await(THERE);
-	if (vmmap_hold_until(scene.map, PAGES(4, 1), &scene.held[1], clock_ns() + 1000000) == 0) {
-		scene_release(1);
+	if (scene_take_until(1, PAGES(4, 1), scene_soon()) == 0)
 		return;
-	}
 	scene_signal(6);
 	(void)scene_await(7);
 	scene_hold(1, PAGES(4, 1));
@@ -163,22 +125,11 @@ SCENARIO(beside_tree_granting, .what = "the same in the tree", .policy = "range-
 	 .set_up = tree_granting, .body = { hold_page_4_and_go, give_up_and_ask, hold_after },
 	 .mutants = "tree_cancel_unchecked");
 
-static void hold_until_next(void)
-{
-	scene_hold(0, PAGES(4, 1));
-	scene_signal(THERE);
-	scene_must(BACK);
-	scene_release(0);
-}
+static void hold_until_next(void) { scene_keep(0, PAGES(4, 1), SCENE_MUST + BACK); }
 static void wide_for_a_while(void)
 {
-	int rc;
-
 	scene_must(THERE);
-	rc = vmmap_hold_until(scene.map, PAGES(4, 6), &scene.held[1], clock_ns() + 1000000);
-	expect(rc == 0 || rc == -ETIMEDOUT);
-	if (rc == 0)
-		scene_release(1);
+	(void)scene_take_until(1, PAGES(4, 6), scene_soon());
 }
 /* Whether the wide one waits or has given up: in the end this one gets its page. */
 static void want_8(void)
@@ -354,13 +305,7 @@ SCENARIO(beside_fine_heeded, .what = "one who holds waits for two pages; nobody 
 
 #define HALF (UINT64_C(1) << 46)         /* of the space: it fits only around the page in the middle                */
 
-static void hold_in_middle(void)
-{
-	scene_hold(0, HALF, 4096);
-	scene_signal(THERE);
-	scene_must(BACK);
-	scene_release(0);
-}
+static void hold_in_middle(void) { scene_keep(0, HALF, 4096, SCENE_MUST + BACK); }
 static void move_to_half(void)
 {
 	scene_must(THERE);
@@ -378,13 +323,7 @@ SCENARIO(beside_fine_gap, .what = "who waits for a gap stands in nobody's way", 
 	 .set_up = thirty_two, .body = { hold_in_middle, move_to_half, fault_beside }, .mutants = "fine_gap_queues");
 
 /* All of the space is held by one. */
-static void hold_space(void)
-{
-	scene_hold(0, 65536, (UINT64_C(1) << 47) - 4096 - 65536);
-	scene_signal(THERE);
-	scene_must(BACK);
-	scene_release(0);
-}
+static void hold_space(void) { scene_keep(0, 65536, (UINT64_C(1) << 47) - 4096 - 65536, SCENE_MUST + BACK); }
 static void fault_in_space(void)
 {
 	scene_must(THERE);

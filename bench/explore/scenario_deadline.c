@@ -1,36 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* scenario_deadline.c - waits with a deadline: it passes when a grant is on its way, before, or while another waits. */
-#include "bench/explore/scenario.h"
+#include "bench/explore/scene.h"
 
 #include "base/clock.h"
 #include "base/thread.h"
 
-enum { THERE = 1, BACK, THIRD, FOURTH, NEVER = 15 };
+static void eight_pages(void) { scene_pages(8); }
 
-static void eight_pages(void)
-{
-	scene_map();
-	scene_mmap(PAGES(0, 8), RW);
-}
-
-static uint64_t soon(void) { return clock_ns() + 1000000; }
-
-static void hold_4(void)
-{
-	scene_hold(0, PAGES(4, 1));
-	scene_signal(THERE);
-	scene_asleep(1);
-	scene_release(0);
-}
-static int hold_for_a_while(void)
-{
-	int rc = vmmap_hold_until(scene.map, PAGES(4, 1), &scene.held[1], soon());
-
-	expect(rc == 0 || rc == -ETIMEDOUT);
-	if (rc == 0)
-		scene_release(1);
-	return rc;
-}
+static void hold_4(void) { scene_keep_asleep(0, PAGES(4, 1)); }
+static int hold_for_a_while(void) { return scene_take_until(1, PAGES(4, 1), scene_soon()); }
 
 /* ---- the grant is on its way ---- */
 
@@ -54,10 +32,7 @@ SCENARIO(deadline_grant, .what = "a deadline passes when the grant is on its way
 
 static void hold_until_late(void)
 {
-	scene_hold(0, PAGES(4, 1));
-	scene_signal(THERE);
-	(void)scene_await(BACK);
-	scene_release(0);
+	scene_keep(0, PAGES(4, 1), BACK);
 	scene_signal(THIRD);
 }
 static void give_up(void)
@@ -75,8 +50,7 @@ static void give_up_and_wait(void)
 {
 	(void)scene_await(THERE);
 	(void)hold_for_a_while();
-	scene_hold(1, PAGES(4, 1));
-	scene_release(1);
+	scene_take(1, PAGES(4, 1));
 }
 static void hold_until_asleep_again(void)
 {
@@ -101,21 +75,11 @@ static void three_vmas(void)
 	scene_mmap(PAGES(7, 1), PROT_READ);
 	scene_mmap(PAGES(9, 1), RW);
 }
-static void hold_9(void)
-{
-	scene_hold(0, PAGES(9, 1));
-	scene_signal(THERE);
-	(void)scene_await(BACK);
-	scene_release(0);
-}
+static void hold_9(void) { scene_keep(0, PAGES(9, 1), BACK); }
 static void try_wide(void)
 {
-	int rc;
-
 	(void)scene_await(THERE);
-	rc = vmmap_hold_until(scene.map, PAGES(6, 6), &scene.held[1], soon());
-	if (rc == 0)
-		scene_release(1);
+	(void)scene_take_until(1, PAGES(6, 6), scene_soon());
 	scene_signal(BACK);
 }
 
@@ -124,11 +88,7 @@ SCENARIO(deadline_partial, .what = "an edit gives up with a part of its range ta
 
 /* ---- an edit that insists, whose time is up ---- */
 
-static void twenty_pages(void)
-{
-	scene_map();
-	scene_mmap(PAGES(0, 20), RW);
-}
+static void twenty_pages(void) { scene_pages(20); }
 static void pass_until_insists(void)
 {
 	scene_hold(0, PAGES(0, 10));
@@ -143,22 +103,11 @@ static void pass_until_insists(void)
 }
 static void want_in_vain(void)
 {
-	int rc;
-
 	(void)scene_await(THERE);
-	rc = vmmap_hold_until(scene.map, PAGES(7, 23), &scene.held[1], clock_ns() + 1000000000);
-	expect(rc == 0 || rc == -ETIMEDOUT);
-	if (rc == 0)
-		scene_release(1);
+	(void)scene_take_until(1, PAGES(7, 23), clock_ns() + 1000000000);
 	scene_signal(BACK);
 }
-static void hold_25(void)
-{
-	scene_hold(2, PAGES(25, 1));
-	scene_signal(THERE);
-	scene_must(BACK);
-	scene_release(2);
-}
+static void hold_25(void) { scene_keep(2, PAGES(25, 1), SCENE_MUST + BACK); }
 
 SCENARIO(deadline_handed, .what = "a part was handed over when the time is up",
 	 .set_up = twenty_pages, .body = { pass_until_insists, want_in_vain, hold_25 },

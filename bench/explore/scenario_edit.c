@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* scenario_edit.c - edits against edits and faults: claims, cuts, queues, hand-over. */
-#include "bench/explore/scenario.h"
+#include "bench/explore/scene.h"
 
-#define LONG 100                         /* pages: too many for the brief form                                      */
 #define WIDE 1536                        /* three tables                                                            */
 
 /* ---- the middle of a VMA, and faults in all parts ---- */
 
 static void three_tables(void)
 {
-	scene_map();
-	scene_mmap(PAGES(0, WIDE), RW);
+	scene_pages(WIDE);
 	expect(vmmap_fault(scene.map, PAGE(512), PROT_WRITE, NULL) == 0);
 }
 
@@ -30,11 +28,7 @@ SCENARIO(cut_middle, .what = "munmap cuts a table out of a VMA's middle; faults 
 	 .set_up = three_tables, .body = { unmap_middle, fault_middle, fault_below }, .check = middle_is_gone,
 	 .mutants = "claim_middle_free claim_old_version claim_left_early release_old_version");
 
-static void long_vma(void)
-{
-	scene_map();
-	scene_mmap(PAGES(0, 2 * LONG), RW);
-}
+static void long_vma(void) { scene_pages(2 * LONG); }
 
 static void unmap_upper(void) { scene_munmap(0, PAGES(LONG, LONG)); }
 static void fault_upper(void) { scene_fault(1, PAGE(LONG + 1), PROT_WRITE); }
@@ -51,11 +45,7 @@ SCENARIO(cut_upper, .what = "munmap of the upper half of a VMA against a fault t
 
 /* ---- ranges that are held ---- */
 
-static void eight_pages(void)
-{
-	scene_map();
-	scene_mmap(PAGES(0, 8), RW);
-}
+static void eight_pages(void) { scene_pages(8); }
 
 /* Nobody else is inside while one holds: a word of its own says so. */
 static void hold(unsigned i, uint64_t at, uint64_t len)
@@ -170,7 +160,6 @@ SCENARIO(protect_again, .what = "a brief mprotect that must wait, against one th
 static void protect_wide(void)  { expect(scene_protect(0, PAGES(0, LONG), PROT_READ) == 0); }
 static void protect_other(void) { expect(scene_protect(1, PAGES(LONG / 2, LONG), PROT_NONE) == 0); }
 static void unmap_across(void)  { expect(scene_munmap(2, PAGES(LONG - 10, 20)) == 0); }
-
 
 /* mprotect over a hole says so. */
 static void protect_wide_hole(void)

@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* scenario_far.c - listings and the tree under stops; a second map that is destroyed; tables of empty spans. */
-#include "bench/explore/scenario.h"
-
-enum { THERE = 1, BACK, THIRD, FOURTH, NEVER = 15 };
+#include "bench/explore/scene.h"
 
 /* ---- listings: one VMA in two leaves, whose bits change; a query that has read the first leaf ---- */
 
-static void two_leaves(void)
-{
-	scene_map();
-	scene_separate(PAGE(512));
-	scene_mmap(PAGES(0, 1024), RW);
-}
 static void all_of_it(uint64_t at)
 {
 	struct vmmap_vma v;
@@ -25,31 +17,21 @@ static void look(void)
 }
 static void bits_untold(void)
 {
-	two_leaves();
+	scene_two_leaves();
 	scene_stop(0, "vtree_list_first_piece", THERE, BACK);
 	scene_stop(1, "change_before_tell", BACK, 9);
 }
-static void protect_read(void)
-{
-	(void)scene_await(THERE);
-	expect(scene_protect(1, PAGES(0, 1024), PROT_READ) == 0);
-	scene_signal(BACK);
-}
+static void protect_read(void) { scene_then_protect(PAGES(0, 1024), PROT_READ); }
 
 SCENARIO(list_untold, .what = "a query has read one leaf, and the bits change",
 	 .set_up = bits_untold, .body = { look, protect_read }, .mutants = "vtree_bits_untold");
 
 static void one_collect(void)
 {
-	two_leaves();
+	scene_two_leaves();
 	scene_stop(0, "vtree_list_first_piece", THERE, BACK);
 }
-static void replace_all(void)
-{
-	(void)scene_await(THERE);
-	expect(scene_fixed(1, PAGES(0, 1024), PROT_READ) == (int64_t)PAGE(0));
-	scene_signal(BACK);
-}
+static void replace_all(void) { scene_then_fixed(PAGES(0, 1024), PROT_READ); }
 
 SCENARIO(list_replaced, .what = "a query has read one of two leaves, and all of it is replaced",
 	 .set_up = one_collect, .body = { look, replace_all }, .mutants = "vtree_list_single_collect");
@@ -60,7 +42,7 @@ SCENARIO(list_changed, .what = "a query has read one of two leaves, and the bits
 /* Under one lock: in either of two collects the bits are other ones in the first leaf than in the second. */
 static void two_collects(void)
 {
-	two_leaves();
+	scene_two_leaves();
 	scene_stop(0, "vtree_list_collect", 9, 9);
 	scene_stop(0, "vtree_list_first_piece", THERE, BACK);
 	scene_stop(0, "vtree_list_collect", THIRD, FOURTH);
@@ -80,10 +62,7 @@ SCENARIO(list_toggled, .what = "the same, several times, under one lock", .polic
 
 static void hold_parts(void)
 {
-	scene_hold(1, PAGES(256, 256));
-	scene_signal(THERE);
-	(void)scene_await(BACK);
-	scene_release(1);
+	scene_keep(1, PAGES(256, 256), BACK);
 	scene_hold(1, PAGES(768, 512));
 	scene_signal(THIRD);
 	(void)scene_await(FOURTH);
@@ -103,13 +82,12 @@ static void look_at_held(void)
 }
 
 SCENARIO(list_held, .what = "queries where a hold has cut, and over its gap",
-	 .set_up = two_leaves, .body = { look_at_held, hold_parts },
+	 .set_up = scene_two_leaves, .body = { look_at_held, hold_parts },
 	 .mutants = "vtree_list_apart vtree_list_dummies");
 
 static void four_pages(void)
 {
-	scene_map();
-	scene_mmap(PAGES(0, 4), RW);
+	scene_pages(4);
 	scene_stop(0, "vtree_list_first_piece", THERE, SCENE_MUST + BACK);
 }
 static void look_at_four(void)
@@ -237,13 +215,7 @@ static void move_room(void)
 SCENARIO(gap_moves, .what = "a place is freed behind a search, and one taken in front of it",
 	 .set_up = room_below, .body = { find_four, move_room }, .mutants = "gap_scans_once");
 
-static void locked_half(void)
-{
-	scene_hold(0, PAGES(16, 16));
-	scene_signal(THERE);
-	scene_must(BACK);
-	scene_release(0);
-}
+static void locked_half(void) { scene_keep(0, PAGES(16, 16), SCENE_MUST + BACK); }
 static void four_beside(void)
 {
 	scene_must(THERE);
@@ -351,8 +323,7 @@ SCENARIO(scavenge_held, .what = "a span is held and empty, and memory is to be m
 
 static void one_leaf(void)
 {
-	scene_map();
-	scene_mmap(PAGES(0, 4), RW);
+	scene_pages(4);
 	scene_mmap(PAGES(400, 4), RW);
 	scene_stop(0, "vtree_graft_before_link", THERE, BACK);
 	scene_stop(1, "vtree_enter_collided", BACK, THIRD);

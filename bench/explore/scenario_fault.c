@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* scenario_fault.c - faults against what takes, changes or replaces the place under them. */
-#include "bench/explore/scenario.h"
+#include "bench/explore/scene.h"
 
 #define LEAVES 1024                      /* pages, 4 MiB: two tables, and the general form                          */
 
 /* ---- against munmap ---- */
 
-static void four_pages(void)
-{
-	scene_map();
-	scene_mmap(PAGES(0, 4), RW);
-}
+static void four_pages(void) { scene_pages(4); }
 
 static void fault_page_1(void)   { scene_fault(0, PAGE(1), PROT_WRITE); }
 static void unmap_four(void)     { scene_munmap(1, PAGES(0, 4)); }
@@ -26,11 +22,7 @@ SCENARIO(fault_unmap_brief, .what = "a first write fault against a munmap in one
 	 .set_up = four_pages, .body = { fault_page_1, unmap_four }, .check = fault_and_unmap,
 	 .mutants = "fault_no_recheck carve_releases_early");
 
-static void two_tables(void)
-{
-	scene_map();
-	scene_mmap(PAGES(0, LEAVES), RW);
-}
+static void two_tables(void) { scene_pages(LEAVES); }
 
 static void unmap_two_tables(void) { scene_munmap(1, PAGES(0, LEAVES)); }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* scenario_gap.c - searches for free space against those who take it, hold it, or give it back. */
-#include "bench/explore/scenario.h"
+#include "bench/explore/scene.h"
 
 static void empty(void) { scene_map(); }
 
@@ -48,8 +48,7 @@ SCENARIO(gap_locked, .what = "a hold of half of the room, and two who want place
 
 static void nearly_full(void)
 {
-	scene_map();
-	scene_mmap(PAGES(0, 30), RW);
+	scene_pages(30);
 	scene_mmap(PAGES(31, 1), PROT_READ);
 }
 static void free_some(void) { expect(scene_munmap(0, PAGES(4, 4)) == 0); }
@@ -82,11 +81,7 @@ SCENARIO(gap_bound, .what = "who frees finds the place again, whatever bound ano
 
 /* ---- moved to a place of the engine's choice ---- */
 
-static void eight(void)
-{
-	scene_map();
-	scene_mmap(PAGES(0, 8), RW);
-}
+static void eight(void) { scene_pages(8); }
 static void move_and_grow(void)
 {
 	scene.result[0] = vmmap_mremap(scene.map, PAGES(0, 4), 6 * 4096, MREMAP_MAYMOVE, 0);

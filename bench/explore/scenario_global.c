@@ -1,40 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* scenario_global.c - policies with one lock for all edits: rwsem's queue, visits of pervma and spf that pass it by. */
-#include "bench/explore/scenario.h"
+#include "bench/explore/scene.h"
 
-#include "base/clock.h"
-
-#define LONG 100                         /* pages: too many for the brief form                                      */
 #define GROUPED (MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED)
 
-enum { THERE = 1, BACK, THIRD, FOURTH };
-
-static void long_vma(void)
-{
-	scene_map();
-	scene_mmap(PAGES(0, 3 * LONG), RW);
-}
+static void long_vma(void) { scene_pages(3 * LONG); }
 
 /* ---- rwsem: its queue ---- */
 
+static void hold_page(void) { scene_take(1, PAGES(0, 1)); }
 static void pass_six_times(void)
 {
-	scene_hold(0, PAGES(0, 1));
-	for (unsigned n = 0; n < 6; n++) {
-		scene_asleep(1);
-		scene_release(0);
-		scene_hold(0, PAGES(0, 1));
-	}
+	scene_pass(PAGES(0, 1), 1, 6);
 	scene_release(0);
-}
-static void hold_one(void)
-{
-	scene_hold(1, PAGES(0, 1));
-	scene_release(1);
 }
 
 SCENARIO(global_passed, .what = "an edit waits for the lock that another takes again and again", .policy = "rwsem",
-	 .set_up = long_vma, .body = { pass_six_times, hold_one }, .mutants = "rwsem_no_handoff");
+	 .set_up = long_vma, .body = { pass_six_times, hold_page }, .mutants = "rwsem_no_handoff");
 
 static void before_join(void)
 {
@@ -43,10 +25,7 @@ static void before_join(void)
 }
 static void hold_and_go(void)
 {
-	scene_hold(0, PAGES(0, 1));
-	scene_signal(THERE);
-	(void)scene_await(BACK);
-	scene_release(0);
+	scene_keep(0, PAGES(0, 1), BACK);
 	scene_signal(THIRD);
 }
 static void fault_held(void)
@@ -63,12 +42,7 @@ static void before_quit(void)
 	long_vma();
 	scene_stop(1, "rwsem_before_quit", BACK, THIRD);
 }
-static void fault_for_a_while(void)
-{
-	(void)scene_await(THERE);
-	scene.result[1] = vmmap_fault_until(scene.map, PAGE(3), PROT_WRITE, NULL, clock_ns() + 1000000);
-	expect(scene.result[1] == 0 || scene.result[1] == -ETIMEDOUT);
-}
+static void fault_for_a_while(void) { scene_then_fault_soon(PAGE(3)); }
 
 SCENARIO(global_quit, .what = "a fault's time is up when the lock is granted to it", .policy = "rwsem",
 	 .set_up = before_quit, .body = { hold_and_go, fault_for_a_while }, .mutants = "rwsem_quits_granted");
@@ -92,7 +66,7 @@ static void fault_twice(void)
 static void hold_beside(void)
 {
 	(void)scene_await(1);
-	hold_one();
+	hold_page();
 }
 
 SCENARIO(global_granted, .what = "the lock is granted to an edit that was woken and has not tried yet",
@@ -157,12 +131,7 @@ static void fault_page_3(void)
 	expect(scene.result[0] == 0 || scene.result[0] == -EFAULT);
 	scene_signal(THIRD);
 }
-static void to_read_only(void)
-{
-	(void)scene_await(THERE);
-	expect(scene_fixed(1, PAGES(0, 3 * LONG), PROT_READ) == (int64_t)PAGE(0));
-	scene_signal(BACK);
-}
+static void to_read_only(void) { scene_then_fixed(PAGES(0, 3 * LONG), PROT_READ); }
 static void late_pin(void)
 {
 	long_vma();
@@ -189,12 +158,7 @@ static void before_valid(void)
 	scene_stop(0, "visit_before_valid", THERE, BACK);
 	scene_stop(1, "change_before_tell", BACK, THIRD);
 }
-static void protect_read(void)
-{
-	(void)scene_await(THERE);
-	expect(scene_protect(1, PAGES(0, 3 * LONG), PROT_READ) == 0);
-	scene_signal(BACK);
-}
+static void protect_read(void) { scene_then_protect(PAGES(0, 3 * LONG), PROT_READ); }
 static void cas_before_protect(void)
 {
 	long_vma();
@@ -228,12 +192,7 @@ static void fault_in_middle(void)
 	expect(scene.result[0] == 0 || scene.info[0].code == VMMAP_MAPERR);
 	scene_signal(THIRD);
 }
-static void unmap_middle(void)
-{
-	(void)scene_await(THERE);
-	expect(scene_munmap(1, PAGES(LONG, LONG)) == 0);
-	scene_signal(BACK);
-}
+static void unmap_middle(void) { scene_then_munmap(PAGES(LONG, LONG)); }
 
 SCENARIO(global_spf_cut, .what = "a cut gives the page of a speculative fault away", .policy = "spf",
 	 .set_up = before_cas, .body = { fault_in_middle, unmap_middle }, .mutants = "writer_cuts_unshut");
@@ -246,8 +205,7 @@ enum { PASSES = 5 };
 
 static void eight_pages(void)
 {
-	scene_map();
-	scene_mmap(PAGES(0, 8), RW);
+	scene_pages(8);
 	scene_stop(1, "fault_before_cas", 0, 8);
 }
 static void change_under_fault(void)

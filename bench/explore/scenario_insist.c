@@ -5,33 +5,15 @@
  * Body 0 holds, sees the waiters asleep, and takes the place again right after each release: twice, and they insist.
  * Where another schedule lets a waiter by earlier, it has had its turn.
  */
-#include "bench/explore/scenario.h"
+#include "bench/explore/scene.h"
 
 enum { INSISTS, HAS, RELEASED, LET_GO };         /* signals                                                         */
 
 #define HAD(i) scene.word[10 + (i)]              /* body i has had its place                                        */
 
-static void sixteen(void)
-{
-	scene_map();
-	scene_mmap(PAGES(0, 16), RW);
-}
+static void sixteen(void) { scene_pages(16); }
 
 static void empty(void) { scene_map(); }
-
-/* Body 0 holds [at, at + len) and passes those that wait for it `times` times. */
-static void pass_by(uint64_t at, uint64_t len, unsigned waiters, unsigned times)
-{
-	scene_hold(0, at, len);
-	for (unsigned n = 0; n <= times; n++) {
-		for (unsigned i = 1; i <= waiters; i++)
-			scene_asleep(i);
-		if (n < times) {
-			scene_release(0);
-			scene_hold(0, at, len);
-		}
-	}
-}
 
 /* Nobody else is inside while one holds: words of its own say so. */
 static void enter(unsigned i, unsigned from, unsigned n)
@@ -64,7 +46,7 @@ static void take(unsigned i, unsigned from, unsigned n)
 
 static void pass_six_times(void)
 {
-	pass_by(PAGES(0, 8), 1, 6);
+	scene_pass(PAGES(0, 8), 1, 6);
 	scene_release(0);
 }
 static void take_eight(void) { take(1, 0, 8); }
@@ -83,7 +65,7 @@ SCENARIO(insist_fault, .what = "a fault waits for a place that another takes aga
 
 static void pass_twice(void)
 {
-	pass_by(PAGES(0, 8), 1, 2);
+	scene_pass(PAGES(0, 8), 1, 2);
 	scene_signal(INSISTS);
 	scene_release(0);
 	scene_signal(RELEASED);
@@ -146,7 +128,7 @@ SCENARIO(insist_part_gap, .what = "the same in a gap",
 
 static void pass_two_twice(void)
 {
-	pass_by(PAGES(0, 10), 2, 2);
+	scene_pass(PAGES(0, 10), 2, 2);
 	scene_release(0);
 	for (unsigned page = 5; page < 9; page += 3)
 		if (vmmap_hold_until(scene.map, PAGES(page, 1), &scene.held[0], VMMAP_TRY) == 0) {
@@ -179,7 +161,7 @@ static void reversed(void)
 }
 static void pass_reversed(void)
 {
-	pass_by(PAGES(0, 8), 2, 1);
+	scene_pass(PAGES(0, 8), 2, 1);
 	scene_release(0);
 	scene_hold(0, PAGES(0, 8));
 	scene_asleep(2);
@@ -211,7 +193,7 @@ SCENARIO(insist_two, .what = "an edit and a fault insist on one place",
 /* The older one stands in no queue when the place is given up. */
 static void pass_elsewhere(void)
 {
-	pass_by(PAGES(0, 8), 2, 1);
+	scene_pass(PAGES(0, 8), 2, 1);
 	scene_release(0);
 	scene_hold(0, PAGES(0, 8));
 	scene_asleep(2);
@@ -226,7 +208,7 @@ SCENARIO(insist_elsewhere, .what = "two insist, the older one is not in the queu
 
 static void pass_a_part(void)
 {
-	pass_by(PAGES(0, 8), 1, 2);
+	scene_pass(PAGES(0, 8), 1, 2);
 	scene_release(0);
 }
 static void has_part(void)
@@ -252,7 +234,7 @@ SCENARIO(insist_handed, .what = "a part that was handed over is tried by another
 
 /* ---- half of a VMA and the gap above it, and one who was about to take them before anybody insisted ---- */
 
-enum { ABOUT = 5, BARGE, NEVER };
+enum { ABOUT = 5, BARGE };
 
 static void half_and_gap(void)
 {
@@ -264,7 +246,7 @@ static void half_and_gap(void)
 static void pass_half(void)
 {
 	scene_await(ABOUT);
-	pass_by(PAGES(4, 5), 1, 2);
+	scene_pass(PAGES(4, 5), 1, 2);
 	scene_release(0);
 }
 static void take_half(void)
@@ -284,8 +266,7 @@ enum { PASSES = 6 };
 static void before_cas(void) { scene_stop(1, "fault_before_cas", 0, 8); }
 static void eight_cut(void)
 {
-	scene_map();
-	scene_mmap(PAGES(0, 8), RW);
+	scene_pages(8);
 	before_cas();
 }
 static void cut_under_fault(void)
@@ -360,3 +341,43 @@ static void edit_twice(void)
 
 SCENARIO(insist_drop, .what = "MADV_DONTNEED: its visit fails twice, and insists then",
 	 .set_up = locked_page, .body = { drop_page, edit_twice }, .mutants = "advise_stays_young");
+
+/* ---- a release grants two; the first waits again, with the same record, before it comes to the second ---- */
+
+enum { HOLDS = 1, GRANTS, TWICE };
+
+static void granting(void)
+{
+	sixteen();
+	scene_stop(0, "grant_done", GRANTS, TWICE);
+}
+static void grant_two(void)
+{
+	scene_hold(0, PAGES(4, 1));
+	scene_signal(HOLDS);
+	scene_asleep(2);
+	scene_release(0);
+}
+static void wait_twice(void)
+{
+	scene_await(HOLDS);
+	take(1, 4, 1);
+	take(1, 8, 1);
+	scene_signal(TWICE);
+}
+static void wait_second(void)
+{
+	scene_await(HOLDS);
+	scene_asleep(1);
+	take(2, 4, 1);
+}
+static void hold_next(void)
+{
+	scene_hold(3, PAGES(8, 1));
+	scene_await(GRANTS);
+	scene_asleep(1);
+	scene_release(3);
+}
+
+SCENARIO(insist_grants, .what = "one release, two waiters; the first comes to wait again", .set_up = granting,
+	 .body = { grant_two, wait_twice, wait_second, hold_next }, .mutants = "grant_reads_after");

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* scenario_limit.c - limits: windows that others open and close, starts of VMAs at borders; led there by stops. */
-#include "bench/explore/scenario.h"
-
-enum { THERE = 1, BACK, THIRD };
+#include "bench/explore/scene.h"
 
 static void limited(uint64_t vmas)
 {
@@ -25,12 +23,7 @@ static void map_twice(void)
 	expect(scene_fixed(0, PAGES(0, 4), RW) == (int64_t)PAGE(0));
 	scene_signal(THIRD);
 }
-static void exactly(void)
-{
-	(void)scene_await(THERE);
-	expect(scene_fixed(1, PAGES(256, 4), RW) == (int64_t)PAGE(256));
-	scene_signal(BACK);
-}
+static void exactly(void) { scene_then_fixed(PAGES(256, 4), RW); }
 
 SCENARIO(limit_recall, .what = "quotas are recalled while another's window is open", .flags = SCENARIO_COLD,
 	 .set_up = sixty, .body = { map_twice, exactly }, .mutants = "limit_recalls_early");
@@ -81,12 +74,7 @@ static void replace_two(void)
 	for (unsigned n = 0; n < 2; n++)
 		expect(scene_fixed(0, PAGES(0, 2), RW) == (int64_t)PAGE(0));
 }
-static void four_fit(void)
-{
-	(void)scene_await(THERE);
-	expect(scene_fixed(1, PAGES(1024, 4), RW) == (int64_t)PAGE(1024));
-	scene_signal(BACK);
-}
+static void four_fit(void) { scene_then_fixed(PAGES(1024, 4), RW); }
 
 SCENARIO(limit_waits, .what = "a refusal while another has reserved more than it uses", .flags = SCENARIO_COLD,
 	 .set_up = replaced_late, .body = { replace_two, four_fit }, .mutants = "limit_does_not_wait");
@@ -156,13 +144,7 @@ static void above_border(void)
 	scene_separate(PAGE(512));
 	scene_mmap(PAGES(256, 512), RW);
 }
-static void hold_above(void)
-{
-	scene_hold(0, PAGES(512, 256));
-	scene_signal(THERE);
-	(void)scene_await(BACK);
-	scene_release(0);
-}
+static void hold_above(void) { scene_keep(0, PAGES(512, 256), BACK); }
 static void carve_below(void)
 {
 	first_window();

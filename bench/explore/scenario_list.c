@@ -1,40 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* scenario_list.c - the list of held ranges (range-list), and what policies beside the map owe to cuts and notes. */
-#include "bench/explore/scenario.h"
+#include "bench/explore/scene.h"
 
-enum { THERE = 1, BACK, THIRD, FOURTH, WALKS, WALKED, NEVER = 15 };
+enum { WALKS = 5, WALKED };             /* signals                                                                 */
 
-static void thirty_two(void)
-{
-	scene_map();
-	scene_mmap(PAGES(0, 32), RW);
-}
-static int try_page(unsigned i, uint64_t page)
-{
-	int rc = vmmap_hold_until(scene.map, PAGES(page, 1), &scene.held[i], VMMAP_TRY);
-
-	if (rc == 0)
-		scene_release(i);
-	return rc;
-}
+static void thirty_two(void) { scene_pages(32); }
 
 /* ---- a waiter ---- */
 
 static void pass_six_times(void)
 {
-	scene_hold(0, PAGES(4, 1));
-	for (unsigned n = 0; n < 6; n++) {
-		scene_asleep(1);
-		scene_release(0);
-		scene_hold(0, PAGES(4, 1));
-	}
+	scene_pass(PAGES(4, 1), 1, 6);
 	scene_release(0);
 }
-static void hold_4(void)
-{
-	scene_hold(1, PAGES(4, 1));
-	scene_release(1);
-}
+static void hold_4(void) { scene_take(1, PAGES(4, 1)); }
 
 SCENARIO(list_passed, .what = "one waits for a range that another takes again and again", .policy = "range-list",
 	 .set_up = thirty_two, .body = { pass_six_times, hold_4 }, .mutants = "list_always_patient");
@@ -46,10 +25,7 @@ static void before_sleeper(void)
 }
 static void hold_and_go(void)
 {
-	scene_hold(0, PAGES(4, 1));
-	scene_signal(THERE);
-	(void)scene_await(BACK);
-	scene_release(0);
+	scene_keep(0, PAGES(4, 1), BACK);
 	scene_signal(THIRD);
 }
 static void hold_4_later(void)
@@ -65,11 +41,8 @@ SCENARIO(list_sleeper, .what = "a range is released while a waiter goes to sleep
 
 static void alone_at_first(void)
 {
-	scene_hold(0, PAGES(4, 1));
-	scene_signal(THERE);
-	(void)scene_await(BACK);
-	scene_release(0);
-	expect(try_page(0, 4) == 0);
+	scene_keep(0, PAGES(4, 1), BACK);
+	expect(scene_take_until(0, PAGES(4, 1), VMMAP_TRY) == 0);
 	scene_signal(THIRD);
 }
 static void neighbour(void)
@@ -91,11 +64,8 @@ static void late_link(void)
 }
 static void use_again(void)
 {
-	scene_hold(0, PAGES(4, 1));
-	scene_signal(THERE);
-	(void)scene_await(BACK);
-	scene_release(0);
-	expect(try_page(0, 30) == 0);            /* comes by, and unlinks                                           */
+	scene_keep(0, PAGES(4, 1), BACK);
+	expect(scene_take_until(0, PAGES(30, 1), VMMAP_TRY) == 0);      /* comes by, and unlinks                      */
 	scene_hold(0, PAGES(20, 1));
 	scene_signal(THIRD);
 	(void)scene_await(5);
@@ -113,7 +83,7 @@ static void insert_late(void)
 static void try_same(void)
 {
 	if (scene_await(FOURTH))
-		expect(try_page(2, 6) == -EAGAIN || scene.signal[6]);
+		expect(scene_take_until(2, PAGES(6, 1), VMMAP_TRY) == -EAGAIN || scene.signal[6]);
 	scene_signal(5);
 }
 
@@ -194,12 +164,7 @@ static void fault_page_6(void)
 	scene_fault(0, PAGE(6), PROT_WRITE);
 	expect(scene.result[0] == 0);
 }
-static void cut_elsewhere(void)
-{
-	(void)scene_await(THERE);
-	expect(scene_protect(1, PAGES(5, 1), PROT_READ) == 0);
-	scene_signal(BACK);
-}
+static void cut_elsewhere(void) { scene_then_protect(PAGES(5, 1), PROT_READ); }
 static void six_has_group(void) { expect(scene_group(PAGE(6)) != 0); }
 
 SCENARIO(beside_cut, .what = "a cut elsewhere in the VMA gives a visited page to another object",
@@ -217,11 +182,7 @@ static void note_late(void)
 	scene_stop(1, "note_before_store", BACK, THIRD);
 	scene_stop(0, "release_before_sweep", THIRD, FOURTH);
 }
-static void hold_upper(void)
-{
-	scene_hold(0, PAGES(4, 4));
-	scene_release(0);
-}
+static void hold_upper(void) { scene_take(0, PAGES(4, 4)); }
 static void map_below(void)
 {
 	(void)scene_await(THERE);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* scenario_merge.c - neighbours that are to become one VMA while others hold, change or fault in one of them. */
-#include "bench/explore/scenario.h"
+#include "bench/explore/scene.h"
 
-#define LONG 100
 #define GROUPED (MAP_PRIVATE | MAP_ANONYMOUS)
 
 static bool one_vma(uint64_t at, uint64_t end)
@@ -14,11 +13,7 @@ static bool one_vma(uint64_t at, uint64_t end)
 
 /* ---- a mapping beside one that is held ---- */
 
-static void four_pages(void)
-{
-	scene_map();
-	scene_mmap(PAGES(0, 4), RW);
-}
+static void four_pages(void) { scene_pages(4); }
 
 static void hold_four(void)
 {
@@ -103,8 +98,7 @@ SCENARIO(merge_border, .what = "two neighbours at a border of leaves change at o
 
 static void three_pieces(void)
 {
-	scene_map();
-	scene_mmap(PAGES(0, 4), RW);
+	scene_pages(4);
 	scene_mmap(PAGES(4, 4), PROT_READ);
 	scene_mmap(PAGES(8, 4), RW);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* scenario_move.c - mremap, stacks that grow, frames that are used again. */
-#include "bench/explore/scenario.h"
+#include "bench/explore/scene.h"
 
 #define TO 4096                          /* pages: another table                                                    */
 
@@ -134,12 +134,7 @@ static void two_in_table(void)
 }
 static void unmap_neighbour(void) { expect(scene_munmap(0, PAGES(0, 256)) == 0); }
 static void store_there(void)     { expect(scene_write(1, PAGE(257), 42) == 8); }
-static void stored(void)
-{
-	uint64_t word = 0;
-
-	expect(vmmap_read(scene.map, PAGE(257), &word, sizeof(word)) == 8 && word == 42);
-}
+static void stored(void) { scene_word_is(PAGE(257), 42); }
 
 SCENARIO(table_shared, .what = "a munmap beside a store of which the entry is in the same table",
 	 .set_up = two_in_table, .body = { unmap_neighbour, store_there }, .check = stored,

@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* scenario_place.c - mremap, searches for a place, advices and mlock, led to a window by stops. */
-#include "bench/explore/scenario.h"
+#include "bench/explore/scene.h"
 
 #define FAR_AWAY 256
 
-enum { THERE = 1, BACK, THIRD };         /* signals                                                                 */
-
-static void pages_rw(uint64_t pages)
-{
-	scene_map();
-	scene_mmap(PAGES(0, pages), RW);
-}
-static void eight_pages(void) { pages_rw(8); }
+static void eight_pages(void) { scene_pages(8); }
 
 /* ---- mremap ---- */
 
 static void source_and_target(void)
 {
-	pages_rw(4);
+	scene_pages(4);
 	scene_mmap(PAGES(8, 4), PROT_READ);
 	scene_stop(0, "remap_part_moved", THERE, BACK);
 }
@@ -51,7 +44,7 @@ SCENARIO(place_move_whole, .what = "two VMAs are moved under one hold; the desti
 
 static void source_with_tail(void)
 {
-	pages_rw(4);
+	scene_pages(4);
 	scene_stop(0, "remap_part_moved", THERE, BACK);
 }
 static void move_half(void)
@@ -136,13 +129,7 @@ SCENARIO(place_two_places, .what = "two threads map anywhere, each in a place of
 
 /* ---- madvise ---- */
 
-static void hold_gap(void)
-{
-	scene_hold(0, PAGES(0, 4));
-	scene_signal(THERE);
-	scene_await(BACK);
-	scene_release(0);
-}
+static void hold_gap(void) { scene_keep(0, PAGES(0, 4), BACK); }
 static void will_need(void)
 {
 	scene_await(THERE);
@@ -229,11 +216,9 @@ SCENARIO(place_mlock, .what = "a try of mlock has locked, and cannot fault in",
 
 /* ---- the piece below a cut gets its version when the cut has been published ---- */
 
-#define LONG 100                         /* pages: too many for the brief form                                      */
-
 static void cut_and_fault(void)
 {
-	pages_rw(2 * LONG);
+	scene_pages(2 * LONG);
 	scene_stop(0, "claim_before_leave", THERE, BACK);
 	scene_stop(1, "fault_before_cas", BACK, THIRD);
 }

@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* scenario_queue.c - queues behind a range lock, visits that are counted, entries that are locked under a zap. */
-#include "bench/explore/scenario.h"
+#include "bench/explore/scene.h"
 
-#define LONG 100                         /* pages: too many for the brief form                                      */
-
-enum { THERE = 1, BACK, THIRD, FOURTH, NEVER = 15 };
-
-static void thirty_two(void)
-{
-	scene_map();
-	scene_mmap(PAGES(0, 32), RW);
-}
+static void thirty_two(void) { scene_pages(32); }
 
 /* ---- a waiter queues on the next acquisition ---- */
 
@@ -26,10 +18,7 @@ static void before_find(void)
 }
 static void hold_next(void)
 {
-	scene_hold(0, PAGES(4, 1));
-	scene_signal(THERE);
-	(void)scene_await(BACK);
-	scene_release(0);
+	scene_keep(0, PAGES(4, 1), BACK);
 	scene_hold(0, PAGES(20, 1));
 	scene_signal(THIRD);
 	scene_must(FOURTH);                      /* the other one has no business with this                         */
@@ -59,10 +48,7 @@ static void two_waits(void)
 static void hold_page_4(void)
 {
 	scene_must(FOURTH);
-	scene_hold(0, PAGES(4, 1));
-	scene_signal(THERE);
-	(void)scene_await(BACK);
-	scene_release(0);
+	scene_keep(0, PAGES(4, 1), BACK);
 	scene_signal(5);
 }
 static void hold_20(void)
@@ -77,8 +63,7 @@ static void hold_20(void)
 static void hold_4_and_20(void)
 {
 	scene_must(THERE);
-	scene_hold(1, PAGES(4, 1));
-	scene_release(1);
+	scene_take(1, PAGES(4, 1));
 	scene_hold(1, PAGES(20, 1));
 	expect(scene.word[9] == 0);
 	scene_release(1);
@@ -93,18 +78,11 @@ static void woken_when(void)
 	scene_stop(0, "release_before_sweep", BACK, THIRD);
 	scene_stop(1, "waiter_woken", FOURTH, THIRD);
 }
-static void hold_and_release(void)
-{
-	scene_hold(0, PAGES(4, 1));
-	scene_signal(THERE);
-	scene_asleep(1);
-	scene_release(0);
-}
+static void hold_and_release(void) { scene_keep_asleep(0, PAGES(4, 1)); }
 static void hold_behind(void)
 {
 	(void)scene_await(THERE);
-	scene_hold(1, PAGES(4, 1));
-	scene_release(1);
+	scene_take(1, PAGES(4, 1));
 }
 /* Nobody is woken before the words are free. */
 static void watch(void)
@@ -128,8 +106,7 @@ static void protect_brief(void) { expect(scene_protect(0, PAGES(4, 1), PROT_READ
 static void hold_over_brief(void)
 {
 	scene_must(THERE);
-	scene_hold(1, PAGES(0, 8));
-	scene_release(1);
+	scene_take(1, PAGES(0, 8));
 }
 
 SCENARIO(queue_none, .what = "who polls behind a brief edit insists",
@@ -150,11 +127,7 @@ SCENARIO(queue_section, .what = "a fault waits for a holder",
 
 /* ---- counted visits ---- */
 
-static void counted(void)
-{
-	scene_map();
-	scene_mmap(PAGES(0, 3 * LONG), RW);
-}
+static void counted(void) { scene_pages(3 * LONG); }
 static void inside_when_zapped(void)
 {
 	counted();
@@ -184,30 +157,10 @@ static void fault_middle(void)
 	expect(scene.result[0] == 0 || scene.result[0] == -EFAULT);
 	scene_signal(THIRD);
 }
-static void unmap_all(void)
-{
-	(void)scene_await(THERE);
-	expect(scene_munmap(1, PAGES(0, 3 * LONG)) == 0);
-	scene_signal(BACK);
-}
-static void unmap_middle(void)
-{
-	(void)scene_await(THERE);
-	expect(scene_munmap(1, PAGES(LONG, LONG)) == 0);
-	scene_signal(BACK);
-}
-static void carve_page(void)
-{
-	(void)scene_await(THERE);
-	expect(scene_munmap(1, PAGES(LONG + 3, 1)) == 0);
-	scene_signal(BACK);
-}
-static void to_read_only(void)
-{
-	(void)scene_await(THERE);
-	expect(scene_fixed(1, PAGES(0, 3 * LONG), PROT_READ) == (int64_t)PAGE(0));
-	scene_signal(BACK);
-}
+static void unmap_all(void) { scene_then_munmap(PAGES(0, 3 * LONG)); }
+static void unmap_middle(void) { scene_then_munmap(PAGES(LONG, LONG)); }
+static void carve_page(void) { scene_then_munmap(PAGES(LONG + 3, 1)); }
+static void to_read_only(void) { scene_then_fixed(PAGES(0, 3 * LONG), PROT_READ); }
 
 SCENARIO(counted_drain, .what = "a munmap waits for a counted fault", .policy = "vma-count",
 	 .set_up = inside_when_zapped, .body = { fault_middle, unmap_all },
@@ -236,12 +189,7 @@ static void anonymous_above(void)
 	expect(scene_write(1, PAGE(6), 7) == 8);
 	scene_signal(BACK);
 }
-static void seven(void)
-{
-	uint64_t word = 0;
-
-	expect(vmmap_read(scene.map, PAGE(6), &word, sizeof(word)) == 8 && word == 7);
-}
+static void seven(void) { scene_word_is(PAGE(6), 7); }
 
 SCENARIO(counted_short, .what = "a cut leaves a counted walk with less than it began with", .policy = "vma-count",
 	 .flags = SCENARIO_SHARED, .set_up = walked, .body = { cut_all, anonymous_above }, .check = seven,
@@ -249,16 +197,12 @@ SCENARIO(counted_short, .what = "a cut leaves a counted walk with less than it b
 
 static void held_below(void)
 {
-	scene_map();
-	scene_mmap(PAGES(0, 4), RW);
+	scene_pages(4);
 	scene_stop(2, "fault_before_cas", BACK, THIRD);
 }
 static void hold_below(void)
 {
-	scene_hold(0, PAGES(0, 4));
-	scene_signal(THERE);
-	(void)scene_await(BACK);
-	scene_release(0);
+	scene_keep(0, PAGES(0, 4), BACK);
 	expect(scene_vma(PAGE(0)) != scene_vma(PAGE(4)) || !scene.signal[BACK] || scene.signal[THIRD]);
 	scene_signal(THIRD);
 }
@@ -330,8 +274,7 @@ SCENARIO(entry_cleared, .what = "a store locks an entry that munmap is about to 
 
 static void two_tables(void)
 {
-	scene_map();
-	scene_mmap(PAGES(0, 1024), RW);
+	scene_pages(1024);
 	expect(vmmap_fault(scene.map, PAGE(1), PROT_WRITE, NULL) == 0);
 	scene_stop(0, "fault_before_cas", THERE, BACK);
 }
@@ -340,12 +283,7 @@ static void fault_in_table(void)
 	scene_fault(0, PAGE(3), PROT_WRITE);
 	expect(scene.result[0] == -EFAULT || scene.result[0] == 0);
 }
-static void unmap_tables(void)
-{
-	(void)scene_await(THERE);
-	expect(scene_munmap(1, PAGES(0, 1024)) == 0);
-	scene_signal(BACK);
-}
+static void unmap_tables(void) { scene_then_munmap(PAGES(0, 1024)); }
 
 SCENARIO(table_freed, .what = "a table is freed under a fault",
 	 .set_up = two_tables, .body = { fault_in_table, unmap_tables }, .mutants = "tables_freed_at_once");

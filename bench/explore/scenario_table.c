@@ -1,30 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* scenario_table.c - locks that live in page tables (pt-lock): strays, tables that are made, what is set aside. */
-#include "bench/explore/scenario.h"
-
-#include "base/clock.h"
+#include "bench/explore/scene.h"
 
 #define MIB 256                          /* pages                                                                   */
 #define GIB (1024 * MIB)
 
-enum { THERE = 1, BACK, THIRD, FOURTH, NEVER = 15 };
-
 static void touched(uint64_t pages, uint64_t step)
 {
-	scene_map();
-	scene_mmap(PAGES(0, pages), RW);
+	scene_pages(pages);
 	for (uint64_t at = 0; at < pages; at += step)
 		expect(vmmap_fault(scene.map, PAGE(at), PROT_WRITE, NULL) == 0);
-}
-
-static int try_page(uint64_t page)
-{
-	struct vmmap_held held;
-	int rc = vmmap_hold_until(scene.map, PAGES(page, 1), &held, VMMAP_TRY);
-
-	if (rc == 0)
-		vmmap_release(scene.map, &held);
-	return rc;
 }
 
 /* ---- strays ---- */
@@ -48,7 +33,7 @@ static void unlink_and_try(void)
 	expect(scene_fixed(1, PAGES(0, 4 * MIB), RW) == (int64_t)PAGE(0));
 	scene_signal(BACK);
 	if (scene_await(THIRD))
-		expect(try_page(0) == -EAGAIN || scene.signal[FOURTH]);
+		expect(scene_take_until(1, PAGES(0, 1), VMMAP_TRY) == -EAGAIN || scene.signal[FOURTH]);
 	scene_signal(FOURTH);
 }
 
@@ -73,18 +58,8 @@ SCENARIO(table_stray_queue, .what = "a table is unlinked under a fault that wait
 
 /* ---- a table is made ---- */
 
-static void sixteen_mib(void)
-{
-	scene_map();
-	scene_mmap(PAGES(0, 16 * MIB), RW);
-}
-static void hold_four_mib(void)
-{
-	scene_hold(0, PAGES(0, 4 * MIB));
-	scene_signal(THERE);
-	scene_must(BACK);
-	scene_release(0);
-}
+static void sixteen_mib(void) { scene_pages(16 * MIB); }
+static void hold_four_mib(void) { scene_keep(0, PAGES(0, 4 * MIB), SCENE_MUST + BACK); }
 static void fault_8_mib(void)
 {
 	scene_must(THERE);
@@ -103,7 +78,7 @@ static void made_and_held(void)
 static void try_8(void)
 {
 	if (scene_await(THERE))
-		expect(try_page(8) == -EAGAIN || scene.signal[BACK]);
+		expect(scene_take_until(1, PAGES(8, 1), VMMAP_TRY) == -EAGAIN || scene.signal[BACK]);
 	scene_signal(BACK);
 }
 
@@ -120,15 +95,8 @@ static void in_the_second(void)
 static void fault_3_mib(void) { expect(scene_fault(0, PAGE(3 * MIB), PROT_WRITE) == 0); }
 static void try_over_both(void)
 {
-	struct vmmap_held held;
-
-	if (scene_await(THERE)) {
-		int rc = vmmap_hold_until(scene.map, PAGES(MIB, 2 * MIB), &held, VMMAP_TRY);
-
-		expect(rc == -EAGAIN || scene.signal[BACK]);
-		if (rc == 0)
-			vmmap_release(scene.map, &held);
-	}
+	if (scene_await(THERE))
+		expect(scene_take_until(1, PAGES(MIB, 2 * MIB), VMMAP_TRY) == -EAGAIN || scene.signal[BACK]);
 	scene_signal(BACK);
 }
 
@@ -219,18 +187,10 @@ static void quits_late(void)
 }
 static void hold_and_go(void)
 {
-	scene_hold(0, PAGES(0, 1));
-	scene_signal(THERE);
-	(void)scene_await(BACK);
-	scene_release(0);
+	scene_keep(0, PAGES(0, 1), BACK);
 	scene_signal(THIRD);
 }
-static void fault_for_a_while(void)
-{
-	(void)scene_await(THERE);
-	scene.result[1] = vmmap_fault_until(scene.map, PAGE(0), PROT_WRITE, NULL, clock_ns() + 1000000);
-	expect(scene.result[1] == 0 || scene.result[1] == -ETIMEDOUT);
-}
+static void fault_for_a_while(void) { scene_then_fault_soon(PAGE(0)); }
 
 SCENARIO(table_quit, .what = "a deadline passes when the table's lock is granted", .policy = "pt-lock",
 	 .set_up = quits_late, .body = { hold_and_go, fault_for_a_while }, .mutants = "table_quits_granted");

@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* scenario_tree.c - VMAs in several leaves, leaves that are split, and listings. */
-#include "bench/explore/scenario.h"
+#include "bench/explore/scene.h"
 
 /* ---- one VMA in two leaves ---- */
-
-static void two_leaves(void)
-{
-	scene_map();
-	scene_separate(PAGE(512));
-	scene_mmap(PAGES(0, 1024), RW);
-}
 
 static void unmap_all(void)    { expect(scene_munmap(0, PAGES(0, 1024)) == 0); }
 static void map_behind(void)   { expect(scene_fixed(1, PAGES(1024, 256), RW) == (int64_t)PAGE(1024)); }
@@ -21,7 +14,7 @@ static void only_behind(void)
 }
 
 SCENARIO(span_extend, .what = "munmap of a VMA in two leaves against an mmap beside its end",
-	 .set_up = two_leaves, .body = { unmap_all, map_behind }, .check = only_behind,
+	 .set_up = scene_two_leaves, .body = { unmap_all, map_behind }, .check = only_behind,
 	 .mutants = "extend_spanning extend_one_look merge_one_look");
 
 static void cut_first(void)    { expect(scene_munmap(0, PAGES(256, 128)) == 0); }
@@ -37,7 +30,7 @@ static void cut_right(void)
 }
 
 SCENARIO(span_cut, .what = "a VMA in two leaves is cut in one and protected in the other; a fault in the other",
-	 .set_up = two_leaves, .body = { cut_first, fault_second, protect_part }, .check = cut_right,
+	 .set_up = scene_two_leaves, .body = { cut_first, fault_second, protect_part }, .check = cut_right,
 	 .mutants = "cut_first_leaf_only claim_old_version drop_keeps_version put_apart claim_one_version");
 
 static void two_vmas(void)
@@ -141,7 +134,8 @@ SCENARIO(list_hold, .what = "queries against a hold that cuts VMAs, and edits",
 
 /* ---- a full leaf ---- */
 
-#define MANY 26                          /* slots: one edit more splits the leaf                                    */
+#define MANY 26                          /* slots of VMAs: the leaf was split for the last ones                     */
+#define FULL 24                          /* one edit more splits it                                                 */
 
 static void full_leaf(void)
 {
@@ -149,16 +143,24 @@ static void full_leaf(void)
 	for (unsigned i = 0; i < MANY; i++)
 		scene_mmap(PAGES(4 * i, 2), RW);
 }
+static void about_to_split(void)
+{
+	scene_map();
+	scene_separate(PAGE(1024));              /* cores warm up in another leaf                                   */
+	for (unsigned i = 0; i < FULL; i++)
+		scene_mmap(PAGES(4 * i, 2), RW);
+}
 static void cut_one(void)    { expect(scene_protect(0, PAGES(1, 1), PROT_READ) == 0); }
+static void cut_last(void)   { expect(scene_protect(1, PAGES(4 * (FULL - 1), 1), PROT_READ) == 0); }
 static void cut_other(void)  { expect(scene_protect(1, PAGES(4 * (MANY - 1), 1), PROT_READ) == 0); }
 static void fault_many(void)
 {
 	for (unsigned i = 0; i < 3; i++)
-		expect(scene_fault(2, PAGE(4 * (i * MANY / 3)), PROT_WRITE) == 0);
+		expect(scene_fault(2, PAGE(4 * (i * FULL / 3)), PROT_WRITE) == 0);
 }
 
 SCENARIO(leaf_split, .what = "two edits fill a leaf, so that it is split, under faults in it",
-	 .set_up = full_leaf, .body = { cut_one, cut_other, fault_many },
+	 .set_up = about_to_split, .body = { cut_one, cut_last, fault_many },
 	 .mutants = "vtree_old_leaf_alive vtree_reader_no_recheck vtree_raise_not_carried vtree_raise_no_recheck "
 		    "vtree_lk_after_validation");
 

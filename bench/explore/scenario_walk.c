@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* scenario_walk.c - walks over what an object is mapped at, led to a window by stops; pages that are made. */
-#include "bench/explore/scenario.h"
-
-enum { THERE = 1, BACK, THIRD, FOURTH };
+#include "bench/explore/scene.h"
 
 #define ELSEWHERE 256
 
@@ -33,12 +31,7 @@ static void map_anew(void)
 	expect(scene_write(1, PAGE(0), 7) == 8);
 	scene_signal(BACK);
 }
-static void seven_is_there(void)
-{
-	uint64_t word = 0;
-
-	expect(vmmap_read(scene.map, PAGE(0), &word, sizeof(word)) == 8 && word == 7);
-}
+static void seven_is_there(void) { scene_word_is(PAGE(0), 7); }
 
 SCENARIO(walk_anew, .what = "a page is mapped anew before a walk drops it", .flags = SCENARIO_SHARED,
 	 .set_up = one_shared, .body = { cut_to_0, map_anew }, .check = seven_is_there,
@@ -62,12 +55,7 @@ static void join_and_reuse(void)
 	expect(scene_fixed(1, PAGES(ELSEWHERE, 1), RW) == (int64_t)PAGE(ELSEWHERE));
 	scene_signal(BACK);
 }
-static void cut_is_gone(void)
-{
-	struct vmmap_fault_info info;
-
-	expect(vmmap_fault(scene.map, PAGE(2), PROT_READ, &info) == -EFAULT && info.code == VMMAP_BUS);
-}
+static void cut_is_gone(void) { scene_is_cut(PAGE(2)); }
 
 SCENARIO(walk_joined, .what = "the VMA that a walk has found is swallowed, and lives elsewhere",
 	 .flags = SCENARIO_SHARED, .set_up = two_vmas, .body = { cut_to_2, join_and_reuse },
@@ -239,13 +227,7 @@ static void held_beside(void)
 	scene_share(PAGE(ELSEWHERE), 1, 1);      /* walked first                                                    */
 	expect(scene_read(0, PAGE(1), &word) == 8);
 }
-static void hold_elsewhere(void)
-{
-	scene_hold(0, PAGES(ELSEWHERE, 1));
-	scene_signal(THERE);
-	scene_must(BACK);
-	scene_release(0);
-}
+static void hold_elsewhere(void) { scene_keep(0, PAGES(ELSEWHERE, 1), SCENE_MUST + BACK); }
 static void cut_beside(void)
 {
 	(void)scene_await(THERE);

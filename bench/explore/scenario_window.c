@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* scenario_window.c - edits and faults that are led to a window by stops: VMAs that live again, borders of leaves. */
-#include "bench/explore/scenario.h"
+#include "bench/explore/scene.h"
 
-#define LONG 100                         /* pages: too many for the brief form                                      */
 #define FAR_AWAY 256
-
-enum { THERE = 1, BACK, THIRD, FOURTH, NEVER = 15 };
-
-static void pages_rw(uint64_t pages)
-{
-	scene_map();
-	scene_mmap(PAGES(0, pages), RW);
-}
 
 /* ---- a fault that has found a VMA of another life ---- */
 
 static void one_page(void)
 {
-	pages_rw(1);
+	scene_pages(1);
 	scene_stop(0, "fault_after_begin", THERE, BACK);
 }
 static void fault_must(void) { expect(scene_fault(0, PAGE(0), PROT_WRITE) == 0); }
@@ -60,7 +51,7 @@ SCENARIO(window_object, .what = "a VMA's last reference on an object goes under 
 
 static void waits_for_unmap(void)
 {
-	pages_rw(1024);
+	scene_pages(1024);
 	scene_stop(1, "unmap_after_begin", THERE, NEVER);
 	scene_stop(0, "waiter_woken", THIRD, BACK);
 }
@@ -142,7 +133,7 @@ SCENARIO(window_half_done, .what = "MAP_FIXED over three leaves; the low end is 
 
 /* ---- a brief edit ---- */
 
-static void eight_pages(void) { pages_rw(8); }
+static void eight_pages(void) { scene_pages(8); }
 static void protect_page(void) { expect(scene_protect(1, PAGES(0, 1), PROT_READ) == 0); }
 static void hold_page_1(void)
 {
@@ -246,7 +237,7 @@ SCENARIO(window_spans, .what = "a brief munmap takes a VMA that was joined over 
 
 static void upper_half_touched(void)
 {
-	pages_rw(2 * LONG);
+	scene_pages(2 * LONG);
 }
 /* A fault in the upper half, its munmap by another, a fault there again. */
 static void fault_twice(void)
@@ -257,17 +248,12 @@ static void fault_twice(void)
 	expect(scene_fault(0, PAGE(2 * LONG - 2), PROT_WRITE) == -EFAULT);
 	expect(scene_fault(0, PAGE(0), PROT_WRITE) == 0);
 }
-static void unmap_half(void)
-{
-	scene_await(THERE);
-	expect(scene_munmap(1, PAGES(LONG, LONG)) == 0);
-	scene_signal(BACK);
-}
+static void unmap_half(void) { scene_then_munmap(PAGES(LONG, LONG)); }
 
 /* An edit, a fault that finds the VMA as that has left it, another edit by the same thread. */
 static void same_thread_twice(void)
 {
-	pages_rw(LONG);
+	scene_pages(LONG);
 	scene_stop(0, "fault_before_cas", THIRD, FOURTH);
 }
 static void fault_between(void)
@@ -296,7 +282,7 @@ SCENARIO(window_version_rwsem, .what = "the same under one lock", .policy = "rws
 	 .set_up = upper_half_touched, .body = { fault_twice, unmap_half },
 	 .mutants = "cut_keeps_version drop_keeps_version");
 
-static void small_touched(void) { pages_rw(8); }
+static void small_touched(void) { scene_pages(8); }
 static void fault_small_twice(void)
 {
 	expect(scene_fault(0, PAGE(7), PROT_WRITE) == 0);
@@ -305,12 +291,7 @@ static void fault_small_twice(void)
 	expect(scene_fault(0, PAGE(6), PROT_WRITE) == -EFAULT);
 	expect(scene_fault(0, PAGE(0), PROT_WRITE) == 0);
 }
-static void unmap_small_half(void)
-{
-	scene_await(THERE);
-	expect(scene_munmap(1, PAGES(4, 4)) == 0);
-	scene_signal(BACK);
-}
+static void unmap_small_half(void) { scene_then_munmap(PAGES(4, 4)); }
 
 SCENARIO(window_version_brief, .what = "the same, in the brief form",
 	 .set_up = small_touched, .body = { fault_small_twice, unmap_small_half }, .mutants = "drop_keeps_version");
@@ -319,7 +300,7 @@ SCENARIO(window_version_checked, .what = "the same, brief, under one lock", .pol
 
 static void outer_pieces(void)
 {
-	pages_rw(2 * LONG);
+	scene_pages(2 * LONG);
 	expect(scene_protect(0, PAGES(0, LONG), PROT_READ) == 0);
 }
 static void hold_middle(void)
@@ -337,7 +318,7 @@ SCENARIO(window_two_pieces, .what = "two VMAs are cut by one hold: the outer pie
 
 static void cut_middle(void)
 {
-	pages_rw(1024);
+	scene_pages(1024);
 	scene_stop(0, "claim_before_leave", THERE, BACK);
 }
 static void cut_middle_spans(void)
@@ -371,8 +352,7 @@ SCENARIO(window_outer_spans, .what = "the same, over a border of leaves",
 
 static void three_vmas(void)
 {
-	scene_map();
-	scene_mmap(PAGES(0, 4), RW);
+	scene_pages(4);
 	scene_mmap(PAGES(4, 4), PROT_READ);
 	scene_mmap(PAGES(8, 4), RW);
 	scene_stop(0, "join_before_take", THERE, BACK);
@@ -392,14 +372,8 @@ SCENARIO(window_group, .what = "a VMA that is about to be swallowed gets its gro
 
 /* ---- a mapping beside what is held ---- */
 
-static void four_held(void) { pages_rw(4); }
-static void hold_four(void)
-{
-	scene_hold(0, PAGES(0, 4));
-	scene_signal(THERE);
-	scene_await(BACK);
-	scene_release(0);
-}
+static void four_held(void) { scene_pages(4); }
+static void hold_four(void) { scene_keep(0, PAGES(0, 4), BACK); }
 static void map_and_fault(void)
 {
 	scene_await(THERE);

@@ -12,9 +12,9 @@
 #include "bench/explore/turn.h"
 #include "bench/explore/weaken.h"
 
-#define LOCATIONS 512
+#define LOCATIONS 1024
 #define KEPT      8                      /* messages of a location                                                  */
-#define HASH      2048
+#define HASH      4096
 
 typedef uint16_t stamp;                  /* number of a message of its location, from 0                            */
 
@@ -95,7 +95,7 @@ static bool unfought_at(uintptr_t at)
  * as strong as can be, by way of `unlocated`. */
 static struct location *find(uintptr_t at, size_t bytes, bool make)
 {
-	uint32_t i = (uint32_t)((at * UINT64_C(0x9e3779b97f4a7c15)) >> 53);
+	uint32_t i = (uint32_t)((at * UINT64_C(0x9e3779b97f4a7c15)) >> 52);
 
 	for (; table[i].run == run; i = (i + 1) & (HASH - 1))
 		if (table[i].at == at)

@@ -15,7 +15,7 @@
  * Plain accesses see memory; two of different cores, one of them a store, that no release and acquire orders are a data
  * race, and a violation. So are a plain access and an atomic store.
  * Not shown: stores that are seen before they are run (load buffering), stores that overtake each other in their own
- * location's order, a failed compare-and-swap that reads an old value, more than 512 atomic words in one run.
+ * location's order, a failed compare-and-swap that reads an old value, more than 1,024 atomic words in one run.
  *
  * What an operation of the engine demands can be weakened by its place in the code, "FILE FUNCTION OPERATION N", as
  * tests/models/orders.list names it: a mutant that needs no change of the code.

@@ -2,7 +2,8 @@
 /*
  * weaken.c - see weaken.h. A place is looked up in the source that the program was built from (its debug information
  * says where that is): the line of the N-th use of the operation in the function. An access is made there if it was
- * compiled from that line of that file, inlined or not, and demands the order of the operation's name.
+ * compiled from that line of that file, inlined or not, and demands the order of the operation's name. Of two uses in
+ * one line the column tells, unless they stand inside a macro's parentheses: then both are the place.
  */
 #include "bench/explore/weaken.h"
 
@@ -18,7 +19,8 @@
 
 static const char *const order_names[] = { "relaxed", "consume", "acquire", "release", "acqrel", "seqcst" };
 
-struct place { char file[128]; int line, order, instead; bool reached; };        /* instead: -1: as it stands */
+/* other: the column of another use of the operation in that line; 0. instead: -1: as it stands. */
+struct place { char file[128]; int line, other, order, instead; bool reached; };
 static struct place places[PLACES];
 static unsigned places_n;
 static struct { const void *pc; int place; } code[CODE];         /* place: of this access; -1                       */
@@ -32,7 +34,7 @@ static int order_of(const char *name)
 }
 
 /* In kernel style a body begins with '{' and ends with '}' in the first column; short ones stand in one line. */
-static int line_of_use(FILE *source, const char *function, const char *operation, unsigned n)
+static int line_of_use(FILE *source, const char *function, const char *operation, unsigned n, int *other)
 {
 	char line[512], use[96], head[96];
 	bool named = false, inside = false;
@@ -49,8 +51,13 @@ static int line_of_use(FILE *source, const char *function, const char *operation
 		if (line[0] == '{')
 			inside = named;
 		for (const char *at = line; (inside || named) && (at = strstr(at, use)) != NULL; at++)
-			if (--n == 0)
+			if (--n == 0) {
+				const char *first = strstr(line, use);
+				const char *beside = first < at ? first : strstr(at + 1, use);
+
+				*other = beside != NULL ? (int)(beside - line) + 1 : 0;
 				return number;
+			}
 		if (line[0] == '}')
 			inside = named = false;
 	}
@@ -74,7 +81,7 @@ int weaken_add(const char *name)
 	source = fopen(path, "r");
 	if (p->order < 0 || source == NULL)
 		return -1;
-	p->line = line_of_use(source, function, operation, n);
+	p->line = line_of_use(source, function, operation, n, &p->other);
 	fclose(source);
 	return p->line != 0 ? (int)places_n++ : -1;
 }
@@ -97,11 +104,12 @@ bool weaken_reached(int place)
 
 static int place_of(const struct access *a)
 {
-	int line = 0;
-	const char *file = debug_line(a->pc, &line);
+	int line = 0, column = 1;
+	const char *file = debug_line(a->pc, &line, &column);
 
 	for (unsigned i = 0; i < places_n && file != NULL; i++)
-		if (places[i].line == line && places[i].order == a->order && strcmp(file, places[i].file) == 0)
+		if (places[i].line == line && places[i].order == a->order && strcmp(file, places[i].file) == 0 &&
+		    places[i].other != column)
 			return (int)i;
 	return -1;
 }

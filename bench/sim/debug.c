@@ -433,13 +433,13 @@ const char *debug_location(const void *pc)
 	return l->text;
 }
 
-const char *debug_line(const void *pc, int *line)
+const char *debug_line(const void *pc, int *line, int *column)
 {
 	Dwfl_Line *found;
 	const char *file;
 
 	open_all();
 	found = dwfl_module_getsrc(program, (Dwarf_Addr)(uintptr_t)pc - 1);
-	file = found != NULL ? dwfl_lineinfo(found, NULL, line, NULL, NULL, NULL) : NULL;
+	file = found != NULL ? dwfl_lineinfo(found, NULL, line, column, NULL, NULL) : NULL;
 	return file != NULL ? from_root(file) : NULL;
 }

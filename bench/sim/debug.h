@@ -27,7 +27,8 @@ bool debug_variable(uintptr_t at, char *out, size_t room);
 /* "function file:line" for the access before this return address: of inlined helpers in base/, where they were used.
  * "?" where nothing is known. The text stays valid. */
 const char *debug_location(const void *pc);
-/* The file, from the repository's root, and the line that this code was compiled from, be it inlined or not. NULL. */
-const char *debug_line(const void *pc, int *line);
+/* The file, from the repository's root, the line and the column that this code was compiled from, be it inlined or not.
+ * NULL: unknown. */
+const char *debug_line(const void *pc, int *line, int *column);
 
 #endif
