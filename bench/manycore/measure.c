@@ -12,7 +12,6 @@
 #include "bench/manycore/crew.h"
 #include "bench/manycore/events.h"
 #include "bench/sim/kernel.h"
-#include "stress/profile.h"
 
 #define WARM_FLAT  0.03
 #define WARM_SMALL 0.005
@@ -53,6 +52,11 @@ static bool many(const struct profile *profile)
 static uint64_t units_of(const struct profile *profile, uint64_t ops)
 {
 	return many(profile) ? (ops + profile->evidence_per_unit - 1) / profile->evidence_per_unit : ops;
+}
+
+double measure_ops(const struct profile *profile, uint64_t units, uint32_t cores)
+{
+	return (double)units / cores * (many(profile) ? profile->evidence_per_unit : 1);
 }
 
 static uint64_t latest(uint32_t cores)
@@ -176,7 +180,7 @@ static void fill(const struct measure_params *p, const struct profile *profile, 
 		 struct measure_result *r)
 {
 	r->units = result->units;
-	r->ops = (double)result->units / p->cores * (many(profile) ? profile->evidence_per_unit : 1);
+	r->ops = measure_ops(profile, result->units, p->cores);
 	r->calls = result->engine_ops;
 	r->ops_per_s = result->rate;
 	r->ns_per_op = result->rate > 0 ? p->cores * 1e9 / result->rate : 0;

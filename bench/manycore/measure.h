@@ -14,6 +14,7 @@
 
 #include "bench/manycore/hot.h"
 #include "bench/manycore/turn.h"
+#include "stress/profile.h"
 
 #define MEASURE_HOT 24
 
@@ -52,5 +53,7 @@ struct measure_result {
 /* Once in a process. 0, or -errno with a sentence in result->error: -EDEADLK: all cores slept for ever. */
 int measure(const struct measure_params *p, struct measure_result *result);
 unsigned measure_shrink(uint32_t cores);
+/* What a window of so many units of all cores is in measure_params.ops. */
+double measure_ops(const struct profile *profile, uint64_t units, uint32_t cores);
 
 #endif

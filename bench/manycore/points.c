@@ -139,7 +139,8 @@ int points_json(const char *dir, const struct point *points, size_t n)
 		json_text(row, "profile", points[i].profile);
 		json_uint(row, "cores", points[i].cores);
 		json_uint(row, "ops", points[i].ops);
-		json_uint(row, "ops_per_core", points[i].ops / points[i].cores);
+		json_uint(row, "ops_per_core", (uint64_t)measure_ops(profile_find(points[i].profile), points[i].ops,
+								     points[i].cores));
 		json_real(row, "ops_per_s", points[i].ops_per_s);
 		json_real(row, "transfers_per_op", points[i].transfers);
 		json_uint(row, "warm_blocks", points[i].warm);
