@@ -104,12 +104,12 @@ static void wait_one(struct sweep *s)
 static void start(struct sweep *s, const char *policy, const char *profile, uint32_t cores)
 {
 	const struct options *o = s->o;
-	char n[16], ops[24], seed[24], quantum[24], socket[16], seconds[16], json[4096], row[4096];
+	char n[16], ops[24], seed[24], quantum[24], socket[16], seconds[16], warm[16], json[4096], row[4096];
 	char *argv[] = { (char *)"vmmap-manycore", (char *)"run", (char *)"--policy", (char *)policy,
 			 (char *)"--profile", (char *)profile, (char *)"--cores", n, (char *)"--ops", ops,
 			 (char *)"--seed", seed, (char *)"--costs", (char *)o->costs, (char *)"--quantum", quantum,
 			 (char *)"--socket", socket, (char *)"--json", json, (char *)"--row", row,
-			 o->seconds > 0 ? (char *)"--seconds" : NULL, seconds, NULL };
+			 (char *)"--warm", warm, o->seconds > 0 ? (char *)"--seconds" : NULL, seconds, NULL };
 	posix_spawn_file_actions_t actions;
 	pid_t pid;
 
@@ -119,6 +119,7 @@ static void start(struct sweep *s, const char *policy, const char *profile, uint
 	snprintf(ops, sizeof(ops), "%lu", (unsigned long)options_ops(o, cores));
 	snprintf(seed, sizeof(seed), "%lu", (unsigned long)o->m.seed);
 	snprintf(quantum, sizeof(quantum), "%lu", (unsigned long)(o->m.costs.quantum / TURN_PS));
+	snprintf(warm, sizeof(warm), "%u", o->m.warm_most);
 	snprintf(seconds, sizeof(seconds), "%.0f", o->seconds);
 	snprintf(socket, sizeof(socket), "%u", o->m.costs.line.cores_per_socket);
 	snprintf(json, sizeof(json), "%s/%s-%s-%u.json", o->out, policy, profile, cores);
@@ -193,7 +194,7 @@ int sweep_main(int argc, char **argv)
 	struct sweep s = { .o = &o, .began_ns = kernel_real_ns() };
 	int code;
 
-	options_parse("PFmNotckqsjd", doc, argc, argv, &o);
+	options_parse("PFmNotwckqsjd", doc, argc, argv, &o);
 	set_defaults(&o);
 	s.ndone = points_read(o.out, &s.done);
 	s.all = each(&s, true);
