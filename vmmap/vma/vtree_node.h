@@ -69,8 +69,9 @@ struct vtree_leaf {
 	/* The holder's; vtree_part.c. Slots are told by their low bits, pages of the pair stand at the end.  */
 	uint16_t visitor;                        /* slot of the last section                                       */
 	uint8_t low, high;                       /* the pair                                                       */
-	uint8_t turns : 7, joined : 1;           /* twice theirs, odd if `high` was last; was made by a join       */
-	uint8_t calm : 4, alone : 4;             /* sections without a collision; of one thread                    */
+	uint16_t turns : 5;                      /* twice theirs, odd if `high` was last                           */
+	uint16_t joined : 1;                     /* was made by a join                                             */
+	uint16_t calm : 4, alone : 6;            /* sections without a collision; of one thread                    */
 	atomic_u64 vma[VTREE_SLOTS];             /* struct vma * | VTREE_DUMMY                                     */
 	struct vtree_link link;
 	uint32_t low_most, high_least;           /* of the pair                                     [the holder's] */
