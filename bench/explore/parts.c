@@ -104,6 +104,14 @@ void scene_section_end(void)
 	vtree_leave(&sections[core_current->number]);
 }
 
+void scene_collided(uint64_t at, unsigned times)
+{
+	struct vtree_place place;
+	struct vtree_leaf *leaf = vtree_descend(&scene.map->tree, vtree_block(at), vtree_page(at), &place);
+
+	atomic_store_relaxed(&leaf->contended, vtree_met(times, thread_self(), vtree_page(at)));
+}
+
 uint32_t scene_chain(void)
 {
 	return frame_depot_take(scene.physmem, NULL);

@@ -128,6 +128,7 @@ void scene_visit(uint64_t at);                           /* begins a visit of th
 void scene_visit_end(void);
 void scene_section(uint64_t at, uint64_t *lo, uint64_t *hi);     /* enters the leaf's section; what the leaf owns   */
 void scene_section_end(void);
+void scene_collided(uint64_t at, unsigned times);        /* as if so many had found that leaf taken                 */
 uint32_t scene_chain(void);                              /* a chain of frames from the depot; 0: none is left       */
 void scene_chain_back(uint32_t chain);
 

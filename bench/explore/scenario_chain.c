@@ -135,3 +135,41 @@ static void round_meanwhile(void)
 
 SCENARIO(chain_end, .what = "a page table ends while a round of grace periods brings its tables back",
 	 .set_up = own_tables, .body = { unlink_and_end, round_meanwhile }, .mutants = "chain_counts_early");
+
+/* ---- a fault hangs a table below one that was unlinked; who unlinked it makes tables elsewhere ---- */
+
+#define GIB   (512 * SPAN)
+#define LATER 8                          /* as many tables as come back, and more                                   */
+#define LATE  77                         /* the word of the upper one, then of a table of pages                     */
+
+static void one_gib(void)
+{
+	scene_map();
+	scene_mmap(PAGES(GIB, GIB), RW);
+	scene_mmap(PAGES(3 * GIB, GIB), RW);
+	expect(vmmap_fault(scene.map, PAGE(GIB), PROT_WRITE, NULL) == 0);
+	expect(vmmap_fault(scene.map, PAGE(3 * GIB), PROT_WRITE, NULL) == 0);
+	scene_stop(0, "pt_make_before_cas", UNLINKED, BACK);
+}
+static void fault_late(void)
+{
+	int64_t rc = scene_fault(0, PAGE(GIB + LATE * SPAN), PROT_WRITE);
+
+	expect(rc == 0 || rc == -EFAULT);
+	scene_signal(ENDED);
+}
+static void unmap_and_make(void)
+{
+	scene_await(UNLINKED);
+	expect(scene_munmap(1, PAGES(GIB, GIB)) == 0);
+	scene_signal(BACK);
+	scene_await(ENDED);
+	scene_drain();
+	for (unsigned n = 1; n <= LATER; n++) {
+		expect(scene_fault(1, PAGE(3 * GIB + n * SPAN), PROT_WRITE) == 0);
+		expect(!scene_present(PAGE(3 * GIB + n * SPAN + LATE)));
+	}
+}
+
+SCENARIO(chain_late, .what = "a fault hangs a table below one that is unlinked; tables are made of both",
+	 .set_up = one_gib, .body = { fault_late, unmap_and_make }, .mutants = "table_taken_unlooked");

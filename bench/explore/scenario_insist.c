@@ -381,3 +381,49 @@ static void hold_next(void)
 
 SCENARIO(insist_grants, .what = "one release, two waiters; the first comes to wait again", .set_up = granting,
 	 .body = { grant_two, wait_twice, wait_second, hold_next }, .mutants = "grant_reads_after");
+
+/* ---- behind a queue that is closed: who takes the place next has overtaken whoever polls, and that is counted ---- */
+
+#define PASSED scene.word[14]            /* one that insisted has found another there                               */
+
+static void closed_queue(void)
+{
+	scene_pages(8);
+	scene_stop(2, "take_before_claim", ABOUT, BARGE);
+	scene_stop(0, "release_before_sweep", THERE, INSISTS);
+	scene_stop(1, "waiter_insists", INSISTS, BACK);
+}
+static void close_queue(void)
+{
+	scene_await(ABOUT);
+	scene_hold(0, PAGES(0, 8));
+	scene_release(0);
+	scene_signal(BARGE);
+}
+static void poll_closed(void)
+{
+	scene_await(THERE);
+	scene_take(1, PAGES(0, 8));
+}
+static void barge_in(void)
+{
+	bool polls;
+
+	scene_hold(2, PAGES(0, 8));
+	polls = scene_insists(1);
+	scene_signal(BACK);
+	scene_asleep(1);
+	PASSED = polls;
+	scene_release(2);
+}
+static void counted(void)
+{
+	struct vmmap_counters counters;
+
+	vmmap_get_counters(scene.map, &counters);
+	expect(counters.max_overtakes >= PASSED);
+}
+
+SCENARIO(insist_polls, .what = "one polls behind a closed queue, and another comes before it: counted",
+	 .set_up = closed_queue, .body = { close_queue, poll_closed, barge_in }, .check = counted,
+	 .mutants = "poller_uncounted");
