@@ -6,7 +6,8 @@
  * an operation costs. Then the point has the most of 10,000, 5,000, 2,000 ... 100 that fit with three blocks of
  * warm-up, and as many blocks more as fit; if 100 do not, 50, 20 or 10 with one block. Cores that have met each other
  * may need much longer than trials say: what takes two budgets is tried again with less; what has no less, or whose
- * first trial takes a budget, is too dear. What is chosen depends on the machine; what then comes out does not: the
+ * first trial takes a budget, is too dear; so is what touches memory for the first time all the while (MEASURE_COLD)
+ * and has less than is wanted. What is chosen depends on the machine; what then comes out does not: the
  * same --ops and --warm give it again.
  */
 #ifndef BENCH_MANYCORE_BUDGET_H

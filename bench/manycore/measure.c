@@ -15,7 +15,6 @@
 
 #define WARM_FLAT  0.03
 #define WARM_SMALL 0.005
-#define WARM_COLD  0.1
 #define CALLS_MANY 4u
 
 struct count { uint64_t work, reset, daemon; };          /* transfers by what the core was doing                     */
@@ -118,7 +117,7 @@ static struct warm warm_of(const struct measure_params *p, const struct profile_
 /* Memory that is touched for the first time will be there the next time: less of it is still to come. */
 static bool alike(struct warm a, struct warm b)
 {
-	return flat(a.transfers, b.transfers) && fabs(a.cold - b.cold) <= WARM_COLD;
+	return flat(a.transfers, b.transfers) && fabs(a.cold - b.cold) <= MEASURE_COLD;
 }
 
 static int warm_up(const struct measure_params *p, uint64_t units, struct measure_result *r,
@@ -133,7 +132,8 @@ static int warm_up(const struct measure_params *p, uint64_t units, struct measur
 		if (err)
 			return err;
 		now = warm_of(p, result);
-		r->steady = r->warm_blocks >= 2 && alike(before, last) && alike(last, now) && alike(before, now);
+		r->steady = r->warm_blocks >= 2 && alike(before, last) && alike(last, now) && alike(before, now) &&
+			    now.cold <= MEASURE_COLD;
 		before = last;
 		last = now;
 		r->warm_blocks++;
@@ -171,6 +171,7 @@ static void sum_cores(const struct measure_params *p, struct measure_result *r)
 	r->accesses = (double)accesses / (double)r->units;
 	r->rmws = (double)rmws / (double)r->units;
 	r->cold = (double)cold / (double)r->units;
+	r->steady = r->steady && r->cold <= MEASURE_COLD;
 	r->loaded /= (double)r->units;
 	r->stored /= (double)r->units;
 	r->accesses_per_s = (double)accesses / r->real_s;

@@ -4,7 +4,7 @@
  *
  * WARM-UP   blocks of a quarter of the window, until three in a row have the same transfers per operation (within 3 %,
  *           or 0.005) and first touches (within 0.1), at most `warm_most` of them; `steady` says whether that came
- *           to pass.
+ *           to pass, and the window has few first touches itself.
  * WINDOW    one block of `ops` units a core (what the profile counts: docs/benchmarking.md). A profile whose unit is
  *           many calls (arena, wasm ...) does as many units as make `ops` calls.
  * COUNTED   transfers of cores whose stop-watch runs; beside them those of resets, and of the library's own thread.
@@ -28,6 +28,7 @@ struct measure_params {
 };
 
 #define MEASURE_SHRINK UINT32_MAX
+#define MEASURE_COLD   0.1                       /* first touches per unit: what has more is in no steady state       */
 
 struct measure_result {
 	uint64_t units, calls;                   /* in the window, all cores                                        */

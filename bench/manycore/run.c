@@ -2,6 +2,7 @@
 /* run.c - `vmmap-manycore run`: one point, with its hottest lines. */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -14,6 +15,8 @@
 #include "bench/manycore/points.h"
 #include "bench/manycore/report.h"
 #include "bench/manycore/run.h"
+
+#define RUN_COLD 4                               /* exit code of the child                                          */
 
 static const char doc[] =
 	"Runs a profile under a policy on N logical cores: throughput in virtual time, line transfers per operation, "
@@ -59,7 +62,7 @@ int run_point(struct options *o, int (*fn)(const struct measure_params *p, struc
 	if (err) {
 		cli_complain(NULL, "%s, %s, %u cores: %s", o->m.policy, o->m.profile, o->m.cores, r->error);
 		free(r);
-		return err == -EDEADLK || err == -EIO ? CLI_VIOLATION : CLI_USAGE;
+		return err == -EAGAIN ? RUN_COLD : err == -EDEADLK || err == -EIO ? CLI_VIOLATION : CLI_USAGE;
 	}
 	if (o->json == NULL || strcmp(o->json, "-") != 0)
 		report_print(stdout, o, r);
@@ -70,8 +73,21 @@ int run_point(struct options *o, int (*fn)(const struct measure_params *p, struc
 	return code;
 }
 
+/* Fewer operations than wanted, and frames still come from where no core has touched them: what all policies have in
+ * common would be measured. */
+static int measure_warm(const struct measure_params *p, struct measure_result *r)
+{
+	int err = measure(p, r);
+
+	if (!err && r->cold > MEASURE_COLD) {
+		snprintf(r->error, sizeof(r->error), "%.2f first touches an operation: more --seconds", r->cold);
+		return -EAGAIN;
+	}
+	return err;
+}
+
 /* The point in a child that may take two budgets. */
-static int try_point(struct options *o)
+static int try_point(struct options *o, bool all)
 {
 	unsigned limit = 2 * (unsigned)o->seconds;
 	int status;
@@ -83,7 +99,7 @@ static int try_point(struct options *o)
 		cli_die(NULL, "cannot start a process");
 	if (pid == 0) {
 		(void)setrlimit(RLIMIT_CPU, &(struct rlimit){ limit, limit + 1 });
-		exit(run_point(o, measure));
+		exit(run_point(o, all ? measure : measure_warm));
 	}
 	if (waitpid(pid, &status, 0) != pid)
 		return CLI_USAGE;
@@ -94,16 +110,19 @@ static int try_point(struct options *o)
 
 static int run_budgeted(struct options *o)
 {
+	uint64_t wanted = o->m.ops;
 	int err = options_simulated(o->m.policy, o->m.cores) ? budget_fit(o) : 0, code = RUN_DEAR;
 
 	if (err && err != -E2BIG)
 		cli_die(NULL, "%s, %s, %u cores: a trial of few operations failed", o->m.policy, o->m.profile,
 			o->m.cores);
 	while (!err && code == RUN_DEAR) {
-		code = try_point(o);
+		code = try_point(o, o->m.ops == wanted);
 		if (code == RUN_DEAR && !budget_less(o))
 			break;
 	}
+	if (code == RUN_COLD)
+		return RUN_DEAR;
 	if (code == RUN_DEAR)
 		cli_complain("more --seconds, or fewer --cores", "%s, %s, %u cores: too dear", o->m.policy,
 			     o->m.profile, o->m.cores);

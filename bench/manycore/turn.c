@@ -15,6 +15,7 @@
 #define ALL     (CORE_MAX + 1)                   /* and the main core                                              */
 #define BUCKETS 256
 #define DAEMONS 8
+
 void (*turn_transfer)(const struct access *a, uint32_t core, const void *from, uint64_t took);
 
 struct turn_now turn_now;
@@ -36,12 +37,12 @@ static struct turn_core *mine(const struct core *c)
 
 #define NOBODY UINT64_MAX                        /* as key and as tie                                               */
 
-/* Equal times go by lot: in the order of numbers, a line would go round inside of one socket before it leaves it. */
 static uint32_t leaf_of(const struct core *c)
 {
 	return leaves + c->number + 1;           /* CORE_MAIN's is the first */
 }
 
+/* Equal times go by lot: in the order of numbers, a line would go round inside of one socket before it leaves it. */
 static struct entry entry_of(const struct core *c, uint64_t key)
 {
 	return (struct entry){ key, (uint64_t)(c->number * 40503u & 0xffff) << 32 | leaf_of(c) };
@@ -52,6 +53,7 @@ static ALWAYS_INLINE bool sooner(const struct entry *a, const struct entry *b)
 	return ((unsigned __int128)a->key << 64 | a->tie) < ((unsigned __int128)b->key << 64 | b->tie);
 }
 
+/* What stands at a leaf, from now on. */
 static ALWAYS_INLINE void put(uint32_t at, struct entry e)
 {
 	queue[at] = e;
