@@ -23,7 +23,8 @@
 #define STALE_RUNS  4000                 /* this many in a row, and not one order in 500 new: nothing more comes    */
 #define STALE_ONE_IN 500
 #define CLOCK_RUNS  8                    /* how often the time is looked at                                        */
-#define VAIN_RUNS   500                  /* the same: this many in a row, and not one new                           */
+#define VAIN_RUNS   500                  /* the same: this many in a row, and not one new,                          */
+#define VAIN_EACH   10                   /* and so many more for each that it has shown                             */
 #define RUN_WORK    1000                 /* what a run costs beside its accesses, in accesses                       */
 #define CHECK_WORK  5000                 /* ... and a look at what it has left                                      */
 #define FIRST_SHARE 100                  /* distinct schedules of each scenario in the first round                 */
@@ -111,7 +112,7 @@ static void explore_more(const struct settings *s, struct report *r, struct stra
 			failed(r, out);
 			r->over = true;
 		}
-		r->over |= r->vain == VAIN_RUNS;
+		r->over |= r->vain >= VAIN_RUNS + VAIN_EACH * r->distinct;
 		if (r->runs % CLOCK_RUNS == 0 && kernel_real_ns() > s->until_ns)
 			r->over = true;
 		if (r->runs % STALE_RUNS == 0) {
