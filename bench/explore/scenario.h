@@ -23,7 +23,7 @@
 #include "vmmap/vmmap.h"
 
 #define SCENARIO_CORES 3
-#define SCENARIOS_MAX  256
+#define SCENARIOS_MAX  512
 #define SCENE_WORDS    16
 #define SCENE_STOPS    8
 
@@ -101,6 +101,8 @@ const void *scene_vma(uint64_t at);                      /* its object          
 uint64_t scene_owned(void);                              /* frames                                                  */
 void scene_shelf(unsigned most);                         /* free frames that a core keeps on its shelf              */
 void scene_thread_exit(void);                            /* the body goes on as another thread                      */
+void scene_grace(void);                                  /* waits for a polled grace period                         */
+void scene_no_membarrier(void);                          /* of the machine: read sections order themselves          */
 void scene_drain(void);                                  /* waits until what is retired is gone                     */
 bool scene_insists(unsigned i);                          /* body i insists on its turn                              */
 int64_t scene_move(unsigned i, uint64_t at, uint64_t len, uint64_t to);  /* mremap, MAYMOVE | FIXED                 */

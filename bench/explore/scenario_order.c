@@ -275,3 +275,140 @@ SCENARIO(order_downgrade, .what = "a fault is let in by a downgrade", .policy = 
 	 .set_up = downgraded, .body = { unmap_long, fault_page_3 });
 SCENARIO(order_granted, .what = "a fault that has queued is granted the lock before it sleeps", .policy = "rwsem",
 	 .set_up = granted_shared, .body = { unmap_page, fault_page_3 });
+
+/* ---- a frame is another page's when its readers have gone ---- */
+
+#define FEW  8                           /* frames, all used: the one that is given away is the next                */
+#define MORE 64
+#define SOME 8                           /* of them: enough for a grace period of their own                         */
+
+static void all_of(unsigned frames)
+{
+	scene_frames(frames);
+	scene_map_bytes();
+	scene_mmap(PAGES(0, frames + 1), RW);
+	expect(scene_write(0, PAGE(0), 1) == 8);
+	for (unsigned i = 1; i < frames; i++)
+		expect(vmmap_fault(scene.map, PAGE(i), PROT_WRITE, NULL) == 0);
+}
+static void all_used(void)      { all_of(FEW); }
+static void more_are_used(void) { all_of(MORE); }
+static void all_used_heavy(void)
+{
+	scene_no_membarrier();
+	all_used();
+}
+static void read_0(void)
+{
+	int64_t rc = scene_read(1, PAGE(0), &scene.word[0]);
+
+	expect((rc == 8 && scene.word[0] == 1) || rc == -EFAULT);
+}
+static void use_again(void)
+{
+	(void)scene_await(THERE);
+	expect(scene_munmap(0, PAGES(0, 1)) == 0);
+	expect(scene_write(0, PAGE(FEW), 0xbad) == 8);
+}
+/* Whoever reads waits inside its section until the frame is another's. */
+static void begins_late(void)
+{
+	all_used();
+	scene_stop(0, "frame_refill_before_lock", BACK, BACK);
+	scene_stop(1, "access_before_load", THERE, THERE);
+	scene_stop(1, "access_before_load", THIRD, FOURTH);
+}
+static void use_and_tell(void)
+{
+	use_again();
+	scene_signal(FOURTH);
+}
+static void read_late(void)
+{
+	read_0();
+	(void)scene_await(BACK);
+	read_0();
+}
+static void give_and_use(void)
+{
+	(void)scene_await(THERE);
+	expect(scene_munmap(0, PAGES(0, SOME)) == 0);
+	scene_signal(BACK);
+	(void)scene_await(THIRD);
+	expect(scene_fixed(0, PAGES(0, SOME), RW) == (int64_t)PAGE(0));
+	for (unsigned i = 0; i < SOME; i++)
+		expect(scene_write(0, PAGE(i), 0xbad) == 8);
+}
+/* The first time it says so in the entry, by which it learns of all that was done to it. */
+static void read_twice(void)
+{
+	read_0();
+	scene_signal(THERE);
+	read_0();
+}
+static void read_before(void)
+{
+	read_0();
+	read_0();
+	scene_signal(THERE);
+}
+static void poll(void)
+{
+	(void)scene_await(BACK);
+	scene_grace();
+	scene_signal(THIRD);
+}
+
+SCENARIO(order_frame, .what = "a page is read again while its frame becomes another's", .flags = SCENARIO_COLD,
+	 .set_up = all_used, .body = { use_again, read_twice });
+SCENARIO(order_frame_epoch, .what = "a reader begins when the grace period has its number, and no more",
+	 .flags = SCENARIO_COLD, .set_up = begins_late, .body = { use_and_tell, read_late });
+SCENARIO(order_frame_heavy, .what = "the same without membarrier", .flags = SCENARIO_COLD,
+	 .set_up = all_used_heavy, .body = { use_again, read_twice });
+SCENARIO(order_frame_polled, .what = "another polls for who gives the frame away", .flags = SCENARIO_COLD,
+	 .set_up = more_are_used, .body = { give_and_use, read_before, poll });
+
+/* ---- a queue, a pin ---- */
+
+static void two_pages(void)
+{
+	scene_map();
+	scene_mmap(PAGES(4, 1), RW);
+	scene_mmap(PAGES(20, 1), RW);
+	scene_stop(1, "vtree_find_validated", BACK, BACK);
+}
+static void hold_another(void)
+{
+	scene_keep(0, PAGES(4, 1), BACK);
+	scene_hold(0, PAGES(20, 1));
+	scene_signal(THIRD);
+	scene_must(FOURTH);                      /* the other one has no business with this                         */
+	scene_release(0);
+}
+static void want_4(void)
+{
+	scene_must(THERE);
+	scene_hold(1, PAGES(4, 1));
+	scene_signal(FOURTH);
+	scene_release(1);
+}
+
+SCENARIO(order_queue_next, .what = "a waiter comes to the queue of what is held for something else by now",
+	 .set_up = two_pages, .body = { hold_another, want_4 });
+
+static void pinned(void)
+{
+	scene_pages(3 * LONG);
+	scene_stop(0, "fault_before_cas", THERE, BACK);
+	scene_stop(1, "change_before_tell", BACK, THIRD);
+}
+static void write_middle(void)
+{
+	scene_fault(0, PAGE(LONG + 3), PROT_WRITE);
+	expect(scene.result[0] == 0 || scene.info[0].code == VMMAP_ACCERR);
+	scene_signal(THIRD);
+}
+static void protect_middle(void) { scene_then_protect(PAGES(LONG, LONG), PROT_READ); }
+
+SCENARIO(order_pin, .what = "a cut gives a counted page away, whose entry is looked at before the fault locks it",
+	 .policy = "vma-count", .set_up = pinned, .body = { write_middle, protect_middle });

@@ -17,7 +17,7 @@ static ALWAYS_INLINE void tell_plain(const void *at, size_t bytes, enum access_o
 {
 	if (access_listener != NULL && (op != ACCESS_LOAD || !access_listener->deaf_to_loads))
 		access_listener->before(&(struct access){
-			(uintptr_t)at, bytes, op, false, __ATOMIC_RELAXED, pc });
+			(uintptr_t)at, bytes, op, false, false, __ATOMIC_RELAXED, pc });
 }
 
 static void tell_after(const struct access *a, uint64_t seen, uint64_t stored)
@@ -75,7 +75,7 @@ void __tsan_write_range(void *at, size_t bytes) { tell_plain(at, bytes, ACCESS_S
 /* ---- atomic accesses ---- */
 
 #define ATOMIC_ACCESS(at, op, order) \
-	struct access a = { (uintptr_t)(at), sizeof(*(at)), op, true, order, CALLER }; \
+	struct access a = { (uintptr_t)(at), sizeof(*(at)), op, true, false, order, CALLER }; \
 	access_listener->before(&a)
 
 #define ATOMIC_LOAD(bits, T) \
@@ -130,13 +130,14 @@ void __tsan_write_range(void *at, size_t bytes) { tell_plain(at, bytes, ACCESS_S
 #define ATOMIC_SWAP_IF(bits, T) \
 	static ALWAYS_INLINE T swap_if_##bits(T *at, T expected, T value, int order, const void *pc) \
 	{ \
-		struct access a = { (uintptr_t)at, sizeof(T), ACCESS_RMW, true, order, pc }; \
+		struct access a = { (uintptr_t)at, sizeof(T), ACCESS_RMW, true, false, order, pc }; \
 		T seen; \
 		if (access_listener != NULL) \
 			access_listener->before(&a); \
 		seen = *at; \
 		if (seen == expected) \
 			*at = value; \
+		a.failed = seen != expected; \
 		if (access_listener != NULL) \
 			tell_after(&a, seen, *at); \
 		return seen; \
