@@ -276,98 +276,6 @@ SCENARIO(order_downgrade, .what = "a fault is let in by a downgrade", .policy = 
 SCENARIO(order_granted, .what = "a fault that has queued is granted the lock before it sleeps", .policy = "rwsem",
 	 .set_up = granted_shared, .body = { unmap_page, fault_page_3 });
 
-/* ---- a frame is another page's when its readers have gone ---- */
-
-#define FEW  8                           /* frames, all used: the one that is given away is the next                */
-#define MORE 64
-#define SOME 8                           /* of them: enough for a grace period of their own                         */
-
-static void all_of(unsigned frames)
-{
-	scene_frames(frames);
-	scene_map_bytes();
-	scene_mmap(PAGES(0, frames + 1), RW);
-	expect(scene_write(0, PAGE(0), 1) == 8);
-	for (unsigned i = 1; i < frames; i++)
-		expect(vmmap_fault(scene.map, PAGE(i), PROT_WRITE, NULL) == 0);
-}
-static void all_used(void)      { all_of(FEW); }
-static void more_are_used(void) { all_of(MORE); }
-static void all_used_heavy(void)
-{
-	scene_no_membarrier();
-	all_used();
-}
-static void read_0(void)
-{
-	int64_t rc = scene_read(1, PAGE(0), &scene.word[0]);
-
-	expect((rc == 8 && scene.word[0] == 1) || rc == -EFAULT);
-}
-static void use_again(void)
-{
-	(void)scene_await(THERE);
-	expect(scene_munmap(0, PAGES(0, 1)) == 0);
-	expect(scene_write(0, PAGE(FEW), 0xbad) == 8);
-}
-/* Whoever reads waits inside its section until the frame is another's. */
-static void begins_late(void)
-{
-	all_used();
-	scene_stop(0, "frame_refill_before_lock", BACK, BACK);
-	scene_stop(1, "access_before_load", THERE, THERE);
-	scene_stop(1, "access_before_load", THIRD, FOURTH);
-}
-static void use_and_tell(void)
-{
-	use_again();
-	scene_signal(FOURTH);
-}
-static void read_late(void)
-{
-	read_0();
-	(void)scene_await(BACK);
-	read_0();
-}
-static void give_and_use(void)
-{
-	(void)scene_await(THERE);
-	expect(scene_munmap(0, PAGES(0, SOME)) == 0);
-	scene_signal(BACK);
-	(void)scene_await(THIRD);
-	expect(scene_fixed(0, PAGES(0, SOME), RW) == (int64_t)PAGE(0));
-	for (unsigned i = 0; i < SOME; i++)
-		expect(scene_write(0, PAGE(i), 0xbad) == 8);
-}
-/* The first time it says so in the entry, by which it learns of all that was done to it. */
-static void read_twice(void)
-{
-	read_0();
-	scene_signal(THERE);
-	read_0();
-}
-static void read_before(void)
-{
-	read_0();
-	read_0();
-	scene_signal(THERE);
-}
-static void poll(void)
-{
-	(void)scene_await(BACK);
-	scene_grace();
-	scene_signal(THIRD);
-}
-
-SCENARIO(order_frame, .what = "a page is read again while its frame becomes another's", .flags = SCENARIO_COLD,
-	 .set_up = all_used, .body = { use_again, read_twice });
-SCENARIO(order_frame_epoch, .what = "a reader begins when the grace period has its number, and no more",
-	 .flags = SCENARIO_COLD, .set_up = begins_late, .body = { use_and_tell, read_late });
-SCENARIO(order_frame_heavy, .what = "the same without membarrier", .flags = SCENARIO_COLD,
-	 .set_up = all_used_heavy, .body = { use_again, read_twice });
-SCENARIO(order_frame_polled, .what = "another polls for who gives the frame away", .flags = SCENARIO_COLD,
-	 .set_up = more_are_used, .body = { give_and_use, read_before, poll });
-
 /* ---- a queue, a pin ---- */
 
 static void two_pages(void)
@@ -412,3 +320,63 @@ static void protect_middle(void) { scene_then_protect(PAGES(LONG, LONG), PROT_RE
 
 SCENARIO(order_pin, .what = "a cut gives a counted page away, whose entry is looked at before the fault locks it",
 	 .policy = "vma-count", .set_up = pinned, .body = { write_middle, protect_middle });
+
+/* ---- a VMA's object lives again, and a listing is reading it ---- */
+
+static void of_object(uint64_t at, uint64_t from, int prot)
+{
+	expect(vmmap_mmap(scene.map, PAGES(at, 4), prot, MAP_SHARED | MAP_FIXED, scene.object, from * 4096) ==
+	       (int64_t)PAGE(at));
+}
+static void to_be_listed(void)
+{
+	scene_map();
+	scene_separate(PAGE(0));
+	scene_separate(PAGE(64));                /* the next life is in another leaf                                */
+	scene_object(8, false);
+}
+static void anonymous(void)
+{
+	to_be_listed();
+	scene_mmap(PAGES(0, 4), RW);
+}
+static void of_first_pages(void)
+{
+	to_be_listed();
+	of_object(0, 0, RW);
+}
+static void two_groups(void)
+{
+	to_be_listed();
+	scene_mmap(PAGES(0, 2), RW);
+	scene_mmap(PAGES(4, 4), RW);
+	expect(scene_fault(0, PAGE(0), PROT_WRITE) == 0 && scene_fault(0, PAGE(4), PROT_WRITE) == 0);
+	scene_mmap(PAGES(2, 2), RW);             /* they meet, and stay two                                         */
+	expect(scene_group(PAGE(0)) != scene_group(PAGE(4)));
+}
+static void list_it(void)
+{
+	struct vmmap_vma v;
+
+	if (vmmap_query(scene.map, PAGE(2), &v) != 0 || v.start > PAGE(2))
+		return;
+	expect(v.start == PAGE(0) && v.end == PAGE(4) && v.prot == RW && v.offset == 0);
+	expect(v.flags & MAP_SHARED ? v.object != 0 : v.object == 0);
+}
+static void map_object(void)
+{
+	expect(scene_munmap(1, PAGES(0, 4)) == 0);
+	of_object(100, 4, PROT_READ);
+}
+static void map_anonymous(void)
+{
+	expect(scene_munmap(1, PAGES(0, 4)) == 0);
+	expect(scene_fixed(1, PAGES(100, 4), RW) == (int64_t)PAGE(100));
+}
+
+SCENARIO(order_listed, .what = "a query, and a VMA's object that lives elsewhere by then", .flags = SCENARIO_SHARED,
+	 .set_up = anonymous, .body = { list_it, map_object });
+SCENARIO(order_listed_offset, .what = "the same with an object at another offset", .flags = SCENARIO_SHARED,
+	 .set_up = of_first_pages, .body = { list_it, map_object });
+SCENARIO(order_listed_group, .what = "the same, of one of two neighbours with groups of their own",
+	 .flags = SCENARIO_SHARED, .set_up = two_groups, .body = { list_it, map_anonymous });

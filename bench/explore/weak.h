@@ -10,8 +10,8 @@
  *   store      a new message. release: it carries the core's view; relaxed: nothing
  *   RMW        reads the last message, and hands on what that carried (a release sequence)
  *   seq_cst    also: a load does not look behind the last seq_cst store of its location
- *   membarrier all cores' views join all others'. futex: who is woken joins the waker's view; who is not put to sleep has
- *              nothing of it
+ *   membarrier all cores' views join all others'
+ *   futex      who is woken joins the waker's view; who is not put to sleep has nothing of it
  * Plain accesses see memory; two of different cores, one of them a store, that no release and acquire orders are a data
  * race, and a violation. So are a plain access and an atomic store, a plain store and an atomic load.
  * Not shown: stores that are seen before they are run (load buffering), stores that overtake each other in their own

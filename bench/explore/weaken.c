@@ -2,8 +2,8 @@
 /*
  * weaken.c - see weaken.h. A place is looked up in the source that the program was built from (its debug information
  * says where that is): the line of the N-th use of the operation in the function. An access is made there if it was
- * compiled from that line of that file, inlined or not, and demands the order of the operation's name. Of two uses in one
- * line the column tells, unless they stand inside a macro's parentheses: then both are the place.
+ * compiled from that line of that file, inlined or not, and demands the order of the operation's name. Of two uses in
+ * one line the column tells, unless they stand inside a macro's parentheses: then both are the place.
  */
 #include "bench/explore/weaken.h"
 
@@ -52,7 +52,8 @@ static int line_of_use(FILE *source, const char *function, const char *operation
 			inside = named;
 		for (const char *at = line; (inside || named) && (at = strstr(at, use)) != NULL; at++)
 			if (--n == 0) {
-				const char *first = strstr(line, use), *beside = first < at ? first : strstr(at + 1, use);
+				const char *first = strstr(line, use);
+				const char *beside = first < at ? first : strstr(at + 1, use);
 
 				*other = beside != NULL ? (int)(beside - line) + 1 : 0;
 				return number;
