@@ -23,6 +23,8 @@
 #define STANDING  64u
 #define PIECE     (UINT64_C(64) << 10)           /* what a worker maps                                             */
 #define HELD      (UINT64_C(16) << 20)
+#define MUCH      (UINT64_C(40) << 20)           /* more than a slot keeps frames: the rest go to the depot and back */
+#define ROUNDS    16u                            /* of the writer: where it has not been by then, it never is      */
 #define ANON      (MAP_PRIVATE | MAP_ANONYMOUS)
 #define RW        (PROT_READ | PROT_WRITE)
 
@@ -43,6 +45,7 @@ struct isolate {
 	bool quiet;                              /* count always, not only what a hold meets       [const in a run] */
 	atomic_u32 held;                         /* the writer is inside                                            */
 	atomic_u32 stop;                         /* the writer is to end                                            */
+	atomic_u32 rounds;                       /* of edits that the writer has ended                              */
 	double hold_ms;
 	uint64_t holds;
 	int writer_err;
@@ -279,14 +282,14 @@ static int edit_all(struct isolate *iso, uint64_t round)
 		err = vmmap_munmap(iso->map, at + big / 2, PIECE);
 	if (!err)
 		err = vmmap_munmap(iso->map, at, big);
-	for (uint64_t a = 0; a < HELD && !err; a += VMMAP_PAGE_SIZE)
+	for (uint64_t a = 0; a < MUCH && !err; a += VMMAP_PAGE_SIZE)
 		err = vmmap_fault(iso->map, mine + a, PROT_WRITE, NULL);
 	if (!err)
 		err = vmmap_mprotect(iso->map, mine + PIECE, HELD / 2, PROT_READ);
 	if (!err)
 		err = vmmap_mprotect(iso->map, mine + PIECE, HELD / 2, RW);
 	if (!err)
-		err = vmmap_madvise(iso->map, mine, HELD, MADV_DONTNEED);
+		err = vmmap_madvise(iso->map, mine, MUCH, MADV_DONTNEED);
 	return err;
 }
 
@@ -295,8 +298,11 @@ static void *editor(void *ctx)
 	struct isolate *iso = ctx;
 
 	point_role("writer");
-	for (uint64_t round = 0; !atomic_load_acquire(&iso->stop) && !iso->writer_err; round++)
+	for (uint32_t round = 0; !atomic_load_acquire(&iso->stop) && !iso->writer_err; round++) {
 		iso->writer_err = edit_all(iso, round);
+		atomic_store_release(&iso->rounds, round + 1);
+	}
+	atomic_store_release(&iso->rounds, ROUNDS);
 	point_role(NULL);
 	return NULL;
 }
@@ -340,6 +346,15 @@ static int work_beside(struct isolate *iso, const char *place, double ms, struct
 	return !err && point_timeouts() != 0 ? -ETIMEDOUT : err;
 }
 
+/* False: the writer does not come by this place. */
+static bool stands(struct isolate *iso, const char *place)
+{
+	while (!point_wait_reached("writer", place, UINT64_C(20000000)))
+		if (atomic_load_acquire(&iso->rounds) >= ROUNDS)
+			return false;
+	return true;
+}
+
 int isolate_stop(struct isolate *iso, const char *place, double ms, struct isolate_result *result)
 {
 	pthread_t writer;
@@ -356,9 +371,10 @@ int isolate_stop(struct isolate *iso, const char *place, double ms, struct isola
 	iso->writer_err = 0;
 	iso->quiet = true;
 	atomic_store_release(&iso->stop, 0);
+	atomic_store_release(&iso->rounds, 0);
 	if (pthread_create(&writer, NULL, editor, iso) != 0)
 		return -EAGAIN;
-	if (point_wait_reached("writer", place, UINT64_C(1000000000)))
+	if (stands(iso, place))
 		err = work_beside(iso, place, ms, result);
 	else
 		err = -ETIMEDOUT;

@@ -48,7 +48,7 @@ void isolate_destroy(struct isolate *iso);
 int  isolate_hold(struct isolate *iso, double hold_ms, double ms, struct isolate_result *result);
 
 /* Stops a writer at the test point `place` inside whatever edit comes by it, lets the workers run for `ms`, lets it go.
- * 0; -ENOENT: no such point in this program; -ETIMEDOUT: no edit came by. Only in programs with test points. */
+ * 0; -ENOENT: no such point in this program; -ETIMEDOUT: no edit comes by. Only in programs with test points. */
 int  isolate_stop(struct isolate *iso, const char *place, double ms, struct isolate_result *result);
 
 #endif

@@ -6,7 +6,7 @@
 set(VMMAP_FLAVOURS ";_points;_count")
 set(VMMAP_DEFINES_points VMMAP_POINTS VMMAP_ASSERTS)
 set(VMMAP_DEFINES_count VMMAP_COUNT_WRITES)
-set(VMMAP_DEFINES_sim VMMAP_TOLD)                                # these two: simulated.cmake
+set(VMMAP_DEFINES_sim VMMAP_TOLD)                        # this and the next: simulated.cmake
 set(VMMAP_DEFINES_simpoints VMMAP_POINTS VMMAP_ASSERTS)
 
 # vmmap_flavoured(target flavour): compiles `target` as that flavour.

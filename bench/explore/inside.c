@@ -4,6 +4,8 @@
 
 #include <sched.h>
 
+#include "base/mem.h"
+#include "base/site.h"
 #include "bench/explore/weak.h"
 #include "bench/sim/core.h"
 #include "locks/policy/intree.h"
@@ -104,4 +106,28 @@ void scene_shelf(unsigned most)
 void scene_thread_exit(void)
 {
 	core_thread_exit();
+}
+
+uint64_t scene_table_bytes(void)
+{
+	return mem_bytes(MEM_TABLE);
+}
+
+void scene_refuse(uint64_t nth)
+{
+	site_refuse_nth(nth, false);
+}
+
+void scene_refuse_memory(uint64_t nth)
+{
+	mem_fail_nth(nth);
+}
+
+bool scene_refused(void)
+{
+	bool fired = site_refuse_fired() || mem_fail_fired();
+
+	site_refuse_nth(0, false);
+	mem_fail_nth(0);
+	return fired;
 }

@@ -5,6 +5,8 @@
  */
 #include "bench/explore/scenario.h"
 
+#include <sched.h>
+
 #include "vmmap/physmem.h"
 
 #define FEW  64
@@ -178,3 +180,120 @@ static void read_first(void)
 SCENARIO(frames_last_read, .what = "a load from a page whose frame is the only one for the next",
 	 .flags = SCENARIO_COLD, .set_up = last_is_read, .body = { use_again, read_first },
 	 .mutants = "rcu_poll_blind frame_poll_early retire_at_once");
+
+/* ---- a thread ends ---- */
+
+#define LEAVES 3                         /* frames that fill no batch                                               */
+
+static void none_free(void)
+{
+	scene_frames(FEW);
+	scene_map();
+	all_used(0);
+}
+/* What nobody else has touched is free at once, in its own hands. */
+static void free_and_end(void)
+{
+	expect(scene_munmap(0, PAGES(0, LEAVES)) == 0);
+	scene.word[0] = touched(HIGH, LEAVES);
+	expect(scene_munmap(0, PAGES(HIGH, LEAVES)) == 0);
+	scene_thread_exit();
+	scene_signal(LEFT);
+}
+static void want_all(void)
+{
+	if (scene_await(LEFT))
+		expect(touched(HIGH + LEAVES, LEAVES) == scene.word[0]);
+}
+
+SCENARIO(frames_end, .what = "a thread ends; another wants all that it has freed",
+	 .set_up = none_free, .body = { free_and_end, want_all }, .mutants = "frame_exit_keeps");
+
+static void object_has_some(void)
+{
+	scene_map();
+	scene_object(LEAVES, false);
+	scene_share(PAGE(0), LEAVES, 0);
+	vmmap_object_put(scene.object);
+	expect(touched(0, LEAVES) == LEAVES);
+}
+static void drop_object_and_end(void)
+{
+	expect(scene_munmap(0, PAGES(0, LEAVES)) == 0);
+	scene_thread_exit();
+}
+/* Nobody has asked for a round but who has ended; it looks until there is none left. */
+static void look_for_object(void)
+{
+	while (scene_owned() != 0)
+		sched_yield();
+}
+
+SCENARIO(frames_object_ends, .what = "an object dies, and with it the thread that has had the last of it",
+	 .set_up = object_has_some, .body = { drop_object_and_end, look_for_object },
+	 .mutants = "rcu_exit_keeps_items");
+
+/* ---- the depot's head comes back ---- */
+
+#define CHAINS 4
+#define OWNER  8                         /* words from here on: who has the chain                                   */
+
+static unsigned number_of(uint32_t chain)
+{
+	unsigned n = 0;
+
+	while (n < CHAINS && scene.word[n] != chain)
+		n++;
+	expect(n < CHAINS);
+	return n;
+}
+static uint32_t take_chain(unsigned i)
+{
+	uint32_t chain = scene_chain();
+	unsigned n;
+
+	if (chain == 0)
+		return 0;
+	n = number_of(chain);
+	expect(scene.word[OWNER + n] == 0);
+	scene.word[OWNER + n] = i + 1;
+	return chain;
+}
+static void give_chain(uint32_t chain)
+{
+	if (chain == 0)
+		return;
+	scene.word[OWNER + number_of(chain)] = 0;
+	scene_chain_back(chain);
+}
+/* All that there is, in a few chains, the depot's. */
+static void depot_of_chains(void)
+{
+	scene_frames(FEW);
+	scene_map();
+	for (unsigned n = 0; n < CHAINS; n++)
+		scene.word[n] = scene_chain();
+	while (scene_chain() != 0)
+		;
+	for (unsigned n = 0; n < CHAINS; n++)
+		scene_chain_back((uint32_t)scene.word[n]);
+}
+static void take_two(void)
+{
+	uint32_t first = take_chain(0), second = take_chain(0);
+
+	give_chain(second);
+	give_chain(first);
+}
+static void take_and_return(void)
+{
+	uint32_t first = take_chain(1), second = take_chain(1);
+
+	give_chain(first);
+	scene_pause();
+	give_chain(second);
+}
+
+SCENARIO(frames_depot, .what = "chains of frames go out of the depot and come back",
+	 .flags = SCENARIO_COLD | SCENARIO_SHARED, .set_up = depot_of_chains, .body = { take_two, take_and_return },
+	 .mutants = "depot_no_tag");

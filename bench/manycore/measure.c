@@ -211,7 +211,7 @@ int measure(const struct measure_params *p, struct measure_result *r)
 	const struct profile *profile = profile_find(p->profile);
 	struct profile_params params = {
 		.policy = p->policy, .threads = p->cores, .seed = p->seed,
-		.shrink = p->shrink == MEASURE_SHRINK ? measure_shrink(p->cores) : p->shrink,
+		.shrink = p->shrink != MEASURE_SHRINK ? p->shrink : profile->whole ? 0 : measure_shrink(p->cores),
 	};
 	const char *why = "";
 	int err;

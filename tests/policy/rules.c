@@ -81,6 +81,11 @@ void actor_edit(struct actor *a)
 		fake_end(a->map, &a->e);
 }
 
+void actor_stamp(struct actor *a)
+{
+	a->err = fake_edit(a->map, a->lo, a->hi, FAKE_STAMP, LOCK_FOREVER);
+}
+
 void actor_fault(struct actor *a)
 {
 	a->err = fake_fault(a->map, a->lo, a->deadline_ns, &a->gen);

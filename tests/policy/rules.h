@@ -46,6 +46,7 @@ struct actor {
 
 /* Threads of a second actor kind: an edit that begins and ends, a fault. */
 void actor_edit(struct actor *a);
+void actor_stamp(struct actor *a);               /* an edit that stamps its pages                                   */
 void actor_fault(struct actor *a);
 void actor_start(struct actor *a, struct fake_map *map, void (*fn)(struct actor *a), unsigned lo, unsigned hi,
 		 uint64_t deadline_ns);

@@ -65,11 +65,6 @@ static bool visit_against_edit(struct rule_run *run)
 	return true;
 }
 
-static void whole_edit(struct actor *a)
-{
-	a->err = fake_edit(a->map, a->lo, a->hi, FAKE_STAMP, LOCK_FOREVER);
-}
-
 /* An edit that began and ended while a visit was open, in place: the same object, the same address. */
 static bool release_is_noticed(struct rule_run *run)
 {
@@ -82,7 +77,7 @@ static bool release_is_noticed(struct rule_run *run)
 			fake_place(run->map, 0, 1);
 		o = open_visit(run, 0);
 		RULE_NEED(run, !o.err && o.v.slot);
-		actor_start(&a, run->map, whole_edit, 0, 1, LOCK_FOREVER);
+		actor_start(&a, run->map, actor_stamp, 0, 1, LOCK_FOREVER);
 		past = actor_done(&a, RULE_SOON);
 		ok = !past || !valid(run, &o);
 		close_visit(run, &o);

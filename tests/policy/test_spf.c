@@ -93,25 +93,10 @@ static void test_writer_inside(void **state)
 static void test_cut(void **state)
 {
 	struct fake_map *map = start(4, 8);
-	struct lock_visit v = script_visit(map, 6);
-	struct actor a;
-	bool valid;
 
 	(void)state;
-	gate_init(&hold);
-	actor_start(&a, map, hold_edit, 6, 7, LOCK_FOREVER);
-	assert_true(gate_wait(&hold, SOON_MS));
-	valid = map->policy->visit_valid(map->state, &v);
-	map->policy->visit_end(map->state, &v);
-	gate_open(&hold);
-	must_end(&a);
-	assert_false(valid);
+	assert_false(valid_under_cut(map));
 	end_clean(map);
-}
-
-static void stamp_edit(struct actor *a)
-{
-	a->err = fake_edit(a->map, a->lo, a->hi, FAKE_STAMP, LOCK_FOREVER);
 }
 
 /* Edits cannot fail a visit for ever: its second attempt has the lock, shared. */
@@ -123,13 +108,13 @@ static void test_second_attempt(void **state)
 	bool valid, went;
 
 	(void)state;
-	actor_start(&first, map, stamp_edit, 4, 5, LOCK_FOREVER);
+	actor_start(&first, map, actor_stamp, 4, 5, LOCK_FOREVER);
 	must_end(&first);                                /* it waits for no visit that announces nothing           */
 	valid = map->policy->visit_valid(map->state, &v);
 	map->policy->visit_end(map->state, &v);
 	assert_false(valid);
 	assert_int_equal(map->policy->visit_begin(map->state, &v, LOCK_FOREVER), 0);
-	actor_start(&second, map, stamp_edit, 4, 5, LOCK_FOREVER);
+	actor_start(&second, map, actor_stamp, 4, 5, LOCK_FOREVER);
 	went = actor_done(&second, NEVER_MS);
 	valid = map->policy->visit_valid(map->state, &v);
 	map->policy->visit_end(map->state, &v);

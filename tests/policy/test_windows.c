@@ -33,7 +33,7 @@
 /* ---- fault against edit ---- */
 
 /* Two edits, one after the other. */
-static void stamp_edit(struct actor *a)
+static void stamp_twice(struct actor *a)
 {
 	a->err = fake_edit(a->map, a->lo, a->hi, FAKE_STAMP, LOCK_FOREVER);
 	gate_pass(&hold);
@@ -87,7 +87,7 @@ static void test_version_is_new(void **state)
 	(void)state;
 	fake_place(map, 4, 5);
 	gate_init(&hold);
-	actor_start(&a, map, stamp_edit, 4, 5, LOCK_FOREVER);
+	actor_start(&a, map, stamp_twice, 4, 5, LOCK_FOREVER);
 	assert_true(gate_wait(&hold, SOON_MS));
 	assert_int_equal(map->policy->visit_begin(map->state, &v, LOCK_FOREVER), 0);
 	gate_open(&hold);
@@ -195,21 +195,10 @@ static void test_one_generation(void **state)
 static void test_cut_under_pin(void **state)
 {
 	struct fake_map *map = script_start("vma-count");
-	struct lock_visit v;
-	struct actor a;
-	bool valid;
 
 	(void)state;
 	fake_place(map, 4, 8);
-	v = script_visit(map, 6);
-	gate_init(&hold);
-	actor_start(&a, map, hold_edit, 6, 7, LOCK_FOREVER);
-	assert_true(gate_wait(&hold, SOON_MS));
-	valid = map->policy->visit_valid(map->state, &v);
-	map->policy->visit_end(map->state, &v);
-	gate_open(&hold);
-	must_end(&a);
-	assert_false(valid);
+	assert_false(valid_under_cut(map));
 	fake_free(map);
 }
 

@@ -62,7 +62,9 @@ def ok(kind, what):
     if kind == "scaling":
         return what["lo"] <= what["median"] <= what["hi"]
     if kind == "isolation":
-        return what["ops"] > 0 and what["p50_ns"] <= what["p99_ns"] <= what["p999_ns"] <= what["max_ns"]
+        stopped = [row["ops"] for row in what["stopped"]]       # none: no writer came by that place
+        return (what["ops"] > 0 and what["p50_ns"] <= what["p99_ns"] <= what["p999_ns"] <= what["max_ns"] and
+                len(stopped) == 10 and min(stopped) > 0)
     if kind == "stress":
         return what["ops"] > 0 and what["violations"] == 0 and what["gp_waits"] == 0
     if kind == "oracle":

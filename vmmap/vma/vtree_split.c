@@ -127,7 +127,7 @@ static uint32_t inside(uint32_t from, uint32_t to)
  * below one, and is not to touch the border either. */
 static uint32_t aside(uint32_t border, uint32_t from)
 {
-	return border > from + 1 ? border - 1 : border;
+	return border - from > 1 ? border - 1 : border;          /* a gap may begin at a block's last page          */
 }
 
 uint32_t vtree_split_border(const struct vtree_section *s, uint32_t page)
@@ -242,14 +242,15 @@ static void go_on_in(struct vtree_section *s, unsigned block, struct vtree_leaf 
 	vtree_section_at(s, block, mine, at);
 }
 
-/* Of both halves. What an outer border of the leaf has earned stays with them. */
+/* Of both halves. Which of them has the border that was earned is not known, and halves of halves would hand it on: so
+ * what they inherit ends when they are empty, as that of an undone join. On the border's other side it is kept. */
 static uint16_t patience_after(const struct vtree_leaf *leaf, enum vtree_border kind)
 {
-	uint16_t before = atomic_load_relaxed(&leaf->patience), least = leaf->joined ? PATIENCE_UNDONE : 0;
+	uint16_t before = atomic_load_relaxed(&leaf->patience);
 
 	if (kind == VTREE_BORDER_CONTENDED)
 		return PATIENCE_CONTENDED;
-	return before > PATIENCE_REFUSED && before > least ? before : least;
+	return leaf->joined || before > PATIENCE_UNDONE ? PATIENCE_UNDONE : before > PATIENCE_REFUSED ? before : 0;
 }
 
 int vtree_split_at(struct vtree_section *s, uint32_t border, uint32_t keep, enum vtree_border kind)

@@ -38,6 +38,7 @@ static uint64_t part(uint64_t a, uint64_t b)
 	pthread_t t;
 
 	atomic_store_release(&turn, 0);
+	atomic_store_release(&done, 0);
 	pthread_create(&t, NULL, collide, &b);
 	for (uint32_t i = 1; i <= TURNS; i++) {
 		uint64_t met = vtree_counted(&tree, VTREE_COLLISION);
@@ -249,6 +250,56 @@ static void few_turns_do_not_part(void **state)
 	}
 }
 
+/* ---- borders ---- */
+
+#define EDGE 24                                          /* pages at each end of a block                           */
+
+/* Of any two pages the border lies above the lower one and not above the higher. No slot crosses it, or it is a
+ * multiple of 16. */
+static void borders_of(uint32_t first)
+{
+	struct vtree_section s;
+
+	vtree_enter(&tree, thread_self(), vtree_addr(0, first), &s);
+	for (uint32_t a = first; a - first < EDGE; a++) {
+		for (uint32_t b = first; b - first < EDGE; b++) {
+			uint32_t border = 0, lo = a < b ? a : b, hi = a < b ? b : a;
+
+			if (!vtree_split_between(&s, a, b, &border))
+				continue;
+			assert_in_range(border, (uint64_t)lo + 1, hi);
+			assert_true(border % 16 == 0 ||
+				    (vtree_meets(&s, vtree_addr(0, border - 1), vtree_addr(0, border)) &
+				     vtree_meets(&s, vtree_addr(0, border), vtree_addr(0, (uint64_t)border + 1))) == 0);
+		}
+	}
+	vtree_leave(&s);
+}
+
+static void borders_lie_between(void **state)
+{
+	struct vma *vma = ref_vma(&pool, 1, VMA_READ);
+	uint32_t last = UINT32_MAX - EDGE + 1;
+
+	(void)state;
+	for (unsigned n = 0; n < 4; n++) {
+		borders_of(0);
+		borders_of(last);
+		ref_set(&tree, PAGES(7 * n), PAGES(7 * n + 2 + n), vma);
+		ref_set(&tree, PAGES((uint64_t)last + 7 * n), PAGES((uint64_t)last + 7 * n + 2 + n), vma);
+	}
+}
+
+/* The last page of a block has no page behind it. */
+static void colliders_at_the_end_are_parted(void **state)
+{
+	const uint64_t end = UINT64_C(1) << VTREE_BLOCK_SHIFT;
+
+	(void)state;
+	assert_int_equal(part(end - PAGES(2), end - PAGES(1)), end - PAGES(1));
+	assert_int_equal(part(0, PAGES(1)), PAGES(1));
+}
+
 /* ---- joins that are undone ---- */
 
 static void fill_and_thin(unsigned keep)
@@ -285,6 +336,39 @@ static void undone_joins_rest(void **state)
 	assert_int_equal(joins(), 3);
 }
 
+static unsigned leaves_up_to(uint64_t end)
+{
+	unsigned n = 0;
+
+	for (uint64_t at = 0; at < end; n++) {
+		struct vtree_section s;
+
+		vtree_enter(&tree, thread_self(), at, &s);
+		vtree_leave(&s);
+		at = s.r.hi;
+	}
+	return n;
+}
+
+/* Leaves that are full are split beside a border that colliders have earned. It stays; the others go with what filled
+ * the leaves: a VMA that takes its place would be cut in each of them. */
+static void only_earned_borders_stay(void **state)
+{
+	struct vma *vma = ref_vma(&pool, 1, VMA_READ);
+
+	(void)state;
+	assert_int_equal(part(PAGES(1000), PAGES(5000)), PAGES(4095));
+	for (uint64_t i = 0; i < 900; i++)
+		ref_set(&tree, PAGES(4 * i), PAGES(4 * i + 1), vma);
+	assert_true(leaves_up_to(PAGES(4095)) > 30);
+	for (uint64_t i = 0; i < 900; i++)
+		ref_set(&tree, PAGES(4 * i), PAGES(4 * i + 1), NULL);
+	for (unsigned i = 0; i < 100; i++)
+		vtree_join(&tree, thread_self(), (struct lock_range){ 0, PAGES(4095) });
+	assert_int_equal(leaves_up_to(PAGES(4095)), 1);
+	assert_int_equal(leaf_of(PAGES(5000)), PAGES(4095));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,7 +378,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(turns_part, setup, teardown),
 		cmocka_unit_test_setup_teardown(crossing_turns_do_not_part, setup, teardown),
 		cmocka_unit_test_setup_teardown(few_turns_do_not_part, setup, teardown),
+		cmocka_unit_test_setup_teardown(borders_lie_between, setup, teardown),
+		cmocka_unit_test_setup_teardown(colliders_at_the_end_are_parted, setup, teardown),
 		cmocka_unit_test_setup_teardown(undone_joins_rest, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_earned_borders_stay, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("vtree_part", tests, NULL, NULL);

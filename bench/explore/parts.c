@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * parts.c - parts of the engine that a body uses without the rest. Compiled as the engine is: what stands here is told,
+ * undone, and a scheduling point, as the engine's own accesses are.
+ */
+#include "bench/explore/scenario.h"
+
+#include "base/mem.h"
+#include "base/rcu.h"
+#include "bench/sim/core.h"
+#include "locks/policy/intree.h"
+#include "vmmap/phys/frame_depot.h"
+#include "vmmap/space/space.h"
+#include "vmmap/vma/vtree_impl.h"
+
+#undef PAGE
+#define SPAN (UINT64_C(1) << 21)
+
+int scene_move_entries(uint64_t at, uint64_t len, uint64_t to)
+{
+	struct thread_slot *self = thread_self();
+	int err;
+
+	rcu_enter(self);
+	err = pt_move(&scene.map->pt, self, (struct lock_range){ at, at + len }, to);
+	rcu_leave(self);
+	return err;
+}
+
+bool scene_present(uint64_t at)
+{
+	struct thread_slot *self = thread_self();
+	atomic_u64 *entry;
+	bool present;
+
+	rcu_enter(self);
+	entry = pt_find(&scene.map->pt, at);
+	present = entry != NULL && atomic_load_acquire(entry) != 0;
+	rcu_leave(self);
+	return present;
+}
+
+void scene_pins(uint64_t at, uint32_t free)
+{
+	struct intree *s = scene.map->lock_state;
+	struct vma *vma = vtree_lookup(&scene.map->tree, at);
+
+	atomic_store_seqcst(range_pins(&s->locks, &vma->slot), free == UINT32_MAX ? 0 : LOCK_PINS_MAX - free);
+}
+
+struct pt *scene_tables(void)
+{
+	struct pt *pt = mem_alloc(MEM_OTHER, sizeof(*pt), CACHE_LINE);
+
+	expect(pt != NULL && pt_init(pt) == 0);
+	return pt;
+}
+
+void scene_tables_unlink(struct pt *pt, unsigned n)
+{
+	struct thread_slot *self = thread_self();
+
+	rcu_enter(self);
+	for (unsigned i = 0; i < n; i++)
+		expect(pt_make(pt, self, SCENE_BASE + i * SPAN) != NULL);
+	expect(pt_free_tables(pt, self, (struct lock_range){ SCENE_BASE, SCENE_BASE + n * SPAN }) == n);
+	rcu_leave(self);
+}
+
+void scene_tables_end(struct pt *pt)
+{
+	pt_fini(pt);
+}
+
+/* ---- a visit, a section, a chain of frames, between two calls of the body ---- */
+
+static struct lock_visit visits[SCENARIO_CORES];
+static struct vtree_section sections[SCENARIO_CORES];
+
+void scene_visit(uint64_t at)
+{
+	struct lock_visit *v = &visits[core_current->number];
+
+	*v = (struct lock_visit){ .self = thread_self(), .r = { at, at + PAGE_BYTES } };
+	expect(scene.map->policy->visit_begin(scene.map->lock_state, v, LOCK_FOREVER) == 0);
+}
+
+void scene_visit_end(void)
+{
+	scene.map->policy->visit_end(scene.map->lock_state, &visits[core_current->number]);
+}
+
+void scene_section(uint64_t at, uint64_t *lo, uint64_t *hi)
+{
+	struct vtree_section *s = &sections[core_current->number];
+
+	vtree_enter(&scene.map->tree, thread_self(), at, s);
+	*lo = s->r.lo;
+	*hi = s->r.hi;
+}
+
+void scene_section_end(void)
+{
+	vtree_leave(&sections[core_current->number]);
+}
+
+void scene_collided(uint64_t at, unsigned times)
+{
+	struct vtree_place place;
+	struct vtree_leaf *leaf = vtree_descend(&scene.map->tree, vtree_block(at), vtree_page(at), &place);
+
+	atomic_store_relaxed(&leaf->contended, vtree_met(times, thread_self(), vtree_page(at)));
+}
+
+uint32_t scene_chain(void)
+{
+	return frame_depot_take(scene.physmem, NULL);
+}
+
+void scene_chain_back(uint32_t chain)
+{
+	frame_depot_give(scene.physmem, NULL, chain);
+}
