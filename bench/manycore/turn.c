@@ -95,7 +95,7 @@ static struct core *next_core(void)
 	put((uint32_t)first.tie, (struct entry){ NOBODY, NOBODY });
 	if (c->state != CORE_READY) {
 		m->wait[TURN_ASLEEP] += first.key - m->asleep_since;
-		CHECK(core_wake_due(first.key / TURN_PS) && c->state == CORE_READY);
+		CHECK(core_wake_timed(c, first.key / TURN_PS));
 	}
 	if (c->time < first.key)
 		c->time = first.key;
