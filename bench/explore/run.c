@@ -348,6 +348,7 @@ static void check(const struct chooser *c)
 	if (!c->again && seen_has(&states, now))
 		return;
 	checking = true;
+	outcome->checked = true;
 	scenario_check(scenario);
 	seen_add(&states, now);
 }
@@ -368,7 +369,7 @@ void run_once(const struct chooser *c, struct outcome *out)
 {
 	outcome = out;
 	out->failure = FAIL_NONE;
-	out->fresh = false;
+	out->fresh = out->checked = false;
 	out->text[0] = 0;
 	out->points = out->accesses = out->preemptions = 0;
 	schedule_clear(&out->schedule);
@@ -390,7 +391,7 @@ void run_once(const struct chooser *c, struct outcome *out)
 		turn_running(false);
 		look_back(c, out, stuck);
 	}
-	for (uint32_t i = 0; i < bodies; i++)
+	for (uint32_t i = 0; i < RUN_CORES; i++)
 		out->accesses += turn_accesses(i);
 	restore();
 	outcome = NULL;
