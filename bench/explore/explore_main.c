@@ -28,7 +28,7 @@ enum { OPT_LIST = 256, OPT_SCENARIO, OPT_STRATEGY, OPT_SEED, OPT_SCHEDULES, OPT_
 static const struct argp_option options[] = {
 	{ "list", OPT_LIST, NULL, 0, "Scenarios and mutants, then exit", 0 },
 	{ "scenario", OPT_SCENARIO, "NAME,...", 0, "Only these (all)", 0 },
-	{ "strategy", OPT_STRATEGY, "NAME", 0, "mixed, bounded, pct or random (mixed)", 0 },
+	{ "strategy", OPT_STRATEGY, "NAME", 0, "mixed, bounded, pct, random or old (mixed)", 0 },
 	{ "seed", OPT_SEED, "N", 0, "Seed of the strategies (1)", 0 },
 	{ "schedules", OPT_SCHEDULES, "N", 0, "Distinct schedules over all scenarios (10,000 a scenario); with "
 	  "--mutants: runs in each scenario (100,000)", 0 },

@@ -14,6 +14,7 @@
 
 #include "bench/manycore/hot.h"
 #include "bench/manycore/turn.h"
+#include "stress/profile.h"
 
 #define MEASURE_HOT 24
 
@@ -30,6 +31,7 @@ struct measure_params {
 
 struct measure_result {
 	uint64_t units, calls;                   /* in the window, all cores                                        */
+	double ops;                              /* of a core, as measure_params                                    */
 	double ops_per_s;                        /* of virtual time                                                 */
 	double ns_per_op;                        /* of one core: cores / ops_per_s                                  */
 	double transfers, loaded, stored;        /* per unit, on the clock                                          */
@@ -40,7 +42,8 @@ struct measure_result {
 	unsigned warm_blocks;
 	bool steady;
 	uint64_t digest;
-	double real_s, accesses_per_s;           /* what it took here                                               */
+	double real_s, accesses_per_s;           /* what the window took here                                       */
+	double cpu_s, set_up_cpu_s;              /* the window, what came before the warm-up                        */
 	struct hot hot[MEASURE_HOT];
 	size_t nhot;
 	uint64_t virtual_ns;
@@ -50,5 +53,7 @@ struct measure_result {
 /* Once in a process. 0, or -errno with a sentence in result->error: -EDEADLK: all cores slept for ever. */
 int measure(const struct measure_params *p, struct measure_result *result);
 unsigned measure_shrink(uint32_t cores);
+/* What a window of so many units of all cores is in measure_params.ops. */
+double measure_ops(const struct profile *profile, uint64_t units, uint32_t cores);
 
 #endif

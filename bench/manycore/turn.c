@@ -95,7 +95,7 @@ static struct core *next_core(void)
 	put((uint32_t)first.tie, (struct entry){ NOBODY, NOBODY });
 	if (c->state != CORE_READY) {
 		m->wait[TURN_ASLEEP] += first.key - m->asleep_since;
-		CHECK(core_wake_due(first.key / TURN_PS) && c->state == CORE_READY);
+		CHECK(core_wake_timed(c, first.key / TURN_PS));
 	}
 	if (c->time < first.key)
 		c->time = first.key;
@@ -204,7 +204,7 @@ static void touch_bucket(const void *word)
 {
 	size_t i = (size_t)((uintptr_t)word * UINT64_C(0x9e3779b97f4a7c15) >> 56) % BUCKETS;
 
-	turn_access(&(struct access){ (uintptr_t)bucket[i], 4, ACCESS_RMW, true, __ATOMIC_ACQ_REL,
+	turn_access(&(struct access){ (uintptr_t)bucket[i], 4, ACCESS_RMW, true, false, __ATOMIC_ACQ_REL,
 				 __builtin_return_address(0) });
 }
 

@@ -46,10 +46,10 @@ __asm__(".text\n.globl core_exchange\n.hidden core_exchange\n.type core_exchange
 	"	popq %r15\n	popq %r14\n	popq %r13\n	popq %r12\n	popq %rbx\n	popq %rbp\n"
 	"	ret\n.size core_exchange,.-core_exchange\n");
 
-static void *first_sp(char *stack, void (*entry)(void))
+static void *first_sp(char *stack, size_t bytes, void (*entry)(void))
 {
 	/* As if `entry` had been called: the return address at 16 n + 8, six registers below. */
-	uint64_t *sp = (uint64_t *)(void *)(stack + STACK_BYTES - 64);
+	uint64_t *sp = (uint64_t *)(void *)(stack + bytes - 64);
 
 	*--sp = 0;
 	*--sp = (uint64_t)(uintptr_t)entry;
@@ -67,13 +67,13 @@ static void core_exchange(void **save, void *sp)
 	CHECK(swapcontext(&here, sp) == 0);
 }
 
-static void *first_sp(char *stack, void (*entry)(void))
+static void *first_sp(char *stack, size_t bytes, void (*entry)(void))
 {
 	ucontext_t *first = calloc(1, sizeof(*first));
 
 	CHECK(first != NULL && getcontext(first) == 0);
 	first->uc_stack.ss_sp = stack;
-	first->uc_stack.ss_size = STACK_BYTES;
+	first->uc_stack.ss_size = bytes;
 	makecontext(first, entry, 0);
 	return first;
 }
@@ -145,7 +145,7 @@ static struct core *make(void)
 	}
 	c->number = cores++;
 	until_of[c->number] = CORE_NEVER;
-	c->sp = first_sp(c->stack, body);
+	c->sp = first_sp(c->stack, STACK_BYTES - CORE_STACK_SHIFT(c->number), body);
 	return c;
 }
 
@@ -285,7 +285,7 @@ uint64_t core_earliest(void)
 	return earliest;
 }
 
-static bool wake_due(struct core *c, uint64_t now)
+bool core_wake_timed(struct core *c, uint64_t now)
 {
 	if (!sleeps(c) || c->until == CORE_NEVER || c->until > now)
 		return false;
@@ -298,11 +298,11 @@ static bool wake_due(struct core *c, uint64_t now)
 
 bool core_wake_due(uint64_t now)
 {
-	bool woke = wake_due(&core_main, now);
+	bool woke = core_wake_timed(&core_main, now);
 
 	for (uint32_t i = 0; i < cores; i++)
 		if (until_of[i] <= now)
-			woke |= wake_due(&core_of[i], now);
+			woke |= core_wake_timed(&core_of[i], now);
 	return woke;
 }
 
