@@ -17,6 +17,7 @@
 #include "bench/explore/guide.h"
 #include "bench/explore/order.h"
 #include "bench/explore/shrink.h"
+#include "bench/explore/text.h"
 #include "bench/explore/weaken.h"
 #include "bench/sim/kernel.h"
 
@@ -31,7 +32,6 @@
 #define FIRST_WORK  2000000
 #define ASKED_PART  4                    /* who yields less than one in so many of the mean is left out of a round   */
 #define GUIDE_PART  4                    /* of the runs: with many places weakened                                  */
-#define MUTANTS_MAX 512
 
 static void *shared(size_t bytes)
 {
@@ -321,14 +321,12 @@ const char *campaign_mutant(unsigned i)
 	return i < n ? names[i] : NULL;
 }
 
-static bool names_it(const struct scenario *s, const char *mutant)
+const char *campaign_mutant_find(const char *name)
 {
-	size_t length = strlen(mutant);
-
-	for (const char *at = s->mutants; at != NULL && (at = strstr(at, mutant)) != NULL; at += length)
-		if ((at == s->mutants || at[-1] == ' ') && (at[length] == ' ' || at[length] == 0))
-			return true;
-	return false;
+	for (unsigned i = 0; campaign_mutant(i) != NULL; i++)
+		if (strcmp(campaign_mutant(i), name) == 0)
+			return campaign_mutant(i);
+	return NULL;
 }
 
 enum hunted { HUNTED_FOUND, HUNTED_IN_VAIN };
@@ -403,7 +401,7 @@ static bool turn_for(const struct settings *s, const struct find *f, const struc
 	if (f->place != NULL)
 		return says == GUIDE_FAILED && turn == 1;
 	if (f->mutant != NULL)
-		return names_it(scenario, f->mutant) == (turn == 0) && (turn == 0 || !s->named);
+		return text_has_word(scenario->mutants, f->mutant) == (turn == 0) && (turn == 0 || !s->named);
 	return true;
 }
 

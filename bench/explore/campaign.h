@@ -19,7 +19,8 @@
 #include "bench/explore/coverage.h"
 #include "bench/explore/strategy.h"
 
-#define FOUND_TEXT 16384
+#define FOUND_TEXT  16384
+#define MUTANTS_MAX 512                  /* also of weaker orders: finds of one hunt                               */
 
 struct settings {
 	const char *policy;              /* NULL: each scenario's own, "vma"                                       */
@@ -64,6 +65,8 @@ struct find {
 
 /* Names of all mutants of the engine: the i-th, in order; NULL past the last. */
 const char *campaign_mutant(unsigned i);
+/* The one of this name, for good; NULL: there is none. */
+const char *campaign_mutant_find(const char *name);
 /* Returns how many were not found. finds[i].mutant, or place and order, are set by the caller; if .scenario is, that
  * one, its strategy and its seed are all that is tried. tell: of each, as it is decided. */
 unsigned campaign_hunt(const struct settings *s, struct find *finds, unsigned n, void (*tell)(const struct find *f));
