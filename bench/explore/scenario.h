@@ -103,6 +103,8 @@ const void *scene_vma(uint64_t at);                      /* its object          
 uint64_t scene_owned(void);                              /* frames                                                  */
 void scene_shelf(unsigned most);                         /* free frames that a core keeps on its shelf              */
 void scene_thread_exit(void);                            /* the body goes on as another thread                      */
+void scene_grace(void);                                  /* waits for a polled grace period                         */
+void scene_no_membarrier(void);                          /* of the machine: read sections order themselves          */
 void scene_refuse(uint64_t nth);                         /* this body's: as if pools were dry and memory short      */
 void scene_refuse_memory(uint64_t nth);                  /* the same: its nth allocation from here on; 0: none      */
 bool scene_refused(void);                                /* it has come to that. Nothing is refused any more        */

@@ -275,3 +275,108 @@ SCENARIO(order_downgrade, .what = "a fault is let in by a downgrade", .policy = 
 	 .set_up = downgraded, .body = { unmap_long, fault_page_3 });
 SCENARIO(order_granted, .what = "a fault that has queued is granted the lock before it sleeps", .policy = "rwsem",
 	 .set_up = granted_shared, .body = { unmap_page, fault_page_3 });
+
+/* ---- a queue, a pin ---- */
+
+static void two_pages(void)
+{
+	scene_map();
+	scene_mmap(PAGES(4, 1), RW);
+	scene_mmap(PAGES(20, 1), RW);
+	scene_stop(1, "vtree_find_validated", BACK, BACK);
+}
+static void hold_another(void)
+{
+	scene_keep(0, PAGES(4, 1), BACK);
+	scene_hold(0, PAGES(20, 1));
+	scene_signal(THIRD);
+	scene_must(FOURTH);                      /* the other one has no business with this                         */
+	scene_release(0);
+}
+static void want_4(void)
+{
+	scene_must(THERE);
+	scene_hold(1, PAGES(4, 1));
+	scene_signal(FOURTH);
+	scene_release(1);
+}
+
+SCENARIO(order_queue_next, .what = "a waiter comes to the queue of what is held for something else by now",
+	 .set_up = two_pages, .body = { hold_another, want_4 });
+
+static void pinned(void)
+{
+	scene_pages(3 * LONG);
+	scene_stop(0, "fault_before_cas", THERE, BACK);
+	scene_stop(1, "change_before_tell", BACK, THIRD);
+}
+static void write_middle(void)
+{
+	scene_fault(0, PAGE(LONG + 3), PROT_WRITE);
+	expect(scene.result[0] == 0 || scene.info[0].code == VMMAP_ACCERR);
+	scene_signal(THIRD);
+}
+static void protect_middle(void) { scene_then_protect(PAGES(LONG, LONG), PROT_READ); }
+
+SCENARIO(order_pin, .what = "a cut gives a counted page away, whose entry is looked at before the fault locks it",
+	 .policy = "vma-count", .set_up = pinned, .body = { write_middle, protect_middle });
+
+/* ---- a VMA's object lives again, and a listing is reading it ---- */
+
+static void of_object(uint64_t at, uint64_t from, int prot)
+{
+	expect(vmmap_mmap(scene.map, PAGES(at, 4), prot, MAP_SHARED | MAP_FIXED, scene.object, from * 4096) ==
+	       (int64_t)PAGE(at));
+}
+static void to_be_listed(void)
+{
+	scene_map();
+	scene_separate(PAGE(0));
+	scene_separate(PAGE(64));                /* the next life is in another leaf                                */
+	scene_object(8, false);
+}
+static void anonymous(void)
+{
+	to_be_listed();
+	scene_mmap(PAGES(0, 4), RW);
+}
+static void of_first_pages(void)
+{
+	to_be_listed();
+	of_object(0, 0, RW);
+}
+static void two_groups(void)
+{
+	to_be_listed();
+	scene_mmap(PAGES(0, 2), RW);
+	scene_mmap(PAGES(4, 4), RW);
+	expect(scene_fault(0, PAGE(0), PROT_WRITE) == 0 && scene_fault(0, PAGE(4), PROT_WRITE) == 0);
+	scene_mmap(PAGES(2, 2), RW);             /* they meet, and stay two                                         */
+	expect(scene_group(PAGE(0)) != scene_group(PAGE(4)));
+}
+static void list_it(void)
+{
+	struct vmmap_vma v;
+
+	if (vmmap_query(scene.map, PAGE(2), &v) != 0 || v.start > PAGE(2))
+		return;
+	expect(v.start == PAGE(0) && v.end == PAGE(4) && v.prot == RW && v.offset == 0);
+	expect(v.flags & MAP_SHARED ? v.object != 0 : v.object == 0);
+}
+static void map_object(void)
+{
+	expect(scene_munmap(1, PAGES(0, 4)) == 0);
+	of_object(100, 4, PROT_READ);
+}
+static void map_anonymous(void)
+{
+	expect(scene_munmap(1, PAGES(0, 4)) == 0);
+	expect(scene_fixed(1, PAGES(100, 4), RW) == (int64_t)PAGE(100));
+}
+
+SCENARIO(order_listed, .what = "a query, and a VMA's object that lives elsewhere by then", .flags = SCENARIO_SHARED,
+	 .set_up = anonymous, .body = { list_it, map_object });
+SCENARIO(order_listed_offset, .what = "the same with an object at another offset", .flags = SCENARIO_SHARED,
+	 .set_up = of_first_pages, .body = { list_it, map_object });
+SCENARIO(order_listed_group, .what = "the same, of one of two neighbours with groups of their own",
+	 .flags = SCENARIO_SHARED, .set_up = two_groups, .body = { list_it, map_anonymous });

@@ -206,7 +206,7 @@ static void touch_bucket(const void *word)
 {
 	size_t i = (size_t)((uintptr_t)word * UINT64_C(0x9e3779b97f4a7c15) >> 56) % BUCKETS;
 
-	turn_access(&(struct access){ (uintptr_t)bucket[i], 4, ACCESS_RMW, true, __ATOMIC_ACQ_REL,
+	turn_access(&(struct access){ (uintptr_t)bucket[i], 4, ACCESS_RMW, true, false, __ATOMIC_ACQ_REL,
 				 __builtin_return_address(0) });
 }
 

@@ -18,7 +18,7 @@
 
 static ALWAYS_INLINE void tell_plain(const void *at, size_t bytes, enum access_op op, const void *pc)
 {
-	struct access a = { (uintptr_t)at, bytes, op, false, __ATOMIC_RELAXED, pc };
+	struct access a = { (uintptr_t)at, bytes, op, false, false, __ATOMIC_RELAXED, pc };
 
 	(void)tell(&a);
 }
@@ -62,7 +62,7 @@ void __tsan_write_range(void *at, size_t bytes) { tell_plain(at, bytes, ACCESS_S
 /* ---- atomic accesses ---- */
 
 #define ATOMIC_ACCESS(at, op, order) \
-	struct access a = { (uintptr_t)(at), sizeof(*(at)), op, true, order, CALLER }
+	struct access a = { (uintptr_t)(at), sizeof(*(at)), op, true, false, order, CALLER }
 
 #define ATOMIC_LOAD(bits, T) \
 	T __tsan_atomic##bits##_load(const T *at, int order); \
@@ -112,11 +112,12 @@ void __tsan_write_range(void *at, size_t bytes) { tell_plain(at, bytes, ACCESS_S
 #define ATOMIC_SWAP_IF(bits, T) \
 	static ALWAYS_INLINE T swap_if_##bits(T *at, T expected, T value, int order, const void *pc) \
 	{ \
-		struct access a = { (uintptr_t)at, sizeof(T), ACCESS_RMW, true, order, pc }; \
+		struct access a = { (uintptr_t)at, sizeof(T), ACCESS_RMW, true, false, order, pc }; \
 		bool told = tell(&a); \
 		T seen = *at; \
 		if (seen == expected) \
 			*at = value; \
+		a.failed = seen != expected; \
 		if (told) \
 			tell_after(&a, seen, *at); \
 		return seen; \
