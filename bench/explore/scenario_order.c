@@ -276,33 +276,7 @@ SCENARIO(order_downgrade, .what = "a fault is let in by a downgrade", .policy = 
 SCENARIO(order_granted, .what = "a fault that has queued is granted the lock before it sleeps", .policy = "rwsem",
 	 .set_up = granted_shared, .body = { unmap_page, fault_page_3 });
 
-/* ---- a queue, a pin ---- */
-
-static void two_pages(void)
-{
-	scene_map();
-	scene_mmap(PAGES(4, 1), RW);
-	scene_mmap(PAGES(20, 1), RW);
-	scene_stop(1, "vtree_find_validated", BACK, BACK);
-}
-static void hold_another(void)
-{
-	scene_keep(0, PAGES(4, 1), BACK);
-	scene_hold(0, PAGES(20, 1));
-	scene_signal(THIRD);
-	scene_must(FOURTH);                      /* the other one has no business with this                         */
-	scene_release(0);
-}
-static void want_4(void)
-{
-	scene_must(THERE);
-	scene_hold(1, PAGES(4, 1));
-	scene_signal(FOURTH);
-	scene_release(1);
-}
-
-SCENARIO(order_queue_next, .what = "a waiter comes to the queue of what is held for something else by now",
-	 .set_up = two_pages, .body = { hold_another, want_4 });
+/* ---- a pin ---- */
 
 static void pinned(void)
 {
