@@ -35,14 +35,20 @@
  *   worker   none -> up (the first ask starts it) -> none (in a fork's child, or it could not be started: the next ask
  *            tries again, the items wait). Not liburcu's call_rcu, whose one lock for forks only one party in a process
  *            can take (ADR 0010), and which ends the process where no thread can be started.
- *   asked    0 -> 1 (A1: by who has a batch; the first one wakes) -> 0 (A2: the worker, 10 ms later, before its swaps).
+ *   asked    0 -> ASKED (A1: by who has a batch) -> ASKED, HURRY (A1: by who has much) -> 0 (A2: the worker, before its
+ *            swaps). Who sets a bit wakes. The worker naps 10 ms once it is asked, so that one round serves many
+ *            batches; not, or no longer, where somebody is in a hurry.
  *            Items pushed before A1 are met by the swaps after A2; who asks after A2 gets another round.
  *   R1 (push, release) -> R2 (swap, acquire): retire -> callback.
  *   F2: a round loads every rcu_word (acquire). liburcu's grace period ended after each earlier section's unlock, which
  *            follows its E3; so F2 reads E3 or later, and the edge reader -> callback is one that both the language and
  *            ThreadSanitizer know.
- *   Bound    a slot asks at every 64th item and when its thread exits. Retiring allocates nothing and cannot fail.
- *            Not promised: that rounds keep up with threads which do nothing but retire.
+ *   Bound    a slot asks at every 64th item and when its thread exits, and is in a hurry when 1,024 wait since a round
+ *            has last emptied its list (it finds the list empty, and counts anew): in 10 ms a thread that maps, writes
+ *            and unmaps goes through 70 MiB of page tables, which would be as many lines that no cache has when they
+ *            come back. So rounds come as often as one of the slots has 1,024 items, whatever the others do.
+ *            Retiring allocates nothing and cannot fail. Not promised: that rounds keep up with threads which do
+ *            nothing but retire.
  *
  * FORK (base/atfork.c). A child has one thread; what the others had in their hands is half done for ever.
  *   prepare  takes `rounds` and runs a round; takes `onlines`. Then nobody is inside liburcu's grace period or its
@@ -70,11 +76,15 @@
 #include <urcu/static/urcu-memb.h>
 
 #define BATCH_ITEMS 64
+#define HURRY_ITEMS 1024
+#define ASKED 1u                         /* bits of `asked`                                                        */
+#define HURRY 2u
 #define WORKER_NAP_NS UINT64_C(10000000)
 
 struct rcu_slot {
 	_Atomic(struct rcu_item *) open; /* pushed by the owner, taken whole by a round                              */
-	uint32_t open_items;             /* owner only: since it last asked                                          */
+	uint32_t unasked;                /* owner only: items since it last asked                                   */
+	uint32_t waiting;                /* owner only: since a round last took its list, or it was in a hurry      */
 	bool registered;                 /* owner only: by us, not by the host program                               */
 	struct urcu_reader *reader;      /* of the slot's thread; NULL: none, or not yet. Read by a fork's child     */
 } PAIR_ALIGNED;
@@ -205,17 +215,23 @@ static void run_round(void)
 	run_items(items);
 }
 
+static void nap(void)
+{
+	uint64_t until = clock_ns() + WORKER_NAP_NS;
+
+	while ((atomic_load_relaxed(&asked) & HURRY) == 0)
+		if (park_stall(&asked, ASKED, until) != 0)
+			return;
+	BASE_POINT(rcu_nap_cut);
+}
+
 /* It has no slot of its own, unless a callback asks who it is. */
 static void *worker(void *arg)
 {
 	for (;;) {
-		uint64_t until;
-
 		while (atomic_load_acquire(&asked) == 0)                        /* A2 -> A1 */
 			park_stall(&asked, 0, PARK_FOREVER);
-		until = clock_ns() + WORKER_NAP_NS;
-		while (park_stall(&asked, 1, until) == 0)
-			;
+		nap();
 		atomic_swap_acqrel(&asked, 0);                                   /* A2 -> A1 */
 		rounds_lock(park_stall);
 		run_round();
@@ -247,7 +263,15 @@ static void start_worker(void)
 	pthread_attr_destroy(&attr);
 }
 
-void rcu_retire(struct thread_slot *self, struct rcu_item *item, void (*fn)(struct rcu_item *))
+static void ask_round(uint32_t bits)
+{
+	if (unlikely(atomic_load_relaxed(&worker_up) == 0))
+		start_worker();
+	if ((atomic_or_acqrel(&asked, bits) & bits) != bits)                     /* A1 -> A2 */
+		park_wake(&asked, 1);
+}
+
+void rcu_retire_many(struct thread_slot *self, struct rcu_item *item, void (*fn)(struct rcu_item *), uint32_t n)
 {
 	struct rcu_slot *s = self->rcu_private;
 	struct rcu_item *first = atomic_load_relaxed(&s->open);
@@ -256,25 +280,28 @@ void rcu_retire(struct thread_slot *self, struct rcu_item *item, void (*fn)(stru
 	do {
 		item->next = first;
 	} while (!atomic_cas_release(&s->open, &first, item));                   /* R1 -> R2 */
-	if (++s->open_items >= BATCH_ITEMS)
+	s->unasked += n;
+	s->waiting = first != NULL ? s->waiting + n : n;
+	if (s->waiting >= HURRY_ITEMS && !BASE_MUTANT(rcu_never_hurries)) {
+		s->unasked = s->waiting = 0;
+		ask_round(ASKED | HURRY);
+	} else if (s->unasked >= BATCH_ITEMS) {
 		rcu_retire_flush(self);
+	}
 }
 
-static void ask_round(void)
+void rcu_retire(struct thread_slot *self, struct rcu_item *item, void (*fn)(struct rcu_item *))
 {
-	if (unlikely(atomic_load_relaxed(&worker_up) == 0))
-		start_worker();
-	if (atomic_swap_acqrel(&asked, 1) == 0)                                  /* A1 -> A2 */
-		park_wake(&asked, 1);
+	rcu_retire_many(self, item, fn, 1);
 }
 
 void rcu_retire_flush(struct thread_slot *self)
 {
 	struct rcu_slot *s = self->rcu_private;
 
-	s->open_items = 0;
+	s->unasked = 0;
 	if (atomic_load_relaxed(&s->open) != NULL)
-		ask_round();
+		ask_round(ASKED);
 }
 
 static void count_wait(const struct thread_slot *self)
@@ -317,7 +344,7 @@ int rcu_drain_until(uint64_t deadline_ns)
 		return 0;
 	}
 	count_wait(thread_self());
-	ask_round();
+	ask_round(ASKED);
 	while (retired_left()) {
 		if (clock_ns() >= deadline_ns)
 			return -ETIMEDOUT;

@@ -22,10 +22,13 @@ static inline bool rcu_inside(const struct thread_slot *self) { return self->rcu
 /*
  * Calls item->fn(item) after a grace period, from a thread of rcu.c's own, or from one that drains or forks. Never
  * waits, never fails; callable inside a read section. fn may retire, but not drain. Cost: one uncontended
- * compare-and-swap; each 64th call also asks for a round. Fewer than 64 items may stay open until the next flush, drain
- * or the thread's exit. (The first one to ask starts the thread; where that fails, the next one tries again.)
+ * compare-and-swap; each 64th call also asks for a round, which comes within 10 ms or so, or at once where 1,024
+ * items wait. Fewer than 64 may stay open until the next flush, drain or the thread's exit. (The first one to ask
+ * starts the thread; where that fails, the next one tries again.)
  */
 void rcu_retire(struct thread_slot *self, struct rcu_item *item, void (*fn)(struct rcu_item *));
+/* The same for an item that stands for n of them. */
+void rcu_retire_many(struct thread_slot *self, struct rcu_item *item, void (*fn)(struct rcu_item *), uint32_t n);
 /*
  * Asks for a round, also when this slot's batch is not full. Never waits; the round comes within 10 ms or so.
  */

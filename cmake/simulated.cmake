@@ -34,14 +34,22 @@ function(vmmap_instrumented target)
   if("${target}" MATCHES "_sim$")             # the same accesses, whatever the preset says
     target_compile_options(${target} PRIVATE -UVMMAP_ASSERTS)
   endif()
+  if("${target}" MATCHES "_simpoints$" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")    # each access has a place of its own
+    target_compile_options(${target} PRIVATE -fno-crossjumping -fno-tree-tail-merge)
+  endif()
   target_compile_definitions(${target} PRIVATE
     memset=access_memset memcpy=access_memcpy memmove=access_memmove)
 endfunction()
 
-# vmmap_simulated(name SOURCES ... [POINTS] [LIBS ...]): a program on logical cores; cf. vmmap_program.
-# vmmap_simulated_link(target flavour): the same for a target that is there already, a test.
+# vmmap_simulated(name SOURCES ... [POINTS] [TOLD objects] [LIBS ...]): a program on logical cores; cf. vmmap_program.
+#   TOLD  its own definitions of what instrumented code calls (bench/sim/access_calls.h), in place of simtold
+# vmmap_simulated_link(target flavour [objects]): the same for a target that is there already, a test.
 function(vmmap_simulated_link target flavour)
-  set(objects "")
+  set(told simtold${flavour})
+  if(ARGN)
+    set(told ${ARGN})
+  endif()
+  set(objects $<TARGET_OBJECTS:${told}>)
   foreach(module base locks policy phys pt vma space face simgrace)
     foreach(part ${module}${flavour} ${module}${flavour}_harness)
       if(TARGET ${part})
@@ -57,14 +65,14 @@ function(vmmap_simulated_link target flavour)
 endfunction()
 
 function(vmmap_simulated name)
-  cmake_parse_arguments(ARG "POINTS" "" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "POINTS" "TOLD" "SOURCES;LIBS" ${ARGN})
   set(flavour _sim)
   if(ARG_POINTS)
     set(flavour _simpoints)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   vmmap_flavoured(${name} ${flavour})
-  vmmap_simulated_link(${name} ${flavour})
+  vmmap_simulated_link(${name} ${flavour} ${ARG_TOLD})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} vmmap_tool ${VMMAP_CJSON_LIBRARY})
   add_dependencies(vmmap_programs ${name})
 endfunction()

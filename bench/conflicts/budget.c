@@ -7,11 +7,6 @@
 #include <string.h>
 #include "base/tool/cli.h"
 
-static struct suite_cell cell_at(unsigned i)
-{
-	return (struct suite_cell){ (uint8_t)(i / CALL_KINDS), (uint8_t)(i % CALL_KINDS) };
-}
-
 /* A line of the file: 1: of this policy and placement; 0: another's, a comment; -ESTALE; -EINVAL. */
 static int parse(struct budget *b, const char *text, const struct tally *t)
 {
@@ -30,7 +25,7 @@ static int parse(struct budget *b, const char *text, const struct tally *t)
 		return -EINVAL;
 	if (strcmp(policy, t->policy) != 0 || strcmp(placement, placement_name[t->placement]) != 0)
 		return 0;
-	b->cell[cell.a * CALL_KINDS + cell.b] = have;
+	b->cell[suite_cell_index(cell)] = have;
 	return 1;
 }
 
@@ -72,13 +67,13 @@ unsigned budget_worse(const struct budget *allowed, const struct tally *t, FILE 
 	unsigned n = 0;
 
 	budget_count(&now, t);
-	for (unsigned i = 0; i < BUDGET_CELLS; i++) {
+	for (unsigned i = 0; i < SUITE_CELLS; i++) {
 		struct budget_cell may = allowed->cell[i], is = now.cell[i];
 
 		if (is.byte <= may.byte && is.byte + is.line <= may.byte + may.line)
 			continue;
 		fprintf(out, "worse: %s %s %s: %u tests conflict in a byte, %u in a line only; ", t->policy,
-			placement_name[t->placement], tally_cell_name(name, cell_at(i)), is.byte, is.line);
+			placement_name[t->placement], tally_cell_name(name, suite_cell_at(i)), is.byte, is.line);
 		fprintf(out, "the budget has %u and %u\n", may.byte, may.line);
 		n++;
 	}
@@ -91,7 +86,7 @@ unsigned budget_better(const struct budget *allowed, const struct tally *t)
 	unsigned n = 0;
 
 	budget_count(&now, t);
-	for (unsigned i = 0; i < BUDGET_CELLS; i++) {
+	for (unsigned i = 0; i < SUITE_CELLS; i++) {
 		struct budget_cell may = allowed->cell[i], is = now.cell[i];
 
 		n += is.byte <= may.byte && is.byte + is.line <= may.byte + may.line &&
@@ -106,10 +101,10 @@ static void write_cells(FILE *f, const struct tally *t)
 	char name[64];
 
 	budget_count(&now, t);
-	for (unsigned i = 0; i < BUDGET_CELLS; i++)
+	for (unsigned i = 0; i < SUITE_CELLS; i++)
 		if (now.cell[i].byte || now.cell[i].line)
 			fprintf(f, "%s %s %s %u %u\n", t->policy, placement_name[t->placement],
-				tally_cell_name(name, cell_at(i)), now.cell[i].byte, now.cell[i].line);
+				tally_cell_name(name, suite_cell_at(i)), now.cell[i].byte, now.cell[i].line);
 }
 
 int budget_write(const char *path, const struct tally *const *tallies, size_t n)

@@ -12,12 +12,10 @@
 
 #include "bench/conflicts/tally.h"
 
-#define BUDGET_CELLS (CALL_KINDS * CALL_KINDS)
-
 struct budget_cell { unsigned byte, line; };
 
 /* Of one policy in one placement. */
-struct budget { struct budget_cell cell[BUDGET_CELLS]; };
+struct budget { struct budget_cell cell[SUITE_CELLS]; };
 
 /* What the file says about that policy and placement. -errno; -EINVAL: a line that is none (complained about);
  * -ESTALE: made for another suite. */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <vmmap/vmmap.h>
 
 #include "base/tool/cli.h"
@@ -133,6 +134,8 @@ static void defaults(struct options *o)
 		o->place[PLACED_PACKED] = o->place[PLACED_SPREAD] = true;
 	if (o->write_budget && !o->budget)
 		cli_die("say where: --budget=FILE", "--write-budget without a file");
+	if (o->budget && !o->write_budget && access(o->budget, R_OK) != 0)
+		cli_die("--write-budget makes it", "%s: %s", o->budget, strerror(errno));
 	if ((o->budget || o->waivers) && !usual)
 		cli_die("leave out --only, --why, --seed, --distance",
 			"budget and waivers are for all tests as they are");
@@ -148,7 +151,7 @@ static void progress(const struct tally *t, size_t i)
 {
 	size_t n = t->suite->n, step = n / 20 + 1;
 
-	if (i % step == 0 || i == n)
+	if ((i % step == 0 || i == n) && isatty(STDERR_FILENO))
 		fprintf(stderr, "\r%s %s %3zu %%%s", t->policy, placement_name[t->placement], n ? 100 * i / n : 100,
 			i == n ? "\n" : "");
 }
@@ -189,9 +192,9 @@ static void run_tests(struct books *b, struct tally *t, const struct runner *r, 
 			err = run_test(b, t, r, &s->test[i], distance);
 	}
 	if (err)
-		cli_die(NULL, "%s %s: %s", t->policy, placement_name[t->placement], strerror(-err));
+		cli_die(err == -ENOTSUP ? "its lock is in libc, where no access is seen: leave it out" : NULL,
+			"%s %s: %s", t->policy, placement_name[t->placement], strerror(-err));
 	progress(t, s->n);
-	r->end(r->self);
 }
 
 static void run_all(struct books *b, const struct options *o, const struct suite *s, const struct runner *r)
@@ -237,8 +240,8 @@ static bool shows_conflicts(const struct tally *t)
 
 	if (strcmp(t->policy, "rwsem") != 0 && strcmp(t->policy, "pervma") != 0)
 		return true;
-	for (unsigned i = 0; i < CALL_KINDS * CALL_KINDS; i++) {
-		struct suite_cell cell = { (uint8_t)(i / CALL_KINDS), (uint8_t)(i % CALL_KINDS) };
+	for (unsigned i = 0; i < SUITE_CELLS; i++) {
+		struct suite_cell cell = suite_cell_at(i);
 		struct tally_count c = tally_cell(t, cell, true);
 
 		if (!suite_mutator(cell.a) || !suite_mutator(cell.b) || 2 * c.byte >= c.tests)
@@ -385,6 +388,15 @@ static void close_all(struct books *b, struct waivers *w, struct suite *s)
 	free(b);
 }
 
+static void read_waivers(struct waivers *w, const char *path)
+{
+	int err = waive_read(w, path);
+
+	if (err)
+		cli_die(err == -EINVAL ? "mend that line" : "bench/conflicts/waivers.list is the one of the repository",
+			"%s: %s", path, strerror(-err));
+}
+
 int conflicts_main(int argc, char **argv, const struct runner *runner)
 {
 	static const struct argp argp = { option_list, parse, NULL, doc, NULL, NULL, NULL };
@@ -396,8 +408,8 @@ int conflicts_main(int argc, char **argv, const struct runner *runner)
 
 	cli_parse(&argp, argc, argv, &o);
 	defaults(&o);
-	if (o.waivers && waive_read(&waivers, o.waivers))
-		cli_die(NULL, "%s: cannot use it", o.waivers);
+	if (o.waivers)
+		read_waivers(&waivers, o.waivers);
 	if (!books || suite_make(&suite, o.seed, o.only_one ? &o.only : NULL))
 		cli_die(NULL, "out of memory");
 	for (size_t i = 0; o.list && i < suite.n; i++)

@@ -2,7 +2,6 @@
 /* geometry.c - see geometry.h. */
 #include "bench/conflicts/geometry.h"
 
-#include "base/prng.h"
 
 void geometry_open(struct geometry *k, const struct ref *layout, const struct scene *scene, const struct call call[2])
 {
@@ -12,8 +11,6 @@ void geometry_open(struct geometry *k, const struct ref *layout, const struct sc
 	for (unsigned i = 0; i < 2; i++)
 		k->pages[i] = call_pages(&call[i], old);
 }
-
-static uint64_t mix(uint64_t hash, uint64_t word) { return prng_mix(hash ^ prng_mix(word + 1)); }
 
 /* ---- isomorphism ---- */
 
@@ -86,11 +83,11 @@ static bool goes_on(const struct geometry *k, unsigned border)
 
 static uint64_t argument_hash(const struct call *c, uint32_t seen[CALL_PAGES + 4])
 {
-	uint64_t hash = mix(c->kind, (uint64_t)c->form | (uint64_t)c->prot << 8 | (uint64_t)c->shared << 16 |
+	uint64_t hash = ref_mix(c->kind, (uint64_t)c->form | (uint64_t)c->prot << 8 | (uint64_t)c->shared << 16 |
 					     (uint64_t)c->alias << 24);
 	unsigned n = c->kind == CALL_MMAP_ANY || c->kind == CALL_MMAP_WITHIN ? (c->n > 1) + 1u : 0;
 
-	return mix(mix(hash, object_name(seen, c->object)), n);
+	return ref_mix(ref_mix(hash, object_name(seen, c->object)), n);
 }
 
 uint64_t geometry_key(const struct geometry *k)
@@ -110,15 +107,15 @@ uint64_t geometry_key(const struct geometry *k)
 
 		run = fresh ? 1 : run + 1;
 		if (fresh) {
-			hash = mix(hash, now);
-			hash = mix(hash, i > lo && goes_on(k, i));
+			hash = ref_mix(hash, now);
+			hash = ref_mix(hash, i > lo && goes_on(k, i));
 		} else if (run == 2 && (named >> i & 1)) {
-			hash = mix(hash, UINT64_C(1) << 60);
+			hash = ref_mix(hash, UINT64_C(1) << 60);
 		}
 		last = now;
 	}
 	for (unsigned i = 0; i < 2; i++)         /* in this order: objects get their names                         */
-		hash = mix(hash, argument_hash(&k->call[i], seen));
+		hash = ref_mix(hash, argument_hash(&k->call[i], seen));
 	return hash;
 }
 
@@ -199,9 +196,9 @@ static uint64_t meets(const struct geometry *k, unsigned call)
 
 uint64_t geometry_class(const struct geometry *k)
 {
-	uint64_t hash = mix(geometry_relation(k), k->call[0].object | (uint64_t)k->call[1].object << 8);
+	uint64_t hash = ref_mix(geometry_relation(k), k->call[0].object | (uint64_t)k->call[1].object << 8);
 
-	return mix(mix(hash, meets(k, 0)), meets(k, 1));
+	return ref_mix(ref_mix(hash, meets(k, 0)), meets(k, 1));
 }
 
 /* ---- spread ---- */

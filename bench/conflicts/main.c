@@ -73,15 +73,10 @@ static int run(void *self, const struct test *t, const struct placed *p, struct 
 	return 0;
 }
 
-static void end(void *self)
-{
-	(void)self;
-}
-
 int main(int argc, char **argv)
 {
 	static struct told told;
-	static const struct runner runner = { &told, begin, run, end };
+	static const struct runner runner = { &told, begin, run };
 
 	kernel_same_addresses(argv);
 	runner_begin();

@@ -20,6 +20,7 @@
 #ifndef BENCH_CONFLICTS_REF_H
 #define BENCH_CONFLICTS_REF_H
 
+#include "base/prng.h"
 #include "bench/conflicts/call.h"
 #include "stress/oracle/model.h"
 
@@ -68,6 +69,9 @@ void ref_run(struct ref *r, const struct call *c, unsigned core, struct answer *
 unsigned ref_break(const struct ref *r);         /* border at which the break is; unstretched maps only            */
 /* VMAs that meet pages [lo, hi) by index, whole. */
 void ref_rows(const struct ref *r, unsigned lo, unsigned hi, struct answer *out);
+
+/* Of hashes over states and tests: the same with every compiler. */
+static inline uint64_t ref_mix(uint64_t hash, uint64_t word) { return prng_mix(hash ^ prng_mix(word + 1)); }
 
 bool ref_same(const struct ref *x, const struct ref *y, struct rename *objects);
 bool ref_same_answer(const struct answer *x, const struct answer *y, struct rename *objects);

@@ -27,8 +27,8 @@ static void put_pairs(struct json *out, const struct result_policy *r)
 	const struct tally *packed = r->tally[PLACED_PACKED], *spread = r->tally[PLACED_SPREAD];
 	struct json *pairs = json_array(out, "pairs");
 
-	for (unsigned i = 0; i < CALL_KINDS * CALL_KINDS; i++) {
-		struct suite_cell cell = { (uint8_t)(i / CALL_KINDS), (uint8_t)(i % CALL_KINDS) };
+	for (unsigned i = 0; i < SUITE_CELLS; i++) {
+		struct suite_cell cell = suite_cell_at(i);
 		struct tally_count p = of_cell(packed, cell, true), s = of_cell(spread, cell, true);
 		struct tally_count only = of_cell(packed, cell, false);
 		struct json *row;

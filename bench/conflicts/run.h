@@ -3,8 +3,8 @@
  * run.h - between the list of tests and what runs one of them on the instrumented engine.
  *
  * The program calls conflicts_main() with its runner. For each policy and placement: begin, then run for each test in
- * the order of their ids, then end. A run makes a map, lets core 0 make the set-up and the fillers (exec.h), then core
- * 1 call A, then core 2 call B, and tells the locations that one of the two wrote and the other touched. It ends with
+ * the order of their ids. A run makes a map, lets core 0 make the set-up and the fillers (exec.h), then core 1 call A,
+ * then core 2 call B, and tells the locations that one of the two wrote and the other touched. It ends with
  * exec_proves(): a verdict over calls that did something else is none. Answers, rows and copied bytes lie on the
  * caller's stack and in struct answer: they belong to the harness, not to the engine.
  */
@@ -31,7 +31,6 @@ struct runner {
 	void *self;
 	int  (*begin)(void *self, const char *policy, enum placement placement);         /* 0, -errno                 */
 	int  (*run)(void *self, const struct test *t, const struct placed *p, struct run_verdict *out);
-	void (*end)(void *self);
 };
 
 /* vmmap-conflicts: options, reports, exit code (base/tool/cli.h). */

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include "base/prng.h"
 
 #define RW (PROT_READ | PROT_WRITE)
 
@@ -136,8 +135,6 @@ static bool add_heap(struct scene *s, enum heap heap)
 		add(s, (struct call){ .kind = CALL_ACCESS, .form = FORM_STORE, .hi = 3, .tag = 0x50 }));
 }
 
-static uint64_t mix(uint64_t hash, uint64_t word) { return prng_mix(hash ^ prng_mix(word + 1)); }
-
 static uint64_t state_hash(const struct ref *r)
 {
 	uint64_t hash = ref_break(r);
@@ -145,13 +142,13 @@ static uint64_t state_hash(const struct ref *r)
 	for (unsigned i = 0; i < CALL_PAGES; i++) {
 		const struct model_page *p = &r->m.page[i];
 
-		hash = mix(hash, p->mapped);
+		hash = ref_mix(hash, p->mapped);
 		if (!p->mapped)
 			continue;
-		hash = mix(hash, (uint64_t)p->prot | (uint64_t)p->shared << 8 | (uint64_t)p->touched << 16 |
+		hash = ref_mix(hash, (uint64_t)p->prot | (uint64_t)p->shared << 8 | (uint64_t)p->touched << 16 |
 					 (uint64_t)p->account << 24 | (uint64_t)p->copied << 32 |
 					 (uint64_t)r->m.joined[i] << 40 | (uint64_t)p->advice << 48);
-		hash = mix(mix(hash, p->object), p->off);
+		hash = ref_mix(ref_mix(hash, p->object), p->off);
 	}
 	return hash;
 }
@@ -173,7 +170,7 @@ static int keep(struct maker *k, const struct scene *s)
 
 	if (!scene_run(&k->ref, s, NULL))
 		return 0;
-	hash = mix(state_hash(&k->ref), loaded(s));
+	hash = ref_mix(state_hash(&k->ref), loaded(s));
 	for (size_t i = 0; i < k->out->n; i++)
 		if (k->seen[i] == hash)
 			return 0;

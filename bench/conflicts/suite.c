@@ -143,7 +143,7 @@ static int find(struct cell *c, const struct scenes *scenes, uint64_t seed)
 	int err = 0;
 
 	c->n = 0;
-	c->draw.rng = prng_seed(seed, c->kinds.a * CALL_KINDS + c->kinds.b);
+	c->draw.rng = prng_seed(seed, suite_cell_index(c->kinds));
 	c->draw.layout = &c->layout;
 	for (unsigned i = 0; i < DRAWS && c->n < CANDIDATES && !err; i++) {
 		const struct scene *scene = pick_scene(c, scenes);
@@ -236,7 +236,7 @@ static void take(struct suite *out, struct cell *c)
 			continue;
 		most[t->spread]--;
 		t->id = (uint32_t)out->n;
-		t->number = (c->kinds.a * CALL_KINDS + c->kinds.b) * SUITE_CELL + taken++;
+		t->number = suite_cell_index(c->kinds) * SUITE_CELL + taken++;
 		out->spread += t->spread;
 		out->test[out->n++] = *t;
 		digest_test(out, t);
@@ -274,11 +274,11 @@ int suite_make(struct suite *out, uint64_t seed, const struct suite_cell *only)
 	if (err)
 		return err;
 	err = open_cell(&cell);
-	out->test = calloc(CALL_KINDS * CALL_KINDS * SUITE_CELL, sizeof(*out->test));
+	out->test = calloc((size_t)SUITE_CELLS * SUITE_CELL, sizeof(*out->test));
 	if (!out->test)
 		err = -ENOMEM;
-	for (unsigned i = 0; i < CALL_KINDS * CALL_KINDS && !err; i++) {
-		cell.kinds = (struct suite_cell){ (uint8_t)(i / CALL_KINDS), (uint8_t)(i % CALL_KINDS) };
+	for (unsigned i = 0; i < SUITE_CELLS && !err; i++) {
+		cell.kinds = suite_cell_at(i);
 		if (only && (only->a != cell.kinds.a || only->b != cell.kinds.b))
 			continue;
 		err = find(&cell, &scenes, seed);

@@ -27,6 +27,7 @@
 #define SUITE_SPREAD 82u                         /* at most so many tests of a cell that run in both placements    */
 #define SUITE_PACKED 30u                         /* ... that are packed only                                       */
 #define SUITE_CELL   (SUITE_SPREAD + SUITE_PACKED)
+#define SUITE_CELLS  (CALL_KINDS * CALL_KINDS)   /* the matrix                                                     */
 
 /* How what A and B name lies in the layout; the first that holds. */
 enum suite_relation {
@@ -55,6 +56,12 @@ int  suite_make(struct suite *out, uint64_t seed, const struct suite_cell *only)
 void suite_free(struct suite *s);
 /* "mmap_within|mremap". False: no such names. */
 bool suite_cell_parse(const char *text, struct suite_cell *out);
+/* The cells in the order of the tests: i from 0 to SUITE_CELLS - 1. */
+static inline struct suite_cell suite_cell_at(unsigned i)
+{
+	return (struct suite_cell){ (uint8_t)(i / CALL_KINDS), (uint8_t)(i % CALL_KINDS) };
+}
+static inline unsigned suite_cell_index(struct suite_cell cell) { return cell.a * CALL_KINDS + cell.b; }
 bool suite_mutator(unsigned kind);
 /* Set-up, calls, and a picture of the layout with what each call names. */
 void suite_print(FILE *out, const struct test *t);

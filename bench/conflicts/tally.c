@@ -260,8 +260,8 @@ double tally_worst(const struct tally *t, bool waived, struct suite_cell *worst)
 {
 	double least = 2;
 
-	for (unsigned i = 0; i < CALL_KINDS * CALL_KINDS; i++) {
-		struct suite_cell cell = { (uint8_t)(i / CALL_KINDS), (uint8_t)(i % CALL_KINDS) };
+	for (unsigned i = 0; i < SUITE_CELLS; i++) {
+		struct suite_cell cell = suite_cell_at(i);
 		struct tally_count c = tally_cell(t, cell, true);
 
 		if (!suite_mutator(cell.a) || !suite_mutator(cell.b) || tally_share(&c, waived) >= least)

@@ -17,17 +17,21 @@
 #include "bench/explore/guide.h"
 #include "bench/explore/order.h"
 #include "bench/explore/shrink.h"
+#include "bench/explore/text.h"
 #include "bench/explore/weaken.h"
 #include "bench/sim/kernel.h"
 
 #define STALE_RUNS  4000                 /* this many in a row, and not one order in 500 new: nothing more comes    */
 #define STALE_ONE_IN 500
 #define CLOCK_RUNS  8                    /* how often the time is looked at                                        */
+#define VAIN_RUNS   500                  /* the same: this many in a row, and not one new,                          */
+#define VAIN_EACH   10                   /* and so many more for each that it has shown                             */
 #define RUN_WORK    1000                 /* what a run costs beside its accesses, in accesses                       */
+#define CHECK_WORK  5000                 /* ... and a look at what it has left                                      */
 #define FIRST_SHARE 100                  /* distinct schedules of each scenario in the first round                 */
 #define FIRST_WORK  2000000
+#define ASKED_PART  4                    /* who yields less than one in so many of the mean is left out of a round   */
 #define GUIDE_PART  4                    /* of the runs: with many places weakened                                  */
-#define MUTANTS_MAX 512
 
 static void *shared(size_t bytes)
 {
@@ -101,12 +105,14 @@ static void explore_more(const struct settings *s, struct report *r, struct stra
 		}
 		r->runs++;
 		r->accesses += out->accesses;
-		r->work += out->accesses + RUN_WORK;
+		r->work += out->accesses + RUN_WORK + (out->checked ? CHECK_WORK : 0);
 		r->distinct += out->fresh;
+		r->vain = out->fresh ? 0 : r->vain + 1;
 		if (out->failure != FAIL_NONE) {
 			failed(r, out);
 			r->over = true;
 		}
+		r->over |= r->vain >= VAIN_RUNS + VAIN_EACH * r->distinct;
 		if (r->runs % CLOCK_RUNS == 0 && kernel_real_ns() > s->until_ns)
 			r->over = true;
 		if (r->runs % STALE_RUNS == 0) {
@@ -160,7 +166,7 @@ static void round_of(const struct settings *s, struct report *r, pid_t *pids, un
 		if (next < n && busy < s->jobs) {
 			unsigned i = next++;
 
-			if (r[i].over)
+			if (r[i].over || r[i].limit == r[i].work)
 				continue;
 			if (pids[i] != 0) {
 				kill(pids[i], SIGCONT);
@@ -199,18 +205,32 @@ static double yield(const struct report *r)
 	return ((double)r->last_distinct + 0.5) / ((double)r->last_work + 1.0);
 }
 
+/* The least that one has to yield to be asked: as the others have nothing new any more, it falls. */
+static double yield_asked(const struct report *r, unsigned n)
+{
+	double distinct = 0, work = 1;
+
+	for (unsigned i = 0; i < n; i++) {
+		distinct += r[i].over ? 0 : (double)r[i].last_distinct;
+		work += r[i].over ? 0 : (double)r[i].last_work;
+	}
+	return distinct / work / ASKED_PART;
+}
+
 /* Everybody's share of a round of `all` distinct schedules: work is given out as it yields. */
 static void share_out(struct report *r, unsigned n, uint64_t all, bool first)
 {
-	double sum = 0;
+	double sum = 0, least = yield_asked(r, n);
 
 	for (unsigned i = 0; i < n; i++)
-		sum += r[i].over ? 0 : yield(&r[i]) * yield(&r[i]);
+		sum += r[i].over || yield(&r[i]) < least ? 0 : yield(&r[i]) * yield(&r[i]);
 	for (unsigned i = 0; i < n; i++) {
 		double part = sum > 0 ? yield(&r[i]) * yield(&r[i]) / sum * (double)all : 0;
 
 		r[i].quota = r[i].distinct + (first ? (all + n - 1) / n : (uint64_t)part + 1);
-		r[i].limit = r[i].work + (first ? FIRST_WORK : 2 * (uint64_t)(part / yield(&r[i])) + FIRST_WORK / 20);
+		r[i].limit = r[i].work;
+		if (yield(&r[i]) >= least)
+			r[i].limit += first ? FIRST_WORK : 2 * (uint64_t)(part / yield(&r[i])) + FIRST_WORK / 20;
 	}
 }
 
@@ -301,14 +321,12 @@ const char *campaign_mutant(unsigned i)
 	return i < n ? names[i] : NULL;
 }
 
-static bool names_it(const struct scenario *s, const char *mutant)
+const char *campaign_mutant_find(const char *name)
 {
-	size_t length = strlen(mutant);
-
-	for (const char *at = s->mutants; at != NULL && (at = strstr(at, mutant)) != NULL; at += length)
-		if ((at == s->mutants || at[-1] == ' ') && (at[length] == ' ' || at[length] == 0))
-			return true;
-	return false;
+	for (unsigned i = 0; campaign_mutant(i) != NULL; i++)
+		if (strcmp(campaign_mutant(i), name) == 0)
+			return campaign_mutant(i);
+	return NULL;
 }
 
 enum hunted { HUNTED_FOUND, HUNTED_IN_VAIN };
@@ -383,7 +401,7 @@ static bool turn_for(const struct settings *s, const struct find *f, const struc
 	if (f->place != NULL)
 		return says == GUIDE_FAILED && turn == 1;
 	if (f->mutant != NULL)
-		return names_it(scenario, f->mutant) == (turn == 0) && (turn == 0 || !s->named);
+		return text_has_word(scenario->mutants, f->mutant) == (turn == 0) && (turn == 0 || !s->named);
 	return true;
 }
 

@@ -2,9 +2,10 @@
 /*
  * campaign.h - many schedules: scenarios, or mutants, explored by processes of their own beside each other.
  *
- * EXPLORE  goes in rounds, each as large as all before it. In the first all scenarios get the same work (accesses: they
- *          are the same in each run of the program; time is not), then each as much as it yields: new orders for its
- *          last work. So few large scenarios carry the count, and all are gone through until little is new. One that
+ * EXPLORE  goes in rounds, each as large as all before it. In the first all scenarios get the same work (accesses, and
+ *          what runs and checks cost in accesses: that is the same in each run of the program; time is not), then each
+ *          as much as it yields: new orders for its last work. So few large scenarios carry the count, and all are gone
+ *          through until little is new. One that yields little beside the others is left out of a round, and one that
  *          shows nothing new any more, or has no schedule left, ends. A process that has used up its share stops and
  *          waits (SIGSTOP), so that it goes on where it was. What comes of it depends on the seed and on nothing else,
  *          the number of jobs and the machine's load included.
@@ -18,7 +19,8 @@
 #include "bench/explore/coverage.h"
 #include "bench/explore/strategy.h"
 
-#define FOUND_TEXT 16384
+#define FOUND_TEXT  16384
+#define MUTANTS_MAX 512                  /* also of weaker orders: finds of one hunt                               */
 
 struct settings {
 	const char *policy;              /* NULL: each scenario's own, "vma"                                       */
@@ -37,6 +39,7 @@ struct report {                          /* of one scenario; in memory that its 
 	uint64_t runs, distinct, accesses, cpu_ns;
 	uint64_t quota, limit;           /* of this round: distinct schedules, work; as sums from the beginning     */
 	uint64_t work, last_work, last_distinct;         /* last: of its last round                                 */
+	uint64_t vain;                   /* runs since one was new                                                 */
 	bool over;                       /* it will show nothing new                                               */
 	enum failure failure;
 	char text[512], schedule[FOUND_TEXT];
@@ -62,6 +65,8 @@ struct find {
 
 /* Names of all mutants of the engine: the i-th, in order; NULL past the last. */
 const char *campaign_mutant(unsigned i);
+/* The one of this name, for good; NULL: there is none. */
+const char *campaign_mutant_find(const char *name);
 /* Returns how many were not found. finds[i].mutant, or place and order, are set by the caller; if .scenario is, that
  * one, its strategy and its seed are all that is tried. tell: of each, as it is decided. */
 unsigned campaign_hunt(const struct settings *s, struct find *finds, unsigned n, void (*tell)(const struct find *f));

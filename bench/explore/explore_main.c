@@ -18,7 +18,6 @@
 #include "bench/sim/debug.h"
 #include "bench/sim/kernel.h"
 
-#define MUTANTS_MAX   512
 #define REPLAYS       20                 /* until a run teaches nothing new                                       */
 
 enum { OPT_LIST = 256, OPT_SCENARIO, OPT_STRATEGY, OPT_SEED, OPT_SCHEDULES, OPT_DURATION, OPT_JOBS, OPT_POLICY,
@@ -28,7 +27,7 @@ enum { OPT_LIST = 256, OPT_SCENARIO, OPT_STRATEGY, OPT_SEED, OPT_SCHEDULES, OPT_
 static const struct argp_option options[] = {
 	{ "list", OPT_LIST, NULL, 0, "Scenarios and mutants, then exit", 0 },
 	{ "scenario", OPT_SCENARIO, "NAME,...", 0, "Only these (all)", 0 },
-	{ "strategy", OPT_STRATEGY, "NAME", 0, "mixed, bounded, pct or random (mixed)", 0 },
+	{ "strategy", OPT_STRATEGY, "NAME", 0, "mixed, bounded, pct, random or old (mixed)", 0 },
 	{ "seed", OPT_SEED, "N", 0, "Seed of the strategies (1)", 0 },
 	{ "schedules", OPT_SCHEDULES, "N", 0, "Distinct schedules over all scenarios (10,000 a scenario); with "
 	  "--mutants: runs in each scenario (100,000)", 0 },
@@ -71,7 +70,7 @@ static void choose_scenarios(struct arguments *a, char *text)
 
 	if (strcmp(text, "all") == 0)
 		return;
-	n = cli_list("--scenario", text, names, SCENARIOS_MAX);
+	n = cli_list("--scenario", text, names, SCENARIOS_MAX - a->n);
 	for (size_t i = 0; i < n; i++) {
 		a->scenarios[a->n] = scenario_find(names[i]);
 		if (a->scenarios[a->n++] == NULL)
@@ -173,14 +172,6 @@ static error_t parse(int key, char *text, struct argp_state *state)
 static FILE *page(const struct arguments *a)
 {
 	return a->json != NULL && strcmp(a->json, "-") == 0 ? stderr : stdout;
-}
-
-static bool known_mutant(const char *name)
-{
-	for (unsigned i = 0; campaign_mutant(i) != NULL; i++)
-		if (strcmp(campaign_mutant(i), name) == 0)
-			return true;
-	return false;
 }
 
 static int list(void)
@@ -313,7 +304,7 @@ static void choose_mutants(struct arguments *a)
 	}
 	n = cli_list("--mutants", a->mutants, names, MUTANTS_MAX);
 	for (size_t i = 0; i < n; i++) {
-		if (!known_mutant(names[i]))
+		if (campaign_mutant_find(names[i]) == NULL)
 			cli_die("--list names them", "--mutants: '%s' is no mutant", names[i]);
 		a->finds[a->nfinds++].mutant = names[i];
 	}
@@ -427,7 +418,7 @@ int main(int argc, char **argv)
 	if (a->n == 0)
 		while ((a->scenarios[a->n] = scenario_at(a->n)) != NULL)
 			a->n++;
-	if (a->settings.mutant != NULL && !known_mutant(a->settings.mutant))
+	if (a->settings.mutant != NULL && campaign_mutant_find(a->settings.mutant) == NULL)
 		cli_die("--list names them", "--mutant: '%s' is no mutant", a->settings.mutant);
 	run_begin();
 	if (a->replay != NULL)

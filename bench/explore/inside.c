@@ -2,6 +2,8 @@
 /* inside.c - what scenarios want of the engine that has no public face. */
 #include "bench/explore/scenario.h"
 
+#include <sched.h>
+
 #include "base/mem.h"
 #include "base/site.h"
 #include "bench/explore/weak.h"
@@ -76,6 +78,19 @@ uint64_t scene_owned(void)
 
 	physmem_get_usage(scene.physmem, &frames);
 	return frames.owned;
+}
+
+void scene_no_membarrier(void)
+{
+	rcu_global.heavy_readers = 1;
+}
+
+void scene_grace(void)
+{
+	uint64_t cookie = rcu_poll_start();
+
+	while (!rcu_poll_done(cookie))
+		sched_yield();
 }
 
 void scene_drain(void)

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/compiler.h"
 #include "base/tool/cli.h"
+#include "bench/explore/text.h"
 
 static const struct { const char *operation, *weaker; } weaker[] = {
 	{ "load_seqcst", "acquire relaxed" }, { "load_acquire", "relaxed" },
@@ -26,24 +27,6 @@ static const char *weaker_than(const char *operation)
 		    (order != NULL && strcmp(weaker[i].operation, order + 1) == 0))
 			return weaker[i].weaker;
 	return "";
-}
-
-static bool has_word(const char *text, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (const char *at = text; (at = strstr(at, word)) != NULL; at += n)
-		if ((at == text || at[-1] == ' ') && (at[n] == ' ' || at[n] == 0))
-			return true;
-	return false;
-}
-
-static const char *copy(const char *text)
-{
-	char *mine = strdup(text);
-
-	CHECK(mine != NULL);
-	return mine;
 }
 
 /* "FUNCTION OPERATION N : SUITES [: SURVIVORS : WHY]", all of WHY left out. False: not understood. */
@@ -68,11 +51,11 @@ static bool entry(const char *file, char *line, struct find *finds, unsigned roo
 	snprintf(place, sizeof(place), "%s %s %s %s", file, function, operation, number);
 	snprintf(orders, sizeof(orders), "%s", weaker_than(operation));
 	for (char *order = strtok(orders, " "); order != NULL; order = strtok(NULL, " ")) {
-		if (survivors != NULL && has_word(survivors, order))
+		if (survivors != NULL && text_has_word(survivors, order))
 			continue;
 		if (*n == room)
 			return false;
-		finds[(*n)++] = (struct find){ .place = copy(place), .order = copy(order) };
+		finds[(*n)++] = (struct find){ .place = text_copy(place), .order = text_copy(order) };
 	}
 	return true;
 }

@@ -7,7 +7,11 @@
 
 #include "base/mem.h"
 #include "base/rcu.h"
+#include "bench/sim/core.h"
+#include "locks/policy/intree.h"
+#include "vmmap/phys/frame_depot.h"
 #include "vmmap/space/space.h"
+#include "vmmap/vma/vtree_impl.h"
 
 #undef PAGE
 #define SPAN (UINT64_C(1) << 21)
@@ -36,6 +40,14 @@ bool scene_present(uint64_t at)
 	return present;
 }
 
+void scene_pins(uint64_t at, uint32_t free)
+{
+	struct intree *s = scene.map->lock_state;
+	struct vma *vma = vtree_lookup(&scene.map->tree, at);
+
+	atomic_store_seqcst(range_pins(&s->locks, &vma->slot), free == UINT32_MAX ? 0 : LOCK_PINS_MAX - free);
+}
+
 struct pt *scene_tables(void)
 {
 	struct pt *pt = mem_alloc(MEM_OTHER, sizeof(*pt), CACHE_LINE);
@@ -58,4 +70,54 @@ void scene_tables_unlink(struct pt *pt, unsigned n)
 void scene_tables_end(struct pt *pt)
 {
 	pt_fini(pt);
+}
+
+/* ---- a visit, a section, a chain of frames, between two calls of the body ---- */
+
+static struct lock_visit visits[SCENARIO_CORES];
+static struct vtree_section sections[SCENARIO_CORES];
+
+void scene_visit(uint64_t at)
+{
+	struct lock_visit *v = &visits[core_current->number];
+
+	*v = (struct lock_visit){ .self = thread_self(), .r = { at, at + PAGE_BYTES } };
+	expect(scene.map->policy->visit_begin(scene.map->lock_state, v, LOCK_FOREVER) == 0);
+}
+
+void scene_visit_end(void)
+{
+	scene.map->policy->visit_end(scene.map->lock_state, &visits[core_current->number]);
+}
+
+void scene_section(uint64_t at, uint64_t *lo, uint64_t *hi)
+{
+	struct vtree_section *s = &sections[core_current->number];
+
+	vtree_enter(&scene.map->tree, thread_self(), at, s);
+	*lo = s->r.lo;
+	*hi = s->r.hi;
+}
+
+void scene_section_end(void)
+{
+	vtree_leave(&sections[core_current->number]);
+}
+
+void scene_collided(uint64_t at, unsigned times)
+{
+	struct vtree_place place;
+	struct vtree_leaf *leaf = vtree_descend(&scene.map->tree, vtree_block(at), vtree_page(at), &place);
+
+	atomic_store_relaxed(&leaf->contended, vtree_met(times, thread_self(), vtree_page(at)));
+}
+
+uint32_t scene_chain(void)
+{
+	return frame_depot_take(scene.physmem, NULL);
+}
+
+void scene_chain_back(uint32_t chain)
+{
+	frame_depot_give(scene.physmem, NULL, chain);
 }

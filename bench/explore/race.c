@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * race.c - see race.h. Per four bytes and core: the clock of its last plain load, plain store and atomic store; an
- * access of another core that does not know that clock is not ordered behind it. Source: Flanagan and Freund, FastTrack
+ * race.c - see race.h. Per four bytes and core: the clock of its last load and store, plain and atomic; an access of
+ * another core that does not know that clock is not ordered behind it. Source: Flanagan and Freund, FastTrack
  * (PLDI 2009), with full vectors: runs are short. Of four bytes only those that both touch count: small fields of two
  * owners may be neighbours. Of words that only one core is known to touch no books are kept, so a
  * race is missed in the run that makes the word known.
@@ -15,7 +15,12 @@
 #include "bench/explore/words.h"
 #include "bench/sim/debug.h"
 
-enum kind { PLAIN_LOAD, PLAIN_STORE, ATOMIC_STORE, KINDS };
+enum kind { PLAIN_LOAD, PLAIN_STORE, ATOMIC_LOAD, ATOMIC_STORE, KINDS };
+
+static enum kind kind_of(const struct access *a)
+{
+	return (a->atomic ? ATOMIC_LOAD : PLAIN_LOAD) + (a->op != ACCESS_LOAD);
+}
 
 struct cell { uint32_t run; struct { uint32_t clock; uint8_t bytes; const void *pc; } last[KINDS][RUN_CORES]; };
 
@@ -59,7 +64,7 @@ static void look(struct cell *cell, const struct access *a, uint32_t core, uint8
 
 void race_access(const struct access *a, uint32_t core, const struct clocks *now)
 {
-	enum kind kind = a->atomic ? ATOMIC_STORE : a->op == ACCESS_LOAD ? PLAIN_LOAD : PLAIN_STORE;
+	enum kind kind = kind_of(a);
 
 	for (uintptr_t at = a->at & ~(uintptr_t)3; at < a->at + a->bytes; at += 4) {
 		const struct word *w = word_of(at);
@@ -71,12 +76,12 @@ void race_access(const struct access *a, uint32_t core, const struct clocks *now
 		if (cell->run != run)
 			*cell = (struct cell){ .run = run };
 		look(cell, a, core, bytes, now, PLAIN_STORE);
-		if (kind != PLAIN_LOAD)
+		if (a->op != ACCESS_LOAD)
 			look(cell, a, core, bytes, now, PLAIN_LOAD);
-		if (kind != ATOMIC_STORE)
+		if (!a->atomic)
 			look(cell, a, core, bytes, now, ATOMIC_STORE);
-		if (a->atomic && a->op == ACCESS_LOAD)
-			continue;
+		if (kind == PLAIN_STORE)
+			look(cell, a, core, bytes, now, ATOMIC_LOAD);
 		if (cell->last[kind][core].clock != now->of[core])
 			cell->last[kind][core].bytes = 0;
 		cell->last[kind][core].bytes |= bytes;

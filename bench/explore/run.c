@@ -196,12 +196,17 @@ static void after(const struct access *a, uint64_t seen, uint64_t stored)
 {
 	uint32_t self = core_current->number;
 
-	if (core_on_stack(core_current, a->at) || undo_word(a->at) == UNDO_NOWHERE)
+	if (core_on_stack(core_current, a->at)) {
+		if (weak_on())                   /* a record that lies there, and that others write to            */
+			weak_after(a, self, stored);
+		return;
+	}
+	if (undo_word(a->at) == UNDO_NOWHERE)
 		return;
 	if (unlikely(coverage_on()))
 		coverage_note(a->at, a->pc, seen);
 	if (unlikely(weak_on()))
-		weak_after(a, self, seen, stored);
+		weak_after(a, self, stored);
 	if (a->op != ACCESS_LOAD && seen != stored)
 		turn_changed(self);
 	if (unlikely(run_listener != NULL))
@@ -246,6 +251,9 @@ static void call(enum core_call what, struct core *about, const void *at)
 	case CORE_CALL_YIELD:
 	case CORE_CALL_NAP:
 		lockorder_waits(self);
+		break;
+	case CORE_CALL_BARRIER:
+		turn_point(weak_on());           /* without it, others see the store before at once                  */
 		break;
 	case CORE_CALL_SECTION_BEGIN:
 		lifetime_section(self, true);
@@ -340,6 +348,7 @@ static void check(const struct chooser *c)
 	if (!c->again && seen_has(&states, now))
 		return;
 	checking = true;
+	outcome->checked = true;
 	scenario_check(scenario);
 	seen_add(&states, now);
 }
@@ -360,7 +369,7 @@ void run_once(const struct chooser *c, struct outcome *out)
 {
 	outcome = out;
 	out->failure = FAIL_NONE;
-	out->fresh = false;
+	out->fresh = out->checked = false;
 	out->text[0] = 0;
 	out->points = out->accesses = out->preemptions = 0;
 	schedule_clear(&out->schedule);
@@ -382,7 +391,7 @@ void run_once(const struct chooser *c, struct outcome *out)
 		turn_running(false);
 		look_back(c, out, stuck);
 	}
-	for (uint32_t i = 0; i < bodies; i++)
+	for (uint32_t i = 0; i < RUN_CORES; i++)
 		out->accesses += turn_accesses(i);
 	restore();
 	outcome = NULL;

@@ -40,7 +40,8 @@ const char *failure_name(enum failure f);
 
 struct outcome {
 	enum failure failure;
-	bool fresh;                      /* its order was met for the first time: else nothing was checked          */
+	bool fresh;                      /* its order was met for the first time                                   */
+	bool checked;                    /* what it has left was looked at: nobody had left that before             */
 	char text[512];
 	uint64_t order;
 	uint32_t points, accesses, preemptions;

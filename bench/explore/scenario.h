@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scenario.h - a scenario as data: a map, two or three bodies that run on cores of their own, and what may come of it.
+ * scenario.h - a scenario as data: a map, two to four bodies that run on cores of their own, and what may come of it.
  *
  *   static void set_up(void) { scene_map(); scene_mmap(PAGES(0, 4), RW); }
  *   static void fault(void)  { scene_fault(0, PAGE(1), PROT_WRITE); }
@@ -22,7 +22,7 @@
 #include "base/compiler.h"
 #include "vmmap/vmmap.h"
 
-#define SCENARIO_CORES 3
+#define SCENARIO_CORES 4
 #define SCENARIOS_MAX  512
 #define SCENE_WORDS    16
 #define SCENE_STOPS    8
@@ -103,6 +103,8 @@ const void *scene_vma(uint64_t at);                      /* its object          
 uint64_t scene_owned(void);                              /* frames                                                  */
 void scene_shelf(unsigned most);                         /* free frames that a core keeps on its shelf              */
 void scene_thread_exit(void);                            /* the body goes on as another thread                      */
+void scene_grace(void);                                  /* waits for a polled grace period                         */
+void scene_no_membarrier(void);                          /* of the machine: read sections order themselves          */
 void scene_refuse(uint64_t nth);                         /* this body's: as if pools were dry and memory short      */
 void scene_refuse_memory(uint64_t nth);                  /* the same: its nth allocation from here on; 0: none      */
 bool scene_refused(void);                                /* it has come to that. Nothing is refused any more        */
@@ -119,9 +121,18 @@ int64_t scene_read(unsigned i, uint64_t at, uint64_t *word);
 /* Parts of the engine without the rest: parts.c. */
 int scene_move_entries(uint64_t at, uint64_t len, uint64_t to);  /* what mremap does last: 0, -ENOMEM; both are held */
 bool scene_present(uint64_t at);                         /* an entry stands there                                   */
+void scene_pins(uint64_t at, uint32_t free);             /* as if so few visits more could count themselves in there;
+							    UINT32_MAX: nobody has                                   */
 struct pt *scene_tables(void);                           /* a page table of its own                                 */
 void scene_tables_unlink(struct pt *pt, unsigned n);     /* makes n tables, and unlinks them                        */
 void scene_tables_end(struct pt *pt);
+void scene_visit(uint64_t at);                           /* begins a visit of the page, in a read section           */
+void scene_visit_end(void);
+void scene_section(uint64_t at, uint64_t *lo, uint64_t *hi);     /* enters the leaf's section; what the leaf owns   */
+void scene_section_end(void);
+void scene_collided(uint64_t at, unsigned times);        /* as if so many had found that leaf taken                 */
+uint32_t scene_chain(void);                              /* a chain of frames from the depot; 0: none is left       */
+void scene_chain_back(uint32_t chain);
 
 /* To come to a rare place without a preemption for each step there. */
 void scene_signal(unsigned n);

@@ -65,6 +65,50 @@ SCENARIO(chain_back, .what = "two map, write and unmap three tables each, again 
 	 .set_up = nothing_mapped, .body = { trips_low, trips_high }, .check = tables_used_again,
 	 .mutants = "chain_loses_rest");
 
+/* ---- what a thread leaves behind where it unmaps ---- */
+
+#define PLACES 12
+
+/* The next span after `from` whose note pushes out that of `first` (scavenge.c). */
+static uint64_t same_place(uint64_t first, uint64_t from)
+{
+	const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
+
+	for (uint64_t n = from + 1;; n++)
+		if ((((n + 1) * factor ^ (first + 1) * factor) >> 32 & 63) == 0)
+			return n;
+}
+static uint64_t table_pages(void)
+{
+	struct vmmap_usage usage;
+
+	vmmap_get_usage(scene.map, &usage);
+	return usage.table_pages;
+}
+static void wander(unsigned i, uint64_t from)
+{
+	uint64_t first = PAGE(from) / 4096 / SPAN, n = first;
+
+	for (unsigned trips = 0; trips < PLACES; trips++, n = same_place(first, n)) {
+		uint64_t at = n * SPAN * 4096;
+
+		expect(scene_fixed(i, at, 2 * 4096, RW) == (int64_t)at);
+		expect(scene_fault(i, at, PROT_WRITE) == 0);
+		expect(scene_munmap(i, at, 2 * 4096) == 0);
+	}
+}
+static void wander_low(void)  { wander(0, 0); }
+static void wander_high(void) { wander(1, 512 * 512 * 16); }
+/* A place that met the other's look is forgotten: a few. */
+static void left_little(void)
+{
+	expect(table_pages() < 2 * PLACES);
+}
+
+SCENARIO(chain_left, .what = "two wander about; the tables of where they have been go",
+	 .set_up = nothing_mapped, .body = { wander_low, wander_high }, .check = left_little,
+	 .mutants = "scavenge_nothing");
+
 /* ---- a page table ends beside the thread that brings tables back ---- */
 
 static struct pt *tables;
@@ -91,3 +135,41 @@ static void round_meanwhile(void)
 
 SCENARIO(chain_end, .what = "a page table ends while a round of grace periods brings its tables back",
 	 .set_up = own_tables, .body = { unlink_and_end, round_meanwhile }, .mutants = "chain_counts_early");
+
+/* ---- a fault hangs a table below one that was unlinked; who unlinked it makes tables elsewhere ---- */
+
+#define GIB   (512 * SPAN)
+#define LATER 8                          /* as many tables as come back, and more                                   */
+#define LATE  77                         /* the word of the upper one, then of a table of pages                     */
+
+static void one_gib(void)
+{
+	scene_map();
+	scene_mmap(PAGES(GIB, GIB), RW);
+	scene_mmap(PAGES(3 * GIB, GIB), RW);
+	expect(vmmap_fault(scene.map, PAGE(GIB), PROT_WRITE, NULL) == 0);
+	expect(vmmap_fault(scene.map, PAGE(3 * GIB), PROT_WRITE, NULL) == 0);
+	scene_stop(0, "pt_make_before_cas", UNLINKED, BACK);
+}
+static void fault_late(void)
+{
+	int64_t rc = scene_fault(0, PAGE(GIB + LATE * SPAN), PROT_WRITE);
+
+	expect(rc == 0 || rc == -EFAULT);
+	scene_signal(ENDED);
+}
+static void unmap_and_make(void)
+{
+	scene_await(UNLINKED);
+	expect(scene_munmap(1, PAGES(GIB, GIB)) == 0);
+	scene_signal(BACK);
+	scene_await(ENDED);
+	scene_drain();
+	for (unsigned n = 1; n <= LATER; n++) {
+		expect(scene_fault(1, PAGE(3 * GIB + n * SPAN), PROT_WRITE) == 0);
+		expect(!scene_present(PAGE(3 * GIB + n * SPAN + LATE)));
+	}
+}
+
+SCENARIO(chain_late, .what = "a fault hangs a table below one that is unlinked; tables are made of both",
+	 .set_up = one_gib, .body = { fault_late, unmap_and_make }, .mutants = "table_taken_unlooked");

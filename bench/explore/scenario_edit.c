@@ -97,7 +97,7 @@ static void third_three(void)  { hold_three_times(2); }
 SCENARIO(hold_crowd, .what = "three threads hold one range three times each: insisting, hand-over, overtaking",
 	 .set_up = eight_pages, .body = { first_three, second_three, third_three },
 	 .mutants = "never_insists insisting_unheard handover_heeds_none claim_ignores_tickets poller_never_insists "
-		    "poller_uncounted brief_unheard handed_notes_borders waiter_believes_wake grant_reads_after");
+		    "brief_unheard handed_notes_borders waiter_believes_wake grant_reads_after");
 
 static void hold_part(void) { hold(1, PAGES(2, 2)); hold(1, PAGES(2, 2)); }
 static void fault_in_part(void)

@@ -232,3 +232,68 @@ static void look_for_object(void)
 SCENARIO(frames_object_ends, .what = "an object dies, and with it the thread that has had the last of it",
 	 .set_up = object_has_some, .body = { drop_object_and_end, look_for_object },
 	 .mutants = "rcu_exit_keeps_items");
+
+/* ---- the depot's head comes back ---- */
+
+#define CHAINS 4
+#define OWNER  8                         /* words from here on: who has the chain                                   */
+
+static unsigned number_of(uint32_t chain)
+{
+	unsigned n = 0;
+
+	while (n < CHAINS && scene.word[n] != chain)
+		n++;
+	expect(n < CHAINS);
+	return n;
+}
+static uint32_t take_chain(unsigned i)
+{
+	uint32_t chain = scene_chain();
+	unsigned n;
+
+	if (chain == 0)
+		return 0;
+	n = number_of(chain);
+	expect(scene.word[OWNER + n] == 0);
+	scene.word[OWNER + n] = i + 1;
+	return chain;
+}
+static void give_chain(uint32_t chain)
+{
+	if (chain == 0)
+		return;
+	scene.word[OWNER + number_of(chain)] = 0;
+	scene_chain_back(chain);
+}
+/* All that there is, in a few chains, the depot's. */
+static void depot_of_chains(void)
+{
+	scene_frames(FEW);
+	scene_map();
+	for (unsigned n = 0; n < CHAINS; n++)
+		scene.word[n] = scene_chain();
+	while (scene_chain() != 0)
+		;
+	for (unsigned n = 0; n < CHAINS; n++)
+		scene_chain_back((uint32_t)scene.word[n]);
+}
+static void take_two(void)
+{
+	uint32_t first = take_chain(0), second = take_chain(0);
+
+	give_chain(second);
+	give_chain(first);
+}
+static void take_and_return(void)
+{
+	uint32_t first = take_chain(1), second = take_chain(1);
+
+	give_chain(first);
+	scene_pause();
+	give_chain(second);
+}
+
+SCENARIO(frames_depot, .what = "chains of frames go out of the depot and come back",
+	 .flags = SCENARIO_COLD | SCENARIO_SHARED, .set_up = depot_of_chains, .body = { take_two, take_and_return },
+	 .mutants = "depot_no_tag");

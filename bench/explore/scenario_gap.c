@@ -79,6 +79,28 @@ SCENARIO(gap_bound, .what = "who frees finds the place again, whatever bound ano
 	 .set_up = nearly_full, .body = { free_then_see, want_more },
 	 .mutants = "vtree_bound_not_raised vtree_lower_no_recheck");
 
+/* ---- free pages on both sides of a border of leaves, below an inner node that is not the root ---- */
+
+#define LEAVES 60
+#define LEAF   16
+#define BORDER (LEAF * LEAVES / 2)
+
+static void full_leaves(void)
+{
+	scene_map();
+	for (unsigned i = 0; i <= LEAVES; i++)
+		scene_separate(PAGE(LEAF * i));
+	scene_mmap(PAGES(0, LEAF * LEAVES), RW);
+	scene_mmap(PAGES(BORDER - 1, 1), PROT_READ);
+	scene_mmap(PAGES(BORDER, 1), PROT_EXEC);
+	scene_search(PAGES(0, LEAF * LEAVES));   /* in vain: now the bounds say so                                  */
+}
+static void free_below(void) { expect(scene_munmap(0, PAGES(BORDER - 1, 1)) == 0); }
+static void free_above(void) { expect(scene_munmap(1, PAGES(BORDER, 1)) == 0); }
+
+SCENARIO(gap_border, .what = "two pages are freed, one on each side of a border: the bound above covers both",
+	 .set_up = full_leaves, .body = { free_below, free_above }, .mutants = "vtree_raise_alone");
+
 /* ---- moved to a place of the engine's choice ---- */
 
 static void eight(void) { scene_pages(8); }

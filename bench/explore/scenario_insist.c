@@ -341,3 +341,89 @@ static void edit_twice(void)
 
 SCENARIO(insist_drop, .what = "MADV_DONTNEED: its visit fails twice, and insists then",
 	 .set_up = locked_page, .body = { drop_page, edit_twice }, .mutants = "advise_stays_young");
+
+/* ---- a release grants two; the first waits again, with the same record, before it comes to the second ---- */
+
+enum { HOLDS = 1, GRANTS, TWICE };
+
+static void granting(void)
+{
+	sixteen();
+	scene_stop(0, "grant_done", GRANTS, TWICE);
+}
+static void grant_two(void)
+{
+	scene_hold(0, PAGES(4, 1));
+	scene_signal(HOLDS);
+	scene_asleep(2);
+	scene_release(0);
+}
+static void wait_twice(void)
+{
+	scene_await(HOLDS);
+	take(1, 4, 1);
+	take(1, 8, 1);
+	scene_signal(TWICE);
+}
+static void wait_second(void)
+{
+	scene_await(HOLDS);
+	scene_asleep(1);
+	take(2, 4, 1);
+}
+static void hold_next(void)
+{
+	scene_hold(3, PAGES(8, 1));
+	scene_await(GRANTS);
+	scene_asleep(1);
+	scene_release(3);
+}
+
+SCENARIO(insist_grants, .what = "one release, two waiters; the first comes to wait again", .set_up = granting,
+	 .body = { grant_two, wait_twice, wait_second, hold_next }, .mutants = "grant_reads_after");
+
+/* ---- behind a queue that is closed: who takes the place next has overtaken whoever polls, and that is counted ---- */
+
+#define PASSED scene.word[14]            /* one that insisted has found another there                               */
+
+static void closed_queue(void)
+{
+	scene_pages(8);
+	scene_stop(2, "take_before_claim", ABOUT, BARGE);
+	scene_stop(0, "release_before_sweep", THERE, INSISTS);
+	scene_stop(1, "waiter_insists", INSISTS, BACK);
+}
+static void close_queue(void)
+{
+	scene_await(ABOUT);
+	scene_hold(0, PAGES(0, 8));
+	scene_release(0);
+	scene_signal(BARGE);
+}
+static void poll_closed(void)
+{
+	scene_await(THERE);
+	scene_take(1, PAGES(0, 8));
+}
+static void barge_in(void)
+{
+	bool polls;
+
+	scene_hold(2, PAGES(0, 8));
+	polls = scene_insists(1);
+	scene_signal(BACK);
+	scene_asleep(1);
+	PASSED = polls;
+	scene_release(2);
+}
+static void counted(void)
+{
+	struct vmmap_counters counters;
+
+	vmmap_get_counters(scene.map, &counters);
+	expect(counters.max_overtakes >= PASSED);
+}
+
+SCENARIO(insist_polls, .what = "one polls behind a closed queue, and another comes before it: counted",
+	 .set_up = closed_queue, .body = { close_queue, poll_closed, barge_in }, .check = counted,
+	 .mutants = "poller_uncounted");

@@ -6,9 +6,13 @@
  */
 #include "bench/explore/scenario.h"
 
+#include "base/clock.h"
+
 #define MOST 40                          /* no call here wants more often                                           */
 
-enum { HELD = 1, TRIED };
+enum { HELD = 1, TRIED, HOLDS };
+
+#define SECOND_CUT 4                     /* its want of memory, counted from the release on                          */
 
 /* ---- a hold of VMAs and gaps, more than a leaf has slots for ---- */
 
@@ -77,6 +81,53 @@ SCENARIO(memory_cut, .what = "holds over borders of leaves, and memory is short 
 	 .set_up = many_leaves, .body = { hold_short, fault_there }, .mutants = "take_forgets_cut");
 SCENARIO(memory_cut_beside, .what = "the same with a range lock beside the map", .policy = "range-tree",
 	 .set_up = many_leaves, .body = { hold_short, fault_there }, .mutants = "beside_forgets_cut");
+
+/* ---- a hand-over has cut at a border of leaves, and then memory is short ---- */
+
+#define BORDER 512
+
+static void one_border(void)
+{
+	scene_map();
+	scene_separate(PAGE(BORDER));
+	scene_mmap(PAGES(0, 2 * BORDER), RW);
+}
+/* Passes the waiter until it insists, and releases what it wants but for a page that another holds. */
+static void hand_over_short(void)
+{
+	scene_must(HELD);
+	scene_hold(0, PAGES(0, BORDER + 2));
+	scene_signal(HOLDS);
+	for (unsigned n = 0; n < 2; n++) {
+		scene_asleep(1);
+		scene_release(0);
+		scene_hold(0, PAGES(0, BORDER + 2));
+	}
+	scene_asleep(1);
+	scene_refuse(SECOND_CUT);
+	scene_release(0);
+	(void)scene_refused();
+}
+static void want_in_vain(void)
+{
+	int rc;
+
+	scene_must(HOLDS);
+	rc = vmmap_hold_until(scene.map, PAGES(BORDER - 8, 16), &scene.held[1], clock_ns() + 10000000);
+	expect(rc == -ETIMEDOUT);
+	scene_signal(TRIED);
+}
+static void hold_above(void)
+{
+	scene_hold(2, PAGES(BORDER + 4, 1));
+	scene_signal(HELD);
+	scene_must(TRIED);
+	scene_release(2);
+}
+
+SCENARIO(memory_handed, .what = "a hand-over over a border of leaves, and memory is short behind its first cut",
+	 .set_up = one_border, .body = { hand_over_short, want_in_vain, hold_above },
+	 .mutants = "handover_forgets_cut");
 
 /* ---- a first fault ---- */
 

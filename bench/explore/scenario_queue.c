@@ -34,6 +34,17 @@ static void hold_4(void)
 
 SCENARIO(queue_next, .what = "a waiter is about to queue on a lock that is let go, and held for something else",
 	 .set_up = before_push, .body = { hold_next, hold_4 }, .mutants = "push_no_refind push_any_count");
+
+static void two_pages(void)
+{
+	scene_map();
+	scene_mmap(PAGES(4, 1), RW);
+	scene_mmap(PAGES(20, 1), RW);
+	scene_stop(1, "vtree_find_validated", BACK, BACK);
+}
+
+SCENARIO(order_queue_next, .what = "a waiter comes to the queue of what is held for something else by now",
+	 .set_up = two_pages, .body = { hold_next, hold_4 });
 SCENARIO(queue_next_count, .what = "the same, behind its look at the count",
 	 .set_up = before_find, .body = { hold_next, hold_4 }, .mutants = "push_no_refind");
 

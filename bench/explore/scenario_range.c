@@ -3,11 +3,11 @@
  * scenario_range.c - range locks beside the map, asked for themselves: whom they let in although another is inside, the
  * words of VMAs would keep out all the same (holders.c).
  */
-#include "bench/explore/scenario.h"
+#include "bench/explore/scene.h"
 
 #include "base/clock.h"
 
-enum { HELD = 1, GRANTING, GAVE_UP, AGAIN, GRANTED, OUT, NEVER = 15 };
+enum { GRANTING = BACK, GAVE_UP, AGAIN, GRANTED, OUT };
 
 static void thirty_two(void)
 {
@@ -23,24 +23,19 @@ static int try_page(unsigned i, uint64_t page)
 		scene_release(i);
 	return rc;
 }
-static void hold_page(unsigned i, uint64_t page)
-{
-	scene_hold(i, PAGES(page, 1));
-	scene_release(i);
-}
 
 /* ---- all of the space is held by one ---- */
 
 static void hold_space(void)
 {
 	scene_hold(0, 65536, (UINT64_C(1) << 47) - 4096 - 65536);
-	scene_signal(HELD);
+	scene_signal(THERE);
 	scene_await(OUT);
 	scene_release(0);
 }
 static void fault_in_space(void)
 {
-	scene_await(HELD);
+	scene_await(THERE);
 	expect(scene_fault(1, PAGE(4), PROT_WRITE) == 0);
 	scene_signal(OUT);
 }
@@ -55,7 +50,7 @@ static void nest(void)
 	struct vmmap_held second;
 
 	scene_hold(0, PAGES(2, 2));
-	scene_signal(HELD);
+	scene_signal(THERE);
 	scene_asleep(1);
 	expect(vmmap_hold(scene.map, PAGES(8, 1), &second) == 0);
 	scene_release(0);
@@ -64,7 +59,7 @@ static void nest(void)
 }
 static void want_both(void)
 {
-	scene_await(HELD);
+	scene_await(THERE);
 	scene_hold(1, PAGES(3, 9));
 	scene_release(1);
 }
@@ -79,25 +74,19 @@ static void grants_late(void)
 	thirty_two();
 	scene_stop(0, "tree_before_grant", GRANTING, GRANTED);
 }
-static void hold_and_grant(void)
-{
-	scene_hold(0, PAGES(4, 1));
-	scene_signal(HELD);
-	scene_asleep(1);
-	scene_release(0);
-}
+static void hold_and_grant(void) { scene_keep_asleep(0, PAGES(4, 1)); }
 static void give_up_and_ask(void)
 {
 	int rc;
 
-	scene_await(HELD);
+	scene_await(THERE);
 	rc = vmmap_hold_until(scene.map, PAGES(4, 1), &scene.held[1], clock_ns() + 1000000);
 	expect(rc == 0 || rc == -ETIMEDOUT);
 	if (rc == 0)
 		scene_release(1);
 	scene_signal(GAVE_UP);
 	scene_await(AGAIN);
-	hold_page(1, 4);
+	scene_take(1, PAGES(4, 1));
 }
 static void hold_between(void)
 {
@@ -124,7 +113,7 @@ static void late_link(void)
 static void use_again(void)
 {
 	scene_hold(0, PAGES(4, 1));
-	scene_signal(HELD);
+	scene_signal(THERE);
 	scene_await(GRANTING);
 	scene_release(0);
 	expect(try_page(0, 30) == 0);            /* comes by, and unlinks                                           */
@@ -135,7 +124,7 @@ static void use_again(void)
 }
 static void insert_late(void)
 {
-	scene_await(HELD);
+	scene_await(THERE);
 	scene_hold(1, PAGES(6, 1));
 	scene_signal(GRANTED);
 	scene_await(OUT);

@@ -31,7 +31,36 @@ static void cut_right(void)
 
 SCENARIO(span_cut, .what = "a VMA in two leaves is cut in one and protected in the other; a fault in the other",
 	 .set_up = scene_two_leaves, .body = { cut_first, fault_second, protect_part }, .check = cut_right,
-	 .mutants = "cut_first_leaf_only claim_old_version drop_keeps_version put_apart claim_one_version");
+	 .mutants = "cut_first_leaf_only claim_old_version drop_keeps_version claim_one_version");
+
+/* ---- ... and the two become one while it is cut ---- */
+
+static void leaves_for_now(void)
+{
+	scene_map();
+	scene_separate_for_now(PAGE(512));
+	scene_mmap(PAGES(0, 1024), RW);
+	scene_stop(0, "cut_between_leaves", THERE, BACK);
+}
+static void unmap_long(void) { expect(scene_munmap(0, PAGES(100, LONG)) == 0); }
+static void join_and_protect(void)
+{
+	(void)scene_await(THERE);
+	scene_join(PAGE(512));
+	scene_signal(BACK);
+	expect(scene_protect(1, PAGES(512, 8), PROT_READ) == 0);
+}
+static void few_protected(void)
+{
+	int below, first, above;
+
+	expect(scene_mapped(PAGE(511), &below) && scene_mapped(PAGE(512), &first) && scene_mapped(PAGE(520), &above));
+	expect(below == RW && first == PROT_READ && above == RW);
+}
+
+SCENARIO(span_joined, .what = "a VMA in two leaves is cut, and they become one meanwhile; a brief mprotect",
+	 .set_up = leaves_for_now, .body = { unmap_long, join_and_protect }, .check = few_protected,
+	 .mutants = "put_apart");
 
 static void two_vmas(void)
 {
@@ -183,3 +212,43 @@ static void fault_last(void)
 SCENARIO(leaf_sparse, .what = "half of a leaf is unmapped while the other half is filled and used",
 	 .set_up = full_leaf, .body = { free_many, fill_other, fault_last },
 	 .mutants = "vtree_old_leaf_alive vtree_slot_refilled_early vtree_reader_no_recheck");
+
+/* ---- colliders in a leaf ---- */
+
+#define LOW_PAGE  8
+#define HIGH_PAGE 5000
+
+/* The next that finds the leaf taken is one too many. */
+static void about_to_part(void)
+{
+	scene_map();
+	scene_separate(PAGE(8192));              /* cores warm up in another leaf                                   */
+	scene_collided(PAGE(LOW_PAGE), 7);
+	scene_stop(1, "vtree_enter_collided", THERE, BACK);
+}
+static void work_low(void)
+{
+	uint64_t lo, hi;
+
+	for (unsigned n = 0; n < 3; n++) {
+		scene_section(PAGE(LOW_PAGE + 4 * n), &lo, &hi);
+		expect(lo <= PAGE(LOW_PAGE) && hi > PAGE(LOW_PAGE + 8));
+		scene_signal(THIRD);
+		if (n == 0)
+			(void)scene_await(THERE);
+		scene_section_end();
+	}
+	scene_signal(BACK);
+}
+static void work_high(void)
+{
+	uint64_t lo, hi;
+
+	(void)scene_await(THIRD);
+	scene_section(PAGE(HIGH_PAGE), &lo, &hi);
+	expect(hi > PAGE(HIGH_PAGE));
+	scene_section_end();
+}
+
+SCENARIO(leaf_part, .what = "one works in a leaf again and again while another waits for it: not parted from itself",
+	 .set_up = about_to_part, .body = { work_low, work_high }, .mutants = "part_own_pages");

@@ -8,22 +8,7 @@
 
 #include "base/assert.h"
 #include "base/tool/cli.h"
-
-static const char *known_mutant(const char *name)
-{
-	for (unsigned i = 0; campaign_mutant(i) != NULL; i++)
-		if (strcmp(campaign_mutant(i), name) == 0)
-			return campaign_mutant(i);
-	return NULL;
-}
-
-static const char *copy(const char *text)
-{
-	char *mine = strdup(text);
-
-	CHECK(mine != NULL);
-	return mine;
-}
+#include "bench/explore/text.h"
 
 /* What is wrong with the engine: the mutant's name, or a place and an order. Returns the rest of the line; NULL. */
 static const char *what(const char *line, struct find *f)
@@ -35,14 +20,14 @@ static const char *what(const char *line, struct find *f)
 	if (sscanf(line, "%127s%n", name, &end) != 1)
 		return NULL;
 	if (strchr(name, '/') == NULL) {
-		f->mutant = known_mutant(name);
+		f->mutant = campaign_mutant_find(name);
 		return f->mutant != NULL ? line + end : NULL;
 	}
 	if (sscanf(line, "%127s %63s %31s %u %15s%n", name, function, operation, &n, order, &end) != 5)
 		return NULL;
 	snprintf(place, sizeof(place), "%s %s %s %u", name, function, operation, n);
-	f->place = copy(place);
-	f->order = copy(order);
+	f->place = text_copy(place);
+	f->order = text_copy(order);
 	return line + end;
 }
 

@@ -11,6 +11,7 @@
 #define LEVELS      4                    /* preemptions 0 to 3                                                      */
 #define LEVEL_MAX   (1u << 20)           /* plans of a level that are kept                                          */
 #define CHANGES_MAX 4
+#define NEW_ONE_IN  12                   /* loads of a core that sees what is old                                   */
 
 /* One schedule of `bounded`: at its points at[], in rising order, core to[] goes on. */
 struct plan { uint8_t order, n, to[LEVELS - 1]; uint16_t at[LEVELS - 1]; };
@@ -27,11 +28,11 @@ struct strategy {
 	uint32_t at_level;
 	/* of the run under way */
 	struct plan plan;
-	uint32_t next_change, changes[CHANGES_MAX], one_in, stale_one_in;
+	uint32_t next_change, changes[CHANGES_MAX], one_in, stale_one_in, old_core;
 	int32_t priority[RUN_CORES], lowest;
 };
 
-const char *const strategy_name[STRATEGIES] = { "mixed", "bounded", "pct", "random" };
+const char *const strategy_name[STRATEGIES] = { "mixed", "bounded", "pct", "random", "old" };
 
 static uint32_t pick(struct prng *prng, uint32_t mask)
 {
@@ -51,6 +52,14 @@ static uint32_t some_age(void *state, uint32_t self, uint32_t access, uint32_t n
 	(void)self;
 	(void)access;
 	return prng_below(&s->prng, s->stale_one_in) != 0 ? 0 : 1 + (uint32_t)prng_below(&s->prng, n - 1);
+}
+
+static uint32_t oldest(void *state, uint32_t self, uint32_t access, uint32_t n)
+{
+	struct strategy *s = state;
+
+	(void)access;
+	return self == s->old_core && prng_below(&s->prng, NEW_ONE_IN) != 0 ? n - 1 : 0;
 }
 
 /* ---- bounded ---- */
@@ -212,14 +221,16 @@ static uint32_t random_forced(void *state, uint32_t self, uint32_t ready)
 	return pick(&((struct strategy *)state)->prng, ready);
 }
 
-static void run_random(struct strategy *s, struct outcome *out)
+static void run_random(struct strategy *s, struct outcome *out, bool old)
 {
 	const struct chooser chooser = {
 		.everywhere = s->everywhere, .state = s, .point = random_point, .forced = random_forced,
-		.stale = some_age,
+		.stale = old ? oldest : some_age,
 	};
 
 	s->one_in = 2u << prng_below(&s->prng, 5);
+	if (old)
+		s->old_core = (uint32_t)prng_below(&s->prng, s->cores);
 	run_once(&chooser, out);
 }
 
@@ -322,7 +333,7 @@ static bool run_mixed(struct strategy *s, struct outcome *out)
 	if (turn == 1)
 		run_pct(s, out);
 	else
-		run_random(s, out);
+		run_random(s, out, false);
 	return true;
 }
 
@@ -339,7 +350,10 @@ bool strategy_step(struct strategy *s, struct outcome *out)
 		run_pct(s, out);
 		break;
 	case STRATEGY_RANDOM:
-		run_random(s, out);
+		run_random(s, out, false);
+		break;
+	case STRATEGY_OLD:
+		run_random(s, out, true);
 		break;
 	default:
 		ran = run_mixed(s, out);

@@ -9,7 +9,9 @@
  *          below all others. A bug of depth d is met with probability >= 1 / (n k^(d-1)).
  *          Source: Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees" (ASPLOS 2010).
  * random   at each point another core goes on with probability 1/2 ... 1/32, drawn for each run.
- * mixed    the first two levels of bounded, then the three in turn.
+ * old      random; with weak memory one core sees nearly always the oldest values that it may. For what takes many old
+ *          loads in a row, which the others hardly ever choose.
+ * mixed    the first two levels of bounded, then bounded, pct and random in turn.
  * All are sequences that depend on the seed and on what earlier runs have shown, on nothing else.
  */
 #ifndef BENCH_EXPLORE_STRATEGY_H
@@ -17,7 +19,7 @@
 
 #include "bench/explore/run.h"
 
-enum strategy_kind { STRATEGY_MIXED, STRATEGY_BOUNDED, STRATEGY_PCT, STRATEGY_RANDOM, STRATEGIES };
+enum strategy_kind { STRATEGY_MIXED, STRATEGY_BOUNDED, STRATEGY_PCT, STRATEGY_RANDOM, STRATEGY_OLD, STRATEGIES };
 extern const char *const strategy_name[STRATEGIES];
 
 struct strategy;

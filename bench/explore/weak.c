@@ -37,7 +37,7 @@ static struct outcome *outcome;
 static struct location locations[LOCATIONS];
 static uint32_t used, run;
 static struct { uintptr_t at; uint32_t run, location; } table[HASH];
-static struct view view_of[RUN_CORES], kernel, told;
+static struct view view_of[RUN_CORES], told;
 static struct view unlocated;            /* what was released by words that can have no location                    */
 static struct view unfought;             /* by words that only one core had touched                                 */
 
@@ -109,7 +109,6 @@ static struct location *find(uintptr_t at, size_t bytes, bool make)
 		view_of[c].at[used] = 0;
 		locations[used].joined[c] = 0;
 	}
-	kernel.at[used] = 0;
 	locations[used].at = at;
 	locations[used].bytes = bytes;
 	locations[used].last = locations[used].last_seqcst = 0;
@@ -236,7 +235,7 @@ bool weak_load(const struct access *a, uint64_t *value)
 	return true;
 }
 
-void weak_after(const struct access *a, uint32_t core, uint64_t seen, uint64_t stored)
+void weak_after(const struct access *a, uint32_t core, uint64_t stored)
 {
 	struct location *l = a->op == ACCESS_LOAD ? NULL : find(a->at, a->bytes, false);
 	int order = weaken_order(a);
@@ -244,7 +243,7 @@ void weak_after(const struct access *a, uint32_t core, uint64_t seen, uint64_t s
 
 	if (l == NULL && a->op == ACCESS_RMW && acquires(order) && !unfought_at(a->at))
 		join(&view_of[core], &unlocated);
-	if (l == NULL && a->op != ACCESS_LOAD && releases(order)) {
+	if (l == NULL && a->op != ACCESS_LOAD && !a->failed && releases(order)) {
 		join(unfought_at(a->at) ? &unfought : &unlocated, &view_of[core]);
 		clocks_tick(&view_of[core].clocks, core);
 	}
@@ -254,7 +253,7 @@ void weak_after(const struct access *a, uint32_t core, uint64_t seen, uint64_t s
 	if (a->op == ACCESS_RMW) {
 		view_of[core].at[number_of(l)] = l->last;
 		take_over(l, l->last, core, order);
-		if (seen == stored)                      /* a compare-and-swap that failed                          */
+		if (a->failed)
 			return;
 	}
 	m = append(l, core);
@@ -285,22 +284,10 @@ static void barrier_of_all(void)
 
 void weak_call(enum core_call what, uint32_t core, uint32_t about)
 {
-	switch (what) {
-	case CORE_CALL_BARRIER:
+	if (what == CORE_CALL_BARRIER)
 		barrier_of_all();
-		break;
-	case CORE_CALL_WAIT:
-	case CORE_CALL_WAKE:
-		join_seen(&kernel, &view_of[core]);
-		join_seen(&view_of[core], &kernel);
-		break;
-	case CORE_CALL_WOKEN:
-		if (about < RUN_CORES)
-			join_seen(&view_of[about], &view_of[core]);
-		break;
-	default:
-		break;
-	}
+	else if (what == CORE_CALL_WOKEN && about < RUN_CORES)
+		join_seen(&view_of[about], &view_of[core]);
 }
 
 void weak_tell(uint32_t core)
@@ -324,7 +311,6 @@ void weak_begin(const struct chooser *c, struct outcome *out)
 	outcome = out;
 	used = 0;
 	run++;
-	memset(&kernel, 0, sizeof(kernel));
 	memset(&told, 0, sizeof(told));
 	memset(&unlocated, 0, sizeof(unlocated));
 	memset(&unfought, 0, sizeof(unfought));

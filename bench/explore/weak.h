@@ -10,10 +10,10 @@
  *   store      a new message. release: it carries the core's view; relaxed: nothing
  *   RMW        reads the last message, and hands on what that carried (a release sequence)
  *   seq_cst    also: a load does not look behind the last seq_cst store of its location
- *   membarrier all cores' views join all others'. futex waits and wakes join one view that all of them share: the
- *              kernel's lock of the bucket. Who is woken joins the waker's view
+ *   membarrier all cores' views join all others'
+ *   futex      who is woken joins the waker's view; who is not put to sleep has nothing of it
  * Plain accesses see memory; two of different cores, one of them a store, that no release and acquire orders are a data
- * race, and a violation. So are a plain access and an atomic store.
+ * race, and a violation. So are a plain access and an atomic store, a plain store and an atomic load.
  * Not shown: stores that are seen before they are run (load buffering), stores that overtake each other in their own
  * location's order, a failed compare-and-swap that reads an old value, more than 1,024 atomic words in one run.
  *
@@ -44,7 +44,7 @@ void weak_knows(uint32_t core, uint32_t of);
 void weak_begin(const struct chooser *c, struct outcome *out);
 void weak_before(const struct access *a, uint32_t core);
 bool weak_load(const struct access *a, uint64_t *value);
-void weak_after(const struct access *a, uint32_t core, uint64_t seen, uint64_t stored);
+void weak_after(const struct access *a, uint32_t core, uint64_t stored);
 void weak_call(enum core_call what, uint32_t core, uint32_t about);
 
 #endif

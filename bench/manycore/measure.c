@@ -12,11 +12,9 @@
 #include "bench/manycore/crew.h"
 #include "bench/manycore/events.h"
 #include "bench/sim/kernel.h"
-#include "stress/profile.h"
 
 #define WARM_FLAT  0.03
 #define WARM_SMALL 0.005
-#define WARM_COLD  0.1
 #define CALLS_MANY 4u
 
 struct count { uint64_t work, reset, daemon; };          /* transfers by what the core was doing                     */
@@ -44,17 +42,45 @@ unsigned measure_shrink(uint32_t cores)
 	return cores <= 16 ? 3 : cores <= 128 ? 4 : cores <= 256 ? 5 : 6;
 }
 
+static bool many(const struct profile *profile)
+{
+	return profile->evidence_per_unit > CALLS_MANY;
+}
+
 /* Units of a core in a block of `ops`. */
 static uint64_t units_of(const struct profile *profile, uint64_t ops)
 {
-	return profile->evidence_per_unit <= CALLS_MANY ? ops : (ops + profile->evidence_per_unit - 1) /
-								 profile->evidence_per_unit;
+	return many(profile) ? (ops + profile->evidence_per_unit - 1) / profile->evidence_per_unit : ops;
+}
+
+double measure_ops(const struct profile *profile, uint64_t units, uint32_t cores)
+{
+	return (double)units / cores * (many(profile) ? profile->evidence_per_unit : 1);
+}
+
+static uint64_t latest(uint32_t cores)
+{
+	uint64_t time = 0;
+
+	for (uint32_t i = 0; i < cores; i++)
+		time = core_at(i)->time > time ? core_at(i)->time : time;
+	return time;
+}
+
+/* They would wait for the last at the gate, and that is no part of the window. */
+static void line_up(void)
+{
+	uint64_t time = latest(workers);
+
+	for (uint32_t i = 0; i < workers; i++)
+		core_at(i)->time = time;
 }
 
 static int block(uint64_t units, struct profile_result *result, char *error, size_t room)
 {
 	int err;
 
+	line_up();
 	turn_reset();
 	hot_reset();
 	events_reset();
@@ -91,7 +117,7 @@ static struct warm warm_of(const struct measure_params *p, const struct profile_
 /* Memory that is touched for the first time will be there the next time: less of it is still to come. */
 static bool alike(struct warm a, struct warm b)
 {
-	return flat(a.transfers, b.transfers) && fabs(a.cold - b.cold) <= WARM_COLD;
+	return flat(a.transfers, b.transfers) && fabs(a.cold - b.cold) <= MEASURE_COLD;
 }
 
 static int warm_up(const struct measure_params *p, uint64_t units, struct measure_result *r,
@@ -106,7 +132,8 @@ static int warm_up(const struct measure_params *p, uint64_t units, struct measur
 		if (err)
 			return err;
 		now = warm_of(p, result);
-		r->steady = r->warm_blocks >= 2 && alike(before, last) && alike(last, now) && alike(before, now);
+		r->steady = r->warm_blocks >= 2 && alike(before, last) && alike(last, now) && alike(before, now) &&
+			    now.cold <= MEASURE_COLD;
 		before = last;
 		last = now;
 		r->warm_blocks++;
@@ -144,14 +171,17 @@ static void sum_cores(const struct measure_params *p, struct measure_result *r)
 	r->accesses = (double)accesses / (double)r->units;
 	r->rmws = (double)rmws / (double)r->units;
 	r->cold = (double)cold / (double)r->units;
+	r->steady = r->steady && r->cold <= MEASURE_COLD;
 	r->loaded /= (double)r->units;
 	r->stored /= (double)r->units;
 	r->accesses_per_s = (double)accesses / r->real_s;
 }
 
-static void fill(const struct measure_params *p, const struct profile_result *result, struct measure_result *r)
+static void fill(const struct measure_params *p, const struct profile *profile, const struct profile_result *result,
+		 struct measure_result *r)
 {
 	r->units = result->units;
+	r->ops = measure_ops(profile, result->units, p->cores);
 	r->calls = result->engine_ops;
 	r->ops_per_s = result->rate;
 	r->ns_per_op = result->rate > 0 ? p->cores * 1e9 / result->rate : 0;
@@ -167,31 +197,25 @@ static void fill(const struct measure_params *p, const struct profile_result *re
 	sum_cores(p, r);
 }
 
-static uint64_t latest(uint32_t cores)
-{
-	uint64_t time = 0;
-
-	for (uint32_t i = 0; i < cores; i++)
-		time = core_at(i)->time > time ? core_at(i)->time : time;
-	return time;
-}
-
 static int run_all(const struct measure_params *p, const struct profile *profile, struct measure_result *r)
 {
 	struct profile_result *result = calloc(1, sizeof(*result));
-	uint64_t units = units_of(profile, p->ops), from, began;
+	uint64_t units = units_of(profile, p->ops), from, began, cpu;
 	int err;
 
 	CHECK(result != NULL);
+	r->set_up_cpu_s = (double)kernel_cpu_ns() / 1e9;
 	err = warm_up(p, units / 4 ? units / 4 : 1, r, result);
 	from = latest(p->cores);
 	began = kernel_real_ns();
+	cpu = kernel_cpu_ns();
 	if (!err)
 		err = block(units, result, r->error, sizeof(r->error));
+	r->cpu_s = (double)(kernel_cpu_ns() - cpu) / 1e9;
 	r->real_s = (double)(kernel_real_ns() - began) / 1e9;
 	r->virtual_ns = (latest(p->cores) - from) / TURN_PS;
 	if (!err)
-		fill(p, result, r);
+		fill(p, profile, result, r);
 	free(result);
 	return err;
 }
@@ -211,7 +235,7 @@ int measure(const struct measure_params *p, struct measure_result *r)
 	const struct profile *profile = profile_find(p->profile);
 	struct profile_params params = {
 		.policy = p->policy, .threads = p->cores, .seed = p->seed,
-		.shrink = p->shrink == MEASURE_SHRINK ? measure_shrink(p->cores) : p->shrink,
+		.shrink = p->shrink != MEASURE_SHRINK ? p->shrink : profile->whole ? 0 : measure_shrink(p->cores),
 	};
 	const char *why = "";
 	int err;

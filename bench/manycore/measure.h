@@ -4,7 +4,7 @@
  *
  * WARM-UP   blocks of a quarter of the window, until three in a row have the same transfers per operation (within 3 %,
  *           or 0.005) and first touches (within 0.1), at most `warm_most` of them; `steady` says whether that came
- *           to pass.
+ *           to pass, and the window has few first touches itself.
  * WINDOW    one block of `ops` units a core (what the profile counts: docs/benchmarking.md). A profile whose unit is
  *           many calls (arena, wasm ...) does as many units as make `ops` calls.
  * COUNTED   transfers of cores whose stop-watch runs; beside them those of resets, and of the library's own thread.
@@ -14,6 +14,7 @@
 
 #include "bench/manycore/hot.h"
 #include "bench/manycore/turn.h"
+#include "stress/profile.h"
 
 #define MEASURE_HOT 24
 
@@ -27,9 +28,11 @@ struct measure_params {
 };
 
 #define MEASURE_SHRINK UINT32_MAX
+#define MEASURE_COLD   0.1                       /* first touches per unit: what has more is in no steady state       */
 
 struct measure_result {
 	uint64_t units, calls;                   /* in the window, all cores                                        */
+	double ops;                              /* of a core, as measure_params                                    */
 	double ops_per_s;                        /* of virtual time                                                 */
 	double ns_per_op;                        /* of one core: cores / ops_per_s                                  */
 	double transfers, loaded, stored;        /* per unit, on the clock                                          */
@@ -40,7 +43,8 @@ struct measure_result {
 	unsigned warm_blocks;
 	bool steady;
 	uint64_t digest;
-	double real_s, accesses_per_s;           /* what it took here                                               */
+	double real_s, accesses_per_s;           /* what the window took here                                       */
+	double cpu_s, set_up_cpu_s;              /* the window, what came before the warm-up                        */
 	struct hot hot[MEASURE_HOT];
 	size_t nhot;
 	uint64_t virtual_ns;
@@ -50,5 +54,7 @@ struct measure_result {
 /* Once in a process. 0, or -errno with a sentence in result->error: -EDEADLK: all cores slept for ever. */
 int measure(const struct measure_params *p, struct measure_result *result);
 unsigned measure_shrink(uint32_t cores);
+/* What a window of so many units of all cores is in measure_params.ops. */
+double measure_ops(const struct profile *profile, uint64_t units, uint32_t cores);
 
 #endif

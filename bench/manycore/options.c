@@ -28,7 +28,9 @@ static const struct argp_option all[] = {
 	{ "policies", 'P', "NAME,...", 0, "Policies (all that can be simulated)", 0 },
 	{ "profiles", 'F', "NAME,...", 0, "Profiles (all)", 0 },
 	{ "most", 'm', "N", 0, "Cores: 1, 2, 4 ... up to N (1024)", 0 },
+	{ "counts", 'N', "N,...", 0, "Cores: these", 0 },
 	{ "ops", 'o', "N", 0, "Operations a core in the window (10000, beyond 128 cores 1000)", 0 },
+	{ "seconds", 't', "S", 0, "CPU time of a point: fewer operations where it would take longer (no limit)", 0 },
 	{ "costs", 'c', "NAME", 0, "Transfer across sockets in ns: 50, 100 (default) or 250", 0 },
 	{ "socket", 'k', "N", 0, "Cores of a socket (32)", 0 },
 	{ "quantum", 'q', "NS", 0, "How far a core may run ahead of the others in hits (200)", 0 },
@@ -133,7 +135,13 @@ static error_t one(int key, char *arg, struct argp_state *state)
 			o->profiles[i] = profile("--profiles", text[i]);
 		return 0;
 	case 'm': o->most = cli_count("--most", arg, 1, PROFILE_THREADS_MAX); return 0;
+	case 'N':
+		o->ncounts = cli_list("--counts", arg, text, OPTIONS_MOST);
+		for (size_t i = 0; i < o->ncounts; i++)
+			o->counts[i] = (uint32_t)cli_count("--counts", text[i], 1, PROFILE_THREADS_MAX);
+		return 0;
 	case 'o': o->ops = cli_count("--ops", arg, 1, 100000000); return 0;
+	case 't': o->seconds = (double)cli_count("--seconds", arg, 1, 1000000); return 0;
 	case 'c': set_costs(o, arg); return 0;
 	case 'k': o->m.costs.line.cores_per_socket = (uint32_t)cli_count("--socket", arg, 1, 2048); return 0;
 	case 'q': o->m.costs.quantum = cli_count("--quantum", arg, 0, 1000000) * TURN_PS; return 0;

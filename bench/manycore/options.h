@@ -11,7 +11,10 @@ struct options {
 	struct measure_params m;
 	const char *costs;                       /* name of the scenario                                            */
 	uint64_t ops;                            /* 0: 10,000 a core, 1,000 beyond 128 cores                        */
+	double seconds;                          /* 0: no budget (budget.h)                                         */
 	uint64_t most;                           /* sweep: cores, powers of two up to here                          */
+	uint32_t counts[OPTIONS_MOST];           /* sweep: or these                                                 */
+	size_t ncounts;
 	const char *policies[OPTIONS_MOST], *profiles[OPTIONS_MOST];     /* sweep, validate                         */
 	size_t npolicies, nprofiles;
 	unsigned jobs;

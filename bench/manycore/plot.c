@@ -21,8 +21,24 @@ static const char doc[] =
 	"  vmmap-manycore plot --out curves\n"
 	"Exit code: 0; 2 if there are no points or gnuplot could not draw them.";
 
-/* Okabe and Ito's colours: told apart by everybody. The default policy is the thick one. */
-static const char *const colour[] = { "#000000", "#E69F00", "#56B4E9", "#CC79A7", "#D55E00", "#009E73", "#999999" };
+/* Okabe and Ito's colours: told apart by everybody. A policy looks the same in each picture; ours is the thick one. */
+static const struct style { const char *policy, *colour; unsigned width, point, dash; } style[] = {
+	{ "vma", "#0072B2", 4, 7, 1 },          { "vma-count", "#56B4E9", 2, 6, 1 },
+	{ "rwsem", "#D55E00", 2, 5, 1 },        { "pervma", "#E69F00", 2, 4, 1 },
+	{ "spf", "#CC79A7", 2, 9, 1 },          { "pt-lock", "#009E73", 2, 11, 1 },
+	{ "range-tree", "#000000", 2, 8, 1 },   { "range-list", "#999999", 2, 10, 1 },
+	{ "fine-lock", "#000000", 2, 12, 2 },   { "checked", "#999999", 2, 13, 2 },
+	{ NULL, "#666666", 1, 1, 3 },
+};
+
+static const struct style *style_of(const char *policy)
+{
+	const struct style *s = style;
+
+	while (s->policy != NULL && strcmp(s->policy, policy) != 0)
+		s++;
+	return s;
+}
 
 struct curve { const struct point *point; size_t n; };
 
@@ -62,21 +78,20 @@ static void put_data(FILE *f, const struct point *points, size_t n)
 static size_t put_curves(FILE *f, const struct point *points, size_t n, size_t at, unsigned column)
 {
 	const char *profile = points[at].profile, *separator = "plot ";
-	size_t from = at, k = 0;
+	size_t from = at;
 
 	while (at < n && strcmp(points[at].profile, profile) == 0) {
 		struct curve c = curve_at(points, n, at);
-		bool ours = strcmp(c.point->policy, "vma") == 0;
+		const struct style *like = style_of(c.point->policy);
 
-		fprintf(f, "%s$d%zu using 1:%u with linespoints lw %d pt %zu ps 0.7 lc rgb '%s' title '%s' noenhanced",
-			separator, at, column, ours ? 3 : 2, k + 4, ours ? "#0072B2" : colour[k % ARRAY_SIZE(colour)],
+		fprintf(f, "%s$d%zu using 1:%u with linespoints lw %u pt %u ps 0.7 dt %u lc rgb '%s' title '%s' "
+			"noenhanced", separator, at, column, like->width, like->point, like->dash, like->colour,
 			c.point->policy);
-		if (ours && column == 2)
+		if (like == style && column == 2)
 			fprintf(f, ", \\\n     %.6g * x with lines dt 2 lc rgb '#888888' title 'vma, linear'",
 				c.point[0].ops_per_s / 1e6 / c.point[0].cores);
 		separator = ", \\\n     ";
 		at += c.n;
-		k++;
 	}
 	fputc('\n', f);
 	return at - from;

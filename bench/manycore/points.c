@@ -13,7 +13,7 @@
 #include "bench/manycore/report.h"
 
 #define LINE_BYTES 512
-#define COLUMNS    18                            /* 17: of a program that gave no digest                            */
+#define COLUMNS    19                            /* 17, 18: of programs that gave no digest, no blocks of warm-up   */
 
 const char *points_build(void)
 {
@@ -38,12 +38,12 @@ int points_add(const char *path, const struct measure_params *p, const struct me
 	char line[LINE_BYTES];
 	int n = snprintf(line, sizeof(line),
 			 "%s\t%s\t%u\t%.6g\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%u\t%lu\t%lu\t%lu\t%lu\t"
-			 "%s\n",
+			 "%s\t%u\n",
 			 p->policy, p->profile, p->cores, r->ops_per_s, r->transfers, r->reset_transfers,
 			 r->daemon_transfers, r->running, r->share[TURN_LINES], r->share[TURN_ASLEEP],
 			 r->share[TURN_SPINNING], r->share[TURN_HARNESS], r->steady, (unsigned long)r->refills,
 			 (unsigned long)r->tables, (unsigned long)r->graces, (unsigned long)r->units,
-			 points_build());
+			 points_build(), r->warm_blocks);
 	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666), err = 0;
 
 	if (fd < 0)
@@ -88,11 +88,11 @@ static bool parse(const char *line, struct point *p)
 	int got;
 
 	*p = (struct point){ 0 };
-	got = sscanf(line, "%31s %31s %u %lf %lf %lf %lf %lf %lf %lf %lf %lf %u %lu %lu %lu %lu %19s", p->policy,
+	got = sscanf(line, "%31s %31s %u %lf %lf %lf %lf %lf %lf %lf %lf %lf %u %lu %lu %lu %lu %19s %u", p->policy,
 		     p->profile, &p->cores, &p->ops_per_s, &p->transfers, &p->resets, &p->daemon, &p->running,
 		     &p->lines, &p->asleep, &p->spinning, &p->meetings, &p->steady, &p->refills, &p->tables,
-		     &p->graces, &p->ops, p->build);
-	return got == COLUMNS || got == COLUMNS - 1;
+		     &p->graces, &p->ops, p->build, &p->warm);
+	return got >= COLUMNS - 2;
 }
 
 size_t points_read(const char *dir, struct point **out)
@@ -139,9 +139,11 @@ int points_json(const char *dir, const struct point *points, size_t n)
 		json_text(row, "profile", points[i].profile);
 		json_uint(row, "cores", points[i].cores);
 		json_uint(row, "ops", points[i].ops);
-		json_uint(row, "ops_per_core", points[i].ops / points[i].cores);
+		json_uint(row, "ops_per_core", (uint64_t)measure_ops(profile_find(points[i].profile), points[i].ops,
+								     points[i].cores));
 		json_real(row, "ops_per_s", points[i].ops_per_s);
 		json_real(row, "transfers_per_op", points[i].transfers);
+		json_uint(row, "warm_blocks", points[i].warm);
 		json_bool(row, "steady", points[i].steady);
 		json_text(row, "build", points[i].build);
 	}

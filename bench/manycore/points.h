@@ -2,7 +2,7 @@
 /*
  * points.h - the table of a sweep: one line of points.tsv for each point, in the order in which they came.
  *
- * Each line ends with the digest of the program that ran it. A later line of the same policy, profile and cores takes
+ * Each line has the digest of the program that ran it. A later line of the same policy, profile and cores takes
  * the place of an earlier one.
  */
 #ifndef BENCH_MANYCORE_POINTS_H
@@ -19,6 +19,7 @@ struct point {
 	unsigned steady;
 	unsigned long refills, tables, graces, ops;      /* ops: of all cores, in the window                        */
 	char build[20];                          /* points_build then                                               */
+	unsigned warm;                           /* blocks                                                          */
 	size_t line;                             /* in the file                                                     */
 };
 

@@ -12,7 +12,7 @@
 static const char *const limit[] = {
 	"A model: one OS thread plays all cores over the engine's own code; times are virtual.",
 	"Infinite caches: no capacity or conflict misses, no bandwidth, no prefetching, no store buffer.",
-	"A line goes to one core at a time and costs the same inside a socket, and the same across; no distances.",
+	"A line goes to one core of a socket at a time, at one price inside a socket and one across; no distances.",
 	"Computation costs a constant per access, fitted to one real thread; the workload's own code costs nothing.",
 	"One core per thread: nobody is preempted. The library's own thread has a core of its own.",
 };

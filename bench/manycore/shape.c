@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/assert.h"
@@ -85,8 +86,8 @@ static double try_it(void)
 	return (double)counted * 1e12 / (double)(END_PS - WARM_PS);
 }
 
-/* fn fills `bytes` of out, in a child. */
-static int in_child(int (*fn)(const void *arg, void *out), const void *arg, void *out, size_t bytes)
+/* fn fills `bytes` of out, in a child; -EIO where that takes longer than cpu_s (0: no limit). */
+static int in_child(int (*fn)(const void *arg, void *out), const void *arg, void *out, size_t bytes, unsigned cpu_s)
 {
 	int fd[2], status, err = 0;
 	size_t got = 0;
@@ -99,6 +100,8 @@ static int in_child(int (*fn)(const void *arg, void *out), const void *arg, void
 	if (pid < 0)
 		return -errno;
 	if (pid == 0) {
+		if (cpu_s > 0)
+			(void)setrlimit(RLIMIT_CPU, &(struct rlimit){ cpu_s, cpu_s + 1 });
 		err = fn(arg, out);
 		for (ssize_t n; got < bytes; got += (size_t)n) {
 			n = write(fd[1], (char *)out + got, bytes - got);
@@ -127,7 +130,7 @@ static double run_trial(const struct trial *t)
 {
 	double rate = 0;
 
-	CHECK(in_child(trial_child, t, &rate, sizeof(rate)) == 0);
+	CHECK(in_child(trial_child, t, &rate, sizeof(rate), 0) == 0);
 	return rate;
 }
 
@@ -146,7 +149,7 @@ static int measure_child(const void *arg, void *out)
 	return measure(arg, out);
 }
 
-int shape_measure(const struct measure_params *p, struct measure_result *r)
+int shape_measure(const struct measure_params *p, struct measure_result *r, unsigned cpu_s)
 {
-	return in_child(measure_child, p, r, sizeof(*r));
+	return in_child(measure_child, p, r, sizeof(*r), cpu_s);
 }

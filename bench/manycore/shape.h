@@ -10,7 +10,7 @@
 double shape_index(const struct turn_costs *costs, const struct reference *index, uint32_t readers, uint32_t writers);
 /* Additions per second of virtual time to one counter. */
 double shape_counter(const struct turn_costs *costs, uint32_t cores);
-/* measure() in a child. 0 or -errno. */
-int shape_measure(const struct measure_params *p, struct measure_result *r);
+/* measure() in a child. 0 or -errno; -EIO: also where it takes more than cpu_s seconds of CPU time (0: no limit). */
+int shape_measure(const struct measure_params *p, struct measure_result *r, unsigned cpu_s);
 
 #endif

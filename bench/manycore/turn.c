@@ -2,8 +2,10 @@
 /*
  * turn.c - see turn.h.
  *
- * The queue is a binary heap of all cores that will go on without anybody's help, but the one that runs: ready ones by
- * their virtual time, sleepers with a deadline by that. Equal times go by a lot that is always the same.
+ * The queue has all cores that will go on without anybody's help, but the one that runs: ready ones by their virtual
+ * time, sleepers with a deadline by that. Equal times go by a lot that is always the same. It is a tournament: a leaf
+ * for each core, above two nodes the sooner of both. Who comes or goes plays again against those that it meets on the
+ * way up, which are known beforehand: no load waits for a comparison, as in a heap, and no branch depends on one.
  */
 #include <string.h>
 #include "base/assert.h"
@@ -13,142 +15,125 @@
 #define ALL     (CORE_MAX + 1)                   /* and the main core                                              */
 #define BUCKETS 256
 #define DAEMONS 8
-#define RECENT  256
 
 void (*turn_transfer)(const struct access *a, uint32_t core, const void *from, uint64_t took);
 
-static struct turn_costs costs;
-static struct line_table lines;
-static struct turn_core of[ALL];
-static struct core *queue[ALL + 1];              /* from 1 on                                                       */
-static uint32_t queued;
-static uint64_t horizon;                         /* until when the running core may go on in hits                   */
+struct turn_now turn_now;
+struct turn_core turn_of[CORE_MAX + 1];
+static struct entry { uint64_t key, tie; } queue[2 * (ALL + 1)];  /* leaves from `leaves` on, [1]: the soonest      */
+static uint32_t leaves;
+static struct core *core_of[2 * (ALL + 1)];      /* by leaf                                                         */
 static uint64_t digest;
 static const void *released;                     /* turn_release: who wakes from this pays no wake-up               */
 static uint64_t released_ps;
-/* What the running core has hit since it was switched to: nobody can have taken it. */
-static struct recent { uint64_t number, run; struct line *line; bool mine; } recent[RECENT];
-static uint64_t run = 1;                         /* number of the switch                                            */
 static char bucket[BUCKETS][UINT64_C(1) << LINE_SHIFT];
 
 static struct turn_core *mine(const struct core *c)
 {
-	return &of[c->number == CORE_MAIN ? CORE_MAX : c->number];
+	return &turn_of[c->number == CORE_MAIN ? CORE_MAX : c->number];
 }
 
 /* ---- the queue ---- */
 
+#define NOBODY UINT64_MAX                        /* as key and as tie                                               */
+
+static uint32_t leaf_of(const struct core *c)
+{
+	return leaves + c->number + 1;           /* CORE_MAIN's is the first */
+}
+
 /* Equal times go by lot: in the order of numbers, a line would go round inside of one socket before it leaves it. */
-static uint32_t lot(const struct core *c)
+static struct entry entry_of(const struct core *c, uint64_t key)
 {
-	return c->number * 40503u & 0xffff;
+	return (struct entry){ key, (uint64_t)(c->number * 40503u & 0xffff) << 32 | leaf_of(c) };
 }
 
-static bool sooner(const struct core *a, const struct core *b)
+static ALWAYS_INLINE bool sooner(const struct entry *a, const struct entry *b)
 {
-	const struct turn_core *x = mine(a), *y = mine(b);
-
-	return x->key != y->key ? x->key < y->key : lot(a) < lot(b);
+	return ((unsigned __int128)a->key << 64 | a->tie) < ((unsigned __int128)b->key << 64 | b->tie);
 }
 
-static void put(uint32_t place, struct core *c)
+/* What stands at a leaf, from now on. */
+static ALWAYS_INLINE void put(uint32_t at, struct entry e)
 {
-	queue[place] = c;
-	mine(c)->place = place;
-}
+	queue[at] = e;
+	while (at > 1) {
+		const struct entry *other = &queue[at ^ 1];
+		uint64_t loses = -(uint64_t)sooner(other, &e);
 
-static void rise(uint32_t place, struct core *c)
-{
-	for (; place > 1 && sooner(c, queue[place / 2]); place /= 2)
-		put(place, queue[place / 2]);
-	put(place, c);
-}
-
-static void sink(uint32_t place, struct core *c)
-{
-	for (;;) {
-		uint32_t child = place * 2;
-
-		if (child > queued)
-			break;
-		if (child < queued && sooner(queue[child + 1], queue[child]))
-			child++;
-		if (!sooner(queue[child], c))
-			break;
-		put(place, queue[child]);
-		place = child;
+		e.key ^= (e.key ^ other->key) & loses;
+		e.tie ^= (e.tie ^ other->tie) & loses;
+		at /= 2;
+		if (queue[at].key == e.key && queue[at].tie == e.tie)
+			return;
+		queue[at] = e;
 	}
-	put(place, c);
 }
 
-static void look_ahead(void)
+static ALWAYS_INLINE bool empty(void)
 {
-	horizon = queued == 0 ? UINT64_MAX : mine(queue[1])->key + costs.quantum;
+	return queue[1].tie == NOBODY;
+}
+
+static ALWAYS_INLINE void look_ahead(void)
+{
+	turn_now.horizon = empty() ? UINT64_MAX : queue[1].key + turn_now.costs.quantum;
 }
 
 static void enqueue(struct core *c, uint64_t key)
 {
-	struct turn_core *m = mine(c);
-	uint32_t place = m->place;
-
-	m->key = key;
-	if (place == 0) {
-		rise(++queued, c);
-	} else {
-		rise(place, c);
-		sink(m->place, c);
-	}
+	core_of[leaf_of(c)] = c;
+	put(leaf_of(c), entry_of(c, key));
 	look_ahead();
-}
-
-static struct core *dequeue(void)
-{
-	struct core *first = queue[1];
-
-	mine(first)->place = 0;
-	if (--queued > 0)
-		sink(1, queue[queued + 1]);
-	return first;
 }
 
 /* The first of the queue goes on; a sleeper whose time has come is woken. */
 static struct core *next_core(void)
 {
-	struct core *c = dequeue();
-	uint64_t key = mine(c)->key;
+	struct entry first = queue[1];
+	struct core *c = core_of[(uint32_t)first.tie];
+	struct turn_core *m = mine(c);
 
-	run++;
+	put((uint32_t)first.tie, (struct entry){ NOBODY, NOBODY });
 	if (c->state != CORE_READY) {
-		mine(c)->wait[TURN_ASLEEP] += key - mine(c)->asleep_since;
-		CHECK(core_wake_due(key / TURN_PS) && c->state == CORE_READY);
+		m->wait[TURN_ASLEEP] += first.key - m->asleep_since;
+		CHECK(core_wake_timed(c, first.key / TURN_PS));
 	}
-	if (c->time < key)
-		c->time = key;
+	if (c->time < first.key)
+		c->time = first.key;
 	look_ahead();
+	if (!empty())                            /* soon, probably */
+		__builtin_prefetch(core_of[(uint32_t)queue[1].tie]);
 	return c;
 }
 
-/* Somebody else's turn comes before the calling core's. */
+/* Whose turn comes before the calling core's goes on first. */
 static void step_back(struct core *self)
 {
-	struct core *to;
+	struct entry e = entry_of(self, self->time);
 
-	enqueue(self, self->time);
-	to = next_core();
-	core_switch(to);
+	if (empty() || sooner(&e, &queue[1]))
+		return;
+	core_of[leaf_of(self)] = self;
+	put(leaf_of(self), e);
+	core_switch(next_core());
 }
 
 /* Returns when nobody has a lower virtual time. */
-static void wait_turn(struct core *self)
+static ALWAYS_INLINE void wait_turn(struct core *self)
 {
-	while (queued > 0 && (mine(queue[1])->key < self->time ||
-			      (mine(queue[1])->key == self->time && lot(queue[1]) < lot(self))))
+	for (;;) {
+		struct entry e = entry_of(self, self->time);
+
+		if (sooner(&e, &queue[1]))
+			return;
 		step_back(self);
+	}
 }
 
 /* ---- accesses ---- */
 
-static void fetch(struct core *self, struct line *line, const struct access *a)
+static void fetch(struct core *self, uint64_t number, const struct access *a)
 {
 	struct turn_core *m = mine(self);
 	struct line_ask ask = { self->number, a->op != ACCESS_LOAD, a->pc, 0 };
@@ -157,9 +142,9 @@ static void fetch(struct core *self, struct line *line, const struct access *a)
 	enum line_event event;
 
 	wait_turn(self);
-	from = line->writer;
+	from = line_writer(line_at(&turn_now.lines, number));
 	ask.now = self->time;
-	event = line_take(&lines, line, &ask, &done);
+	event = line_take(&turn_now.lines, number, &ask, &done);
 	took = done - self->time;
 	self->time = done;
 	m->wait[TURN_LINES] += took;
@@ -175,64 +160,44 @@ static void fetch(struct core *self, struct line *line, const struct access *a)
 		turn_transfer(a, self->number, from, took);
 }
 
-static ALWAYS_INLINE void remember(struct recent *r, uint64_t number, struct line *line, uint32_t core)
+static void look(struct core *self, const struct access *a, bool locked)
 {
-	*r = (struct recent){ number, run, line, line->holders == 1 && line->owner == core };
-}
-
-/* All but hits that are remembered. */
-static NOINLINE void look(struct core *self, const struct access *a, uint64_t number, bool locked)
-{
-	uint64_t last = (a->at + a->bytes - 1) >> LINE_SHIFT;
+	uint64_t number = a->at >> LINE_SHIFT, last = (a->at + a->bytes - 1) >> LINE_SHIFT;
 	bool store = a->op != ACCESS_LOAD;
 
 	for (; number <= last; number++) {
-		struct line *line = line_at(&lines, number);
+		struct line *line = line_at(&turn_now.lines, number);
 
-		if (locked && line->busy != 0)           /* others may be waiting for it */
+		if (locked && (line->who & LINE_MOVED))          /* others may be waiting for it */
 			wait_turn(self);
-		if (unlikely(!line_hit(&lines, line, self->number, store)))
-			fetch(self, line, a);
+		if (unlikely(!line_hit(&turn_now.lines, line, self->number, store)))
+			fetch(self, number, a);
 		else if (store)
-			line->writer = a->pc;
-		remember(&recent[number % RECENT], number, line, self->number);
+			line_written(line, a->pc);
 	}
 }
 
-static void before(const struct access *a)
+void turn_access(const struct access *a)
 {
 	struct core *self = core_current;
-	uint64_t number = a->at >> LINE_SHIFT;
-	struct recent *r = &recent[number % RECENT];
-	bool store = a->op != ACCESS_LOAD, locked;
+	bool store = a->op != ACCESS_LOAD, locked = turn_locked(a);
 	struct turn_core *m;
 
 	if (unlikely(self->number == CORE_MAIN))
 		return;
-	if (unlikely(self->time > horizon))
+	if (unlikely(self->time > turn_now.horizon))
 		step_back(self);
-	m = &of[self->number];
+	m = mine(self);
 	m->accesses++;
 	if (unlikely(m->last_at == a->at && m->last_pc == a->pc && !store)) {
-		self->time += costs.pause;
-		m->wait[TURN_SPINNING] += costs.pause;
+		self->time += turn_now.costs.pause;
+		m->wait[TURN_SPINNING] += turn_now.costs.pause;
 	}
 	m->last_at = a->at;
 	m->last_pc = a->pc;
-	locked = a->op == ACCESS_RMW || (store && a->order == __ATOMIC_SEQ_CST);
-	if (locked) {
-		m->rmws++;
-		self->time += costs.rmw;
-	} else {
-		self->time += costs.access;
-	}
-	if (likely(r->number == number && r->run == run && (r->mine || !store) && (!locked || r->line->busy == 0) &&
-		   (a->at + a->bytes - 1) >> LINE_SHIFT == number)) {
-		if (store)
-			r->line->writer = a->pc;
-		return;
-	}
-	look(self, a, number, locked);
+	m->rmws += locked;
+	self->time += locked ? turn_now.costs.rmw : turn_now.costs.access;
+	look(self, a, locked);
 }
 
 /* ---- the kernel ---- */
@@ -241,17 +206,17 @@ static void touch_bucket(const void *word)
 {
 	size_t i = (size_t)((uintptr_t)word * UINT64_C(0x9e3779b97f4a7c15) >> 56) % BUCKETS;
 
-	before(&(struct access){ (uintptr_t)bucket[i], 4, ACCESS_RMW, true, __ATOMIC_ACQ_REL,
+	turn_access(&(struct access){ (uintptr_t)bucket[i], 4, ACCESS_RMW, true, false, __ATOMIC_ACQ_REL,
 				 __builtin_return_address(0) });
 }
 
 static void woken(struct core *c, const void *word)
 {
 	struct turn_core *m = mine(c);
-	uint64_t now = core_current->time, key = now + (word == released ? released_ps : costs.wake);
+	uint64_t now = core_current->time, key = now + (word == released ? released_ps : turn_now.costs.wake);
 
 	if (c->number != CORE_MAIN && word != released)
-		core_current->time += costs.poke;
+		core_current->time += turn_now.costs.poke;
 	key = key > c->time ? key : c->time;
 	m->wait[word == released ? TURN_HARNESS : TURN_ASLEEP] += key - m->asleep_since;
 	enqueue(c, key);
@@ -262,12 +227,12 @@ static void interrupt_all(void)
 	struct core *ready[ALL];
 	uint32_t n = 0;
 
-	for (uint32_t i = 1; i <= queued; i++)
-		if (queue[i]->state == CORE_READY)
-			ready[n++] = queue[i];
+	for (uint32_t i = leaves; i < 2 * leaves; i++)
+		if (queue[i].tie != NOBODY && core_of[i]->state == CORE_READY)
+			ready[n++] = core_of[i];
 	for (uint32_t i = 0; i < n; i++) {
-		ready[i]->time += costs.interrupt;
-		enqueue(ready[i], mine(ready[i])->key + costs.interrupt);
+		ready[i]->time += turn_now.costs.interrupt;
+		enqueue(ready[i], queue[leaf_of(ready[i])].key + turn_now.costs.interrupt);
 	}
 }
 
@@ -296,19 +261,19 @@ static void call(enum core_call what, struct core *about, const void *at)
 		mine(self)->sleeps++;
 		/* fall through */
 	case CORE_CALL_WAKE:
-		self->time += costs.syscall;
+		self->time += turn_now.costs.syscall;
 		touch_bucket(at);
 		break;
 	case CORE_CALL_BARRIER:
 		mine(self)->barriers++;
-		spend(self, costs.syscall + costs.interrupt, TURN_LINES);
+		spend(self, turn_now.costs.syscall + turn_now.costs.interrupt, TURN_LINES);
 		interrupt_all();
 		break;
 	case CORE_CALL_YIELD:
-		spend(self, costs.syscall, TURN_SPINNING);
+		spend(self, turn_now.costs.syscall, TURN_SPINNING);
 		break;
 	case CORE_CALL_NAP:
-		self->time += costs.syscall;
+		self->time += turn_now.costs.syscall;
 		break;
 	case CORE_CALL_GRACE_END:
 		mine(self)->graces++;
@@ -333,7 +298,7 @@ static struct core *next(struct core *from, enum core_why why)
 	}
 	if (why == CORE_YIELDED)
 		enqueue(from, from->time);
-	return queued > 0 ? next_core() : NULL;
+	return empty() ? NULL : next_core();
 }
 
 static uint64_t now(void)
@@ -341,13 +306,17 @@ static uint64_t now(void)
 	return core_current->time / TURN_PS;
 }
 
-static const struct access_listener listener = { .before = before };
+static const struct access_listener listener = { .before = turn_access };
 static const struct core_scheduler scheduler = { next, now, call };
 
 void turn_begin(const struct turn_costs *c)
 {
-	costs = *c;
-	CHECK(line_init(&lines, core_count() + DAEMONS, &costs.line) == 0);
+	leaves = core_count() + DAEMONS + 1;
+	CHECK(leaves <= ALL + 1);
+	for (uint32_t i = 0; i < 2 * leaves; i++)
+		queue[i] = (struct entry){ NOBODY, NOBODY };
+	turn_now.costs = *c;
+	CHECK(line_init(&turn_now.lines, core_count() + DAEMONS, &turn_now.costs.line) == 0);
 	core_scheduler = &scheduler;
 	access_listener = &listener;
 }
@@ -355,28 +324,21 @@ void turn_begin(const struct turn_costs *c)
 void turn_reset(void)
 {
 	for (uint32_t i = 0; i < ALL; i++) {
-		struct turn_core *m = &of[i], keep = *m;
+		struct turn_core *m = &turn_of[i], keep = *m;
 
 		memset(m, 0, sizeof(*m));
-		m->key = keep.key;
-		m->place = keep.place;
 		m->asleep_since = keep.asleep_since;
 	}
 }
 
 const struct turn_core *turn_at(uint32_t number)
 {
-	return &of[number];
+	return &turn_of[number];
 }
 
 uint64_t turn_digest(void)
 {
 	return digest;
-}
-
-struct line_table *turn_lines(void)
-{
-	return &lines;
 }
 
 /* ---- harness ---- */

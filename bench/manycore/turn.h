@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/compiler.h"
 #include "bench/manycore/line.h"
 #include "bench/sim/access.h"
 #include "bench/sim/core.h"
@@ -36,17 +37,14 @@ struct turn_costs {                              /* ps                          
 enum turn_wait { TURN_LINES, TURN_ASLEEP, TURN_SPINNING, TURN_HARNESS, TURN_WAITS };
 
 struct turn_core {                               /* since turn_reset                                                */
-	uint64_t accesses, rmws, cold;
-	uint64_t loaded, stored;                 /* transfers                                                       */
+	uint64_t accesses, rmws;
+	uintptr_t last_at;                       /* inside, as last_pc and asleep_since                             */
+	const void *last_pc;
+	uint64_t cold, loaded, stored;           /* the last two: transfers                                         */
 	uint64_t wait[TURN_WAITS];
 	uint64_t sleeps, barriers, graces;
-	/* inside */
-	uint64_t key;                            /* in the queue: when it goes on                                   */
-	uint32_t place;                          /* in the queue; 0: not there                                      */
 	uint64_t asleep_since;
-	uintptr_t last_at;
-	const void *last_pc;
-};
+} __attribute__((aligned(64)));                  /* an access touches the first line                                */
 
 /* NULL, or: told about each transfer. Must not switch. from: where the line's last store came from; took: how long the
  * core waited for it. */
@@ -56,7 +54,55 @@ void turn_begin(const struct turn_costs *costs);         /* after core_begin: li
 void turn_reset(void);                                   /* counts start anew; times go on                          */
 const struct turn_core *turn_at(uint32_t number);
 uint64_t turn_digest(void);                              /* of all transfers since turn_begin: who, when            */
-struct line_table *turn_lines(void);
+
+/* ---- each access; turn_begin makes this the listener of access.h, told.c asks turn_hit first ---- */
+
+struct turn_now {
+	uint64_t horizon;                                /* until when the running core may go on in hits           */
+	struct turn_costs costs;
+	struct line_table lines;
+};
+
+extern struct turn_now turn_now;
+extern struct turn_core turn_of[CORE_MAX + 1];           /* the last: CORE_MAIN                                     */
+
+void turn_access(const struct access *a);
+
+static ALWAYS_INLINE bool turn_locked(const struct access *a)
+{
+	return a->op == ACCESS_RMW || (a->op == ACCESS_STORE && a->order == __ATOMIC_SEQ_CST);
+}
+
+/* All of turn_access, if it is a hit in one line, nobody waits for that, and it is no spin; else nothing, false. */
+static ALWAYS_INLINE bool turn_hit(const struct access *a)
+{
+	struct core *self = core_current;
+	bool store = a->op != ACCESS_LOAD, locked = turn_locked(a);
+	uint64_t number = a->at >> LINE_SHIFT;
+	struct line_chunk *chunk;
+	struct turn_core *m;
+	struct line *line;
+
+	if (unlikely(self->number == CORE_MAIN || self->time > turn_now.horizon))
+		return false;
+	chunk = turn_now.lines.directory[number / LINE_CHUNK_LINES];
+	if (unlikely(chunk == NULL || (a->at + a->bytes - 1) >> LINE_SHIFT != number))
+		return false;
+	line = &chunk->line[number % LINE_CHUNK_LINES];
+	if (unlikely(!line_hit(&turn_now.lines, line, self->number, store) || (locked && (line->who & LINE_MOVED))))
+		return false;
+	m = &turn_of[self->number];
+	if (unlikely(!store && m->last_at == a->at && m->last_pc == a->pc))
+		return false;
+	m->accesses++;
+	m->last_at = a->at;
+	m->last_pc = a->pc;
+	m->rmws += locked;
+	self->time += locked ? turn_now.costs.rmw : turn_now.costs.access;
+	if (store)
+		line_written(line, a->pc);
+	return true;
+}
 
 /* For harness code, on the calling core. */
 void turn_spend(uint64_t ps);                            /* as waiting; others may run                              */

@@ -125,7 +125,7 @@ static double simulate(const struct options *o, const char *policy, const char *
 	p.profile = profile;
 	p.cores = cores;
 	p.ops = o->ops ? o->ops : 4000;
-	rate = r != NULL && shape_measure(&p, r) == 0 ? r->ops_per_s / 1e6 : NAN;
+	rate = r != NULL && shape_measure(&p, r, 0) == 0 ? r->ops_per_s / 1e6 : NAN;
 	free(r);
 	return rate;
 }
@@ -181,7 +181,7 @@ static void compare_quantum(const struct options *o)
 			p.cores = 8;
 			p.ops = 1000;
 			p.costs.quantum = quantum[q] * TURN_PS;
-			if (r != NULL && shape_measure(&p, r) == 0)
+			if (r != NULL && shape_measure(&p, r, 0) == 0)
 				printf("   %lu: %.3f %.2f", (unsigned long)quantum[q], r->ops_per_s / 1e6,
 				       r->transfers);
 			free(r);

@@ -25,6 +25,7 @@ struct access {
 	size_t bytes;
 	enum access_op op;
 	bool atomic;
+	bool failed;                     /* for `after`: a compare-and-swap that found another value                 */
 	int order;                       /* __ATOMIC_*; of a plain access: __ATOMIC_RELAXED                          */
 	const void *pc;                  /* behind the call: what addr2line wants is one less                        */
 };

@@ -3,7 +3,8 @@
  * arenas.c - see arenas.h.
  *
  * A span of 1 MiB, at a multiple of it, has blocks of one size for one arena, behind a header; larger blocks have a
- * span of their own each, unmapped when they go. An arena's sizes are a list: the engine has some twenty.
+ * span of their own each, unmapped when they go. An arena's sizes are a list: the engine has some twenty. Arenas begin
+ * at different places of their spans: else what they have alike was in the same few sets of a cache, a thousand times.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -16,6 +17,8 @@
 #define LARGE (SPAN / 4)
 
 struct block { struct block *next; };
+
+#define SHIFT(number) ((number) * UINT64_C(4160) % 65536)
 
 struct size {                                    /* of one arena                                                   */
 	struct size *next;
@@ -100,7 +103,7 @@ static void *arenas_alloc(size_t align, size_t bytes)
 		if (span == NULL)
 			return NULL;
 		span->of = s;
-		s->fresh = (char *)span + up(sizeof(*span), align);
+		s->fresh = (char *)span + up(sizeof(*span) + SHIFT(core_current->number), align);
 		s->end = (char *)span + SPAN;
 	}
 	p = s->fresh;

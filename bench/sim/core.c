@@ -23,9 +23,13 @@
 static struct core core_main;
 struct core *core_current = &core_main;
 const struct core_scheduler *core_scheduler;
+const struct access_listener *access_listener;
 
 static struct core core_of[CORE_MAX];
 static struct core core_main = { .number = CORE_MAIN, .state = CORE_READY };
+/* What a core sleeps on and until when, once more, where many can be looked through; awake: NULL, CORE_NEVER. */
+static const void *word_of[CORE_MAX];
+static uint64_t until_of[CORE_MAX];
 static uint32_t cores, workers;          /* cores: all that were ever made; workers: those of core_begin           */
 static uint32_t busy;                    /* workers that have something to do                                      */
 static uint64_t naps, ticks;
@@ -42,10 +46,10 @@ __asm__(".text\n.globl core_exchange\n.hidden core_exchange\n.type core_exchange
 	"	popq %r15\n	popq %r14\n	popq %r13\n	popq %r12\n	popq %rbx\n	popq %rbp\n"
 	"	ret\n.size core_exchange,.-core_exchange\n");
 
-static void *first_sp(char *stack, void (*entry)(void))
+static void *first_sp(char *stack, size_t bytes, void (*entry)(void))
 {
 	/* As if `entry` had been called: the return address at 16 n + 8, six registers below. */
-	uint64_t *sp = (uint64_t *)(void *)(stack + STACK_BYTES - 64);
+	uint64_t *sp = (uint64_t *)(void *)(stack + bytes - 64);
 
 	*--sp = 0;
 	*--sp = (uint64_t)(uintptr_t)entry;
@@ -63,13 +67,13 @@ static void core_exchange(void **save, void *sp)
 	CHECK(swapcontext(&here, sp) == 0);
 }
 
-static void *first_sp(char *stack, void (*entry)(void))
+static void *first_sp(char *stack, size_t bytes, void (*entry)(void))
 {
 	ucontext_t *first = calloc(1, sizeof(*first));
 
 	CHECK(first != NULL && getcontext(first) == 0);
 	first->uc_stack.ss_sp = stack;
-	first->uc_stack.ss_size = STACK_BYTES;
+	first->uc_stack.ss_size = bytes;
 	makecontext(first, entry, 0);
 	return first;
 }
@@ -140,7 +144,8 @@ static struct core *make(void)
 		c->stack = memory + GUARD_BYTES;
 	}
 	c->number = cores++;
-	c->sp = first_sp(c->stack, body);
+	until_of[c->number] = CORE_NEVER;
+	c->sp = first_sp(c->stack, STACK_BYTES - CORE_STACK_SHIFT(c->number), body);
 	return c;
 }
 
@@ -214,13 +219,27 @@ uint64_t core_now(void)
 	return core_scheduler != NULL && core_scheduler->now != NULL ? core_scheduler->now() : ++ticks;
 }
 
+static bool sleeps(const struct core *c)
+{
+	return c->state == CORE_FUTEX || c->state == CORE_NAP;
+}
+
+static void enter(struct core *c, enum core_state state)
+{
+	c->state = state;
+	if (c == &core_main)
+		return;
+	word_of[c->number] = state == CORE_FUTEX ? c->word : NULL;
+	until_of[c->number] = sleeps(c) ? c->until : CORE_NEVER;
+}
+
 void core_sleep(enum core_state how, const void *word, uint64_t until)
 {
 	struct core *self = core_current;
 
-	self->state = how;
 	self->word = word;
 	self->until = until;
+	enter(self, how);
 	self->timed_out = false;
 	self->nap_number = ++naps;
 	pass_on(CORE_SLEEPS);
@@ -230,13 +249,9 @@ static struct core *oldest_on(const void *word)
 {
 	struct core *oldest = core_main.state == CORE_FUTEX && core_main.word == word ? &core_main : NULL;
 
-	for (uint32_t i = 0; i < cores; i++) {
-		struct core *c = &core_of[i];
-
-		if (c->state == CORE_FUTEX && c->word == word &&
-		    (oldest == NULL || c->nap_number < oldest->nap_number))
-			oldest = c;
-	}
+	for (uint32_t i = 0; i < cores; i++)
+		if (word_of[i] == word && (oldest == NULL || core_of[i].nap_number < oldest->nap_number))
+			oldest = &core_of[i];
 	return oldest;
 }
 
@@ -249,7 +264,7 @@ uint32_t core_wake(const void *word, uint32_t n)
 
 		if (c == NULL)
 			break;
-		c->state = CORE_READY;
+		enter(c, CORE_READY);
 		core_tell(CORE_CALL_WOKEN, c, word);
 		woken++;
 	}
@@ -261,27 +276,21 @@ void core_yield(void)
 	pass_on(CORE_YIELDED);
 }
 
-static bool sleeps(const struct core *c)
-{
-	return c->state == CORE_FUTEX || c->state == CORE_NAP;
-}
-
 uint64_t core_earliest(void)
 {
 	uint64_t earliest = sleeps(&core_main) ? core_main.until : CORE_NEVER;
 
 	for (uint32_t i = 0; i < cores; i++)
-		if (sleeps(&core_of[i]) && core_of[i].until < earliest)
-			earliest = core_of[i].until;
+		earliest = until_of[i] < earliest ? until_of[i] : earliest;
 	return earliest;
 }
 
-static bool wake_due(struct core *c, uint64_t now)
+bool core_wake_timed(struct core *c, uint64_t now)
 {
 	if (!sleeps(c) || c->until == CORE_NEVER || c->until > now)
 		return false;
 	c->timed_out = c->state == CORE_FUTEX;
-	c->state = CORE_READY;
+	enter(c, CORE_READY);
 	if (ticks < now)
 		ticks = now;
 	return true;
@@ -289,10 +298,11 @@ static bool wake_due(struct core *c, uint64_t now)
 
 bool core_wake_due(uint64_t now)
 {
-	bool woke = wake_due(&core_main, now);
+	bool woke = core_wake_timed(&core_main, now);
 
 	for (uint32_t i = 0; i < cores; i++)
-		woke |= wake_due(&core_of[i], now);
+		if (until_of[i] <= now)
+			woke |= core_wake_timed(&core_of[i], now);
 	return woke;
 }
 
@@ -374,7 +384,8 @@ void core_picture_put_back(const struct core_picture *p)
 	CHECK(cores >= p->cores);
 	while (cores > p->cores) {
 		cores--;
-		core_of[cores] = (struct core){ .stack = core_of[cores].stack };
+		core_of[cores] = (struct core){ .number = cores, .stack = core_of[cores].stack };
+		enter(&core_of[cores], CORE_IDLE);
 	}
 	busy = p->busy;
 	naps = p->naps;
@@ -382,6 +393,7 @@ void core_picture_put_back(const struct core_picture *p)
 	core_main = p->main;
 	for (uint32_t i = 0; i < p->cores; i++) {
 		core_of[i] = p->of[i].core;
+		enter(&core_of[i], core_of[i].state);
 		memcpy((char *)(uintptr_t)live(&core_of[i]), p->of[i].stack, live_bytes(&core_of[i]));
 	}
 	core_current = &core_main;

@@ -101,9 +101,12 @@ _Noreturn void core_abandon(void);
 /* ---- for schedulers ---- */
 void core_switch(struct core *to);               /* the calling core stays ready, or what its state says            */
 bool core_wake_due(uint64_t now);                /* makes sleepers whose time has come ready; false: none           */
+bool core_wake_timed(struct core *c, uint64_t now);      /* the same of one                                         */
 uint64_t core_earliest(void);                    /* when the next sleeper's time comes; CORE_NEVER                  */
 struct core *core_next_in_turn(struct core *from);       /* ready ones in the order of their numbers; NULL: none    */
+/* Stacks do not begin at the same place of their pages: else all of them were in the same few sets of a cache. */
 #define CORE_STACK_BYTES (UINT64_C(256) << 10)
+#define CORE_STACK_SHIFT(number) ((number) * UINT64_C(448) % 16384)
 #define CORE_STACKS      UINT64_C(0x210000000000)        /* of all cores, a guard page below each                   */
 #define CORE_STACKS_BYTES (CORE_MAX * (CORE_STACK_BYTES + 4096))
 

@@ -300,7 +300,7 @@ static int64_t do_madvise(struct model *m, const struct op *op)
 {
 	uint64_t end = op->addr + ALIGN(op->len), lo = (op->addr - m->lo) / PAGE, i = lo;
 	bool fill = op->advice == MADV_POPULATE_READ || op->advice == MADV_POPULATE_WRITE;
-	unsigned set, clear;
+	unsigned set = 0, clear = 0;
 	int64_t err = fill ? 0 : advise_bits(op->advice, &set, &clear), hole = 0;
 
 	if (err || op->addr % PAGE || (op->len && !ALIGN(op->len)) || end < op->addr)

@@ -89,7 +89,7 @@ static uint64_t high_step(struct profile_thread *t)
 const struct profile profile_pf = {
 	.name = "pf", .idea = "write fault, stride 481 pages, in my block of one VMA for all threads",
 	.source = "CortenMM (SOSP 2025) pf, low contention",
-	.rounds = true, .evidence = COUNT_FAULTS, .evidence_per_unit = 1,
+	.rounds = true, .whole = true, .evidence = COUNT_FAULTS, .evidence_per_unit = 1,
 	.frames = request_frames, .setup = setup, .step = low_step,
 };
 

@@ -34,7 +34,7 @@ struct pt_table *pt_table_take(struct pt *pt, struct thread_slot *self)
 
 void pt_table_drop(struct pt *pt, struct thread_slot *self, struct pt_table *table) { }
 void pt_table_retire(struct pt *pt, struct thread_slot *self, struct pt_table *table) { }
-bool pt_table_chains(struct pt *pt, struct thread_slot *self, const struct pt_table *table) { return false; }
+bool pt_table_chains(struct pt *pt, struct thread_slot *self) { return false; }
 void pt_table_chain(struct pt_chain *chain, struct pt_table *table) { }
 void pt_table_retire_chain(struct pt *pt, struct thread_slot *self, const struct pt_chain *chain) { }
 void pt_table_born(struct pt_table *table, struct pt_table *above, struct thread_slot *self) { }

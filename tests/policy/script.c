@@ -80,6 +80,22 @@ struct lock_visit script_visit(struct fake_map *map, unsigned page)
 	return v;
 }
 
+bool valid_under_cut(struct fake_map *map)
+{
+	struct lock_visit v = script_visit(map, 6);
+	struct actor a;
+	bool valid;
+
+	gate_init(&hold);
+	actor_start(&a, map, hold_edit, 6, 7, LOCK_FOREVER);
+	CHECK(gate_wait(&hold, SOON_MS));
+	valid = map->policy->visit_valid(map->state, &v);
+	map->policy->visit_end(map->state, &v);
+	gate_open(&hold);
+	must_end(&a);
+	return valid;
+}
+
 void start_waiter(struct fake_map *map, struct actor *a, void (*fn)(struct actor *), unsigned lo, unsigned hi)
 {
 	gate_at(&asleep, "edit", "waiter_before_sleep");

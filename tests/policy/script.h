@@ -28,6 +28,8 @@ void shut_edit(struct actor *a);                 /* begin, shut, done, end      
 struct lock_edit script_begin(struct fake_map *map, struct lock_range r);
 /* A visit of this page; must not fail. */
 struct lock_visit script_visit(struct fake_map *map, unsigned page);
+/* A visit of page 6, from which an edit cuts its VMA off while it is open: is it valid then? */
+bool valid_under_cut(struct fake_map *map);
 /* Starts `a`, which wants [lo, hi) and finds it held; returns when it is asleep. */
 void start_waiter(struct fake_map *map, struct actor *a, void (*fn)(struct actor *), unsigned lo, unsigned hi);
 /* The same for an edit of the role "second": begin, second_hold, end. */

@@ -93,19 +93,9 @@ static void test_writer_inside(void **state)
 static void test_cut(void **state)
 {
 	struct fake_map *map = start(4, 8);
-	struct lock_visit v = script_visit(map, 6);
-	struct actor a;
-	bool valid;
 
 	(void)state;
-	gate_init(&hold);
-	actor_start(&a, map, hold_edit, 6, 7, LOCK_FOREVER);
-	assert_true(gate_wait(&hold, SOON_MS));
-	valid = map->policy->visit_valid(map->state, &v);
-	map->policy->visit_end(map->state, &v);
-	gate_open(&hold);
-	must_end(&a);
-	assert_false(valid);
+	assert_false(valid_under_cut(map));
 	end_clean(map);
 }
 

@@ -42,7 +42,7 @@ def is_c(path):
 
 
 def is_text(path):
-    return not path.endswith(DATA)
+    return not path.endswith(DATA) or path.endswith("CMakeLists.txt")
 
 
 def code_only(lines):

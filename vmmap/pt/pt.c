@@ -332,14 +332,14 @@ static void prune_below(struct prune *p, struct pt_table *table, uint64_t lo)
 				prune_below(p, below, span.lo);
 			continue;
 		}
-		if (below->level && !p->pt->locked)      /* its tables of entries first: they go as a chain          */
+		if (below->level && !p->pt->locked)      /* its tables first: each goes into the chain               */
 			prune_below(p, below, span.lo);
 		BASE_POINT(pt_free_before_unlink);
 		below = (struct pt_table *)(uintptr_t)atomic_swap_seqcst(&table->word[i], 0);            /* T1 */
 		p->unlinked += count_tables(below);
 		if (p->pt->locked)
 			pt_table_stray(below);
-		if (pt_table_chains(p->pt, p->self, below))
+		if (pt_table_chains(p->pt, p->self))
 			pt_table_chain(&p->chain, below);
 		else
 			pt_table_retire(p->pt, p->self, below);

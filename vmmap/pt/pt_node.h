@@ -35,17 +35,19 @@ struct pt_table {
 	};
 	struct pt_slot *home;            /* slot block that gets the memory back; NULL: the allocator              */
 	struct table_lock lock;          /* where tables are locked (pt.locked): pt_table_lock.c                   */
-	uint32_t level;                  /* written by its maker                                                   */
+	uint32_t level;                  /* written by its maker; not 0 in a cache: not looked into (pt_table.c)   */
 	uint32_t chained;                /* of the first of a chain: how many they are                             */
 } LINE_ALIGNED;
 
 struct pt_slot {
 	struct pt_table *cached;         /* owner only: empty tables, ready for use                                */
 	struct pt_table *chains;         /* owner only: chains of more                                             */
-	atomic_u64 returned;             /* stack of chains: pushed by RCU's thread, emptied by the owner          */
-	atomic_u32 kept;                 /* tables in all three                                                    */
 	atomic_u64 retired;              /* owner writes: tables handed to RCU                                     */
-	atomic_u64 reclaimed;            /* by RCU's thread: those of them that came back                          */
+	atomic_u32 taken;                /* owner writes: out of the three, less what it put there                 */
+	/* A line that RCU's thread writes.                                                                        */
+	LINE_ALIGNED atomic_u64 returned;        /* stack of chains, emptied by the owner                          */
+	atomic_u32 brought;              /* by RCU's thread: into `returned`; so many less `taken` are in the cache */
+	atomic_u64 reclaimed;            /* by RCU's thread: those of `retired` that came back                     */
 };
 
 struct pt {

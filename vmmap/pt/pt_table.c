@@ -4,13 +4,15 @@
  *
  * STATES      empty in a cache -> private to its maker -> linked (CAS in pt.c) -> unlinked (swap in pt.c) -> with RCU
  *             -> empty in the cache of the slot that unlinked it, or freed.
- * CHAINS      tables of entries that one call unlinks go to RCU, and come back, as one: linked by `next`, the first has
- *             the others in `rest`. Nothing hangs below them and they are empty, so RCU's thread has no business with
- *             their lines, and who takes them next finds them in its own cache. Upper tables come back one by one:
- *             what a late fault hung below has to be looked for.
+ * CHAINS      tables that one call unlinks go to RCU, and come back, as one: linked by `next`, the first has the others
+ *             in `rest`; it counts for as many. RCU's thread has no business with their lines: who takes them next
+ *             finds them in its own cache. Tables of entries are empty. Below an upper table a late fault may have
+ *             hung another one: that is looked for by who takes it, and wrote most of its words itself; `level` of a
+ *             table in the cache says that nobody has looked yet. Where tables are locked they come back one by one,
+ *             and RCU's thread looks.
  * EDGES       T1 unlink (seq_cst swap) -> grace period -> T2 callback: no read section that found the table is open,
- *             so nobody works on its words any more; a late fault that hung a table below did so before T2, and T2
- *             takes it.
+ *             so nobody works on its words any more; a late fault that hung a table below did so before T2, and who
+ *             looks, in T2 or behind T4, finds it.
  *             T3 callback pushes on `returned` (acq_rel CAS) -> T4 the owner's swap (acq_rel).
  *             T5 `reclaimed` (acq_rel, last access of a callback to the map) -> T6 pt_fini's load (acquire).
  * ABA         none: `returned` is emptied as a whole.
@@ -21,7 +23,7 @@
  *             from the cache costs 15 ns, from glibc's allocator 250-450 ns, from jemalloc's 1-2 us (one alone,
  *             zeroed; page faults).
  * ORDER       no lock. pt_table_take calls base/mem, inside RCU, holding nothing; retire and drop allocate nothing.
- * INVARIANT   a table in a cache has 512 EMPTY words. pt_fini waits (rcu_drain) for tables that are still with RCU.
+ * INVARIANT   a table that is taken has 512 EMPTY words. pt_fini waits (rcu_drain) for tables that are still with RCU.
  * SOURCE      RCU-freed page tables: Linux mm/mmu_gather.c (tlb_remove_table), Documentation/mm/process_addrs.rst.
  */
 #include "vmmap/pt/pt_table.h"
@@ -31,8 +33,6 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/point.h"
-
-#define CHAIN_LONG 64u                           /* tables that are worth a round of their own                     */
 
 _Static_assert(sizeof(struct pt_table) == PT_WORDS * sizeof(uint64_t) + CACHE_LINE, "a head of one line");
 
@@ -46,26 +46,62 @@ static void table_delete(struct pt_table *table)
 	mem_free(MEM_TABLE, table, sizeof(*table));
 }
 
+/* How many tables the slot has. */
+static uint32_t tables_kept(struct pt_slot *slot)
+{
+	return atomic_load_relaxed(&slot->brought) - atomic_load_relaxed(&slot->taken);
+}
+
+/* What late faults hung below an upper table of the calling thread's slot is one more chain each. */
+static NOINLINE void look_below(struct pt_slot *slot, struct pt_table *table)
+{
+	for (unsigned i = 0; i < PT_WORDS; i++) {
+		uint64_t word = atomic_load_acquire(&table->word[i]);           /* A2 -> A1: a late fault's table */
+		struct pt_table *below = (struct pt_table *)(uintptr_t)word;
+
+		if (likely(!word))
+			continue;
+		atomic_store_relaxed(&table->word[i], 0);
+		below->rest = NULL;
+		below->next = slot->chains;
+		slot->chains = below;
+		atomic_bump(&slot->taken, UINT32_MAX);
+	}
+}
+
+/* The first of the next chain. */
+static struct pt_table *take_chain(struct pt_slot *slot)
+{
+	struct pt_table *first;
+
+	if (!slot->chains && atomic_load_relaxed(&slot->returned)) {
+		uint64_t all = atomic_swap_acqrel(&slot->returned, 0);                   /* T4 */
+
+		slot->chains = (struct pt_table *)(uintptr_t)all;
+	}
+	first = slot->chains;
+	if (!first)
+		return NULL;
+	first->home = NULL;      /* a store first: the line was RCU's, it will be written, and so it comes once       */
+	slot->chains = first->next;
+	slot->cached = BASE_MUTANT(chain_loses_rest) ? NULL : first->rest;
+	return first;
+}
+
 /* The next cached table; NULL: there is none. */
 static struct pt_table *take_cached(struct pt_slot *slot)
 {
 	struct pt_table *table = slot->cached;
 
-	if (table) {
+	if (table)
 		slot->cached = table->next;
-	} else {
-		if (!slot->chains && atomic_load_relaxed(&slot->returned)) {
-			uint64_t all = atomic_swap_acqrel(&slot->returned, 0);           /* T4 */
-
-			slot->chains = (struct pt_table *)(uintptr_t)all;
-		}
-		table = slot->chains;
-		if (!table)
-			return NULL;
-		slot->chains = table->next;
-		slot->cached = BASE_MUTANT(chain_loses_rest) ? NULL : table->rest;
-	}
-	(void)atomic_add_relaxed(&slot->kept, UINT32_MAX);
+	else
+		table = take_chain(slot);
+	if (!table)
+		return NULL;
+	atomic_bump(&slot->taken, 1);
+	if (table->level && !BASE_MUTANT(table_taken_unlooked))
+		look_below(slot, table);
 	return table;
 }
 
@@ -85,22 +121,32 @@ void pt_table_drop(struct pt *pt, struct thread_slot *self, struct pt_table *tab
 {
 	struct pt_slot *slot = thread_local_at(&pt->slots, self->number);
 
-	if (!slot || atomic_load_relaxed(&slot->kept) >= PT_SLOT_KEEPS) {
+	if (!slot || tables_kept(slot) >= PT_SLOT_KEEPS) {
 		table_delete(table);
 		return;
 	}
-	(void)atomic_add_relaxed(&slot->kept, 1);
+	atomic_bump(&slot->taken, UINT32_MAX);
+	table->level = 0;
 	table->next = slot->cached;
 	slot->cached = table;
 }
 
 /* ---- retirement: in RCU's thread ---- */
 
+/* One that came back from RCU: an upper table may have something below. */
+static void table_give_up(struct pt_table *table)
+{
+	if (table->level)
+		pt_table_free_all(table);
+	else
+		table_delete(table);
+}
+
 /* As many as the slot may keep; the others are freed. */
 static void chain_recycle(struct pt_chain chain, struct pt_slot *home)
 {
 	struct pt_table *first = chain.first;
-	uint32_t kept = home ? atomic_load_relaxed(&home->kept) : PT_SLOT_KEEPS;
+	uint32_t kept = home ? tables_kept(home) : PT_SLOT_KEEPS;
 	uint32_t room = kept < PT_SLOT_KEEPS ? PT_SLOT_KEEPS - kept : 0;
 	uint64_t head;
 
@@ -109,12 +155,12 @@ static void chain_recycle(struct pt_chain chain, struct pt_slot *home)
 
 		if (rest)
 			rest->rest = rest->next;
-		table_delete(first);
+		table_give_up(first);
 		first = rest;
 	}
 	if (!chain.n)
 		return;
-	(void)atomic_add_relaxed(&home->kept, chain.n);
+	(void)atomic_add_relaxed(&home->brought, chain.n);
 	head = atomic_load_relaxed(&home->returned);
 	do
 		first->next = (struct pt_table *)(uintptr_t)head;
@@ -137,7 +183,7 @@ static UNUSED bool table_empty(struct pt_table *table)
 	return true;
 }
 
-/* Empties a table: what a late fault hung below goes with it. Depth: the levels. */
+/* Empties a table: what hangs below goes with it. Depth: the levels. */
 static void table_reclaim(struct pt_table *table, struct pt_slot *home)
 {
 	if (!table->level)
@@ -151,6 +197,7 @@ static void table_reclaim(struct pt_table *table, struct pt_slot *home)
 		atomic_store_relaxed(&table->word[i], 0);
 	}
 	atomic_store_relaxed(&table->lock.word, 0);      /* was a stray (T2: nobody has it in hand any more)       */
+	table->level = 0;
 	table_recycle(table, home);
 }
 
@@ -204,9 +251,9 @@ void pt_table_retire(struct pt *pt, struct thread_slot *self, struct pt_table *t
 
 /* ---- chains ---- */
 
-bool pt_table_chains(struct pt *pt, struct thread_slot *self, const struct pt_table *table)
+bool pt_table_chains(struct pt *pt, struct thread_slot *self)
 {
-	return !table->level && !pt->locked && thread_local_at(&pt->slots, self->number) &&
+	return !pt->locked && thread_local_at(&pt->slots, self->number) &&
 	       !BASE_MUTANT(tables_freed_at_once);
 }
 
@@ -232,7 +279,7 @@ static void chain_retired(struct rcu_item *item)
 	struct pt_chain chain = { first, first->chained };
 	bool early = BASE_MUTANT(chain_counts_early);
 
-	ASSERT(table_empty(first));
+	ASSERT(first->level || table_empty(first));
 	if (early)
 		chain_count(home, chain.n);
 	BASE_POINT(chain_before_recycle);
@@ -255,9 +302,7 @@ void pt_table_retire_chain(struct pt *pt, struct thread_slot *self, const struct
 		chain_retired(&chain->first->item);
 		return;
 	}
-	rcu_retire(self, &chain->first->item, chain_retired);    /* T1 -> T2 */
-	if (chain->n >= CHAIN_LONG)
-		rcu_retire_flush(self);          /* to RCU it is one item                                          */
+	rcu_retire_many(self, &chain->first->item, chain_retired, chain->n);     /* T1 -> T2 */
 }
 
 /* ---- init, fini ---- */
@@ -299,7 +344,7 @@ static void list_delete(struct pt_table *list)
 		struct pt_table *table = list;
 
 		list = table->next;
-		table_delete(table);
+		table_give_up(table);
 	}
 }
 
@@ -310,7 +355,7 @@ static void chains_delete(struct pt_table *chains)
 
 		chains = first->next;
 		list_delete(first->rest);
-		table_delete(first);
+		table_give_up(first);
 	}
 }
 
@@ -358,7 +403,7 @@ uint64_t pt_table_cached(struct pt *pt)
 		struct pt_slot *slot = thread_local_at(&pt->slots, i);
 
 		if (slot)
-			sum += atomic_load_relaxed(&slot->kept);
+			sum += tables_kept(slot);
 	}
 	return sum;
 }

@@ -17,11 +17,11 @@ struct pt_table *pt_table_make(struct pt *pt, struct thread_slot *self, struct p
 void pt_table_drop(struct pt *pt, struct thread_slot *self, struct pt_table *table);
 /* Hands an unlinked table, and what hangs below it or will, to RCU. Allocates nothing, never waits. */
 void pt_table_retire(struct pt *pt, struct thread_slot *self, struct pt_table *table);
-/* Unlinked tables of entries, of one slot. RCU's thread looks at the first of them only. */
+/* Unlinked tables, of one slot. RCU's thread looks at the first of them only. */
 struct pt_chain { struct pt_table *first; uint32_t n; };
 void pt_table_chain(struct pt_chain *chain, struct pt_table *table);
-/* Can it be in a chain? */
-bool pt_table_chains(struct pt *pt, struct thread_slot *self, const struct pt_table *table);
+/* Do its tables go as a chain? */
+bool pt_table_chains(struct pt *pt, struct thread_slot *self);
 void pt_table_retire_chain(struct pt *pt, struct thread_slot *self, const struct pt_chain *chain);
 /* Frees a table and all below at once; quiescent. */
 void pt_table_free_all(struct pt_table *table);

@@ -120,7 +120,20 @@ int remap_lock_fixed(struct remap *m)
 	return err;
 }
 
-/* -ERESTART: again, after the wait that was needed. */
+/* Held: is all of the source mapped still? */
+static bool remap_source_there(struct remap *m)
+{
+	struct lock_range r = { m->from.lo, m->from.lo };
+	struct vma *vma;
+
+	for (uint64_t at = m->from.lo; at < m->from.hi; at = r.hi)
+		if (!remap_next(m, at, &vma, &r) || r.lo != at)
+			return BASE_MUTANT(remap_source_unseen);
+	return true;
+}
+
+/* -ERESTART: again, after the wait that was needed. -ESTALE: the source has changed since it was looked at. (A search
+ * would take its gap, which we hold, for one that somebody else holds and will give back.) */
 static int remap_lock_free(struct remap *m, const struct space_want *want)
 {
 	uint64_t locked = 0;
@@ -128,6 +141,10 @@ static int remap_lock_free(struct remap *m, const struct space_want *want)
 
 	if (err)
 		return err;
+	if (!remap_source_there(m)) {
+		remap_give_up(m, &m->source);
+		return -ESTALE;
+	}
 	err = space_place(m->map, m->self, want, &m->to, &locked);
 	if (!err) {
 		locked = 0;
@@ -171,7 +188,7 @@ static int64_t remap_free(struct remap *m, const struct space_want *want)
 		err = remap_lock_free(m, want);
 	while (err == -ERESTART && !(err = space_again(m->self, &spin)));
 	if (err)
-		return err;
+		return err == -ESTALE ? -ERESTART : err;         /* for the caller to look again                    */
 	err = remap_move(m);
 	remap_unlock(m);
 	return err ? err : (int64_t)m->to.lo;
@@ -290,6 +307,7 @@ static int64_t remap_run(struct vmmap *map, struct thread_slot *self, const stru
 
 	if (!remap_look(map, self, old, &attr, &r))
 		return -EFAULT;
+	BASE_POINT(remap_looked);
 	if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && new_len <= old_len)
 		return new_len < old_len && (err = space_munmap(map, self,
 								(struct lock_range){ old + new_len, old + old_len }))

@@ -61,19 +61,21 @@ struct vtree_link {                              /* the part of a node that vtre
 
 struct vtree_leaf {
 	atomic_u64 word;
-	uint32_t base, limit;                    /* pages, plain, inclusive                              [const]   */
-	atomic_u32 first[VTREE_SLOTS];           /* biased                                                         */
-	atomic_u32 last[VTREE_SLOTS];            /* biased, inclusive                                              */
+	/* vtree_part.c: what each section reads, and who comes from elsewhere writes, on a line that it needs anyway */
 	atomic_u64 contended;                    /* collisions, whose section last saw some, its page (vtree_met)  */
 	atomic_u16 patience;                     /* visits of vtree_join that leave this leaf alone                */
-	/* The holder's; vtree_part.c. Slots are told by their low bits, pages of the pair stand at the end.  */
+	/* The holder's. Slots are told by their low bits.                                                         */
 	uint16_t visitor;                        /* slot of the last section                                       */
 	uint8_t low, high;                       /* the pair                                                       */
-	uint8_t turns : 7, joined : 1;           /* twice theirs, odd if `high` was last; was made by a join       */
-	uint8_t calm : 4, alone : 4;             /* sections without a collision; of one thread                    */
+	uint16_t turns : 5;                      /* twice theirs, odd if `high` was last                           */
+	uint16_t joined : 1;                     /* was made by a join                                             */
+	uint16_t calm : 4, alone : 6;            /* sections without a collision; of one thread                    */
+	uint32_t low_most, high_least;           /* of the pair                                                    */
+	atomic_u32 first[VTREE_SLOTS];           /* biased                                                         */
+	atomic_u32 last[VTREE_SLOTS];            /* biased, inclusive                                              */
 	atomic_u64 vma[VTREE_SLOTS];             /* struct vma * | VTREE_DUMMY                                     */
 	struct vtree_link link;
-	uint32_t low_most, high_least;           /* of the pair                                     [the holder's] */
+	uint32_t base, limit;                    /* pages, plain, inclusive                              [const]   */
 } PAIR_ALIGNED;
 
 struct vtree_bounds {                            /* of one child, upper, in pages, saturating                      */
@@ -93,7 +95,7 @@ struct vtree_inner {
 } PAIR_ALIGNED;
 
 _Static_assert(sizeof(struct vtree_leaf) == 512 && sizeof(struct vtree_inner) == 2304, "whole line pairs");
-_Static_assert(offsetof(struct vtree_leaf, first) == 16 && offsetof(struct vtree_leaf, last) == 128, "vector loads");
+_Static_assert(offsetof(struct vtree_leaf, first) == 32 && offsetof(struct vtree_leaf, last) == 144, "vector loads");
 _Static_assert(offsetof(struct vtree_leaf, vma) == 256 && offsetof(struct vtree_inner, last) == 16, "vector loads");
 _Static_assert(offsetof(struct vtree_inner, child) == 128 && offsetof(struct vtree_inner, word) == 384 &&
 	       offsetof(struct vtree_inner, bound) == 448, "keys, children, lock and bounds share no line");

@@ -12,7 +12,8 @@
  *             take turns, the pair, one works below and one above: as long as that stays true, turns are counted, and
  *             after TURNS they are parted between the highest page of the one and the lowest of the other. Once it is
  *             not, the pair is forgotten: threads that work all over a leaf gain nothing by a border. Visits of a third
- *             thread do not matter. ALONE sections of one thread in a row end the watch.
+ *             thread do not matter. ALONE sections of one thread in a row end the watch: so many, since of two
+ *             neighbours one may be here all the time, and the other only for the first of its many places.
  * FIELDS      contended: any time, by anybody, a hint; the others: the section's holder.
  * COST        a leaf that one thread works in: two loads and two compares in a section, on a line that it reads anyway.
  */
@@ -21,7 +22,8 @@
 #define COLLISIONS 8
 #define FORGIVE    16
 #define TURNS      8
-#define ALONE      16
+#define ALONE      64
+#define TURNS_MASK 31
 #define WATCHED    (UINT64_C(1) << 63)
 #define MET_MASK   (WATCHED / VTREE_MET_ONE - 1)
 
@@ -53,7 +55,7 @@ static void pair_turns(struct vtree_leaf *leaf, uint8_t me, uint32_t page)
 	if (leaf->low_most >= leaf->high_least)
 		leaf->turns = 0;
 	else if ((leaf->turns & 1) != high)
-		leaf->turns = (unsigned)((leaf->turns + 2) ^ 1) & 127;
+		leaf->turns = (unsigned)((leaf->turns + 2) ^ 1) & TURNS_MASK;
 }
 
 /* Notes who visits; false: the watch is over. before: page of the section before, if that was watched. */

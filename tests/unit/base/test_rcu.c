@@ -3,6 +3,7 @@
  * test_rcu.c - both kinds of grace period: what holds them up, what they set free, and when.
  * mutant: rcu_poll_blind
  * mutant: rcu_exit_keeps_items
+ * mutant: rcu_never_hurries
  */
 #include "base/mem.h"
 #include "base/park.h"
@@ -180,6 +181,26 @@ static void full_batches_go_without_being_asked(void **state)
 	assert_true(crew_await(&freed, 137));
 }
 
+/* A round that comes between, of the 10 ms or of the drain, may take some of the items: then the next ones do it. */
+static void much_cuts_the_nap_short(void **state)
+{
+	atomic_u32 freed = 0;
+
+	(void)state;
+	if (!point_available())
+		skip();
+	assert_int_equal(point_hits("rcu_nap_cut"), 0);  /* less than 1,024 at a time so far */
+	for (uint32_t i = 1; i <= 20; i++) {
+		retire_some(2048, &freed);
+		rcu_drain();
+		assert_int_equal(atomic_load_acquire(&freed), 2048 * i);
+	}
+	for (unsigned looks = 0; point_hits("rcu_nap_cut") == 0; looks++) {
+		assert_true(looks * MS < patience_ms(10000));
+		crew_sleep(MS);
+	}
+}
+
 struct drainer { atomic_u32 begun, done; };
 
 static void *drain(void *arg)
@@ -326,6 +347,7 @@ int main(void)
 		cmocka_unit_test(own_section_holds_own_poll),
 		cmocka_unit_test(drain_frees_all_that_was_retired),
 		cmocka_unit_test(full_batches_go_without_being_asked),
+		cmocka_unit_test(much_cuts_the_nap_short),
 		cmocka_unit_test(reader_inside_holds_drain_and_items),
 		cmocka_unit_test(backlog_needs_no_memory),
 		cmocka_unit_test(exit_hands_the_items_over),

@@ -66,11 +66,9 @@ static int invented_run(void *self, const struct test *t, const struct placed *p
 	return 0;
 }
 
-static void invented_end(void *self) { (void)self; }
-
 static struct runner runner_of(struct invented *v)
 {
-	return (struct runner){ v, invented_begin, invented_run, invented_end };
+	return (struct runner){ v, invented_begin, invented_run };
 }
 
 /* ---- one suite, and the books of a policy ---- */
@@ -450,6 +448,13 @@ static void exit_codes(void **state)
 	assert_int_equal(RUN_WITH(.worse = true, "--policy=vma", "--placement=spread", budget, waivers), 1);
 	assert_non_null(strstr(read_text(file("err")), "worse: vma spread munmap|mprotect"));
 	assert_non_null(strstr(read_text(file("err")), "no waiver: vma spread munmap|mprotect, apart: pt_table.word"));
+	write_text(file("w"), "remains vma spread *|* same_object vma.* named, and too many all the same\n");
+	assert_int_equal(RUN("--policy=vma", "--placement=spread", waivers), 1);
+	assert_non_null(strstr(read_text(file("err")), "below the bars"));
+	write_text(file("w"), "waived vma spread *|* same_object vma.* one object\n"
+			      "waived vma spread *|* * rwsem.word never\n");
+	assert_int_equal(RUN("--policy=vma", "--placement=spread", waivers), 1);
+	assert_non_null(strstr(read_text(file("err")), "line 2 covers nothing"));
 	assert_int_equal(RUN_WITH(.blind = true, "--policy=rwsem", "--only=munmap|munmap"), 1);
 	assert_non_null(strstr(read_text(file("err")), "does not see its lock"));
 	assert_int_equal(RUN_WITH(.wrong = true, "--policy=vma", "--only=munmap|munmap"), 1);
@@ -457,6 +462,9 @@ static void exit_codes(void **state)
 	assert_int_equal(RUN("--policy=none-such"), 2);
 	assert_int_equal(RUN("--only=munmap"), 2);
 	assert_int_equal(RUN("--why=munmap|munmap", budget), 2);
+	assert_int_equal(RUN("--policy=vma", "--budget=/none/such"), 2);
+	assert_int_equal(RUN("--policy=vma", "--waivers=/none/such"), 2);
+	assert_non_null(strstr(read_text(file("err")), "No such file"));
 	assert_int_equal(RUN("--distance=1k"), 2);
 	assert_int_equal(RUN("--write-budget"), 2);
 	assert_int_equal(RUN("--help"), 0);

@@ -20,6 +20,28 @@ void mp_relacq_0(void)  { atomic_store_relaxed(&x, 1); atomic_store_release(&y, 
 void mp_read_relaxed(void) { r[0] = atomic_load_relaxed(&y); r[1] = atomic_load_relaxed(&x); }
 void mp_read_acquire(void) { r[0] = atomic_load_acquire(&y); r[1] = atomic_load_relaxed(&x); }
 
+/* Of two adds one is the first: x was stored before the one, and is loaded behind the other. */
+void mp_same_0(void)
+{
+	atomic_store_relaxed(&x, 1);
+	(void)atomic_add_acqrel(&y, 0);
+	atomic_store_relaxed(&n, 1);
+}
+void mp_same_read(void)
+{
+	r[0] = atomic_load_relaxed(&n);
+	(void)atomic_add_acqrel(&y, 0);
+	r[1] = atomic_load_relaxed(&x);
+}
+
+void reads_then_tells(void)     { r[0] = atomic_load_relaxed(&x); atomic_store_relaxed(&y, 1); }
+void reads_then_tells_rel(void) { r[0] = atomic_load_relaxed(&x); atomic_store_release(&y, 1); }
+void stores_when_told(void)
+{
+	if (atomic_load_acquire(&y) != 0)
+		*(uint64_t *)(void *)&x = 1;
+}
+
 static uint8_t neighbours[2];
 
 void mp_plain_0(void)     { plain = 1; atomic_store_relaxed(&y, 1); }

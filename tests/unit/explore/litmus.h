@@ -9,12 +9,17 @@ void sb_relacq_0(void);
 void sb_relacq_1(void);
 void mp_relaxed_0(void);                         /* message passing: x = 1; y = 1                                  */
 void mp_relacq_0(void);
+void mp_same_0(void);                            /* x = 1; y += 0; n = 1 and r0 = n; y += 0; r1 = x                */
+void mp_same_read(void);
 void mp_read_relaxed(void);                      /* r0 = y; r1 = x                                                 */
 void mp_read_acquire(void);
 void mp_plain_0(void);                           /* the same, x plain; y relaxed, or release and acquire           */
 void mp_plain_read(void);
 void mp_plain_rel_0(void);
 void mp_plain_acq_read(void);
+void reads_then_tells(void);                     /* r0 = x, atomic; y = 1: who sees that stores x plainly          */
+void reads_then_tells_rel(void);
+void stores_when_told(void);
 void bytes_0(void);                              /* each its own byte of one word                                  */
 void bytes_1(void);
 void lb_0(void);                                 /* load buffering: r0 = y; x = 1                                  */

@@ -39,6 +39,9 @@ LITMUS(sb_relacq, sb_relacq_0, sb_relacq_1, note);
 LITMUS(mp_relaxed, mp_relaxed_0, mp_read_relaxed, note);
 LITMUS(mp_half, mp_relacq_0, mp_read_relaxed, note);
 LITMUS(mp_relacq, mp_relacq_0, mp_read_acquire, note);
+LITMUS(mp_same, mp_same_0, mp_same_read, note);
+LITMUS(told, reads_then_tells, stores_when_told, NULL);
+LITMUS(told_release, reads_then_tells_rel, stores_when_told, NULL);
 LITMUS(mp_plain, mp_plain_0, mp_plain_read, NULL);
 LITMUS(mp_plain_relacq, mp_plain_rel_0, mp_plain_acq_read, NULL);
 LITMUS(bytes, bytes_0, bytes_1, NULL);
@@ -148,6 +151,7 @@ static void litmus_shapes(void **state)
 		{ "mp_relaxed", R(0, 0) | R(0, 1) | R(1, 0) | R(1, 1), R(0, 0) | R(0, 1) | R(1, 1) },
 		{ "mp_half", R(0, 0) | R(0, 1) | R(1, 0) | R(1, 1), R(0, 0) | R(0, 1) | R(1, 1) },
 		{ "mp_relacq", R(0, 0) | R(0, 1) | R(1, 1), R(0, 0) | R(0, 1) | R(1, 1) },
+		{ "mp_same", R(0, 0) | R(0, 1) | R(1, 1), R(0, 0) | R(0, 1) | R(1, 1) },
 		{ "lb", R(0, 0) | R(0, 1) | R(1, 0), R(0, 0) | R(0, 1) | R(1, 0) },      /* no promises            */
 		{ "iriw", R(0, 0) | R(0, 1) | R(1, 0) | R(1, 1), R(0, 0) | R(0, 1) | R(1, 0) | R(1, 1) },
 	};
@@ -175,6 +179,8 @@ static void plain_accesses_must_be_ordered(void **state)
 	assert_int_equal(result_of("mp_plain_relacq", STRATEGY_RANDOM, true, 1500).failure, FAIL_NONE);
 	assert_int_equal(result_of("mp_plain", STRATEGY_RANDOM, false, 500).failure, FAIL_NONE);
 	assert_int_equal(result_of("bytes", STRATEGY_RANDOM, true, 500).failure, FAIL_NONE);
+	assert_int_equal(result_of("told", STRATEGY_RANDOM, true, 500).failure, FAIL_RACE);
+	assert_int_equal(result_of("told_release", STRATEGY_RANDOM, true, 1500).failure, FAIL_NONE);
 }
 
 /* What the engine's own ASSERTs say first does not count. */

@@ -36,7 +36,7 @@ static void play(const struct step *step, size_t n)
 		assert_int_equal(line_hit(&t, line, ask.core, store), step[i].event == LINE_HIT);
 		if (step[i].event == LINE_HIT)
 			continue;
-		assert_int_equal(line_take(&t, line, &ask, &done), step[i].event);
+		assert_int_equal(line_take(&t, 12345678, &ask, &done), step[i].event);
 		assert_int_equal(done - now, step[i].took);
 		assert_true(line_hit(&t, line, ask.core, store));
 	}
@@ -93,14 +93,37 @@ static void who_asks_meanwhile_queues(void **state)
 	(void)state;
 	assert_int_equal(line_init(&t, 70, &costs), 0);
 	line = line_at(&t, 99);
-	assert_int_equal(line_take(&t, line, &(struct line_ask){ 0, true, &there, 1000 }, &done), LINE_COLD);
-	assert_int_equal(line_take(&t, line, &(struct line_ask){ 2, true, &here, 2000 }, &done), LINE_STORED);
+	assert_int_equal(line_take(&t, 99, &(struct line_ask){ 0, true, &there, 1000 }, &done), LINE_COLD);
+	assert_int_equal(line_take(&t, 99, &(struct line_ask){ 2, true, &here, 2000 }, &done), LINE_STORED);
 	assert_int_equal(done, 2000 + ACROSS);
-	assert_int_equal(line_take(&t, line, &(struct line_ask){ 4, true, &here, 2010 }, &done), LINE_STORED);
+	assert_int_equal(line_take(&t, 99, &(struct line_ask){ 4, true, &here, 2010 }, &done), LINE_STORED);
 	assert_int_equal(done, 2000 + 2 * ACROSS);
-	assert_int_equal(line_take(&t, line, &(struct line_ask){ 5, false, &here, 2020 }, &done), LINE_LOADED);
+	assert_int_equal(line_take(&t, 99, &(struct line_ask){ 5, false, &here, 2020 }, &done), LINE_LOADED);
 	assert_int_equal(done, 2000 + 2 * ACROSS + WITHIN);
-	assert_ptr_equal(line->writer, &here);
+	assert_ptr_equal(line_writer(line), &here);
+	line_fini(&t);
+}
+
+static uint64_t ends(struct line_table *t, uint32_t core, bool store, uint64_t now)
+{
+	uint64_t done = 0;
+
+	(void)line_take(t, 99, &(struct line_ask){ core, store, &here, now }, &done);
+	return done;
+}
+
+static void sockets_read_at_once(void **state)
+{
+	struct line_table t;
+
+	(void)state;
+	assert_int_equal(line_init(&t, 70, &costs), 0);
+	assert_int_equal(ends(&t, 0, true, 1000), 1000 + COLD);
+	assert_int_equal(ends(&t, 2, false, 2000), 2000 + ACROSS);
+	assert_int_equal(ends(&t, 4, false, 2000), 2000 + 2 * ACROSS);           /* across: one after the other */
+	assert_int_equal(ends(&t, 3, false, 2110), 2110 + WITHIN);               /* from core 2: it has come there */
+	assert_int_equal(ends(&t, 5, false, 2110), 2000 + 2 * ACROSS + WITHIN);  /* not yet there */
+	assert_int_equal(ends(&t, 1, true, 2111), 2000 + 3 * ACROSS + WITHIN);   /* a store waits for all of them */
 	line_fini(&t);
 }
 
@@ -111,6 +134,7 @@ int main(void)
 		cmocka_unit_test(readers_share),
 		cmocka_unit_test(a_store_takes_all_copies),
 		cmocka_unit_test(who_asks_meanwhile_queues),
+		cmocka_unit_test(sockets_read_at_once),
 	};
 
 	return cmocka_run_group_tests_name("line", tests, NULL, NULL);

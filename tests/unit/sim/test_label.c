@@ -31,22 +31,30 @@ static struct { uintptr_t at; const void *pc; } seen[1 << 16];
 static unsigned nseen;
 static uint64_t named, nameless;
 
-static void name_all(void)
+static void tell_nameless(uintptr_t at, const void *pc)
 {
+	const struct heap_block *block = heap_at(at);
+
+	if (nameless++ < 20)
+		fprintf(stderr, "no name: %#lx by %s, block of %s, %zu bytes, at %zu\n", (unsigned long)at,
+			debug_location(pc), block ? mem_purpose_name(block->purpose) : "nobody",
+			block ? block->bytes : 0, block ? at - block->at : 0);
+}
+
+/* Not in the end: a core may have zeroed a block that nobody has been told of yet; that one is asked for again. */
+static void name_all(bool end)
+{
+	unsigned later = 0;
+
 	for (unsigned i = 0; i < nseen; i++) {
-		if (label_of(seen[i].at) != NULL) {
+		if (label_of(seen[i].at) != NULL)
 			named++;
-			continue;
-		}
-		if (nameless++ < 20) {
-			const struct heap_block *block = heap_at(seen[i].at);
-			fprintf(stderr, "no name: %#lx by %s, block of %s, %zu bytes, at %zu\n",
-				(unsigned long)seen[i].at, debug_location(seen[i].pc),
-				block ? mem_purpose_name(block->purpose) : "nobody",
-				block ? block->bytes : 0, block ? seen[i].at - block->at : 0);
-		}
+		else if (end)
+			tell_nameless(seen[i].at, seen[i].pc);
+		else
+			seen[later++] = seen[i];
 	}
-	nseen = 0;
+	nseen = later;
 }
 
 static void before(const struct access *a)
@@ -56,8 +64,11 @@ static void before(const struct access *a)
 	/* One of a kind is enough: the last byte shows whether the whole has a name. */
 	seen[nseen].at = a->at + (a->bytes > 16 ? a->bytes / 2 : 0);
 	seen[nseen++].pc = a->pc;
-	if (nseen == ARRAY_SIZE(seen))
-		name_all();
+	if (nseen == ARRAY_SIZE(seen)) {
+		name_all(false);
+		if (nseen > ARRAY_SIZE(seen) / 2)                /* that many are no block under way                */
+			name_all(true);
+	}
 	if (core_current->number == CORE_MAIN || a->at % 61 != 0)
 		return;
 	to = core_next_in_turn(core_current);
@@ -68,7 +79,7 @@ static void before(const struct access *a)
 static void goes(const struct heap_block *block)
 {
 	(void)block;
-	name_all();
+	name_all(false);
 }
 
 static const struct access_listener listener = { .before = before };
@@ -171,9 +182,9 @@ static void every_access_has_a_name(void **state)
 			core_give((uint32_t)k, work, (void *)(k + 1));
 		assert_int_equal(core_run(), 0);
 		core_settle(UINT64_C(50000000));
-		name_all();
+		name_all(true);
 		on_core_0(tear_down, &physmem);
-		name_all();
+		name_all(true);
 	}
 	access_listener = NULL;
 	heap_listener = NULL;

@@ -3,8 +3,9 @@
  * test_lines.c - disjoint operations move no cache line from core to core. Eight logical cores run one profile each on
  * places of their own; a line that another core has written since, or that another core has and this one writes, is a
  * transfer (MSI, one line per 64 bytes, no capacity). The first rounds are not counted: arenas, leaves and tables come
- * apart then. RCU's worker naps nearly all the time, since the clock counts switches: what its rounds cost is for
- * vmmap-manycore, which has a clock. Each profile stands for a finding of docs/scalability.md.
+ * apart then. What RCU's worker fetches is not counted, what the others fetch after it is; its naps last as long as it
+ * likes, since the clock counts switches: how often its rounds come is for vmmap-manycore, which has a clock. Each
+ * profile stands for a finding of docs/scalability.md.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -59,6 +60,8 @@ static struct line *line_of(uintptr_t number)
 
 static void transferred(const void *pc)
 {
+	if (core_current->number >= CORES)
+		return;
 	transfers++;
 	for (unsigned i = 0; i < PLACES; i++)
 		if (places[i].pc == pc || places[i].pc == NULL) {
@@ -291,7 +294,7 @@ static void nodes_come_home(void **state)
 	settled = false;
 }
 
-static void wanderers_stay_apart(void **state) { (void)state; at_most(wander, OPS, 150); }
+static void wanderers_stay_apart(void **state) { (void)state; at_most(wander, OPS, 250); }
 
 int main(int argc, char **argv)
 {

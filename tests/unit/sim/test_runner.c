@@ -211,7 +211,7 @@ static struct { uint32_t word[64]; } shared __attribute__((aligned(64)));
 
 static void touch(unsigned who, unsigned word, unsigned words, enum access_op op)
 {
-	trace_add(who, &(struct access){ (uintptr_t)&shared.word[word], 4 * words, op, true, 0, touch });
+	trace_add(who, &(struct access){ (uintptr_t)&shared.word[word], 4 * words, op, true, false, 0, touch });
 }
 
 static void expect(unsigned lines, unsigned false_lines)

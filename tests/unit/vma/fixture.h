@@ -3,6 +3,11 @@
 #ifndef TESTS_UNIT_VMA_FIXTURE_H
 #define TESTS_UNIT_VMA_FIXTURE_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
 #include "base/point.h"
 #include "tests/unit/vma/reference.h"
 
@@ -26,6 +31,22 @@ static inline int teardown(void **state)
 	vtree_fini(&tree);
 	vma_pool_fini(&pool);
 	return 0;
+}
+
+/* A script over a race window: it says whether the engine did well, and must say no with the mutant. */
+static inline void window(bool (*run)(void), const char *mutant)
+{
+	void *none = NULL;
+
+	if (!point_available())
+		skip();
+	assert_true(run());
+	assert_int_equal(point_timeouts(), 0);
+	teardown(&none);
+	setup(&none);
+	assert_int_equal(point_mutant_select(mutant), 0);
+	assert_false(run());
+	assert_int_equal(point_timeouts(), 0);
 }
 
 #endif

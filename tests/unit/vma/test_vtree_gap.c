@@ -315,21 +315,6 @@ static bool lower_against_free(void)
 	return hole_found(PAGES(1999)) && vtree_audit(&tree, NULL) == 0;
 }
 
-static void window(bool (*run)(void), const char *mutant)
-{
-	void *none = NULL;
-
-	if (!point_available())
-		skip();
-	assert_true(run());
-	assert_int_equal(point_timeouts(), 0);
-	teardown(&none);
-	setup(&none);
-	assert_int_equal(point_mutant_select(mutant), 0);
-	assert_false(run());
-	assert_int_equal(point_timeouts(), 0);
-}
-
 static void window_not_raised(void **state) { (void)state; window(plain_raise, "vtree_bound_not_raised"); }
 static void window_no_recheck(void **state) { (void)state; window(raise_into_dead_parent, "vtree_raise_no_recheck"); }
 static void window_not_carried(void **state) { (void)state; window(raise_after_the_copy, "vtree_raise_not_carried"); }

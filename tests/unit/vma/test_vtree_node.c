@@ -105,21 +105,6 @@ static bool joined_leaf(void)
 	return seen.vma == NULL;
 }
 
-static void window(bool (*run)(void), const char *mutant)
-{
-	void *none = NULL;
-
-	if (!point_available())
-		skip();
-	assert_true(run());
-	assert_int_equal(point_timeouts(), 0);
-	teardown(&none);
-	setup(&none);
-	assert_int_equal(point_mutant_select(mutant), 0);
-	assert_false(run());
-	assert_int_equal(point_timeouts(), 0);
-}
-
 static void window_recheck(void **state) { (void)state; window(reused_slot, "vtree_reader_no_recheck"); }
 static void window_joined_leaf(void **state) { (void)state; window(joined_leaf, "vtree_old_leaf_alive"); }
 static void window_early_refill(void **state) { (void)state; window(early_refill, "vtree_slot_refilled_early"); }
