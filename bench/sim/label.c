@@ -153,8 +153,10 @@ static void find_array(const struct heap_block *block, void *arg)
 static const struct debug_type *frame_block(const struct heap_block *block, size_t at, size_t *offset,
 					    const char **name)
 {
-	const struct debug_type *element;
+	const struct debug_type *element, *segments = debug_struct("physseg_table");
 
+	if (segments != NULL && block->bytes == debug_bytes(segments))
+		return is("physseg_table", at, offset);
 	if (block->align != 0 && block->bytes == sizeof(struct physmem))
 		return is("physmem", at, offset);
 	heap_each(find_array, (void *[]){ (void *)(uintptr_t)block, name });

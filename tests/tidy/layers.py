@@ -24,7 +24,7 @@ RULE = {
     "base/tool":        ["base", "base/tool"],
     "locks":            ["base", "locks"],
     "locks/policy":     ["base", "locks", "locks/policy"],
-    "vmmap/phys":       ["base", "vmmap/phys", "vmmap/physmem.h"],
+    "vmmap/phys":       ["base", "vmmap/phys", "vmmap/physmem.h", "vmmap/physseg.h"],
     "vmmap/pt":         ["base", "vmmap/pt", "locks/range.h", "locks/table_lock.h"],
     "vmmap/vma":        ["base", "vmmap/vma", "locks/vma_word.h", "locks/range.h"],
     "vmmap/space":      ENGINE + [PUBLIC],

@@ -18,6 +18,7 @@ STRICT = ["-pedantic-errors", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]
 USE = """
 struct vmmap_config config_of_map = VMMAP_CONFIG;
 struct physmem_config config_of_frames = PHYSMEM_CONFIG;
+struct physseg_config config_of_segments = PHYSSEG_CONFIG;
 """
 
 
@@ -57,7 +58,7 @@ def failures(table, headers):
     """A call with a deadline is its plain form with another word in the thread's slot: one row for both."""
     with open(table, encoding="utf-8") as file:
         text = "\n".join(line for line in file if '.c", "' not in line)         # sites, by file and function
-    named = set(re.findall(r"\b(?:vmmap|physmem)_\w+", " ".join(re.findall(r'"([^"\n]*)"', text))))
+    named = set(re.findall(r"\b(?:vmmap|physmem|physseg)_\w+", " ".join(re.findall(r'"([^"\n]*)"', text))))
     declared = {re.sub(r"_until$", "", name) for name in declared_in(headers)}
     for name in sorted(declared - named):
         print(f"{table}: no row for {name}: want for memory in it, or say that it needs none")

@@ -15,6 +15,8 @@
  *           then S1 store-release of run or generation -> S2 acquire load, then K2 load of changes: who has seen the
  *           smaller run sees the count. S1 of a later life -> S2: who reads a run of a later life sees, in its second
  *           look, a later generation. C1 -> C2: chunks of slots.
+ * FRAMES    physseg_frame.c: their records come before their segment, and go after it: who finds a segment finds its
+ *           frames.
  * LOCK      table's, spinning, a leaf; memory is allocated outside it. Readers take it with indexes that say `locked`.
  * INVARIANTS physseg_audit.
  * PROGRESS  changes wait for each other; lookups repeat only if a change has begun.
@@ -24,40 +26,77 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/point.h"
 #include "vmmap/phys/physseg_impl.h"
 
 /* ---- life ---- */
 
+#define DEFAULT_SPAN (UINT64_C(1) << 28)         /* pages: 1 TiB                                                   */
+
 static const struct physseg_index *const indexes[] = {
 	&physseg_bitmap, &physseg_cow_array, &physseg_rbtree, &physseg_sorted_array,
 };
 
-int physseg_table_init(struct physseg_table *t, const char *index, uint64_t base, uint64_t limit)
+static int table_fill(struct physseg_table *t)
 {
-	memset(t, 0, sizeof(*t));
-	if (limit <= base || limit - base > PHYSSEG_SPAN_MAX)
-		return -EINVAL;
+	int err = physseg_frames_init(t);
+
+	if (err == 0)
+		err = t->index->init(t);
+	if (err != 0)
+		physseg_plane_fini(&t->frame);
+	return err;
+}
+
+static const struct physseg_index *index_named(const char *name)
+{
 	for (unsigned i = 0; i < ARRAY_SIZE(indexes); i++)
-		if (strcmp(index ? index : indexes[0]->name, indexes[i]->name) == 0)
-			t->index = indexes[i];
-	if (t->index == NULL)
+		if (name == NULL || strcmp(name, indexes[i]->name) == 0)
+			return indexes[i];
+	return NULL;
+}
+
+API int physseg_create(struct physseg_table **out, const struct physseg_config *config)
+{
+	const struct physseg_config c = config ? *config : (struct physseg_config)PHYSSEG_CONFIG;
+	uint64_t limit = c.limit ? c.limit : c.base + DEFAULT_SPAN;
+	const struct physseg_index *index = index_named(c.index);
+	struct physseg_table *t;
+	int err;
+
+	if (out == NULL || c.size != sizeof(c) || index == NULL || limit <= c.base || limit > PHYSSEG_PFN_MAX ||
+	    limit - c.base > PHYSSEG_SPAN_MAX)
 		return -EINVAL;
-	t->base = base;
-	t->span = (uint32_t)(limit - base);
+	t = mem_alloc(MEM_FRAME, sizeof(*t), CACHE_PAIR);
+	if (t == NULL)
+		return -ENOMEM;
+	t->index = index;
+	t->base = c.base;
+	t->span = (uint32_t)(limit - c.base);
+	t->sectioned = c.sections != 0;
 	physseg_slots_init(t);
-	return t->index->init(t);
+	err = table_fill(t);
+	if (err == 0)
+		*out = t;
+	else
+		mem_free(MEM_FRAME, t, sizeof(*t));
+	return err;
 }
 
-void physseg_table_fini(struct physseg_table *t)
+API void physseg_destroy(struct physseg_table *t)
 {
+	if (t == NULL)
+		return;
 	t->index->fini(t);
+	physseg_plane_fini(&t->frame);
 	physseg_slots_fini(t);
+	mem_free(MEM_FRAME, t, sizeof(*t));
 }
 
-void physseg_boot_done(struct physseg_table *t)
+API void physseg_boot_done(struct physseg_table *t)
 {
-	atomic_store_release(&t->running, 1);
+	atomic_store_relaxed(&t->running, 1);
 }
 
 /* ---- changes ---- */
@@ -225,15 +264,21 @@ static bool taken(struct physseg_table *t, uint32_t lo, uint32_t hi)
 
 int physseg_plug_fields(struct physseg_table *t, const struct physseg_fields *f, struct physseg_handle *out)
 {
+	uint32_t lo = run_start(f->run), hi = run_end(f->run);
 	struct physseg *seg;
-	int err = physseg_change_begin(t, 1);
+	int err = physseg_frames_cover(t, lo, hi);
 
+	if (err == 0 && t->index->cover != NULL)
+		err = t->index->cover(t, lo, hi);
+	if (err == 0)
+		err = physseg_change_begin(t, 1);
 	if (err != 0)
 		return err;
-	if (taken(t, run_start(f->run), run_end(f->run))) {
+	if (taken(t, lo, hi)) {
 		physseg_change_end(t);
 		return -EEXIST;
 	}
+	physseg_frames_come(t, lo, hi);
 	seg = physseg_add(t, f);
 	physseg_count_add(t, 1, run_pages(f->run));
 	if (out != NULL)
@@ -242,7 +287,7 @@ int physseg_plug_fields(struct physseg_table *t, const struct physseg_fields *f,
 	return 0;
 }
 
-int physseg_plug(struct physseg_table *t, uint64_t pfn, uint64_t pages, struct physseg_handle *out)
+API int physseg_plug(struct physseg_table *t, uint64_t pfn, uint64_t pages, struct physseg_handle *out)
 {
 	uint32_t lo, hi;
 
@@ -308,7 +353,7 @@ static int unplug_begin(struct physseg_table *t, uint32_t lo, uint32_t hi)
 	}
 }
 
-int physseg_unplug(struct physseg_table *t, uint64_t pfn, uint64_t pages)
+API int physseg_unplug(struct physseg_table *t, uint64_t pfn, uint64_t pages)
 {
 	uint32_t lo, hi;
 	int err;
@@ -321,6 +366,7 @@ int physseg_unplug(struct physseg_table *t, uint64_t pfn, uint64_t pages)
 	for (uint32_t at = lo; at < hi;)
 		at = unplug_part(t, below(t, at), lo, hi);
 	t->index->commit(t);
+	physseg_frames_go(t, lo, hi);
 	physseg_count_add(t, 0, -(int64_t)pages);
 	physseg_change_end(t);
 	return 0;

@@ -203,6 +203,7 @@ static void cow_fini(struct physseg_table *t)
 	if (t->array.next != NULL)
 		array_free(&t->array.next->rcu);
 	array_free(&atomic_load_relaxed(&t->array.now)->rcu);
+	rcu_drain();                             /* arrays of before                                                */
 }
 
 static bool cow_ready(struct physseg_table *t)

@@ -30,6 +30,26 @@ static uint64_t check_one(const struct physseg *seg, uint32_t key, uint32_t afte
 	return bad;
 }
 
+static bool next_starts_at(struct physseg_table *t, uint32_t at)
+{
+	uint32_t key;
+
+	return t->index->ceil(t, at, &key) != NULL && key == at;
+}
+
+/* Each frame of the segment has its record; the frame behind it has one if it is in the segment behind it. */
+static uint64_t check_frames(struct physseg_table *t, uint64_t run, bool touched, FILE *report)
+{
+	uint64_t end = t->base + run_end(run), bad = 0;
+
+	for (uint64_t pfn = t->base + run_start(run); pfn < end; pfn++)
+		if (physseg_frame_to_phys(physseg_phys_to_frame(t, pfn << PAGE_SHIFT)) != pfn << PAGE_SHIFT)
+			bad += violation(report, (uint32_t)(pfn - t->base), "no frame of that address");
+	if (!touched && physseg_phys_to_frame(t, end << PAGE_SHIFT) != NULL)
+		bad += violation(report, run_end(run), "a frame in no segment");
+	return bad;
+}
+
 /* Slots that are plugged. */
 static uint64_t plugged(struct physseg_table *t)
 {
@@ -50,10 +70,11 @@ uint64_t physseg_audit(struct physseg_table *t, FILE *report)
 		uint64_t run = atomic_load_relaxed(&seg->run);
 
 		bad += check_one(seg, key, after, report);
+		bad += check_frames(t, run, next_starts_at(t, run_end(run)), report);
 		count++;
 		pages += run_pages(run);
 		if (run_end(run) <= after)
-			break;
+			break;                   /* it is broken anyway                                             */
 		after = run_end(run);
 	}
 	if (count != physseg_count(t) || count != plugged(t))

@@ -3,9 +3,9 @@
  * physseg_bitmap.c - the default index: a bit per frame, set where a segment starts, and bitmaps over that.
  *
  * LAYOUT    level 0: bit i, a segment has its key at frame i. Level n: bit i, word i of level n - 1 may not be 0. Six
- *           levels of 64 span 2^32 frames. at[i]: the segment whose key i is. All of it is address space until a
- *           segment starts there, so a lookup costs the same however many segments there are: at most one word a level
- *           on the way up, one a level on the way down.
+ *           levels of 64 span 2^32 frames. at[i]: the segment whose key i is. Level 0 and at are planes: address space
+ *           until a segment comes there (physseg_plane.h). A lookup costs the same however many segments there are: at
+ *           most one word a level on the way up, one a level on the way down.
  * CHANGES   one at a time (the table's lock). Set: at[i], then upper levels, then level 0. Clear: level 0, then the
  *           upper bits of words that became 0. So an upper bit may promise too much, never too little, and a key is
  *           there or not from one store of level 0 on.
@@ -21,31 +21,42 @@
 #define WORD_SHIFT 6u
 #define WORD_BITS  64u
 
-static size_t level_bytes(const struct physseg_table *t, unsigned level)
+/* Words of a level. */
+static uint64_t level_words(const struct physseg_table *t, unsigned level)
 {
-	return (((size_t)(t->span - 1) >> (WORD_SHIFT * (level + 1))) + 1) * sizeof(atomic_u64);
+	return ((uint64_t)(t->span - 1) >> (WORD_SHIFT * (level + 1))) + 1;
 }
 
 static void bitmap_fini(struct physseg_table *t)
 {
-	for (unsigned level = 0; level < PHYSSEG_LEVELS; level++)
-		mem_unreserve(MEM_FRAME, t->bitmap.level[level], level_bytes(t, level));
-	mem_unreserve(MEM_FRAME, t->bitmap.at, t->span * sizeof(*t->bitmap.at));
+	physseg_plane_fini(&t->bitmap.at);
+	physseg_plane_fini(&t->bitmap.low);
+	for (unsigned level = 1; level < PHYSSEG_LEVELS; level++)
+		mem_unreserve(MEM_FRAME, t->bitmap.level[level], level_words(t, level) * sizeof(atomic_u64));
 }
 
 static int bitmap_init(struct physseg_table *t)
 {
-	bool all = true;
+	int err = physseg_plane_init(&t->bitmap.low, level_words(t, 0), t->sectioned);
 
-	for (unsigned level = 0; level < PHYSSEG_LEVELS; level++) {
-		t->bitmap.level[level] = mem_reserve(MEM_FRAME, level_bytes(t, level));
-		all &= t->bitmap.level[level] != NULL;
+	if (err == 0)
+		err = physseg_plane_init(&t->bitmap.at, t->span, t->sectioned);
+	for (unsigned level = 1; err == 0 && level < PHYSSEG_LEVELS; level++) {
+		t->bitmap.level[level] = mem_reserve(MEM_FRAME, level_words(t, level) * sizeof(atomic_u64));
+		if (t->bitmap.level[level] == NULL)
+			err = -ENOMEM;
 	}
-	t->bitmap.at = mem_reserve(MEM_FRAME, t->span * sizeof(*t->bitmap.at));
-	if (all && t->bitmap.at != NULL)
-		return 0;
-	bitmap_fini(t);
-	return -ENOMEM;
+	if (err != 0)
+		bitmap_fini(t);
+	return err;
+}
+
+/* A segment may be cut anywhere, and there is nothing to be had then. */
+static int bitmap_cover(struct physseg_table *t, uint32_t lo, uint32_t hi)
+{
+	int err = physseg_plane_cover(&t->bitmap.low, lo >> WORD_SHIFT, (hi - 1) >> WORD_SHIFT);
+
+	return err ? err : physseg_plane_cover(&t->bitmap.at, lo, hi - 1);
 }
 
 static bool bitmap_ready(struct physseg_table *t)
@@ -65,19 +76,38 @@ static void bitmap_nothing(struct physseg_table *t)
 	(void)t;
 }
 
+/* NULL: of level 0, in a section where no segment has ever been. */
 static atomic_u64 *word_of(struct physseg_table *t, unsigned level, uint64_t at)
 {
-	return &t->bitmap.level[level][at >> WORD_SHIFT];
+	uint64_t i = at >> WORD_SHIFT;
+
+	return level == 0 ? physseg_plane_word(&t->bitmap.low, i) : &t->bitmap.level[level][i];
+}
+
+static uint64_t bits_of(struct physseg_table *t, unsigned level, uint64_t at)
+{
+	atomic_u64 *word = word_of(t, level, at);
+
+	return word != NULL ? atomic_load_acquire(word) : 0;                     /* B2 -> B1 */
+}
+
+/* Its key was found, so there is a word for it. */
+static struct physseg *segment_at(struct physseg_table *t, uint32_t key)
+{
+	uint64_t word = atomic_load_acquire(physseg_plane_word(&t->bitmap.at, key));     /* B2 -> B1 */
+
+	return (struct physseg *)(uintptr_t)word;
 }
 
 static void set_key(struct physseg_table *t, struct physseg *seg, uint32_t key)
 {
-	atomic_store_release(&t->bitmap.at[key], seg);                           /* B1 */
+	atomic_store_release(physseg_plane_word(&t->bitmap.at, key), (uintptr_t)seg);    /* B1 */
 	for (unsigned level = PHYSSEG_LEVELS; level-- > 0;) {
 		uint64_t at = (uint64_t)key >> (WORD_SHIFT * level);
 		atomic_u64 *word = word_of(t, level, at);
+		uint64_t bits = atomic_load_relaxed(word) | UINT64_C(1) << (at % WORD_BITS);
 
-		atomic_store_release(word, atomic_load_relaxed(word) | UINT64_C(1) << (at % WORD_BITS));         /* B1 */
+		atomic_store_release(word, bits);                                /* B1 */
 	}
 }
 
@@ -125,7 +155,7 @@ static bool key_below(struct physseg_table *t, uint32_t at, uint32_t *key)
 	unsigned level = 0;
 
 	for (;;) {
-		uint64_t hit = atomic_load_acquire(word_of(t, level, from)) & up_to(from % WORD_BITS);   /* B2 -> B1 */
+		uint64_t hit = bits_of(t, level, from) & up_to(from % WORD_BITS);
 
 		if (hit != 0) {
 			from = (from & ~(uint64_t)(WORD_BITS - 1)) | (WORD_BITS - 1 - (unsigned)__builtin_clzll(hit));
@@ -156,7 +186,7 @@ static bool key_above(struct physseg_table *t, uint32_t at, uint32_t *key)
 
 		if (from > last)
 			return false;
-		hit = atomic_load_acquire(word_of(t, level, from)) & ~UINT64_C(0) << (from % WORD_BITS);  /* B2 -> B1 */
+		hit = bits_of(t, level, from) & ~UINT64_C(0) << (from % WORD_BITS);
 		if (hit != 0) {
 			from = (from & ~(uint64_t)(WORD_BITS - 1)) | (unsigned)__builtin_ctzll(hit);
 			if (level == 0) {
@@ -175,20 +205,19 @@ static bool key_above(struct physseg_table *t, uint32_t at, uint32_t *key)
 
 static struct physseg *bitmap_floor(struct physseg_table *t, uint32_t at, uint32_t *key)
 {
-	if (!key_below(t, at < t->span ? at : t->span - 1, key))
-		return NULL;
-	return atomic_load_acquire(&t->bitmap.at[*key]);                         /* B2 -> B1 */
+	return key_below(t, at < t->span ? at : t->span - 1, key) ? segment_at(t, *key) : NULL;
 }
 
 static struct physseg *bitmap_ceil(struct physseg_table *t, uint32_t at, uint32_t *key)
 {
-	return key_above(t, at, key) ? atomic_load_acquire(&t->bitmap.at[*key]) : NULL;          /* B2 -> B1 */
+	return key_above(t, at, key) ? segment_at(t, *key) : NULL;
 }
 
 const struct physseg_index physseg_bitmap = {
 	.name = "bitmap",
 	.init = bitmap_init,
 	.fini = bitmap_fini,
+	.cover = bitmap_cover,
 	.ready = bitmap_ready,
 	.prepare = bitmap_prepare,
 	.begin = bitmap_nothing,

@@ -9,7 +9,7 @@
 
 #include "vmmap/phys/physseg_impl.h"
 
-static bool running(const struct physseg_table *t) { return atomic_load_acquire(&t->running); }
+static bool running(const struct physseg_table *t) { return atomic_load_relaxed(&t->running); }
 
 /* avail as a run inside [lo, hi), all absolute; false: it is not. */
 static bool part_fits(const struct physseg_table *t, uint64_t lo, uint64_t hi, uint64_t from, uint64_t to,
@@ -21,17 +21,17 @@ static bool part_fits(const struct physseg_table *t, uint64_t lo, uint64_t hi, u
 	return true;
 }
 
-int physseg_load(struct physseg_table *t, uint64_t start, uint64_t end, uint64_t avail_start, uint64_t avail_end,
-		 unsigned free_list, struct physseg_handle *out)
+API int physseg_load(struct physseg_table *t, const struct physseg_boot *what, struct physseg_handle *out)
 {
-	struct physseg_fields f = { .free_list = free_list };
+	struct physseg_fields f = { .free_list = what->free_list };
 
 	if (running(t))
 		return -EBUSY;
-	if (start < t->base || end <= start || end - t->base > t->span || free_list >= PHYSSEG_FREE_LISTS ||
-	    !part_fits(t, start, end, avail_start, avail_end, &f.avail))
+	if (what->start < t->base || what->end <= what->start || what->end - t->base > t->span ||
+	    what->free_list >= PHYSSEG_FREE_LISTS ||
+	    !part_fits(t, what->start, what->end, what->avail_start, what->avail_end, &f.avail))
 		return -EINVAL;
-	f.run = run_of(start - t->base, end - t->base);
+	f.run = run_of(what->start - t->base, what->end - t->base);
 	return physseg_plug_fields(t, &f, out);
 }
 
@@ -41,6 +41,7 @@ int physseg_load(struct physseg_table *t, uint64_t start, uint64_t end, uint64_t
 static void take_end(struct physseg_table *t, struct physseg *seg, bool front)
 {
 	uint64_t run = atomic_load_relaxed(&seg->run);
+	uint32_t at = front ? run_start(run) : run_end(run) - 1;
 
 	if (run_pages(run) == 1) {
 		physseg_drop(t, seg);
@@ -51,6 +52,7 @@ static void take_end(struct physseg_table *t, struct physseg *seg, bool front)
 		physseg_cut_back(t, seg, run_end(run) - 1);
 	}
 	t->index->commit(t);
+	physseg_frames_go(t, at, at + 1);
 	physseg_count_add(t, 0, -1);
 }
 
@@ -81,7 +83,7 @@ static int steal_any(struct physseg_table *t, struct physseg *seg, uint64_t *pfn
 	return 0;
 }
 
-int physseg_unload(struct physseg_table *t, struct physseg_handle h, unsigned free_list, uint64_t *pfn)
+API int physseg_unload(struct physseg_table *t, struct physseg_handle h, unsigned free_list, uint64_t *pfn)
 {
 	struct physseg *seg;
 	int err;
@@ -97,7 +99,7 @@ int physseg_unload(struct physseg_table *t, struct physseg_handle h, unsigned fr
 	return err;
 }
 
-int physseg_unload_force(struct physseg_table *t, struct physseg_handle h, uint64_t *pfn)
+API int physseg_unload_force(struct physseg_table *t, struct physseg_handle h, uint64_t *pfn)
 {
 	struct physseg *seg;
 	int err;
@@ -115,7 +117,7 @@ int physseg_unload_force(struct physseg_table *t, struct physseg_handle h, uint6
 
 /* ---- fields ---- */
 
-int physseg_set_avail(struct physseg_table *t, struct physseg_handle h, uint64_t avail_start, uint64_t avail_end)
+API int physseg_set_avail(struct physseg_table *t, struct physseg_handle h, uint64_t avail_start, uint64_t avail_end)
 {
 	struct physseg *seg;
 	uint64_t avail, run;
@@ -134,7 +136,7 @@ int physseg_set_avail(struct physseg_table *t, struct physseg_handle h, uint64_t
 	return err;
 }
 
-int physseg_set_start_hint(struct physseg_table *t, struct physseg_handle h, uint64_t offset)
+API int physseg_set_start_hint(struct physseg_table *t, struct physseg_handle h, uint64_t offset)
 {
 	struct physseg *seg;
 	int err = physseg_change_begin(t, 0);
@@ -151,7 +153,7 @@ int physseg_set_start_hint(struct physseg_table *t, struct physseg_handle h, uin
 	return err;
 }
 
-int physseg_set_md(struct physseg_table *t, struct physseg_handle h, void *md)
+API int physseg_set_md(struct physseg_table *t, struct physseg_handle h, void *md)
 {
 	struct physseg *seg;
 	int err = physseg_change_begin(t, 0);

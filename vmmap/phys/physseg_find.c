@@ -92,13 +92,13 @@ static bool ceil_seen(struct physseg_table *t, uint32_t at, struct seen *seen)
 	}
 }
 
-struct physseg_handle physseg_find(struct physseg_table *t, uint64_t pfn, uint64_t *offset)
+API struct physseg_handle physseg_find(struct physseg_table *t, uint64_t pfn, uint64_t *offset)
 {
 	struct physseg_handle h = PHYSSEG_INVALID;
 	uint32_t at = (uint32_t)(pfn - t->base);
 	struct seen seen;
+	bool found, again;
 	uint64_t changes;
-	bool found;
 
 	if (pfn - t->base >= t->span)
 		return h;
@@ -106,7 +106,8 @@ struct physseg_handle physseg_find(struct physseg_table *t, uint64_t pfn, uint64
 	do {
 		changes = atomic_load_acquire(&t->changes);                      /* K2 -> K1 */
 		found = floor_seen(t, at, &seen) && run_has(seen.run, at);
-	} while (!found && atomic_load_acquire(&t->changes) != changes && !BASE_MUTANT(physseg_find_once)); /* K2 -> K1 */
+		again = atomic_load_acquire(&t->changes) != changes;             /* K2 -> K1 */
+	} while (!found && again && !BASE_MUTANT(physseg_find_once));
 	if (found) {
 		h = physseg_handle_of(t, seen.seg, seen.generation);
 		if (offset != NULL)
@@ -126,7 +127,7 @@ static struct physseg_handle answer(struct physseg_table *t, bool found, const s
 	return h;
 }
 
-struct physseg_handle physseg_first(struct physseg_table *t)
+API struct physseg_handle physseg_first(struct physseg_table *t)
 {
 	struct seen seen;
 
@@ -134,7 +135,7 @@ struct physseg_handle physseg_first(struct physseg_table *t)
 	return answer(t, ceil_seen(t, 0, &seen), &seen, PHYSSEG_EMPTY);
 }
 
-struct physseg_handle physseg_last(struct physseg_table *t)
+API struct physseg_handle physseg_last(struct physseg_table *t)
 {
 	struct seen seen;
 
@@ -142,7 +143,7 @@ struct physseg_handle physseg_last(struct physseg_table *t)
 	return answer(t, floor_seen(t, UINT32_MAX, &seen), &seen, PHYSSEG_EMPTY);
 }
 
-struct physseg_handle physseg_next(struct physseg_table *t, struct physseg_handle h)
+API struct physseg_handle physseg_next(struct physseg_table *t, struct physseg_handle h)
 {
 	struct physseg *seg;
 	struct seen seen;
@@ -154,7 +155,7 @@ struct physseg_handle physseg_next(struct physseg_table *t, struct physseg_handl
 	return answer(t, ceil_seen(t, run_end(seen.run), &seen), &seen, PHYSSEG_OVERFLOW);
 }
 
-struct physseg_handle physseg_prev(struct physseg_table *t, struct physseg_handle h)
+API struct physseg_handle physseg_prev(struct physseg_table *t, struct physseg_handle h)
 {
 	struct physseg *seg;
 	struct seen seen;
@@ -168,7 +169,7 @@ struct physseg_handle physseg_prev(struct physseg_table *t, struct physseg_handl
 	return answer(t, found, &seen, PHYSSEG_EMPTY);
 }
 
-uint64_t physseg_highest_frame(struct physseg_table *t)
+API uint64_t physseg_highest_frame(struct physseg_table *t)
 {
 	struct seen seen;
 	bool found;
@@ -206,61 +207,72 @@ static bool field(struct physseg_table *t, struct physseg_handle h, enum field w
 	return good;
 }
 
-bool physseg_valid(struct physseg_table *t, struct physseg_handle h)
+bool physseg_bounds(struct physseg_table *t, struct physseg_handle h, uint64_t *start, uint64_t *end)
+{
+	uint64_t run;
+
+	if (!field(t, h, FIELD_RUN, &run))
+		return false;
+	*start = t->base + run_start(run);
+	*end = t->base + run_end(run);
+	return true;
+}
+
+API int physseg_valid(struct physseg_table *t, struct physseg_handle h)
 {
 	uint64_t run;
 
 	return field(t, h, FIELD_RUN, &run);
 }
 
-uint64_t physseg_start(struct physseg_table *t, struct physseg_handle h)
+API uint64_t physseg_start(struct physseg_table *t, struct physseg_handle h)
 {
 	uint64_t run;
 
 	return field(t, h, FIELD_RUN, &run) ? t->base + run_start(run) : PHYSSEG_NONE;
 }
 
-uint64_t physseg_end(struct physseg_table *t, struct physseg_handle h)
+API uint64_t physseg_end(struct physseg_table *t, struct physseg_handle h)
 {
 	uint64_t run;
 
 	return field(t, h, FIELD_RUN, &run) ? t->base + run_end(run) : PHYSSEG_NONE;
 }
 
-uint64_t physseg_avail_start(struct physseg_table *t, struct physseg_handle h)
+API uint64_t physseg_avail_start(struct physseg_table *t, struct physseg_handle h)
 {
 	uint64_t avail;
 
 	return field(t, h, FIELD_AVAIL, &avail) ? t->base + run_start(avail) : PHYSSEG_NONE;
 }
 
-uint64_t physseg_avail_end(struct physseg_table *t, struct physseg_handle h)
+API uint64_t physseg_avail_end(struct physseg_table *t, struct physseg_handle h)
 {
 	uint64_t avail;
 
 	return field(t, h, FIELD_AVAIL, &avail) ? t->base + run_end(avail) : PHYSSEG_NONE;
 }
 
-uint64_t physseg_start_hint(struct physseg_table *t, struct physseg_handle h)
+API uint64_t physseg_start_hint(struct physseg_table *t, struct physseg_handle h)
 {
 	uint64_t hint;
 
 	return field(t, h, FIELD_HINT, &hint) ? hint : PHYSSEG_NONE;
 }
 
-int physseg_free_list(struct physseg_table *t, struct physseg_handle h)
+API int physseg_free_list(struct physseg_table *t, struct physseg_handle h)
 {
 	uint64_t list;
 
 	return field(t, h, FIELD_FREE_LIST, &list) ? (int)list : -1;
 }
 
-void *physseg_md(struct physseg_table *t, struct physseg_handle h)
+API void *physseg_md(struct physseg_table *t, struct physseg_handle h)
 {
 	uint64_t md;
 
 	return field(t, h, FIELD_MD, &md) ? (void *)(uintptr_t)md : NULL;
 }
 
-uint64_t physseg_count(struct physseg_table *t) { return atomic_load_relaxed(&t->count); }
-uint64_t physseg_pages(struct physseg_table *t) { return atomic_load_relaxed(&t->pages); }
+API uint64_t physseg_count(struct physseg_table *t) { return atomic_load_relaxed(&t->count); }
+API uint64_t physseg_pages(struct physseg_table *t) { return atomic_load_relaxed(&t->pages); }

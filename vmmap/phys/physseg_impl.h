@@ -13,10 +13,12 @@
 #include "base/rcu.h"
 #include "base/spin.h"
 #include "vmmap/phys/physseg.h"
+#include "vmmap/phys/physseg_plane.h"
 
 #define PHYSSEG_BOOT_SLOTS 64u                   /* in the table itself, for a time when nothing can be allocated  */
 #define PHYSSEG_CHUNKS     20u                   /* each twice the one before it: 2^26 slots                       */
 #define PHYSSEG_SPAN_MAX   UINT64_C(0xffffffff)
+#define PHYSSEG_PFN_MAX    (UINT64_C(1) << 40)   /* what a page-table entry can hold                               */
 #define PHYSSEG_LEVELS     6u                    /* of 64-ary bitmaps, over 2^32 pages                             */
 
 struct physseg {
@@ -49,6 +51,8 @@ struct physseg_index {
 	bool locked;                             /* readers need the table's lock                                  */
 	int  (*init)(struct physseg_table *t);
 	void (*fini)(struct physseg_table *t);
+	/* Not under the lock: memory for keys in [lo, hi), kept from then on. NULL: needs none.                   */
+	int  (*cover)(struct physseg_table *t, uint32_t lo, uint32_t hi);
 	/* Under the lock: is there memory for one change? If not, the caller unlocks and calls `prepare`. */
 	bool (*ready)(struct physseg_table *t);
 	int  (*prepare)(struct physseg_table *t);
@@ -68,25 +72,35 @@ struct physseg_index {
 
 extern const struct physseg_index physseg_bitmap, physseg_cow_array, physseg_rbtree, physseg_sorted_array;
 
+struct physseg_bits {                            /* of the index bitmap                                            */
+	struct physseg_plane low, at;            /* a bit per frame; slots by first frame                          */
+	atomic_u64 *level[PHYSSEG_LEVELS];       /* [0]: low                                               [const] */
+};
+
+struct physseg_sorted {                          /* of the arrays                                                  */
+	_Atomic(struct physseg_array *) now;
+	struct physseg_array *next;              /* prepared; under the lock                                       */
+	bool changed;                            /* next is not now; under the lock                                */
+};
+
 struct physseg_table {
+	/* What a lookup of a byte address needs: words of frames by pfn, for bytes below `fast_limit`. [const]    */
+	atomic_u64 *fast;
+	uint64_t fast_limit;                     /* 0: in sections, or above 16 TiB                                */
+	struct physseg_plane frame;              /* records of frames                                              */
+	uint64_t frame_base;                     /* pfn of the first one: 0, or base                       [const] */
 	const struct physseg_index *index;
-	uint64_t base;                           /* first pfn                                            [const]   */
-	uint32_t span;                           /* pages                                                [const]   */
+	uint64_t base;                           /* first pfn                                              [const] */
+	uint32_t span;                           /* pages                                                  [const] */
+	bool sectioned;                          /* [const]                                                        */
 	atomic_u32 running;                      /* boot is over                                                   */
 	atomic_u64 changes;                      /* what may hide a frame from a lookup that began before          */
 	atomic_u64 count, pages;                 /* segments, frames in them                                       */
 	_Atomic(struct physseg *) chunk[PHYSSEG_CHUNKS];
 	union {
-		struct {
-			atomic_u64 *level[PHYSSEG_LEVELS];
-			_Atomic(struct physseg *) *at;   /* by first frame                                         */
-		} bitmap;
+		struct physseg_bits bitmap;
 		struct physseg_tree tree;
-		struct {
-			_Atomic(struct physseg_array *) now;
-			struct physseg_array *next;      /* prepared; under the lock                               */
-			bool changed;            /* next is not now; under the lock                                */
-		} array;
+		struct physseg_sorted array;
 	};
 	struct physseg boot[PHYSSEG_BOOT_SLOTS];
 	PAIR_ALIGNED atomic_u32 lock;
@@ -113,6 +127,16 @@ void physseg_slots_fini(struct physseg_table *t);
 /* Under the lock, if the index wants it. NULL: stale. */
 struct physseg *physseg_resolve(struct physseg_table *t, struct physseg_handle h);
 struct physseg_handle physseg_handle_of(struct physseg_table *t, struct physseg *seg, uint32_t generation);
+
+bool physseg_bounds(struct physseg_table *t, struct physseg_handle h, uint64_t *start, uint64_t *end);
+
+/* ---- physseg_frame.c ---- */
+int  physseg_frames_init(struct physseg_table *t) MUST_CHECK;
+/* Not under the lock: memory for the records of [lo, hi). -ENOMEM */
+int  physseg_frames_cover(struct physseg_table *t, uint32_t lo, uint32_t hi) MUST_CHECK;
+/* Under the lock. */
+void physseg_frames_come(struct physseg_table *t, uint32_t lo, uint32_t hi);
+void physseg_frames_go(struct physseg_table *t, uint32_t lo, uint32_t hi);
 
 /* ---- physseg.c ---- */
 /* Locks the table with memory for one change, and for so many new segments. -ENOMEM, -ENOSPC: not locked. */

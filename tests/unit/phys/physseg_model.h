@@ -8,15 +8,7 @@
 #ifndef TESTS_UNIT_PHYS_PHYSSEG_MODEL_H
 #define TESTS_UNIT_PHYS_PHYSSEG_MODEL_H
 
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "vmmap/phys/physseg.h"
+#include "tests/unit/phys/physseg_tables.h"
 
 #define MODEL_BASE 1000u                                 /* first pfn of the table                                 */
 #define MODEL_SPAN 256u
@@ -28,10 +20,10 @@ struct model {
 	uint16_t last;                                   /* number given out last                                  */
 	uint8_t list[MODEL_SEGMENTS];                    /* free list of a segment                                 */
 	struct physseg_handle handle[MODEL_SEGMENTS];
-	bool moving;                                     /* handles are places (index array)                       */
+	int moving;                                     /* handles are places (index array)                       */
 };
 
-static inline bool within(uint64_t pfn, uint64_t pages)
+static inline int within(uint64_t pfn, uint64_t pages)
 {
 	return pages > 0 && pfn >= MODEL_BASE && pfn - MODEL_BASE < MODEL_SPAN &&
 	       pages <= MODEL_SPAN - (pfn - MODEL_BASE);
@@ -104,17 +96,15 @@ static inline void model_name(struct model *m, uint64_t pfn, struct physseg_hand
 	m->handle[m->segment[pfn - MODEL_BASE]] = h;
 }
 
-static inline bool same(struct physseg_handle a, struct physseg_handle b)
-{
-	return a.slot == b.slot && a.generation == b.generation;
-}
-
 static inline void compare_find(struct model *m, struct physseg_table *t, unsigned i)
 {
 	uint64_t offset = 77;
 	struct physseg_handle h = physseg_find(t, MODEL_BASE + i, &offset);
+	uint64_t phys = (uint64_t)(MODEL_BASE + i) << PAGE_SHIFT;
+	struct physseg_frame *frame = physseg_phys_to_frame(t, phys);
 	unsigned start = i;
 
+	assert_int_equal(physseg_frame_to_phys(frame), m->segment[i] ? phys : PHYSSEG_NONE);
 	if (!m->segment[i]) {
 		assert_true(same(h, PHYSSEG_INVALID));
 		assert_int_equal(offset, 77);

@@ -3,15 +3,11 @@
  * test_physseg_matrix.c - plug and unplug of ranges in every position to what is there, at boot and later, under each
  * index: each segment, count and lookup against the model, after each call. And random programs.
  */
-#include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/prng.h"
 #include "tests/unit/phys/physseg_model.h"
-#include "vmmap/phys/physseg_impl.h"
-
-static const char *const indexes[] = { "bitmap", "cow-array", "rbtree", "array" };
 
 struct range { uint64_t pfn, pages; };
 
@@ -30,28 +26,28 @@ static const struct range ranges[] = {
 	{ 1020, UINT64_MAX }, { UINT64_MAX, 1 }, { UINT64_MAX - 1, 5 }, { 1030, UINT64_MAX - 1020 },
 };
 
-struct stage { struct physseg_table t; struct model m; };
+struct stage { struct physseg_table *t; struct model m; };
 
-static struct stage *stage_open(const char *index)
+static struct stage *stage_open(const struct kind *kind)
 {
 	struct stage *s = calloc(1, sizeof(*s));
 
 	assert_non_null(s);
-	assert_int_equal(physseg_table_init(&s->t, index, MODEL_BASE, MODEL_BASE + MODEL_SPAN), 0);
-	s->m.moving = strcmp(index, "array") == 0;
+	s->t = table_of(kind, MODEL_BASE, MODEL_BASE + MODEL_SPAN);
+	s->m.moving = kind->places;
 	return s;
 }
 
 static void stage_close(struct stage *s)
 {
-	physseg_table_fini(&s->t);
+	table_end(s->t);
 	free(s);
 }
 
-static int plug(struct stage *s, uint64_t pfn, uint64_t pages)
+static int do_plug(struct stage *s, uint64_t pfn, uint64_t pages)
 {
 	struct physseg_handle h = PHYSSEG_INVALID;
-	int want = model_plug(&s->m, pfn, pages), got = physseg_plug(&s->t, pfn, pages, &h);
+	int want = model_plug(&s->m, pfn, pages), got = physseg_plug(s->t, pfn, pages, &h);
 
 	assert_int_equal(got, want);
 	if (got == 0)
@@ -59,31 +55,31 @@ static int plug(struct stage *s, uint64_t pfn, uint64_t pages)
 	return got;
 }
 
-static int unplug(struct stage *s, uint64_t pfn, uint64_t pages)
+static int do_unplug(struct stage *s, uint64_t pfn, uint64_t pages)
 {
-	int want = model_unplug(&s->m, pfn, pages), got = physseg_unplug(&s->t, pfn, pages);
+	int want = model_unplug(&s->m, pfn, pages), got = physseg_unplug(s->t, pfn, pages);
 
 	assert_int_equal(got, want);
 	if (got == 0 && pfn + pages < MODEL_BASE + MODEL_SPAN && s->m.segment[pfn + pages - MODEL_BASE])
-		model_name(&s->m, pfn + pages, physseg_find(&s->t, pfn + pages, NULL));
+		model_name(&s->m, pfn + pages, physseg_find(s->t, pfn + pages, NULL));
 	return got;
 }
 
 /* Each range, plugged or unplugged, in a table of its own; then the other way. */
-static void one_range(const char *index, bool running, bool first_plug, struct range r)
+static void one_range(const struct kind *kind, bool running, bool first_plug, struct range r)
 {
-	struct stage *s = stage_open(index);
+	struct stage *s = stage_open(kind);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(present); i++)
-		assert_int_equal(plug(s, present[i].pfn, present[i].pages), 0);
+		assert_int_equal(do_plug(s, present[i].pfn, present[i].pages), 0);
 	if (running)
-		physseg_boot_done(&s->t);
+		physseg_boot_done(s->t);
 	for (unsigned turn = 0; turn < 2; turn++) {
 		if (first_plug == (turn == 0))
-			plug(s, r.pfn, r.pages);
+			do_plug(s, r.pfn, r.pages);
 		else
-			unplug(s, r.pfn, r.pages);
-		model_compare(&s->m, &s->t);
+			do_unplug(s, r.pfn, r.pages);
+		model_compare(&s->m, s->t);
 	}
 	stage_close(s);
 }
@@ -91,25 +87,25 @@ static void one_range(const char *index, bool running, bool first_plug, struct r
 static void ranges_in_every_position(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < ARRAY_SIZE(indexes); i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++)
 		for (unsigned kind = 0; kind < 4; kind++)
 			for (unsigned r = 0; r < ARRAY_SIZE(ranges); r++)
-				one_range(indexes[i], kind & 1, kind & 2, ranges[r]);
+				one_range(&kinds[i], kind & 1, kind & 2, ranges[r]);
 }
 
 /* Everything but one frame can go; that one cannot. */
 static void the_last_frame_stays(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < ARRAY_SIZE(indexes); i++) {
-		struct stage *s = stage_open(indexes[i]);
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct stage *s = stage_open(&kinds[i]);
 
-		plug(s, MODEL_BASE, MODEL_SPAN);
-		assert_int_equal(unplug(s, MODEL_BASE, MODEL_SPAN), -ENOMEM);
-		assert_int_equal(unplug(s, MODEL_BASE, 100), 0);
-		assert_int_equal(unplug(s, MODEL_BASE + 101, MODEL_SPAN - 101), 0);
-		assert_int_equal(unplug(s, MODEL_BASE + 100, 1), -ENOMEM);
-		model_compare(&s->m, &s->t);
+		do_plug(s, MODEL_BASE, MODEL_SPAN);
+		assert_int_equal(do_unplug(s, MODEL_BASE, MODEL_SPAN), -ENOMEM);
+		assert_int_equal(do_unplug(s, MODEL_BASE, 100), 0);
+		assert_int_equal(do_unplug(s, MODEL_BASE + 101, MODEL_SPAN - 101), 0);
+		assert_int_equal(do_unplug(s, MODEL_BASE + 100, 1), -ENOMEM);
+		model_compare(&s->m, s->t);
 		stage_close(s);
 	}
 }
@@ -117,8 +113,8 @@ static void the_last_frame_stays(void **state)
 static void random_programs(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < ARRAY_SIZE(indexes); i++) {
-		struct stage *s = stage_open(indexes[i]);
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct stage *s = stage_open(&kinds[i]);
 		struct prng random = prng_seed(11, i);
 
 		while (s->m.last < MODEL_SEGMENTS - 2) {
@@ -126,13 +122,13 @@ static void random_programs(void **state)
 			uint64_t pages = 1 + prng_below(&random, prng_below(&random, 4) ? 12 : 90);
 
 			if (prng_below(&random, 2))
-				plug(s, pfn, pages);
+				do_plug(s, pfn, pages);
 			else
-				unplug(s, pfn, pages);
+				do_unplug(s, pfn, pages);
 			if (prng_below(&random, 8) == 0)
-				model_compare(&s->m, &s->t);
+				model_compare(&s->m, s->t);
 		}
-		model_compare(&s->m, &s->t);
+		model_compare(&s->m, s->t);
 		stage_close(s);
 	}
 }

@@ -1,50 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_physseg_threads.c - lookups of segments beside plug and unplug: by script, and many at once.
- *
- * mutant: physseg_find_once
- * mutant: physseg_look_once
- * mutant: physseg_move_untold
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include <stdbool.h>
 
 #include "base/point.h"
 #include "base/prng.h"
-#include "vmmap/phys/physseg_impl.h"
+#include "tests/unit/phys/physseg_tables.h"
 
 #define LIMIT   100000u
 #define SECONDS UINT64_C(1000000000)
 
-static struct physseg_table t;
+static struct physseg_table *t;
 
-static void set_up(const char *index)
+static void set_up(unsigned kind)
 {
-	point_reset();
-	assert_int_equal(physseg_table_init(&t, index, 0, LIMIT), 0);
+	t = table_of(&kinds[kind], 0, LIMIT);
 }
 
 static void tear_down(void)
 {
 	assert_int_equal(point_timeouts(), 0);
 	point_reset();
-	assert_int_equal(physseg_audit(&t, stderr), 0);
-	physseg_table_fini(&t);
-}
-
-static struct physseg_handle plug(uint64_t pfn, uint64_t pages)
-{
-	struct physseg_handle h = PHYSSEG_INVALID;
-
-	assert_int_equal(physseg_plug(&t, pfn, pages, &h), 0);
-	return h;
+	table_end(t);
 }
 
 /* ---- scripts; the one thread does what another would do in between ---- */
@@ -52,23 +31,23 @@ static struct physseg_handle plug(uint64_t pfn, uint64_t pages)
 static void split_it(void *arg)
 {
 	(void)arg;
-	assert_int_equal(physseg_unplug(&t, 100, 10), 0);
+	assert_int_equal(physseg_unplug(t, 100, 10), 0);
 }
 
 /* Frame 200 is there all the time; its segment is split after the lookup found where it began. */
-static bool found_beside_a_split(const char *index)
+static bool found_beside_a_split(unsigned kind)
 {
 	struct physseg_handle h;
 	uint64_t offset = 0;
 	bool good;
 
-	assert_int_equal(physseg_table_init(&t, index, 0, LIMIT), 0);
-	plug(0, 256);
+	set_up(kind);
+	plug(t, 0, 256);
 	assert_int_equal(point_call("look", "physseg_floored", split_it, NULL), 0);
 	point_role("look");
-	h = physseg_find(&t, 200, &offset);
+	h = physseg_find(t, 200, &offset);
 	point_role(NULL);
-	good = physseg_valid(&t, h) && physseg_start(&t, h) == 110 && offset == 90;
+	good = physseg_valid(t, h) && physseg_start(t, h) == 110 && offset == 90;
 	tear_down();
 	return good;
 }
@@ -79,17 +58,17 @@ static void lookups_beside_a_split(void **state)
 	if (!point_available())
 		skip();
 	point_reset();
-	assert_true(found_beside_a_split("bitmap"));
-	assert_true(found_beside_a_split("cow-array"));
+	for (unsigned kind = 0; kind < 3; kind++)                /* lookups take no lock there                       */
+		assert_true(found_beside_a_split(kind));
 	assert_int_equal(point_mutant_select("physseg_find_once"), 0);
-	assert_false(found_beside_a_split("bitmap"));
+	assert_false(found_beside_a_split(0));
 }
 
 static void replug_elsewhere(void *arg)
 {
 	(void)arg;
-	assert_int_equal(physseg_unplug(&t, 0, 256), 0);
-	plug(4096, 500);                                         /* in the slot of the first                        */
+	assert_int_equal(physseg_unplug(t, 0, 256), 0);
+	plug(t, 4096, 500);                              /* in the slot of the first                        */
 }
 
 /* A lookup must not take the run of a slot's next life for that of the life that it found. */
@@ -97,12 +76,12 @@ static bool told_apart(void)
 {
 	struct physseg_handle h;
 
-	assert_int_equal(physseg_table_init(&t, "bitmap", 0, LIMIT), 0);
-	plug(0, 256);
-	plug(50000, 1);
+	set_up(0);
+	plug(t, 0, 256);
+	plug(t, 50000, 1);
 	assert_int_equal(point_call("look", "physseg_looking", replug_elsewhere, NULL), 0);
 	point_role("look");
-	h = physseg_first(&t);
+	h = physseg_first(t);
 	point_role(NULL);
 	tear_down();
 	return h.generation == 3;
@@ -123,7 +102,7 @@ static void *cut_front(void *arg)
 {
 	(void)arg;
 	point_role("cut");
-	assert_int_equal(physseg_unplug(&t, 100, 40), 0);
+	assert_int_equal(physseg_unplug(t, 100, 40), 0);
 	point_role(NULL);
 	return NULL;
 }
@@ -134,7 +113,7 @@ static void *find_frame(void *arg)
 {
 	(void)arg;
 	point_role("find");
-	found = physseg_find(&t, 180, NULL);
+	found = physseg_find(t, 180, NULL);
 	point_role(NULL);
 	return NULL;
 }
@@ -145,9 +124,9 @@ static bool found_beside_a_move(void)
 	pthread_t cut, find;
 	bool good;
 
-	assert_int_equal(physseg_table_init(&t, "bitmap", 0, LIMIT), 0);
-	plug(100, 100);
-	plug(90000, 1);
+	set_up(0);
+	plug(t, 100, 100);
+	plug(t, 90000, 1);
 	assert_int_equal(point_stop("cut", "physseg_cut", NULL, NULL), 0);
 	assert_int_equal(point_stop("find", "physseg_word_passed", NULL, NULL), 0);
 	pthread_create(&cut, NULL, cut_front, NULL);
@@ -158,7 +137,7 @@ static bool found_beside_a_move(void)
 	pthread_join(cut, NULL);
 	point_release("find", "physseg_word_passed");
 	pthread_join(find, NULL);
-	good = physseg_valid(&t, found);
+	good = physseg_valid(t, found);
 	tear_down();
 	return good;
 }
@@ -194,13 +173,13 @@ static void *churn(void *arg)
 		uint64_t pages = 1 + prng_below(&random, 90);
 
 		if (prng_below(&random, 2))
-			(void)physseg_plug(&t, pfn, pages, NULL);
+			(void)physseg_plug(t, pfn, pages, NULL);
 		else
-			(void)physseg_unplug(&t, pfn, pages);
+			(void)physseg_unplug(t, pfn, pages);
 		if (half == 0 && i % 2 == 0)
-			(void)physseg_unplug(&t, 50000 + prng_below(&random, 400), 5);
+			(void)physseg_unplug(t, 50000 + prng_below(&random, 400), 5);
 		else if (half == 0)
-			(void)physseg_plug(&t, 50000 + prng_below(&random, 400), 5, NULL);
+			(void)physseg_plug(t, 50000 + prng_below(&random, 400), 5, NULL);
 	}
 	atomic_add_relaxed(&over, 1);
 	return NULL;
@@ -217,8 +196,8 @@ static void walk(struct physseg_handle h, bool up)
 {
 	unsigned met = 0;
 
-	for (; h.generation & 1; h = up ? physseg_next(&t, h) : physseg_prev(&t, h)) {
-		uint64_t start = physseg_start(&t, h);
+	for (; h.generation & 1; h = up ? physseg_next(t, h) : physseg_prev(t, h)) {
+		uint64_t start = physseg_start(t, h);
 
 		if (start == PHYSSEG_NONE)
 			return;
@@ -237,29 +216,29 @@ static void *look_up(void *arg)
 	while (atomic_load_relaxed(&over) < 2) {
 		unsigned i = (unsigned)prng_below(&random, STABLE);
 		uint64_t offset = 0;
-		struct physseg_handle h = physseg_find(&t, stable_start(i) + 7, &offset);
+		struct physseg_handle h = physseg_find(t, stable_start(i) + 7, &offset);
 
-		expect(offset == 7 && physseg_start(&t, h) == stable_start(i) && physseg_end(&t, h) == stable_start(i) + 100);
-		expect(physseg_find(&t, 50450, NULL).generation & 1);
-		walk(physseg_first(&t), true);
-		walk(physseg_last(&t), false);
+		expect(offset == 7 && physseg_start(t, h) == stable_start(i));
+		expect(physseg_end(t, h) == stable_start(i) + 100);
+		expect(physseg_find(t, 50450, NULL).generation & 1);
+		walk(physseg_first(t), true);
+		walk(physseg_last(t), false);
 	}
 	return NULL;
 }
 
 static void lookups_beside_changes(void **state)
 {
-	static const char *const indexes[] = { "bitmap", "cow-array", "rbtree" };
-
 	(void)state;
-	for (unsigned i = 0; i < ARRAY_SIZE(indexes); i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds) && !kinds[i].places; i++) {
 		pthread_t thread[4];
 
-		set_up(indexes[i]);
+		point_reset();
+		set_up(i);
 		atomic_store_relaxed(&over, 0);
 		for (unsigned k = 0; k < STABLE; k++)
-			plug(stable_start(k), 100);
-		plug(50000, 500);
+			plug(t, stable_start(k), 100);
+		plug(t, 50000, 500);
 		point_yield(50, 1);
 		for (uintptr_t k = 0; k < 4; k++)
 			pthread_create(&thread[k], NULL, k < 2 ? churn : look_up, (void *)k);

@@ -3,6 +3,8 @@
 #ifndef TESTS_UNIT_SPACE_NOMEM_THINGS_H
 #define TESTS_UNIT_SPACE_NOMEM_THINGS_H
 
+#include <vmmap/physseg.h>
+
 #include "tests/unit/space/nomem_map.h"
 
 static int64_t make_object(struct vmmap *map, uint64_t page)
@@ -102,6 +104,70 @@ static int64_t destroy_machine(struct vmmap *map, uint64_t page)
 	physmem_destroy(machine);
 	machine = NULL;
 	return 0;
+}
+
+/* ---- tables of segments: one of each index, and one in sections ---- */
+
+#define SEGMENT_TABLES 5
+
+static int segment_table(struct physseg_table **t, uint64_t page)
+{
+	static const char *const indexes[SEGMENT_TABLES] = { "bitmap", "cow-array", "rbtree", "array", "bitmap" };
+	struct physseg_config config = PHYSSEG_CONFIG;
+
+	config.index = indexes[page % SEGMENT_TABLES];
+	config.limit = 20000;
+	config.sections = page == SEGMENT_TABLES - 1;
+	return physseg_create(t, &config);
+}
+
+/* More segments than a table has slots to begin with. */
+static int segments_plugged(struct physseg_table *t)
+{
+	static const struct physseg_boot boot = { 19000, 19100, 19000, 19100, 1 };
+	int err = physseg_load(t, &boot, NULL);
+
+	for (uint64_t i = 0; i < 66 && !err; i++)
+		err = physseg_plug(t, 200 * i, 100, NULL);
+	return err;
+}
+
+static int64_t make_segments(struct vmmap *map, uint64_t page)
+{
+	struct physseg_table *t = NULL;
+	int err = segment_table(&t, page);
+
+	(void)map;
+	if (!err)
+		err = segments_plugged(t);
+	if (!err)
+		err = physseg_unplug(t, 40, 20);
+	physseg_destroy(t);
+	return err;
+}
+
+static int64_t change_segments(struct vmmap *map, uint64_t page)
+{
+	struct physseg_table *t = NULL;
+	int err = segment_table(&t, page);
+	struct physseg_handle h;
+	uint64_t pfn;
+
+	(void)map;
+	if (!err)
+		err = physseg_plug(t, 100, 100, &h);
+	if (!err)
+		err = physseg_set_avail(t, h, 100, 150);
+	if (!err)
+		err = physseg_set_start_hint(t, h, 10);
+	if (!err)
+		err = physseg_set_md(t, h, t);
+	if (!err)
+		err = physseg_unload(t, h, 0, &pfn);
+	if (!err)
+		err = physseg_unload_force(t, h, &pfn);
+	physseg_destroy(t);
+	return err;
 }
 
 static int64_t take_frame(struct vmmap *map, uint64_t page)

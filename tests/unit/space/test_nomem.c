@@ -87,6 +87,10 @@ static const struct want wants[] = {
 	{ "map, destroyed", destroy_map, 1, "vmmap_destroy", WANT_ONCE, other_map },
 	{ "machine", make_machine, 2, "physmem_create physmem_destroy", 0, NULL },
 	{ "machine, destroyed", destroy_machine, 1, "physmem_destroy", WANT_ONCE, other_machine },
+	{ "segments", make_segments, SEGMENT_TABLES, "physseg_create physseg_load physseg_plug physseg_unplug "
+	  "physseg_destroy", 0, NULL },
+	{ "segments, fields and steals", change_segments, SEGMENT_TABLES, "physseg_set_avail physseg_set_start_hint "
+	  "physseg_set_md physseg_unload physseg_unload_force", 0, NULL },
 	{ "frame", take_frame, 1, "physmem_frame_alloc", 0, NULL },
 	{ "frame, given back", give_frame, 1, "physmem_frame_free", WANT_ONCE, other_frame },
 	{ "listings", look, 1, "vmmap_query vmmap_walk vmmap_get_usage vmmap_get_counters physmem_get_usage "
@@ -97,7 +101,12 @@ static const struct want wants[] = {
 
 /* Takes no memory, and has no map or frames to want any for: constants and counters. */
 static const char *const needless = "vmmap_policy_name vmmap_policy_idea vmmap_policy_threads "
-				    "vmmap_grace_period_waits vmmap_blocked_total vmmap_blocked_self";
+				    "vmmap_grace_period_waits vmmap_blocked_total vmmap_blocked_self "
+				    "physseg_boot_done physseg_find physseg_first physseg_last physseg_next "
+				    "physseg_prev physseg_valid physseg_start physseg_end physseg_avail_start "
+				    "physseg_avail_end physseg_start_hint physseg_free_list physseg_md "
+				    "physseg_highest_frame physseg_count physseg_pages physseg_phys_to_frame "
+				    "physseg_frame_to_phys physseg_frame";
 
 static const struct spared spared[] = {
 	{ "base/atfork.c", "atfork_load", "at load time, so that the allocator's fork handlers come first" },
