@@ -10,6 +10,7 @@ int scaling_main(int argc, char **argv);
 int isolation_main(int argc, char **argv);
 int lookup_main(int argc, char **argv);
 int metadata_main(int argc, char **argv);
+int physmem_main(int argc, char **argv);
 int sweep_main(int argc, char **argv);
 int bars_main(int argc, char **argv);
 

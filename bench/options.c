@@ -30,6 +30,8 @@ static const struct argp_option all[] = {
 	{ "op", OPT_OP, "NAME", 0, "Operation; 'help' lists them", 0 },
 	{ "count", OPT_COUNT, "N", 0, "How often", 0 },
 	{ "vmas", OPT_VMAS, "N,...", 0, "Numbers of VMAs", 0 },
+	{ "segments", OPT_SEGMENTS, "N,...", 0, "Numbers of physical segments", 0 },
+	{ "lookups", OPT_LOOKUPS, "N,...", 0, "Numbers of lookups", 0 },
 	{ "workloads", OPT_WORKLOADS, "NAME,...", 0, "Workloads", 0 },
 	{ "policies", OPT_POLICIES, "NAME,...", 0, "Policies", 0 },
 	{ "threads", OPT_COUNTS, "N,...", 0, "Numbers of threads", 0 },
@@ -142,6 +144,8 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	case OPT_COUNT:     o->count = cli_count("--count", arg, 1, UINT64_C(1) << 40); break;
 	case OPT_REPS:      o->reps = (unsigned)cli_count("--reps", arg, 1, 100); break;
 	case OPT_VMAS:      o->nvmas = parse_numbers("--vmas", arg, 4000000, o->vmas); break;
+	case OPT_SEGMENTS:  o->nsegments = parse_numbers("--segments", arg, 1000000, o->segments); break;
+	case OPT_LOOKUPS:   o->nlookups = parse_numbers("--lookups", arg, 1000000000, o->lookups); break;
 	case OPT_COUNTS:    o->ncounts = parse_numbers("--threads", arg, PROFILE_CREW_MAX, o->counts); break;
 	case OPT_WORKLOADS: parse_names(key, arg, o); break;
 	case OPT_POLICIES:  parse_names(key, arg, o); break;

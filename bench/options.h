@@ -16,7 +16,8 @@
 enum options_key {                               /* above every character: long options only                       */
 	OPT_WORKLOAD = 256, OPT_A, OPT_B, OPT_POLICY, OPT_THREADS, OPT_PAIRS, OPT_BLOCK, OPT_BLOCK_MS, OPT_BYTES,
 	OPT_SHRINK, OPT_FROM, OPT_TO, OPT_HOLD_MS, OPT_DURATION, OPT_OP, OPT_COUNT, OPT_VMAS, OPT_WORKLOADS,
-	OPT_POLICIES, OPT_COUNTS, OPT_FILTER, OPT_REPS, OPT_ONLY, OPT_OUT, OPT_SEED, OPT_JSON,
+	OPT_POLICIES, OPT_COUNTS, OPT_SEGMENTS, OPT_LOOKUPS, OPT_FILTER, OPT_REPS, OPT_ONLY, OPT_OUT, OPT_SEED,
+	OPT_JSON,
 };
 
 struct options {
@@ -30,7 +31,8 @@ struct options {
 	const char *policies[OPTIONS_LIST];      /* lists: what was given, else all that make sense                 */
 	const struct profile *workloads[OPTIONS_LIST];
 	uint64_t vmas[OPTIONS_LIST], counts[OPTIONS_LIST];       /* --vmas; --threads where it takes several        */
-	size_t npolicies, nworkloads, nvmas, ncounts;
+	uint64_t segments[OPTIONS_LIST], lookups[OPTIONS_LIST];
+	size_t npolicies, nworkloads, nvmas, ncounts, nsegments, nlookups;
 };
 
 struct options_command {

@@ -24,7 +24,7 @@ extern "C" {
 #pragma GCC visibility push(default)      /* the library is compiled with hidden visibility */
 
 struct physseg_table;
-struct physseg_frame;                            /* of a frame that is there: its record, 8 bytes                  */
+struct physseg_frame;                            /* of a frame that is there: its record                           */
 
 #define PHYSSEG_NONE       UINT64_MAX            /* instead of a pfn, of a byte address                            */
 #define PHYSSEG_FREE_LISTS 4u
@@ -54,7 +54,7 @@ struct physseg_config {                          /* start from PHYSSEG_CONFIG; 0
 
 /*
  * Makes a table without segments, in boot state. config: NULL = all defaults. 0 and *out; -EINVAL: out NULL, size
- * wrong, no such index, limit not above base, above 2^40, or 2^32 pfns or more above base; -ENOMEM. 16 bytes of address
+ * wrong, no such index, limit not above base, above 2^40, or 2^32 pfns or more above base; -ENOMEM. 9 bytes of address
  * space for each pfn are reserved, memory is used as segments come. Where that is refused (RLIMIT_AS, strict
  * overcommit) the table does with sections of 16 MiB, made when a segment comes there: lookups cost one load more.
  */
@@ -69,8 +69,8 @@ void physseg_boot_done(struct physseg_table *t);
 /*
  * Registers [pfn, pfn + pages), all of it available, on free list 0. 0 and *out (NULL: not wanted); -EINVAL: empty, or
  * not inside the table's range; -EEXIST: a frame of it is there already; -ENOSPC: the index is full; -ENOMEM. Lookups
- * go on beside it. The first 64 segments take no memory but for their frames' records, 8 bytes each, and need no
- * allocator (cow-array: do). Cost: that of the index, and 8 bytes written for each frame.
+ * go on beside it. The first 64 segments take no memory but for their frames' records, a byte each, and need
+ * no allocator (cow-array: they do). Cost: that of the index, and a byte written for each frame.
  */
 int  physseg_plug(struct physseg_table *t, uint64_t pfn, uint64_t pages, struct physseg_handle *out);
 /*
@@ -132,7 +132,7 @@ uint64_t physseg_pages(struct physseg_table *t);
  * the table, so a pointer may be kept, and compared. Cost: one load, however many segments there are. */
 struct physseg_frame *physseg_phys_to_frame(struct physseg_table *t, uint64_t phys);
 /* The frame's first byte; PHYSSEG_NONE: it is not there any more, or frame is NULL. One load. */
-uint64_t physseg_frame_to_phys(const struct physseg_frame *frame);
+uint64_t physseg_frame_to_phys(struct physseg_table *t, const struct physseg_frame *frame);
 /* The segment's frame at this place; NULL: stale handle, or the segment is not as large. */
 struct physseg_frame *physseg_frame(struct physseg_table *t, struct physseg_handle h, uint64_t offset);
 

@@ -29,7 +29,7 @@ static void must_find(uint64_t pfn, uint64_t start, uint64_t later)
 	struct physseg_handle h = physseg_find(segments, pfn, &offset);
 
 	expect((h.generation & 1) && (pfn - offset == start || pfn - offset == later));
-	expect(physseg_frame_to_phys(physseg_phys_to_frame(segments, FRAME(pfn))) == FRAME(pfn));
+	expect(physseg_frame_to_phys(segments, physseg_phys_to_frame(segments, FRAME(pfn))) == FRAME(pfn));
 }
 
 /* ---- cuts ---- */

@@ -26,13 +26,15 @@ REPLAY = dict(policy=str, calls=int, threads=int, mismatches=int, compared_share
 CONFLICTS = dict(policy=str, tests=int, packed_conflict_free=int, spread_conflict_free=int, waived=int, pairs=list)
 FIELDS = {"ratio": RATIO, "scaling": SCALING, "isolation": ISOLATION, "lookup": dict(rows=list),
           "metadata": dict(rows=list), "stress": STRESS, "oracle": ORACLE, "replay": REPLAY,
-          "conflicts": CONFLICTS}
+          "conflicts": CONFLICTS, "physmem": dict(rows=list, bars=list)}
 TWICE = {"conflicts"}                   # what runs on logical cores writes the same again, to the last byte
 ROWS = {
     ("isolation", "stopped"): dict(place=str, ops=int, blocked=int),
     ("lookup", "rows"): dict(vmas=int, dependent_ratio=float, independent_ratio=float, scaling2=float,
                              array_scaling2=float, insert_erase_ratio=float),
     ("conflicts", "pairs"): dict(first=str, second=str, tests=int, packed=int, spread=int, lines=int),
+    ("physmem", "rows"): dict(measure=str, segments=int, ours_ns=float, array_ns=float, rbtree_ns=float,
+                              instructions=None),
     ("metadata", "rows"): dict(vmas=int, bytes_per_vma=float, rss_per_vma=float),
 }
 

@@ -15,7 +15,7 @@
  *           then S1 store-release of run or generation -> S2 acquire load, then K2 load of changes: who has seen the
  *           smaller run sees the count. S1 of a later life -> S2: who reads a run of a later life sees, in its second
  *           look, a later generation. C1 -> C2: chunks of slots.
- * FRAMES    physseg_frame.c: their records come before their segment, and go after it: who finds a segment finds its
+ * FRAMES    physseg_frame.c: their states come before their segment, and go after it: who finds a segment finds its
  *           frames.
  * LOCK      table's, spinning, a leaf; memory is allocated outside it. Readers take it with indexes that say `locked`.
  * INVARIANTS physseg_audit.
@@ -26,7 +26,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "base/point.h"
 #include "vmmap/phys/physseg_impl.h"
 
@@ -37,17 +36,6 @@
 static const struct physseg_index *const indexes[] = {
 	&physseg_bitmap, &physseg_cow_array, &physseg_rbtree, &physseg_sorted_array,
 };
-
-static int table_fill(struct physseg_table *t)
-{
-	int err = physseg_frames_init(t);
-
-	if (err == 0)
-		err = t->index->init(t);
-	if (err != 0)
-		physseg_plane_fini(&t->frame);
-	return err;
-}
 
 static const struct physseg_index *index_named(const char *name)
 {
@@ -68,19 +56,16 @@ API int physseg_create(struct physseg_table **out, const struct physseg_config *
 	if (out == NULL || c.size != sizeof(c) || index == NULL || limit <= c.base || limit > PHYSSEG_PFN_MAX ||
 	    limit - c.base > PHYSSEG_SPAN_MAX)
 		return -EINVAL;
-	t = mem_alloc(MEM_FRAME, sizeof(*t), CACHE_PAIR);
+	t = physseg_frames_table(c.base, limit, c.sections != 0);
 	if (t == NULL)
 		return -ENOMEM;
 	t->index = index;
-	t->base = c.base;
-	t->span = (uint32_t)(limit - c.base);
-	t->sectioned = c.sections != 0;
 	physseg_slots_init(t);
-	err = table_fill(t);
+	err = t->index->init(t);
 	if (err == 0)
 		*out = t;
 	else
-		mem_free(MEM_FRAME, t, sizeof(*t));
+		physseg_frames_end(t);
 	return err;
 }
 
@@ -89,9 +74,8 @@ API void physseg_destroy(struct physseg_table *t)
 	if (t == NULL)
 		return;
 	t->index->fini(t);
-	physseg_plane_fini(&t->frame);
 	physseg_slots_fini(t);
-	mem_free(MEM_FRAME, t, sizeof(*t));
+	physseg_frames_end(t);
 }
 
 API void physseg_boot_done(struct physseg_table *t)

@@ -43,7 +43,7 @@ static uint64_t check_frames(struct physseg_table *t, uint64_t run, bool touched
 	uint64_t end = t->base + run_end(run), bad = 0;
 
 	for (uint64_t pfn = t->base + run_start(run); pfn < end; pfn++)
-		if (physseg_frame_to_phys(physseg_phys_to_frame(t, pfn << PAGE_SHIFT)) != pfn << PAGE_SHIFT)
+		if (physseg_frame_to_phys(t, physseg_phys_to_frame(t, pfn << PAGE_SHIFT)) != pfn << PAGE_SHIFT)
 			bad += violation(report, (uint32_t)(pfn - t->base), "no frame of that address");
 	if (!touched && physseg_phys_to_frame(t, end << PAGE_SHIFT) != NULL)
 		bad += violation(report, run_end(run), "a frame in no segment");

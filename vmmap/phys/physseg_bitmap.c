@@ -37,10 +37,10 @@ static void bitmap_fini(struct physseg_table *t)
 
 static int bitmap_init(struct physseg_table *t)
 {
-	int err = physseg_plane_init(&t->bitmap.low, level_words(t, 0), t->sectioned);
+	int err = physseg_plane_init(&t->bitmap.low, level_words(t, 0), sizeof(atomic_u64), sectioned(t));
 
 	if (err == 0)
-		err = physseg_plane_init(&t->bitmap.at, t->span, t->sectioned);
+		err = physseg_plane_init(&t->bitmap.at, t->span, sizeof(atomic_u64), sectioned(t));
 	for (unsigned level = 1; err == 0 && level < PHYSSEG_LEVELS; level++) {
 		t->bitmap.level[level] = mem_reserve(MEM_FRAME, level_words(t, level) * sizeof(atomic_u64));
 		if (t->bitmap.level[level] == NULL)

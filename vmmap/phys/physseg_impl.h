@@ -84,15 +84,13 @@ struct physseg_sorted {                          /* of the arrays               
 };
 
 struct physseg_table {
-	/* What a lookup of a byte address needs: words of frames by pfn, for bytes below `fast_limit`. [const]    */
-	atomic_u64 *fast;
-	uint64_t fast_limit;                     /* 0: in sections, or above 16 TiB                                */
-	struct physseg_plane frame;              /* records of frames                                              */
+	uint64_t fast_limit;                     /* pfns below it: state[] goes by pfn                     [const] */
+	uint64_t reserved;                       /* bytes of the table and state[]; 0: there is none       [const] */
+	struct physseg_plane frame;              /* states of frames: state[], or sections                         */
 	uint64_t frame_base;                     /* pfn of the first one: 0, or base                       [const] */
 	const struct physseg_index *index;
 	uint64_t base;                           /* first pfn                                              [const] */
 	uint32_t span;                           /* pages                                                  [const] */
-	bool sectioned;                          /* [const]                                                        */
 	atomic_u32 running;                      /* boot is over                                                   */
 	atomic_u64 changes;                      /* what may hide a frame from a lookup that began before          */
 	atomic_u64 count, pages;                 /* segments, frames in them                                       */
@@ -105,7 +103,10 @@ struct physseg_table {
 	struct physseg boot[PHYSSEG_BOOT_SLOTS];
 	PAIR_ALIGNED atomic_u32 lock;
 	uint32_t free, nfree, nslots;            /* under the lock: chain of free slots, its length, slots made    */
+	LINE_ALIGNED atomic_u8 state[];          /* of frames: here, so that finding them takes no load            */
 };
+
+static inline bool sectioned(const struct physseg_table *t) { return t->reserved == 0; }
 
 static inline uint64_t run_of(uint64_t start, uint64_t end) { return start | end << 32; }
 static inline uint32_t run_start(uint64_t run) { return (uint32_t)run; }
@@ -131,8 +132,10 @@ struct physseg_handle physseg_handle_of(struct physseg_table *t, struct physseg 
 bool physseg_bounds(struct physseg_table *t, struct physseg_handle h, uint64_t *start, uint64_t *end);
 
 /* ---- physseg_frame.c ---- */
-int  physseg_frames_init(struct physseg_table *t) MUST_CHECK;
-/* Not under the lock: memory for the records of [lo, hi). -ENOMEM */
+/* A table for pfns [base, limit), all zeroes but for what its frames need; NULL. */
+struct physseg_table *physseg_frames_table(uint64_t base, uint64_t limit, bool sections);
+void physseg_frames_end(struct physseg_table *t);
+/* Not under the lock: memory for the states of [lo, hi). -ENOMEM */
 int  physseg_frames_cover(struct physseg_table *t, uint32_t lo, uint32_t hi) MUST_CHECK;
 /* Under the lock. */
 void physseg_frames_come(struct physseg_table *t, uint32_t lo, uint32_t hi);

@@ -104,7 +104,7 @@ static inline void compare_find(struct model *m, struct physseg_table *t, unsign
 	struct physseg_frame *frame = physseg_phys_to_frame(t, phys);
 	unsigned start = i;
 
-	assert_int_equal(physseg_frame_to_phys(frame), m->segment[i] ? phys : PHYSSEG_NONE);
+	assert_int_equal(physseg_frame_to_phys(t, frame), m->segment[i] ? phys : PHYSSEG_NONE);
 	if (!m->segment[i]) {
 		assert_true(same(h, PHYSSEG_INVALID));
 		assert_int_equal(offset, 77);

@@ -33,7 +33,7 @@ static void assert_frame(uint64_t pfn, bool there)
 
 	assert_int_equal(frame != NULL, there);
 	assert_ptr_equal(physseg_phys_to_frame(t, (pfn << PAGE_SHIFT) + PAGE_BYTES - 1), frame);
-	assert_int_equal(physseg_frame_to_phys(frame), there ? pfn << PAGE_SHIFT : PHYSSEG_NONE);
+	assert_int_equal(physseg_frame_to_phys(t, frame), there ? pfn << PAGE_SHIFT : PHYSSEG_NONE);
 }
 
 static void frames_have_addresses(void **state)
@@ -48,7 +48,7 @@ static void frames_have_addresses(void **state)
 		assert_frame(LIMIT, false);
 		assert_frame(50000, false);                      /* in a section where nothing has ever been       */
 		assert_null(physseg_phys_to_frame(t, UINT64_MAX));
-		assert_int_equal(physseg_frame_to_phys(NULL), PHYSSEG_NONE);
+		assert_int_equal(physseg_frame_to_phys(t, NULL), PHYSSEG_NONE);
 	}
 }
 
@@ -63,13 +63,13 @@ static void frames_go_with_their_segment(void **state)
 		first = physseg_phys_to_frame(t, 100 * PAGE_BYTES);
 		middle = physseg_phys_to_frame(t, 150 * PAGE_BYTES);
 		assert_int_equal(physseg_unplug(t, 140, 20), 0);
-		assert_int_equal(physseg_frame_to_phys(middle), PHYSSEG_NONE);
+		assert_int_equal(physseg_frame_to_phys(t, middle), PHYSSEG_NONE);
 		for (uint64_t pfn = 90; pfn < 210; pfn++)
 			assert_frame(pfn, pfn >= 100 && pfn < 200 && (pfn < 140 || pfn >= 160));
 		plug(t, 150, 1);
 		assert_ptr_equal(physseg_phys_to_frame(t, 150 * PAGE_BYTES), middle);
 		assert_int_equal(physseg_unplug(t, 100, 40), 0);
-		assert_int_equal(physseg_frame_to_phys(first), PHYSSEG_NONE);
+		assert_int_equal(physseg_frame_to_phys(t, first), PHYSSEG_NONE);
 		assert_frame(139, false);
 	}
 }
@@ -159,17 +159,19 @@ static void frames_and_segments_agree(void **state)
 
 /* ---- little address space ---- */
 
-/* In a child: what it may still map is a hundredth of what the defaults reserve. */
+/* In a child: it may map a twentieth of what a table for 4 TiB reserves. */
 static int in_little_space(void)
 {
-	struct rlimit little = { UINT64_C(1) << 30, UINT64_C(1) << 30 };
+	struct rlimit little = { UINT64_C(512) << 20, UINT64_C(512) << 20 };
+	struct physseg_config config = PHYSSEG_CONFIG;
 	uint64_t phys = UINT64_C(0xabcdef) << PAGE_SHIFT;
 
-	if (setrlimit(RLIMIT_AS, &little) != 0 || physseg_create(&t, NULL) != 0)
+	config.limit = 1 << 30;
+	if (setrlimit(RLIMIT_AS, &little) != 0 || physseg_create(&t, &config) != 0)
 		return 1;
 	if (physseg_plug(t, 0xabcd00, 0x1000, NULL) != 0 || t->frame.flat != NULL || t->bitmap.at.flat != NULL)
 		return 2;
-	if (physseg_frame_to_phys(physseg_phys_to_frame(t, phys)) != phys)
+	if (physseg_frame_to_phys(t, physseg_phys_to_frame(t, phys)) != phys)
 		return 3;
 	if (!(physseg_find(t, 0xabcdef, NULL).generation & 1) || physseg_phys_to_frame(t, 0) != NULL)
 		return 4;
@@ -294,11 +296,11 @@ static void *look_up(void *arg)
 
 	while (!atomic_load_relaxed(&over)) {
 		uint64_t phys = (8000 + prng_below(&random, 500)) << PAGE_SHIFT;
-		uint64_t back = physseg_frame_to_phys(physseg_phys_to_frame(t, phys));
+		uint64_t back = physseg_frame_to_phys(t, physseg_phys_to_frame(t, phys));
 		uint64_t stays = (7900 + prng_below(&random, 100)) << PAGE_SHIFT;
 
 		if ((back != PHYSSEG_NONE && back != phys) ||
-		    physseg_frame_to_phys(physseg_phys_to_frame(t, stays)) != stays)
+		    physseg_frame_to_phys(t, physseg_phys_to_frame(t, stays)) != stays)
 			atomic_add_relaxed(&wrong, 1);
 	}
 	return NULL;
