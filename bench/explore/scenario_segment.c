@@ -89,6 +89,16 @@ static void plug_elsewhere(void)
 	unplugged(0, 256);
 	plugged(400, 50);                                /* in the slot of the first                                */
 }
+static void plug_above(void)
+{
+	unplugged(0, 256);
+	plugged(940, 20);                                /* the same, past the one that stays                       */
+}
+static void plug_below(void)
+{
+	unplugged(900, 1);
+	plugged(300, 20);
+}
 /* The first life never had it. */
 static void find_in_second(void)
 {
@@ -111,7 +121,25 @@ static void walk(void)
 }
 
 SCENARIO(segment_walk, .what = "who goes through all segments meets one that stays, once", .set_up = low_and_high,
-	 .body = { plug_elsewhere, walk });
+	 .body = { plug_above, walk }, .mutants = "physseg_next_any physseg_ceil_any");
+
+static void three_apart(void)
+{
+	low_and_high();
+	plugged(600, 1);
+}
+static void walk_down(void)
+{
+	struct physseg_handle h = physseg_last(segments);
+	unsigned met = 0;
+
+	for (; h.generation & 1; h = physseg_prev(segments, h))
+		met += physseg_start(segments, h) == 600;
+	expect(met == 1 || h.slot == 0);
+}
+
+SCENARIO(segment_walk_down, .what = "the same from above", .set_up = three_apart,
+	 .body = { plug_below, walk_down }, .mutants = "physseg_floor_any");
 
 /* ---- sections ---- */
 

@@ -55,39 +55,55 @@ static bool look(struct physseg *seg, struct seen *seen)
 	       (atomic_load_relaxed(&seg->generation) == seen->generation || BASE_MUTANT(physseg_look_once));
 }
 
-/* ---- in order of address ---- */
+/*
+ * ---- in order of address ----
+ *
+ * What a key led to may by now be another segment, with another start, or the same one with its front cut. One that
+ * starts elsewhere has its own key there, or is just getting it.
+ */
 
+/* With the highest start <= at. */
 static bool floor_seen(struct physseg_table *t, uint32_t at, struct seen *seen)
 {
-	uint32_t key;
+	uint32_t key, from = at;
 
 	for (;;) {
-		struct physseg *seg = t->index->floor(t, at, &key);
+		struct physseg *seg = t->index->floor(t, from, &key);
 
 		if (seg == NULL)
 			return false;
 		BASE_POINT(physseg_floored);
-		if (look(seg, seen))
+		if (look(seg, seen) && ((run_start(seen->run) >= key && run_start(seen->run) <= at) ||
+					BASE_MUTANT(physseg_floor_any)))
 			return true;
 		if (key == 0)
 			return false;
-		at = key - 1;
+		from = key - 1;
 	}
 }
 
-static bool ceil_seen(struct physseg_table *t, uint32_t at, struct seen *seen)
+/* With the lowest start >= at. One whose start is above its key is the answer if none turns up in between. */
+static bool ceil_seen(struct physseg_table *t, uint32_t at, struct seen *best)
 {
+	bool found = false;
+	struct seen seen;
 	uint32_t key;
 
 	for (;;) {
 		struct physseg *seg = t->index->ceil(t, at, &key);
 
-		if (seg == NULL)
-			return false;
-		if (look(seg, seen) && run_end(seen->run) > at)
-			return true;
+		if (seg == NULL || (found && key >= run_start(best->run)))
+			return found;
+		BASE_POINT(physseg_ceiled);
+		if (look(seg, &seen) && (run_start(seen.run) >= key || BASE_MUTANT(physseg_ceil_any))) {
+			if (!found || run_start(seen.run) < run_start(best->run))
+				*best = seen;
+			found = true;
+			if (run_start(seen.run) == key || BASE_MUTANT(physseg_ceil_any))
+				return true;
+		}
 		if (key == UINT32_MAX)
-			return false;
+			return found;
 		at = key + 1;
 	}
 }
@@ -143,27 +159,33 @@ API struct physseg_handle physseg_last(struct physseg_table *t)
 	return answer(t, floor_seen(t, UINT32_MAX, &seen), &seen, PHYSSEG_EMPTY);
 }
 
+/* The segment of that handle, in that life and no later one: its slot may be used again at once, anywhere. */
+static bool look_at(struct physseg_table *t, struct physseg_handle h, struct seen *seen)
+{
+	struct physseg *seg = physseg_resolve(t, h);
+
+	BASE_POINT(physseg_resolved);
+	return seg != NULL && look(seg, seen) &&
+	       (t->index->resolve != NULL || seen->generation == h.generation || BASE_MUTANT(physseg_next_any));
+}
+
 API struct physseg_handle physseg_next(struct physseg_table *t, struct physseg_handle h)
 {
-	struct physseg *seg;
 	struct seen seen;
 
 	read_begin(t);
-	seg = physseg_resolve(t, h);
-	if (seg == NULL || !look(seg, &seen))
+	if (!look_at(t, h, &seen))
 		return answer(t, false, NULL, PHYSSEG_INVALID);
 	return answer(t, ceil_seen(t, run_end(seen.run), &seen), &seen, PHYSSEG_OVERFLOW);
 }
 
 API struct physseg_handle physseg_prev(struct physseg_table *t, struct physseg_handle h)
 {
-	struct physseg *seg;
 	struct seen seen;
 	bool found;
 
 	read_begin(t);
-	seg = physseg_resolve(t, h);
-	if (seg == NULL || !look(seg, &seen))
+	if (!look_at(t, h, &seen))
 		return answer(t, false, NULL, PHYSSEG_INVALID);
 	found = run_start(seen.run) > 0 && floor_seen(t, run_start(seen.run) - 1, &seen);
 	return answer(t, found, &seen, PHYSSEG_EMPTY);

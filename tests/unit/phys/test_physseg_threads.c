@@ -98,6 +98,97 @@ static void lives_of_a_slot(void **state)
 	assert_false(told_apart());
 }
 
+static void replug_above(void *arg)
+{
+	(void)arg;
+	assert_int_equal(physseg_unplug(t, 0, 256), 0);
+	plug(t, 60000, 1);                               /* in the slot of the first                                */
+}
+
+static void replug_below(void *arg)
+{
+	(void)arg;
+	assert_int_equal(physseg_unplug(t, 60000, 1), 0);
+	plug(t, 300, 1);                                 /* in the slot of the last                                 */
+}
+
+/* A key leads to a segment that has moved past the one that stays: that is the first, or the last. */
+static bool first_is_first(void)
+{
+	struct physseg_handle h;
+	bool good;
+
+	set_up(0);
+	plug(t, 0, 256);
+	plug(t, 50000, 1);
+	assert_int_equal(point_call("look", "physseg_ceiled", replug_above, NULL), 0);
+	point_role("look");
+	h = physseg_first(t);
+	point_role(NULL);
+	good = physseg_start(t, h) == 50000;
+	tear_down();
+	return good;
+}
+
+static bool last_is_last(void)
+{
+	struct physseg_handle h;
+	bool good;
+
+	set_up(0);
+	plug(t, 0, 256);
+	plug(t, 60000, 1);
+	plug(t, 50000, 1);
+	assert_int_equal(point_call("look", "physseg_floored", replug_below, NULL), 0);
+	point_role("look");
+	h = physseg_last(t);
+	point_role(NULL);
+	good = physseg_start(t, h) == 50000;
+	tear_down();
+	return good;
+}
+
+static void ends_and_lives(void **state)
+{
+	(void)state;
+	if (!point_available())
+		skip();
+	point_reset();
+	assert_true(first_is_first());
+	assert_true(last_is_last());
+	assert_int_equal(point_mutant_select("physseg_ceil_any"), 0);
+	assert_false(first_is_first());
+	assert_int_equal(point_mutant_select("physseg_floor_any"), 0);
+	assert_false(last_is_last());
+}
+
+/* Who goes on from a segment that has gone must not go on from the one that has its slot now. */
+static bool goes_on_from_no_other(void)
+{
+	struct physseg_handle h, next;
+
+	set_up(0);
+	h = plug(t, 0, 256);
+	plug(t, 1000, 1);
+	assert_int_equal(point_call("next", "physseg_resolved", replug_elsewhere, NULL), 0);
+	point_role("next");
+	next = physseg_next(t, h);
+	point_role(NULL);
+	tear_down();
+	return same(next, PHYSSEG_INVALID);
+}
+
+static void walks_and_lives(void **state)
+{
+	(void)state;
+	if (!point_available())
+		skip();
+	point_reset();
+	assert_true(goes_on_from_no_other());
+	assert_int_equal(point_mutant_select("physseg_next_any"), 0);
+	assert_false(goes_on_from_no_other());
+}
+
 static void *cut_front(void *arg)
 {
 	(void)arg;
@@ -254,6 +345,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lookups_beside_a_split),
 		cmocka_unit_test(lives_of_a_slot),
+		cmocka_unit_test(ends_and_lives),
+		cmocka_unit_test(walks_and_lives),
 		cmocka_unit_test(lookups_beside_a_move),
 		cmocka_unit_test(lookups_beside_changes),
 	};
