@@ -261,14 +261,17 @@ static void work_release_early(struct carve_work *w)
 		w->map->policy->edit_drop(w->map->lock_state, w->e, &w->old[i].vma->slot);
 }
 
-/* old[i] goes on in other leaves: can its object stay there, and in what is left of it here? A map that counts its VMAs
- * has a mark at its start (limit_count.c), which moves into the leaf above if nothing is left here. */
+/* old[i] goes on in other leaves: can its object stay there, and in what is left of it here? In a map that counts its
+ * VMAs its start has a mark, which a section has to see go and come (limit_count.c, count_meets): not at the leaf's
+ * lower edge, and not in the leaf above. */
 static bool work_side_keeps(struct carve_work *w, unsigned i, unsigned sides)
 {
 	const struct lock_range *old = &w->old[i].r;
 	bool below = sides == SPACE_BELOW, none = below ? w->r.lo <= old->lo : w->r.hi >= old->hi;
 
-	if (sides == (SPACE_BELOW | SPACE_ABOVE) || (none && !below && limit_counts(w->map)))
+	if (sides == (SPACE_BELOW | SPACE_ABOVE))
+		return false;
+	if (limit_counts(w->map) && !below && (none || old->lo == w->s.r.lo) && !BASE_MUTANT(carve_start_unseen))
 		return false;
 	w->spans |= 1u << i;
 	w->elsewhere |= (uint32_t)none << i;

@@ -32,8 +32,8 @@ static bool neighbour_kept(struct vma *vma, uint64_t lk)
 }
 
 /* It goes on in another leaf: it is ours from now on, or left a note. What was read of it holds: who changes it tells
- * each of its leaves before it lets go (space_tell). A map that counts its VMAs has a mark at its start, which may be in
- * the other leaf (limit_count.c): then space_heal joins. */
+ * each of its leaves before it lets go (space_tell). A map that counts its VMAs has a mark at its start, which may be
+ * in the other leaf (limit_count.c): then space_heal joins. */
 static bool neighbour_take(struct carve_work *w, bool left, struct carve_piece *nb)
 {
 	const struct carve_piece *edge = &w->piece[left ? 0 : w->pieces - 1];

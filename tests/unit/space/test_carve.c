@@ -4,6 +4,7 @@
  * leaf. There is a border at page 512 that no join removes.
  * mutant: carve_left_keeps
  * mutant: carve_elsewhere_dies
+ * mutant: carve_start_unseen
  * mutant: join_spanning_dies
  */
 #include "base/point.h"
@@ -74,6 +75,21 @@ static void test_cut_and_grow_counted(void **state)
 	maps_are(map, "0-400rw 400-410r 410-700rw 700-710r 710-1024rw");
 	assert_int_equal(maps_protect(map, 0, 1024, PROT_READ), 0);
 	maps_are(map, "0-1024r");
+	maps_free(map);
+}
+
+/* With limits a start has a mark: at the leaf's lower edge, and where it would move into the leaf above. */
+static void test_starts(void **state)
+{
+	struct vmmap *map = bordered(*state, 1000);
+
+	assert_int_equal(vtree_separate(&map->tree, thread_self(), BASE + (BORDER - 32) * PAGE), 0);
+	assert_true(maps_fixed(map, BORDER - 32, 64, RW, ANON) > 0);
+	assert_int_equal(maps_protect(map, BORDER - 16, 4, PROT_READ), 0);       /* its start is at the edge */
+	assert_int_equal(maps_protect(map, BORDER - 4, 4, PROT_READ), 0);        /* its start would go up */
+	maps_are(map, "480-496rw 496-500r 500-508rw 508-512r 512-544rw");
+	assert_int_equal(vmmap_audit(map, stderr), 0);
+	assert_int_equal(maps_unmap(map, BORDER - 32, 64), 0);
 	maps_free(map);
 }
 
@@ -176,8 +192,8 @@ int main(void)
 {
 	struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cut_and_grow), cmocka_unit_test(test_cut_and_grow_counted),
-		cmocka_unit_test(test_ends), cmocka_unit_test(test_replaced_in_part), cmocka_unit_test(test_between_two),
-		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_starts), cmocka_unit_test(test_ends), cmocka_unit_test(test_replaced_in_part),
+		cmocka_unit_test(test_between_two), cmocka_unit_test(test_random),
 	};
 	const char *mutant = getenv("VMMAP_MUTANT");
 	int bad = 0;
