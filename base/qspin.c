@@ -9,22 +9,37 @@ struct qspin_node {
 	atomic_u32 turn;
 } LINE_ALIGNED;
 
+/* By the first in the queue. */
 static void wait_word(struct qspin *q)
 {
 	struct park_spin spin = PARK_SPIN;
+	bool impatient = false, lost = false;
 	uint32_t word;
 
-	BASE_POINT(qspin_before_word);
-	while ((word = atomic_load_relaxed(&q->word)) == QSPIN_HELD ||
-	       !atomic_cas_acquire(&q->word, &word, QSPIN_HELD))                 /* L1 -> U1 */
+	for (;;) {
+		word = atomic_load_relaxed(&q->word);
+		if (word != QSPIN_HELD) {
+			BASE_POINT(qspin_before_take);
+			if (atomic_cas_acquire(&q->word, &word, QSPIN_HELD))     /* L1 -> U1 */
+				break;
+			lost = true;
+		}
+		if ((lost || spin.rounds >= QSPIN_PATIENCE) && !impatient) {
+			impatient = true;
+			atomic_store_relaxed(&q->impatient, 1);
+			BASE_POINT(qspin_impatient);
+		}
 		park_spin_queued(&spin);
+	}
+	if (impatient)
+		atomic_store_relaxed(&q->impatient, 0);
 }
 
 static void wait_turn(struct qspin_node *node)
 {
 	struct park_spin spin = PARK_SPIN;
 
-	while (atomic_load_acquire(&node->turn) == 0)                            /* T2 -> T1 */
+	while (atomic_load_relaxed(&node->turn) == 0)
 		park_spin_queued(&spin);
 }
 
@@ -59,26 +74,23 @@ NOINLINE void qspin_wait(struct qspin *q)
 	atomic_store_relaxed(&node.turn, 0);
 	before = atomic_swap_acqrel(&q->tail, &node);                            /* Q1 -> Q1 */
 	BASE_POINT(qspin_queued);
-	if (before == NULL) {
-		wait_word(q);
-	} else {
+	if (before != NULL) {
 		atomic_store_release(&before->next, &node);                      /* N1 -> N2 */
 		wait_turn(&node);
 	}
+	if (before == NULL || !BASE_MUTANT(qspin_turn_is_lock))
+		wait_word(q);
 	q->heir = leave(q, &node);
 }
 
-NOINLINE void qspin_hand_over(struct qspin *q)
+/* Somebody waits: who is impatient has been first before this. */
+NOINLINE void qspin_pass_on(struct qspin *q)
 {
 	struct qspin_node *heir = q->heir;
+	bool offered = atomic_load_relaxed(&q->impatient) != 0 && !BASE_MUTANT(qspin_offers_all);
 
-	if (heir == NULL) {
-		atomic_store_release(&q->word, BASE_MUTANT(qspin_offers_all) ?   /* U1 -> L1 */
-				     QSPIN_FREE : QSPIN_OFFERED);
-		return;
-	}
-	if (BASE_MUTANT(qspin_frees_for_heir))
-		atomic_store_release(&q->word, QSPIN_FREE);                      /* U1 -> L1 */
-	BASE_POINT(qspin_before_turn);
-	atomic_store_release(&heir->turn, 1);                                    /* T1 -> T2: its node may be gone */
+	q->heir = NULL;
+	atomic_store_release(&q->word, offered ? QSPIN_OFFERED : QSPIN_FREE);    /* U1 -> L1 */
+	if (heir != NULL)
+		atomic_store_relaxed(&heir->turn, 1);                            /* its node may be gone right after */
 }

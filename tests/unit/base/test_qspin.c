@@ -4,7 +4,7 @@
  * once.
  *
  * mutant: qspin_offers_all
- * mutant: qspin_frees_for_heir
+ * mutant: qspin_turn_is_lock
  * mutant: qspin_leaves_next
  */
 #include "base/qspin.h"
@@ -14,7 +14,8 @@
 
 static struct qspin lock;
 static uint32_t order[WAITERS], n;               /* who has had the lock; under it                                  */
-static atomic_u32 had;                           /* how many                                                        */
+static bool free_inside;                         /* the word said so while somebody had it                          */
+static atomic_u32 had;                           /* how many have had it                                            */
 
 struct waiter { const char *role; pthread_t thread; };
 
@@ -25,6 +26,7 @@ static void *wait_once(void *arg)
 	point_role(w->role);
 	qspin_lock(&lock);
 	order[n++] = (uint32_t)w->role[0];
+	free_inside |= atomic_load_relaxed(&lock.word) != QSPIN_HELD;
 	qspin_unlock(&lock);
 	atomic_add_acqrel(&had, 1);
 	return NULL;
@@ -57,6 +59,7 @@ static int begin(void **state)
 	(void)state;
 	atomic_store_relaxed(&had, 0);
 	n = 0;
+	free_inside = false;
 	return 0;
 }
 
@@ -77,7 +80,9 @@ static void assert_order(struct waiter *w, uint32_t count, const char *wanted)
 		assert_int_equal(order[i], wanted[i]);
 		crew_join(w[i].thread);
 	}
+	assert_false(free_inside);
 	assert_null(atomic_load_acquire(&lock.tail));
+	assert_int_equal(atomic_load_acquire(&lock.impatient), 0);
 	assert_int_equal(atomic_load_acquire(&lock.word), QSPIN_FREE);
 }
 
@@ -125,36 +130,44 @@ static void first_come_first_served(void **state)
 	assert_order(w, 3, "abc");
 }
 
-/* It is let go, and the only one in the queue has not looked yet. */
+/* It is let go, and the first in the queue, who has waited for long, does not look. */
 static void what_is_offered_is_not_free(void **state)
 {
 	struct waiter w[2];
 
 	(void)state;
 	qspin_lock(&lock);
-	point_stop("a", "qspin_before_word", NULL, NULL);
+	point_stop("a", "qspin_impatient", NULL, NULL);
 	start(&w[0], "a");
-	assert_true(point_wait_reached("a", "qspin_before_word", patience_ms(10000)));
+	assert_true(point_wait_reached("a", "qspin_impatient", patience_ms(10000)));
 	qspin_unlock(&lock);
 	assert_true(start_queued(&w[1], "b"));
-	point_release("a", "qspin_before_word");
+	point_release("a", "qspin_impatient");
 	assert_order(w, 2, "ab");
 }
 
-/* It is about to be handed over when a newcomer comes. */
-static void what_is_handed_over_is_never_free(void **state)
+/* It is free, the first in the queue is about to take it, and a newcomer does: once. */
+static void who_is_passed_is_impatient(void **state)
 {
-	struct waiter w[3];
+	struct waiter w[1];
 
 	(void)state;
 	qspin_lock(&lock);
-	point_stop("a", "qspin_before_turn", NULL, NULL);
-	assert_true(start_queued(&w[0], "a") && start_queued(&w[1], "b"));
+	point_stop("a", "qspin_queued", NULL, NULL);
+	point_stop("a", "qspin_before_take", NULL, NULL);
+	point_stop("a", "qspin_impatient", NULL, NULL);
+	start(&w[0], "a");
+	assert_true(point_wait_reached("a", "qspin_queued", patience_ms(10000)));
 	qspin_unlock(&lock);
-	assert_true(point_wait_reached("a", "qspin_before_turn", patience_ms(10000)));
-	assert_true(start_queued(&w[2], "c"));
-	point_release("a", "qspin_before_turn");
-	assert_order(w, 3, "abc");
+	point_release("a", "qspin_queued");
+	assert_true(point_wait_reached("a", "qspin_before_take", patience_ms(10000)));
+	qspin_lock(&lock);
+	point_release("a", "qspin_before_take");
+	assert_true(point_wait_reached("a", "qspin_impatient", patience_ms(10000)));
+	qspin_unlock(&lock);
+	assert_int_equal(atomic_load_acquire(&lock.word), QSPIN_OFFERED);
+	point_release("a", "qspin_impatient");
+	assert_order(w, 1, "a");
 }
 
 /* The last one leaves the queue, and another one comes. */
@@ -195,7 +208,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(holders_exclude_each_other, begin, finish),
 		cmocka_unit_test_setup_teardown(first_come_first_served, begin, finish),
 		cmocka_unit_test_setup_teardown(what_is_offered_is_not_free, begin, finish),
-		cmocka_unit_test_setup_teardown(what_is_handed_over_is_never_free, begin, finish),
+		cmocka_unit_test_setup_teardown(who_is_passed_is_impatient, begin, finish),
 		cmocka_unit_test_setup_teardown(who_comes_behind_the_last_is_next, begin, finish),
 		cmocka_unit_test_setup_teardown(who_has_come_says_so, begin, finish),
 	};
