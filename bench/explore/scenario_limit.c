@@ -174,6 +174,6 @@ static void cut_at_border(void)
 	expect(scene_protect(1, PAGES(508, 4), PROT_READ) == 0);
 }
 
-SCENARIO(limit_start, .what = "brief edits of a VMA that goes on above move its start off the leaf's edge, or out of it",
+SCENARIO(limit_start, .what = "brief edits of a VMA that goes on above move its start off the edge, or out of the leaf",
 	 .flags = SCENARIO_COLD, .set_up = start_at_edge, .body = { cut_inside, cut_at_border },
 	 .mutants = "carve_start_unseen");
