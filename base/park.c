@@ -99,7 +99,7 @@ void park_wake(atomic_u32 *word, int n)
 	(void)syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, n, NULL, NULL, 0);
 }
 
-void park_spin(struct park_spin *spin)
+static ALWAYS_INLINE void spin_round(struct park_spin *spin, bool naps)
 {
 	struct thread_slot *self = thread_current;
 	uint32_t round = spin->rounds++;
@@ -110,11 +110,21 @@ void park_spin(struct park_spin *spin)
 	}
 	if (round == ROUNDS_BLOCKED)
 		count_blocked(self);
-	if (round < ROUNDS_BLOCKED || (self && self->rcu_nest != 0)) {
+	if (round < ROUNDS_BLOCKED || !naps || (self && self->rcu_nest != 0)) {
 		sched_yield();
 		return;
 	}
 	nanosleep(&(struct timespec){ 0, NAP_NS }, NULL);
+}
+
+void park_spin(struct park_spin *spin)
+{
+	spin_round(spin, true);
+}
+
+void park_spin_queued(struct park_spin *spin)
+{
+	spin_round(spin, false);
 }
 
 void park_lock(struct park_mutex *m)

@@ -25,6 +25,8 @@ void park_wake(atomic_u32 *word, int n);
 struct park_spin { uint32_t rounds; };
 #define PARK_SPIN { 0 }
 void park_spin(struct park_spin *spin);
+/* The same in a queue of spinners, where a wait is as long as the queue: it never naps, since all behind would wait. */
+void park_spin_queued(struct park_spin *spin);
 
 /*
  * A mutex of one word, for what is rare and short (registry, scripts); locks of the map are in locks/. Not fair.

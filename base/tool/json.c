@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/tool/cli.h"
 #include "base/tool/json.h"
@@ -145,4 +146,73 @@ int json_write(const struct json *root, const char *path)
 void json_free(struct json *root)
 {
 	cJSON_Delete(of(root));
+}
+
+/* ---- reading ---- */
+
+/* All of a file, with a zero behind it. 0 or -errno. */
+static int contents(const char *path, char **text)
+{
+	FILE *in = fopen(path, "r");
+	size_t room = 0;
+	int err = 0;
+
+	*text = NULL;
+	if (in == NULL)
+		return -errno;
+	if (getdelim(text, &room, 0, in) < 0)
+		err = ferror(in) ? -errno : -EBADMSG;            /* nothing stands in it */
+	fclose(in);
+	return err;
+}
+
+int json_read(struct json **out, const char *path)
+{
+	char *text;
+	int err = contents(path, &text);
+
+	*out = err ? NULL : (struct json *)cJSON_Parse(text);
+	free(text);
+	return err ? err : *out != NULL ? 0 : -EBADMSG;
+}
+
+static const cJSON *at(const struct json *object, const char *key)
+{
+	return cJSON_GetObjectItemCaseSensitive((const cJSON *)object, key);
+}
+
+const struct json *json_member(const struct json *object, const char *key)
+{
+	return (const struct json *)at(object, key);
+}
+
+const struct json *json_first(const struct json *array)
+{
+	return array != NULL ? (const struct json *)((const cJSON *)array)->child : NULL;
+}
+
+const struct json *json_next(const struct json *element)
+{
+	return (const struct json *)((const cJSON *)element)->next;
+}
+
+const char *json_text_at(const struct json *object, const char *key, const char *otherwise)
+{
+	const char *text = cJSON_GetStringValue(at(object, key));
+
+	return text != NULL ? text : otherwise;
+}
+
+double json_real_at(const struct json *object, const char *key, double otherwise)
+{
+	const cJSON *item = at(object, key);
+
+	return cJSON_IsNumber(item) ? item->valuedouble : otherwise;
+}
+
+bool json_bool_at(const struct json *object, const char *key, bool otherwise)
+{
+	const cJSON *item = at(object, key);
+
+	return cJSON_IsBool(item) ? cJSON_IsTrue(item) : otherwise;
 }

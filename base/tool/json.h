@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * json.h - what programs write with --json: one object, built top-down. Over cJSON.
+ * json.h - what programs write with --json: one object, built top-down; and read again. Over cJSON.
  *
  * Want of memory ends the program with a message: these are tools. 64-bit numbers are written exactly (a double would
- * lose the low bits of a seed). Not-a-number and infinity become null.
+ * lose the low bits of a seed); read, a number is a double. Not-a-number and infinity become null.
  */
 #ifndef BASE_TOOL_JSON_H
 #define BASE_TOOL_JSON_H
@@ -32,5 +32,18 @@ void json_push_text(struct json *array, const char *value);
 /* Writes it to the file `path`, "-" = stdout, followed by a newline. 0 or -errno. */
 int  json_write(const struct json *root, const char *path);
 void json_free(struct json *root);
+
+/* ---- what others, or we, have written ---- */
+
+/* A root, as json_object's. 0 or -errno; -EBADMSG: the file is no JSON. */
+int json_read(struct json **out, const char *path);
+/* NULL: no such member; an array's first element, the next one, NULL past the last. NULL has none. */
+const struct json *json_member(const struct json *object, const char *key);
+const struct json *json_first(const struct json *array);
+const struct json *json_next(const struct json *element);
+/* A member's value; `otherwise` where there is none of that type. */
+const char *json_text_at(const struct json *object, const char *key, const char *otherwise);
+double json_real_at(const struct json *object, const char *key, double otherwise);
+bool json_bool_at(const struct json *object, const char *key, bool otherwise);
 
 #endif

@@ -6,6 +6,7 @@
 #include "bench/explore/scenario.h"
 
 #include "base/mem.h"
+#include "base/qspin.h"
 #include "base/rcu.h"
 #include "bench/sim/core.h"
 #include "locks/policy/intree.h"
@@ -111,6 +112,45 @@ void scene_collided(uint64_t at, unsigned times)
 
 	atomic_store_relaxed(&leaf->contended, vtree_met(times, thread_self(), vtree_page(at)));
 }
+
+/* ---- the queued spin lock ---- */
+
+static struct qspin spin;
+static uint32_t spin_inside, spin_turns;         /* plain: under it */
+
+static uint32_t spin_turn(void)
+{
+	qspin_lock(&spin);
+	expect(spin_inside++ == 0);
+	return ++spin_turns;
+}
+
+static void spin_turn_end(void)
+{
+	spin_inside--;
+	qspin_unlock(&spin);
+}
+
+void scene_spin(unsigned i)
+{
+	scene.result[i] = spin_turn();
+	spin_turn_end();
+}
+
+void scene_spin_again(unsigned i)
+{
+	uint32_t first;
+	bool waits;
+
+	scene_spin(i);
+	first = spin_turn();
+	waits = atomic_load_relaxed(&spin.tail) != NULL && atomic_load_relaxed(&spin.impatient) != 0;
+	spin_turn_end();
+	scene_spin(i);
+	expect(!waits || scene.result[i] > first + 1);
+}
+
+/* ---- frames ---- */
 
 uint32_t scene_chain(void)
 {

@@ -131,6 +131,8 @@ void scene_visit_end(void);
 void scene_section(uint64_t at, uint64_t *lo, uint64_t *hi);     /* enters the leaf's section; what the leaf owns   */
 void scene_section_end(void);
 void scene_collided(uint64_t at, unsigned times);        /* as if so many had found that leaf taken                 */
+void scene_spin(unsigned i);                             /* body i has the queued spin lock for a moment            */
+void scene_spin_again(unsigned i);                       /* three times: who is impatient comes between              */
 uint32_t scene_chain(void);                              /* a chain of frames from the depot; 0: none is left       */
 void scene_chain_back(uint32_t chain);
 

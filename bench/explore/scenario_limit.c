@@ -155,3 +155,25 @@ static void carve_below(void)
 
 SCENARIO(limit_above, .what = "a brief edit below a border of leaves, the VMA above it held", .flags = SCENARIO_COLD,
 	 .set_up = above_border, .body = { hold_above, carve_below }, .mutants = "limit_no_look_above");
+
+static void start_at_edge(void)
+{
+	limited(1000);
+	scene_separate(PAGE(256));
+	scene_separate(PAGE(512));
+	scene_mmap(PAGES(256, 512), RW);
+}
+static void cut_inside(void)
+{
+	first_window();
+	expect(scene_protect(0, PAGES(300, 8), PROT_READ) == 0);
+}
+static void cut_at_border(void)
+{
+	first_window();
+	expect(scene_protect(1, PAGES(508, 4), PROT_READ) == 0);
+}
+
+SCENARIO(limit_start, .what = "brief edits of a VMA that goes on above move its start off the edge, or out of the leaf",
+	 .flags = SCENARIO_COLD, .set_up = start_at_edge, .body = { cut_inside, cut_at_border },
+	 .mutants = "carve_start_unseen");

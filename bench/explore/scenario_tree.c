@@ -80,6 +80,34 @@ SCENARIO(span_carve, .what = "a brief munmap in a VMA that is being joined over 
 	 .set_up = two_vmas, .body = { all_to_rw, carve_page }, .check = a_page_is_gone,
 	 .mutants = "carve_spans_early extend_spanning");
 
+/* On one side each: a middle, its return, and the pages at the border. */
+static void change_low(void)
+{
+	expect(scene_protect(0, PAGES(128, 8), PROT_READ) == 0);
+	expect(scene_protect(0, PAGES(256, 8), PROT_READ) == 0);
+	expect(scene_protect(0, PAGES(256, 8), RW) == 0);
+	expect(scene_protect(0, PAGES(508, 4), PROT_READ) == 0);
+}
+static void change_high(void)
+{
+	expect(scene_protect(1, PAGES(768, 8), PROT_READ) == 0);
+	expect(scene_fixed(1, PAGES(768, 8), RW) == (int64_t)PAGE(768));
+	expect(scene_munmap(1, PAGES(512, 4)) == 0);
+}
+static void both_changed(void)
+{
+	struct vmmap_vma v;
+
+	expect(vmmap_query(scene.map, PAGE(0), &v) == 0 && v.start == PAGE(0) && v.end == PAGE(128));
+	expect(vmmap_query(scene.map, PAGE(136), &v) == 0 && v.start == PAGE(136) && v.end == PAGE(508));
+	expect(vmmap_query(scene.map, PAGE(508), &v) == 0 && v.start == PAGE(508) && v.end == PAGE(512));
+	expect(vmmap_query(scene.map, PAGE(512), &v) == 0 && v.start == PAGE(516) && v.end == PAGE(1024));
+}
+
+SCENARIO(span_brief, .what = "a VMA in two leaves is cut, grows and is cut at the border, from both sides",
+	 .set_up = scene_two_leaves, .body = { change_low, change_high }, .check = both_changed,
+	 .mutants = "carve_left_keeps carve_elsewhere_dies join_spanning_dies");
+
 static void replace_all(void) { expect(scene_fixed(0, PAGES(0, 1024), RW) == (int64_t)PAGE(0)); }
 static void read_only_leaves(void)
 {

@@ -39,7 +39,9 @@ static const struct argp_option all[] = {
 	{ "seed", 's', "N", 0, "Seed of the workload (1)", 0 },
 	{ "jobs", 'j', "N", 0, "Processes at a time (2)", 0 },
 	{ "out", 'd', "DIR", 0, "Where data and pictures go", 0 },
-	{ "row", 'r', "FILE", 0, "Append one line to the table of a sweep (points.h)", 0 },
+	{ "fresh", 'x', NULL, 0, "Also run the points that another program measured", 0 },
+	{ "better", 'b', NULL, 0, "Also run the points that have fewer operations than asked for, or are not steady, "
+	  "if --seconds or --warm now allow more", 0 },
 	{ "json", 'J', "FILE", 0, "Also write one JSON object ('-': standard output, and nothing else there)", 0 },
 	{ 0 },
 };
@@ -150,7 +152,8 @@ static error_t one(int key, char *arg, struct argp_state *state)
 	case 's': o->m.seed = cli_seed("--seed", arg); return 0;
 	case 'j': o->jobs = (unsigned)cli_count("--jobs", arg, 1, 64); return 0;
 	case 'd': o->out = arg; return 0;
-	case 'r': o->row = arg; return 0;
+	case 'x': o->fresh = true; return 0;
+	case 'b': o->better = true; return 0;
 	case 'J': o->json = arg; return 0;
 	default: return ARGP_ERR_UNKNOWN;
 	}

@@ -18,7 +18,8 @@ struct options {
 	const char *policies[OPTIONS_MOST], *profiles[OPTIONS_MOST];     /* sweep, validate                         */
 	size_t npolicies, nprofiles;
 	unsigned jobs;
-	const char *out, *json, *row;
+	const char *out, *json;
+	bool fresh, better;                      /* sweep: what is run although there is a point                    */
 };
 
 /* Which of them a command takes: a string of their letters. */

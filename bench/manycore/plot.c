@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include "base/compiler.h"
 #include "base/tool/cli.h"
@@ -15,8 +14,7 @@
 
 static const char doc[] =
 	"Draws the points of a sweep: for each profile throughput (log-log, with linear scaling) and line transfers "
-	"per operation, SVG and PNG, every policy on one axis; writes points.json. Each picture carries the limits of "
-	"the model.\v"
+	"per operation, SVG and PNG, every policy on one axis. Each picture carries the limits of the model.\v"
 	"Examples:\n"
 	"  vmmap-manycore plot --out curves\n"
 	"Exit code: 0; 2 if there are no points or gnuplot could not draw them.";
@@ -138,24 +136,23 @@ static int write_script(const char *path, const struct point *points, size_t n)
 int plot_main(int argc, char **argv)
 {
 	struct options o;
-	struct point *points;
+	struct points points;
 	char path[4096];
-	size_t n;
 	int err;
 
 	options_parse("d", doc, argc, argv, &o);
 	if (o.out == NULL)
 		o.out = "manycore-sweep";
-	n = points_read(o.out, &points);
-	if (n == 0)
-		cli_die("run a sweep first", "%s/points.tsv has no points", o.out);
+	err = points_read(&points, o.out);
+	if (err)
+		cli_die(NULL, "%s/points.json: %s", o.out, strerror(-err));
+	if (points.done.n == 0)
+		cli_die("run a sweep first", "%s/points.json has no points", o.out);
 	snprintf(path, sizeof(path), "%s/manycore.gp", o.out);
-	err = write_script(path, points, n);
-	if (!err)
-		err = points_json(o.out, points, n);
+	err = write_script(path, points.done.at, points.done.n);
 	if (!err)
 		err = plot_run(o.out, "manycore.gp");
-	free(points);
+	points_free(&points);
 	if (err)
 		cli_complain(err == -ENOENT ? "install gnuplot-nox, then run gnuplot manycore.gp there" : NULL,
 			     "no plots in %s: %s", o.out, strerror(-err));

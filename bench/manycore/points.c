@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* points.c - see points.h. Processes of a sweep append at the same time: a line is one write. */
+/* points.c - see points.h. */
 #include "bench/manycore/points.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "base/assert.h"
 #include "base/tool/json.h"
 #include "bench/manycore/report.h"
 
-#define LINE_BYTES 512
-#define COLUMNS    19                            /* 17, 18: of programs that gave no digest, no blocks of warm-up   */
+#define PATH_BYTES 4096
 
 const char *points_build(void)
 {
@@ -29,126 +27,201 @@ const char *points_build(void)
 		hash = (hash ^ (unsigned)c) * UINT64_C(0x100000001b3);
 	if (f != NULL)
 		fclose(f);
-	snprintf(text, sizeof(text), "%016lx", (unsigned long)hash);
+	snprintf(text, sizeof(text), "%016" PRIx64, hash);
 	return text;
 }
 
-int points_add(const char *path, const struct measure_params *p, const struct measure_result *r)
+struct point points_new(const struct options *o, const char *policy, const char *profile, uint32_t cores)
 {
-	char line[LINE_BYTES];
-	int n = snprintf(line, sizeof(line),
-			 "%s\t%s\t%u\t%.6g\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%u\t%lu\t%lu\t%lu\t%lu\t"
-			 "%s\t%u\n",
-			 p->policy, p->profile, p->cores, r->ops_per_s, r->transfers, r->reset_transfers,
-			 r->daemon_transfers, r->running, r->share[TURN_LINES], r->share[TURN_ASLEEP],
-			 r->share[TURN_SPINNING], r->share[TURN_HARNESS], r->steady, (unsigned long)r->refills,
-			 (unsigned long)r->tables, (unsigned long)r->graces, (unsigned long)r->units,
-			 points_build(), r->warm_blocks);
-	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666), err = 0;
+	struct point p = {
+		.cores = cores, .seconds = o->seconds, .warm_most = o->m.warm_most,
+		.terms = { .quantum_ns = o->m.costs.quantum / TURN_PS, .ops = options_ops(o, cores),
+			   .socket = o->m.costs.line.cores_per_socket },
+	};
 
-	if (fd < 0)
-		return -errno;
-	if (write(fd, line, (size_t)n) != n)
-		err = -EIO;
-	close(fd);
-	return err;
+	snprintf(p.policy, sizeof(p.policy), "%s", policy);
+	snprintf(p.profile, sizeof(p.profile), "%s", profile);
+	snprintf(p.terms.costs, sizeof(p.terms.costs), "%s", o->costs);
+	snprintf(p.terms.seed, sizeof(p.terms.seed), "%" PRIu64, o->m.seed);
+	snprintf(p.build, sizeof(p.build), "%s", points_build());
+	return p;
 }
 
-static int by_curve(const void *x, const void *y)
+bool points_same_terms(const struct point *a, const struct point *b)
+{
+	return strcmp(a->terms.costs, b->terms.costs) == 0 && strcmp(a->terms.seed, b->terms.seed) == 0 &&
+	       a->terms.quantum_ns == b->terms.quantum_ns && a->terms.ops == b->terms.ops &&
+	       a->terms.socket == b->terms.socket;
+}
+
+double points_ops(const struct point *p)
+{
+	return measure_ops(profile_find(p->profile), p->ops, p->cores);
+}
+
+/* ---- the table ---- */
+
+static int by_place(const void *x, const void *y)
 {
 	const struct point *a = x, *b = y;
 	int order = strcmp(a->profile, b->profile);
 
 	if (order == 0)
 		order = strcmp(a->policy, b->policy);
-	if (order == 0)
-		order = (a->cores > b->cores) - (a->cores < b->cores);
-	return order != 0 ? order : (a->line > b->line) - (a->line < b->line);
+	return order != 0 ? order : (a->cores > b->cores) - (a->cores < b->cores);
 }
 
-/* Of several with the same place on a curve the last stays. */
-static size_t newest(struct point *points, size_t n)
+struct point *points_find(const struct point_list *list, const struct point *place)
 {
-	size_t kept = 0;
+	for (size_t i = 0; i < list->n; i++)
+		if (by_place(&list->at[i], place) == 0)
+			return &list->at[i];
+	return NULL;
+}
 
-	for (size_t i = 0; i < n; i++) {
-		const struct point *p = &points[i];
+static void put(struct point_list *list, const struct point *p)
+{
+	struct point *there = points_find(list, p);
 
-		if (kept > 0 && points[kept - 1].cores == p->cores &&
-		    strcmp(points[kept - 1].policy, p->policy) == 0 &&
-		    strcmp(points[kept - 1].profile, p->profile) == 0)
-			kept--;
-		points[kept++] = *p;
+	if (there == NULL && list->n == list->room) {
+		list->room = list->room ? 2 * list->room : 64;
+		list->at = realloc(list->at, list->room * sizeof(*list->at));
+		CHECK(list->at != NULL);
 	}
-	return kept;
+	if (there == NULL)
+		there = &list->at[list->n++];
+	*there = *p;
 }
 
-static bool parse(const char *line, struct point *p)
+void points_put(struct points *t, const struct point *p)
 {
-	int got;
+	struct point *dear = p->ops > 0 ? points_find(&t->dear, p) : NULL;
 
-	*p = (struct point){ 0 };
-	got = sscanf(line, "%31s %31s %u %lf %lf %lf %lf %lf %lf %lf %lf %lf %u %lu %lu %lu %lu %19s %u", p->policy,
-		     p->profile, &p->cores, &p->ops_per_s, &p->transfers, &p->resets, &p->daemon, &p->running,
-		     &p->lines, &p->asleep, &p->spinning, &p->meetings, &p->steady, &p->refills, &p->tables,
-		     &p->graces, &p->ops, p->build, &p->warm);
-	return got >= COLUMNS - 2;
+	put(p->ops > 0 ? &t->done : &t->dear, p);
+	if (dear != NULL)
+		*dear = t->dear.at[--t->dear.n];
 }
 
-size_t points_read(const char *dir, struct point **out)
+void points_free(struct points *t)
 {
-	char path[4096], line[LINE_BYTES];
-	size_t n = 0, room = 0;
-	struct point p;
-	FILE *f;
+	free(t->done.at);
+	free(t->dear.at);
+	*t = (struct points){ 0 };
+}
 
-	*out = NULL;
-	snprintf(path, sizeof(path), "%s/points.tsv", dir);
-	f = fopen(path, "r");
-	if (f == NULL)
-		return 0;
-	while (fgets(line, sizeof(line), f) != NULL && parse(line, &p)) {
-		p.line = n;
-		if (n == room) {
-			room = room ? 2 * room : 64;
-			*out = realloc(*out, room * sizeof(**out));
-			CHECK(*out != NULL);
-		}
-		(*out)[n++] = p;
+static void sort(struct point_list *list)
+{
+	if (list->n > 0)
+		qsort(list->at, list->n, sizeof(*list->at), by_place);
+}
+
+/* ---- the file ---- */
+
+static void text_at(const struct json *row, const char *key, char *out, size_t bytes)
+{
+	snprintf(out, bytes, "%s", json_text_at(row, key, ""));
+}
+
+/* What a point does not say is 0: it has no terms, and is comparable with none. */
+static struct point parse(const struct json *row)
+{
+	struct point p = {
+		.cores = (uint32_t)json_real_at(row, "cores", 0),
+		.terms = { .quantum_ns = (uint64_t)json_real_at(row, "quantum_ns", 0),
+			   .ops = (uint64_t)json_real_at(row, "ops_wanted", 0),
+			   .socket = (uint32_t)json_real_at(row, "socket", 0) },
+		.seconds = json_real_at(row, "seconds", 0),
+		.warm_most = (unsigned)json_real_at(row, "warm_most", 0),
+		.ops = (uint64_t)json_real_at(row, "ops", 0),
+		.ops_per_s = json_real_at(row, "ops_per_s", 0),
+		.transfers = json_real_at(row, "transfers_per_op", 0),
+		.cold = json_real_at(row, "first_touches_per_op", 0),
+		.warm = (unsigned)json_real_at(row, "warm_blocks", 0),
+		.steady = json_bool_at(row, "steady", false),
+	};
+
+	text_at(row, "policy", p.policy, sizeof(p.policy));
+	text_at(row, "profile", p.profile, sizeof(p.profile));
+	text_at(row, "costs", p.terms.costs, sizeof(p.terms.costs));
+	text_at(row, "seed", p.terms.seed, sizeof(p.terms.seed));
+	text_at(row, "build", p.build, sizeof(p.build));
+	return p;
+}
+
+static void read_list(struct points *t, const struct json *rows)
+{
+	for (const struct json *row = json_first(rows); row != NULL; row = json_next(row)) {
+		struct point p = parse(row);
+
+		if (p.cores > 0 && profile_find(p.profile) != NULL)
+			points_put(t, &p);
 	}
-	fclose(f);
-	qsort(*out, n, sizeof(**out), by_curve);
-	return newest(*out, n);
 }
 
-int points_json(const char *dir, const struct point *points, size_t n)
+int points_read(struct points *t, const char *dir)
 {
-	struct json *object = json_object(), *rows, *limits;
-	char path[4096];
+	char path[PATH_BYTES];
+	struct json *root;
 	int err;
 
-	json_text(object, "command", "plot");
-	limits = json_array(object, "limits");
-	for (unsigned i = 0; report_limit(i) != NULL; i++)
-		json_push_text(limits, report_limit(i));
-	rows = json_array(object, "points");
-	for (size_t i = 0; i < n; i++) {
+	*t = (struct points){ 0 };
+	snprintf(path, sizeof(path), "%s/points.json", dir);
+	err = json_read(&root, path);
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	read_list(t, json_member(root, "points"));
+	read_list(t, json_member(root, "too_dear"));
+	json_free(root);
+	sort(&t->done);
+	sort(&t->dear);
+	return 0;
+}
+
+static void write_list(struct json *rows, const struct point_list *list)
+{
+	for (const struct point *p = list->at; p < list->at + list->n; p++) {
 		struct json *row = json_row(rows);
 
-		json_text(row, "policy", points[i].policy);
-		json_text(row, "profile", points[i].profile);
-		json_uint(row, "cores", points[i].cores);
-		json_uint(row, "ops", points[i].ops);
-		json_uint(row, "ops_per_core", (uint64_t)measure_ops(profile_find(points[i].profile), points[i].ops,
-								     points[i].cores));
-		json_real(row, "ops_per_s", points[i].ops_per_s);
-		json_real(row, "transfers_per_op", points[i].transfers);
-		json_uint(row, "warm_blocks", points[i].warm);
-		json_bool(row, "steady", points[i].steady);
-		json_text(row, "build", points[i].build);
+		json_text(row, "policy", p->policy);
+		json_text(row, "profile", p->profile);
+		json_uint(row, "cores", p->cores);
+		if (p->ops > 0) {
+			json_uint(row, "ops", p->ops);
+			json_uint(row, "ops_per_core", (uint64_t)points_ops(p));
+			json_real(row, "ops_per_s", p->ops_per_s);
+			json_real(row, "transfers_per_op", p->transfers);
+			json_real(row, "first_touches_per_op", p->cold);
+			json_uint(row, "warm_blocks", p->warm);
+			json_bool(row, "steady", p->steady);
+		}
+		json_text(row, "costs", p->terms.costs);
+		json_text(row, "seed", p->terms.seed);
+		json_uint(row, "quantum_ns", p->terms.quantum_ns);
+		json_uint(row, "socket", p->terms.socket);
+		json_uint(row, "ops_wanted", p->terms.ops);
+		json_uint(row, "warm_most", p->warm_most);
+		json_real(row, "seconds", p->seconds);
+		json_text(row, "build", p->build);
 	}
+}
+
+int points_write(struct points *t, const char *dir)
+{
+	struct json *root = json_object();
+	char path[PATH_BYTES], fresh[PATH_BYTES];
+	int err;
+
+	sort(&t->done);
+	sort(&t->dear);
+	json_text(root, "command", "sweep");
+	report_limits(root);
+	write_list(json_array(root, "points"), &t->done);
+	write_list(json_array(root, "too_dear"), &t->dear);
 	snprintf(path, sizeof(path), "%s/points.json", dir);
-	err = json_write(object, path);
-	json_free(object);
+	snprintf(fresh, sizeof(fresh), "%s/points.json.new", dir);
+	err = json_write(root, fresh);
+	json_free(root);
+	if (!err && rename(fresh, path) != 0)
+		err = -errno;
 	return err;
 }

@@ -1,36 +1,53 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * points.h - the table of a sweep: one line of points.tsv for each point, in the order in which they came.
+ * points.h - the table of a sweep: points.json of its directory.
  *
- * Each line has the digest of the program that ran it. A later line of the same policy, profile and cores takes
- * the place of an earlier one.
+ * A place on a curve (policy, profile, cores) has one point at most, and one note at most that it was too dear. Each
+ * bears its *terms* (points are comparable where these are the same), what may be spent on it, and the digest of the
+ * program that ran it. The file is written to a new one that takes its name, so that it is whole at any time.
  */
 #ifndef BENCH_MANYCORE_POINTS_H
 #define BENCH_MANYCORE_POINTS_H
 
 #include "bench/manycore/options.h"
 
+struct point_terms {
+	char costs[8], seed[24];
+	uint64_t quantum_ns, ops;                /* ops: of a core, that were asked for                             */
+	uint32_t socket;
+};
+
 struct point {
 	char policy[32], profile[32];
-	unsigned cores;
-	double ops_per_s, transfers;
-	double resets, daemon;                   /* transfers there                                                 */
-	double running, lines, asleep, spinning, meetings;       /* shares of the cores' time                       */
-	unsigned steady;
-	unsigned long refills, tables, graces, ops;      /* ops: of all cores, in the window                        */
-	char build[20];                          /* points_build then                                               */
+	uint32_t cores;
+	struct point_terms terms;
+	double seconds;                          /* CPU time that it could have; 0: no limit                        */
+	unsigned warm_most;                      /* blocks of warm-up, as many                                      */
+	uint64_t ops;                            /* of all cores, in the window; 0: too dear                        */
+	double ops_per_s, transfers, cold;
 	unsigned warm;                           /* blocks                                                          */
-	size_t line;                             /* in the file                                                     */
+	bool steady;
+	char build[20];                          /* points_build then                                               */
 };
+
+struct point_list { struct point *at; size_t n, room; };
+struct points { struct point_list done, dear; };
 
 /* The digest of the program that runs, in hexadecimal. */
 const char *points_build(void);
+/* What a point of these options will be like before it is measured. */
+struct point points_new(const struct options *o, const char *policy, const char *profile, uint32_t cores);
+bool points_same_terms(const struct point *a, const struct point *b);
+/* Operations of a core in the window. */
+double points_ops(const struct point *p);
 
-/* Appends to the file; 0 or -errno. */
-int  points_add(const char *path, const struct measure_params *p, const struct measure_result *r);
-/* All of directory dir, sorted by profile, policy, cores; *out is to be freed. Their number; 0: there are none. */
-size_t points_read(const char *dir, struct point **out);
-/* DIR/points.json: the same, for others. 0 or -errno. */
-int  points_json(const char *dir, const struct point *points, size_t n);
+/* Of directory dir, sorted by profile, policy, cores. 0 or -errno; without a file: none, 0. */
+int  points_read(struct points *t, const char *dir);
+int  points_write(struct points *t, const char *dir);
+void points_free(struct points *t);
+/* NULL: it has no point there. */
+struct point *points_find(const struct point_list *list, const struct point *place);
+/* Takes the place of what is there. A point that is not too dear takes away the note that it was. */
+void points_put(struct points *t, const struct point *p);
 
 #endif

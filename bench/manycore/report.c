@@ -22,6 +22,14 @@ const char *report_limit(unsigned i)
 	return i < ARRAY_SIZE(limit) ? limit[i] : NULL;
 }
 
+void report_limits(struct json *object)
+{
+	struct json *limits = json_array(object, "limits");
+
+	for (unsigned i = 0; report_limit(i) != NULL; i++)
+		json_push_text(limits, report_limit(i));
+}
+
 static const char *label(const struct hot *h)
 {
 	const char *name = label_of(h->at);

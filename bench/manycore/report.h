@@ -9,6 +9,7 @@
 
 /* What every result has to be read with. NULL past the last. */
 const char *report_limit(unsigned i);
+void report_limits(struct json *object);                 /* all of them                                             */
 void report_print(FILE *out, const struct options *o, const struct measure_result *r);
 /* Puts all of it into an object. */
 void report_json(struct json *object, const struct options *o, const struct measure_result *r);

@@ -12,7 +12,6 @@
 #include "base/tool/machine.h"
 #include "bench/manycore/budget.h"
 #include "bench/manycore/commands.h"
-#include "bench/manycore/points.h"
 #include "bench/manycore/report.h"
 #include "bench/manycore/run.h"
 
@@ -30,7 +29,6 @@ static const char doc[] =
 static int write_json(const struct options *o, const struct measure_result *r)
 {
 	struct json *object = json_object();
-	struct json *limits;
 	struct machine machine;
 	int err;
 
@@ -38,9 +36,7 @@ static int write_json(const struct options *o, const struct measure_result *r)
 	json_text(object, "command", "run");
 	machine_json(&machine, object, "machine");
 	report_json(object, o, r);
-	limits = json_array(object, "limits");
-	for (unsigned i = 0; report_limit(i) != NULL; i++)
-		json_push_text(limits, report_limit(i));
+	report_limits(object);
 	err = json_write(object, o->json);
 	json_free(object);
 	if (err)
@@ -66,8 +62,6 @@ int run_point(struct options *o, int (*fn)(const struct measure_params *p, struc
 	}
 	if (o->json == NULL || strcmp(o->json, "-") != 0)
 		report_print(stdout, o, r);
-	if (o->row != NULL && points_add(o->row, &o->m, r) != 0)
-		cli_die("give a file that can be written", "--row: cannot append to %s", o->row);
 	code = o->json != NULL ? write_json(o, r) : CLI_OK;
 	free(r);
 	return code;
@@ -133,7 +127,7 @@ int run_main(int argc, char **argv)
 {
 	struct options o;
 
-	options_parse("pfnotckqzwsrJ", doc, argc, argv, &o);
+	options_parse("pfnotckqzwsJ", doc, argc, argv, &o);
 	o.m.ops = options_ops(&o, o.m.cores);
 	return o.seconds > 0 ? run_budgeted(&o) : run_point(&o, measure);
 }

@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* sweep.c - `vmmap-manycore sweep`: policies x profiles x cores, each point in a process of its own. */
+/*
+ * sweep.c - `vmmap-manycore sweep`: policies x profiles x cores, each point in a process of its own.
+ *
+ * STOP   SIGINT, SIGTERM and SIGHUP are blocked and waited for together with SIGCHLD, in one place: what is measured by
+ *        then stands in points.json, what runs is ended (each point is a process group), and is run the next time.
+ * TWO    sweeps of one directory would lose each other's points: the directory is locked.
+ */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/compiler.h"
 #include "base/tool/cli.h"
+#include "base/tool/json.h"
 #include "bench/manycore/commands.h"
 #include "bench/manycore/options.h"
 #include "bench/manycore/points.h"
@@ -19,21 +28,26 @@
 #include "stress/profile.h"
 #include "vmmap/vmmap.h"
 
-#define BEYOND 1.25                              /* trials come on top of a budget                                  */
+#define BEYOND    1.25                           /* trials come on top of a budget                                  */
+#define JOBS_MOST 64                             /* as --jobs                                                       */
+#define WHOLE     0.99                           /* of the operations: a unit may be several calls, a little is lost */
 
 extern char **environ;
 
 static const char doc[] =
-	"Runs every policy on every profile for 1, 2, 4 ... cores, several processes at a time; writes DIR/points.tsv, "
-	"one JSON file for each point, and the plots. Points that DIR/points.tsv has, of this same program, are not "
-	"run again. On standard error: each point when it is done, and about how long the others will take. With "
-	"--seconds no point takes much longer than that: it has as many operations as fit, and its row says how many.\v"
+	"Runs every policy on every profile for 1, 2, 4 ... cores, several processes at a time; writes DIR/points.json "
+	"after each point, a JSON file for each with its hottest lines, and the plots. It may be stopped at any time "
+	"(SIGINT, SIGTERM): the same command goes on. Points that DIR/points.json has are not run again if they were "
+	"made with the same --ops, --seed, --costs, --quantum and --socket; --fresh and --better say which are. "
+	"On standard error: each point when it is done, and about how long the others will take. With --seconds no "
+	"point takes much longer than that: it has as many operations as fit, and its row says how many.\v"
 	"Examples:\n"
 	"  vmmap-manycore sweep --seconds 20 --out curves\n"
+	"  vmmap-manycore sweep --seconds 120 --better --out curves       what 20 s were too short for\n"
+	"  vmmap-manycore sweep --seconds 20 --fresh --out curves         the engine has changed\n"
 	"  vmmap-manycore sweep --policies vma,rwsem --profiles fault,local,pf --most 128 --ops 2000 --out curves\n"
-	"Exit code: 0; 1 if the cores of some point got stuck or a call failed; 2 if it could not run.";
-
-#define JOBS_MOST 64                             /* as --jobs                                                       */
+	"Exit code: 0; 1 if the cores of some point got stuck or a call failed; 2 if it could not run; 128 + the "
+	"signal that stopped it.";
 
 /* The default one first, then its rivals, the global locks before those that cost most; others after these. */
 static const char *const order[] = {
@@ -41,25 +55,107 @@ static const char *const order[] = {
 };
 
 /* A process that runs. Operations of all its cores stand for what it costs. */
-struct job { pid_t pid; const char *policy, *profile; uint32_t cores; uint64_t ops; };
+struct job { pid_t pid; struct point point; uint64_t ops; };
 
 struct sweep {
 	const struct options *o;
-	struct point *done;
-	size_t ndone;
+	struct points points;
 	struct job job[JOBS_MOST];
 	unsigned running, finished, all, failed;
 	uint64_t ops, all_ops;                   /* finished, all                                                   */
 	uint64_t began_ns;
+	sigset_t awaited, before;                /* signals; what was blocked before                                */
 };
 
-static bool have(const struct sweep *s, const char *policy, const char *profile, uint32_t cores)
+/* ---- what is to be run ---- */
+
+static bool lacking(const struct point *p)
 {
-	for (size_t i = 0; i < s->ndone; i++)
-		if (s->done[i].cores == cores && strcmp(s->done[i].policy, policy) == 0 &&
-		    strcmp(s->done[i].profile, profile) == 0 && strcmp(s->done[i].build, points_build()) == 0)
-			return true;
-	return false;
+	return points_ops(p) < WHOLE * (double)p->terms.ops || !p->steady;
+}
+
+/* It could have as much time and warm-up as this sweep gives. */
+static bool had_as_much(const struct point *p, const struct point *now)
+{
+	bool as_long = p->seconds == 0 || (now->seconds > 0 && p->seconds >= now->seconds);
+
+	return as_long && p->warm_most >= now->warm_most;
+}
+
+static bool of_this_program(const struct point *p)
+{
+	return strcmp(p->build, points_build()) == 0;
+}
+
+static bool wanted(const struct sweep *s, const struct point *now)
+{
+	const struct point *p = points_find(&s->points.done, now), *dear = points_find(&s->points.dear, now);
+	bool fresh = s->o->fresh;
+
+	if (dear != NULL && points_same_terms(dear, now) && had_as_much(dear, now) && (!fresh || of_this_program(dear)))
+		return false;
+	if (p == NULL || !points_same_terms(p, now) || (fresh && !of_this_program(p)))
+		return true;
+	return s->o->better && lacking(p) && !had_as_much(p, now);
+}
+
+/* With more time it has less, where the machine was busy or the budget's steps fell otherwise: the old one stays. */
+static void put(struct sweep *s, const struct point *p)
+{
+	struct point *old = points_find(&s->points.done, p);
+
+	if (p->ops > 0 && old != NULL && points_same_terms(old, p) && (!s->o->fresh || of_this_program(old)) &&
+	    old->ops > p->ops) {
+		old->seconds = p->seconds;
+		old->warm_most = p->warm_most;
+		return;
+	}
+	points_put(&s->points, p);
+}
+
+/* ---- processes ---- */
+
+static void result_path(const struct sweep *s, const struct point *p, char *path, size_t bytes)
+{
+	snprintf(path, bytes, "%s/%s-%s-%u.json", s->o->out, p->policy, p->profile, p->cores);
+}
+
+static void end_all(struct sweep *s)
+{
+	for (unsigned i = 0; i < s->running; i++)
+		kill(-s->job[i].pid, SIGKILL);
+	for (unsigned i = 0; i < s->running; i++)
+		(void)waitpid(s->job[i].pid, NULL, 0);
+	s->running = 0;
+}
+
+static void write_points(struct sweep *s)
+{
+	int err = points_write(&s->points, s->o->out);
+
+	if (err == 0)
+		return;
+	end_all(s);
+	cli_die("what it has stays as it was", "%s/points.json: %s", s->o->out, strerror(-err));
+}
+
+/* What the process has measured. False: there is nothing to read. */
+static bool read_result(const struct sweep *s, struct point *p)
+{
+	struct json *row;
+	char path[4096];
+
+	result_path(s, p, path, sizeof(path));
+	if (json_read(&row, path) != 0)
+		return false;
+	p->ops = (uint64_t)json_real_at(row, "ops", 0);
+	p->ops_per_s = json_real_at(row, "ops_per_s", 0);
+	p->transfers = json_real_at(row, "transfers_per_op", 0);
+	p->cold = json_real_at(row, "first_touches_per_op", 0);
+	p->warm = (unsigned)json_real_at(row, "warm_blocks", 0);
+	p->steady = json_bool_at(row, "steady", false);
+	json_free(row);
+	return p->ops > 0;
 }
 
 /* What is left takes as long, an operation, as what is done; with a budget, a point. */
@@ -70,69 +166,124 @@ static double left_s(const struct sweep *s, uint64_t took)
 	return s->ops ? (double)took * (double)(s->all_ops - s->ops) / (double)s->ops : 0;
 }
 
-static void tell(const struct sweep *s, const struct job *job, const char *how)
+static void tell(const struct sweep *s, const struct point *p, const char *how)
 {
 	uint64_t took = (kernel_real_ns() - s->began_ns) / 1000000000;
 	double left = left_s(s, took);
 
 	fprintf(stderr, "%u of %u  %s, %s, %u cores%s; %lu min %02lu s so far, about %.0f min to go\n", s->finished,
-		s->all, job->policy, job->profile, job->cores, how, (unsigned long)(took / 60),
-		(unsigned long)(took % 60), left / 60);
+		s->all, p->policy, p->profile, p->cores, how, (unsigned long)(took / 60), (unsigned long)(took % 60),
+		left / 60);
 }
 
-static void wait_one(struct sweep *s)
+static void finish(struct sweep *s, unsigned i, int status)
 {
-	int status = 0;
-	pid_t pid = wait(&status);
-	unsigned i = 0;
+	struct point p = s->job[i].point;
 	bool dear = WIFEXITED(status) && WEXITSTATUS(status) == RUN_DEAR;
-	bool failed = !dear && (!WIFEXITED(status) || WEXITSTATUS(status) != 0);
+	bool good = WIFEXITED(status) && WEXITSTATUS(status) == 0 && read_result(s, &p);
 
-	if (pid < 0)
-		return;
-	while (i < s->running && s->job[i].pid != pid)
-		i++;
-	if (i == s->running)
-		return;
 	s->finished++;
-	s->failed += failed;
+	s->failed += !good && !dear;
 	s->ops += s->job[i].ops;
-	tell(s, &s->job[i], failed ? ": FAILED" : dear ? ": too dear, left out" : "");
 	s->job[i] = s->job[--s->running];
+	if (good || dear) {
+		put(s, &p);
+		write_points(s);
+	}
+	tell(s, &p, good ? "" : dear ? ": too dear, left out" : ": FAILED");
 }
 
-static void start(struct sweep *s, const char *policy, const char *profile, uint32_t cores)
+static _Noreturn void stop(struct sweep *s, int signal)
 {
-	const struct options *o = s->o;
-	char n[16], ops[24], seed[24], quantum[24], socket[16], seconds[16], warm[16], json[4096], row[4096];
-	char *argv[] = { (char *)"vmmap-manycore", (char *)"run", (char *)"--policy", (char *)policy,
-			 (char *)"--profile", (char *)profile, (char *)"--cores", n, (char *)"--ops", ops,
-			 (char *)"--seed", seed, (char *)"--costs", (char *)o->costs, (char *)"--quantum", quantum,
-			 (char *)"--socket", socket, (char *)"--json", json, (char *)"--row", row,
-			 (char *)"--warm", warm, o->seconds > 0 ? (char *)"--seconds" : NULL, seconds, NULL };
-	posix_spawn_file_actions_t actions;
-	pid_t pid;
+	end_all(s);
+	fprintf(stderr, "stopped after %u of %u points; the same command goes on\n", s->finished, s->all);
+	exit(128 + signal);
+}
 
-	while (s->running >= o->jobs)
-		wait_one(s);
-	snprintf(n, sizeof(n), "%u", cores);
-	snprintf(ops, sizeof(ops), "%lu", (unsigned long)options_ops(o, cores));
-	snprintf(seed, sizeof(seed), "%lu", (unsigned long)o->m.seed);
-	snprintf(quantum, sizeof(quantum), "%lu", (unsigned long)(o->m.costs.quantum / TURN_PS));
-	snprintf(warm, sizeof(warm), "%u", o->m.warm_most);
-	snprintf(seconds, sizeof(seconds), "%.0f", o->seconds);
-	snprintf(socket, sizeof(socket), "%u", o->m.costs.line.cores_per_socket);
-	snprintf(json, sizeof(json), "%s/%s-%s-%u.json", o->out, policy, profile, cores);
-	snprintf(row, sizeof(row), "%s/points.tsv", o->out);
+/* Until at least one process has ended. */
+static void wait_some(struct sweep *s)
+{
+	unsigned before = s->finished;
+
+	while (s->finished == before) {
+		int status, signal = sigwaitinfo(&s->awaited, NULL);
+
+		if (signal > 0 && signal != SIGCHLD)
+			stop(s, signal);
+		for (unsigned i = s->running; i-- > 0;)
+			if (waitpid(s->job[i].pid, &status, WNOHANG) == s->job[i].pid)
+				finish(s, i, status);
+	}
+}
+
+/* One that is ignored (nohup, a shell's background) stays so. */
+static void listen_for_signals(struct sweep *s)
+{
+	static const int stops[] = { SIGINT, SIGTERM, SIGHUP };
+
+	(void)signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&s->awaited);
+	sigaddset(&s->awaited, SIGCHLD);
+	for (size_t i = 0; i < ARRAY_SIZE(stops); i++) {
+		struct sigaction now;
+
+		if (sigaction(stops[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaddset(&s->awaited, stops[i]);
+	}
+	(void)sigprocmask(SIG_BLOCK, &s->awaited, &s->before);
+}
+
+/* A group of its own, so that what it starts ends with it; its signals as ours were. */
+static int spawn(const struct sweep *s, char *const argv[], pid_t *pid)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	int err;
+
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	if (posix_spawn(&pid, "/proc/self/exe", &actions, NULL, argv, environ) != 0)
-		cli_die(NULL, "cannot start a process");
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setpgroup(&attributes, 0);
+	posix_spawnattr_setsigmask(&attributes, &s->before);
+	err = posix_spawn(pid, "/proc/self/exe", &actions, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
-	s->job[s->running++] = (struct job){ pid, policy, profile, cores, cores * options_ops(o, cores) };
+	return err;
 }
 
-/* Each combination that is not there yet: their number. */
+static void start(struct sweep *s, const struct point *p)
+{
+	const struct options *o = s->o;
+	char n[16], ops[24], quantum[24], socket[16], seconds[16], warm[16], json[4096];
+	struct job *job;
+	char *argv[] = { (char *)"vmmap-manycore", (char *)"run", (char *)"--policy", (char *)p->policy,
+			 (char *)"--profile", (char *)p->profile, (char *)"--cores", n, (char *)"--ops", ops,
+			 (char *)"--seed", (char *)p->terms.seed, (char *)"--costs", (char *)p->terms.costs,
+			 (char *)"--quantum", quantum, (char *)"--socket", socket, (char *)"--json", json,
+			 (char *)"--warm", warm, o->seconds > 0 ? (char *)"--seconds" : NULL, seconds, NULL };
+
+	while (s->running >= o->jobs)
+		wait_some(s);
+	snprintf(n, sizeof(n), "%u", p->cores);
+	snprintf(ops, sizeof(ops), "%lu", (unsigned long)p->terms.ops);
+	snprintf(quantum, sizeof(quantum), "%lu", (unsigned long)p->terms.quantum_ns);
+	snprintf(warm, sizeof(warm), "%u", p->warm_most);
+	snprintf(seconds, sizeof(seconds), "%.0f", p->seconds);
+	snprintf(socket, sizeof(socket), "%u", p->terms.socket);
+	result_path(s, p, json, sizeof(json));
+	job = &s->job[s->running];
+	*job = (struct job){ .point = *p, .ops = p->cores * p->terms.ops };
+	if (spawn(s, argv, &job->pid) != 0) {
+		end_all(s);
+		cli_die(NULL, "cannot start a process");
+	}
+	s->running++;
+}
+
+/* ---- the sweep ---- */
+
+/* Each place on a curve that is to be run: their number. */
 static unsigned each(struct sweep *s, bool count)
 {
 	const struct options *o = s->o;
@@ -142,16 +293,16 @@ static unsigned each(struct sweep *s, bool count)
 		for (size_t c = 0; c < o->ncounts; c++)
 			for (size_t f = 0; f < o->nprofiles; f++) {
 				uint32_t cores = o->counts[c];
+				struct point now = points_new(o, o->policies[p], o->profiles[f], cores);
 
 				if (!options_simulated(o->policies[p], cores) ||
-				    cores < profile_find(o->profiles[f])->min_threads ||
-				    have(s, o->policies[p], o->profiles[f], cores))
+				    cores < profile_find(o->profiles[f])->min_threads || !wanted(s, &now))
 					continue;
 				n++;
 				if (count)
 					s->all_ops += cores * options_ops(o, cores);
 				else
-					start(s, o->policies[p], o->profiles[f], cores);
+					start(s, &now);
 			}
 	return n;
 }
@@ -187,24 +338,39 @@ static void set_defaults(struct options *o)
 		cli_die("give a directory that can be made", "--out: %s: %s", o->out, strerror(errno));
 }
 
+/* Held until the program ends. */
+static void lock_directory(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0)
+		cli_die(errno == EWOULDBLOCK ? "another sweep works there: wait for it, or give another directory" :
+			NULL, "--out: %s: %s", dir, strerror(errno));
+}
+
 int sweep_main(int argc, char **argv)
 {
 	char *plot[] = { (char *)"plot", (char *)"--out", NULL, NULL };
 	struct options o;
 	struct sweep s = { .o = &o, .began_ns = kernel_real_ns() };
-	int code;
+	int code, err;
 
-	options_parse("PFmNotwckqsjd", doc, argc, argv, &o);
+	options_parse("PFmNotwckqsjdxb", doc, argc, argv, &o);
 	set_defaults(&o);
-	s.ndone = points_read(o.out, &s.done);
+	lock_directory(o.out);
+	err = points_read(&s.points, o.out);
+	if (err)
+		cli_die("mend it or move it away", "%s/points.json: %s", o.out, strerror(-err));
 	s.all = each(&s, true);
 	if (o.seconds > 0)
 		fprintf(stderr, "%u points, %u at a time, about %.0f s each: at most some %.0f min\n", s.all, o.jobs,
 			o.seconds, s.all * o.seconds * BEYOND / o.jobs / 60);
+	listen_for_signals(&s);
 	(void)each(&s, false);
 	while (s.running > 0)
-		wait_one(&s);
-	free(s.done);
+		wait_some(&s);
+	(void)sigprocmask(SIG_SETMASK, &s.before, NULL);
+	points_free(&s.points);
 	plot[2] = (char *)o.out;
 	code = plot_main(3, plot);
 	return s.failed ? CLI_VIOLATION : code;

@@ -25,7 +25,7 @@
  * CANCEL     A wait that is over looks at `waits` under the lock. False: it holds what it wanted, and waits for
  *            GRANTED, which is on its way: no grant is lost, no record changed under its granter. True: it leaves the
  *            queue, and the head is handed on: what stood behind it may fit.
- * EDGES      spin.h: what a holder did, to the next. G1 GRANTED -> G2 the waiter's look. S1 ASLEEP -> G1: two
+ * EDGES      qspin.h: what a holder did, to the next. G1 GRANTED -> G2 the waiter's look. S1 ASLEEP -> G1: two
  *            read-modify-writes of one word; the granter sees ASLEEP, and wakes, or the waiter sees GRANTED.
  * LOCK ORDER the short lock is a leaf: nothing is waited for under it.
  * PROGRESS   Each release, and each cancel, grants the head if it fits: as long as holders end, each is the head once.
@@ -45,7 +45,7 @@
 #include "base/park.h"
 #include "base/point.h"
 #include "base/prng.h"
-#include "base/spin.h"
+#include "base/qspin.h"
 #include "locks/policy/beside.h"
 #include "locks/policy/treap.h"
 
@@ -78,12 +78,12 @@ struct fine_thread {
 
 struct fine_state {
 	struct beside beside;                    /* first                                                          */
-	atomic_u32 lock PAIR_ALIGNED;            /* base/spin.h: of all below, and of the nodes                    */
+	struct qspin lock PAIR_ALIGNED;          /* of all below, and of the nodes                                 */
 	int32_t coarse;                          /* -1 a writer, 0, n readers                                      */
 	uint32_t coarse_owner;                   /* of -1                                                          */
 	struct treap_node *readers, *writers;
-	struct fine_queue fifo, nested;
 	uint64_t tickets;
+	struct fine_queue fifo, nested;          /* on a line that is written only when somebody waits             */
 	uint64_t hand_overs, max_overtakes;
 	struct fine_thread spare PAIR_ALIGNED;
 };
@@ -268,14 +268,14 @@ static bool cancel(struct fine_state *s, struct fine_node *n)
 	bool waited;
 
 	BASE_POINT(waiter_before_cancel);
-	spin_lock(&s->lock);
+	qspin_lock(&s->lock);
 	waited = n->waits;
 	if (waited) {
 		queue_remove(n->nested ? &s->nested : &s->fifo, n);
 		if (!BASE_MUTANT(fine_cancel_silent))
 			told = dequeue(s);
 	}
-	spin_unlock(&s->lock);
+	qspin_unlock(&s->lock);
 	tell(told);
 	return waited || BASE_MUTANT(fine_cancel_unchecked);
 }
@@ -337,16 +337,17 @@ static ALWAYS_INLINE int take(struct beside *b, const struct beside_want *want, 
 	bool in;
 
 	request(n, want, aside);
-	spin_lock(&s->lock);
+	qspin_lock(&s->lock);
 	n->ticket = ++s->tickets;
 	in = (likely(!s->fifo.first) || n->nested || BASE_MUTANT(fine_barges)) && may_enter(s, n);
-	if (likely(in))
+	if (likely(in)) {
 		enter(s, n);
-	else if (want->deadline_ns != LOCK_TRY)
-		queue_add(n->nested ? &s->nested : &s->fifo, n);
-	spin_unlock(&s->lock);
-	if (likely(in))
+		qspin_unlock(&s->lock);
 		return 0;
+	}
+	if (want->deadline_ns != LOCK_TRY)
+		queue_add(n->nested ? &s->nested : &s->fifo, n);
+	qspin_unlock(&s->lock);
 	return want->deadline_ns == LOCK_TRY ? -EAGAIN : fine_wait(s, want, n);
 }
 
@@ -358,16 +359,18 @@ static int fine_take(struct beside *b, const struct beside_want *want)
 static void fine_give(struct beside *b, struct thread_slot *self, struct beside_thread *home, unsigned which)
 {
 	struct fine_state *s = (struct fine_state *)b;
-	struct fine_node *told = NULL;
+	struct fine_node *told;
 
 	(void)self;
-	spin_lock(&s->lock);
+	qspin_lock(&s->lock);
 	holder_leave(s, node_of(home, which));
-	if (unlikely(s->fifo.first || s->nested.first))
-		told = dequeue(s);
-	spin_unlock(&s->lock);
-	if (unlikely(told != NULL))
-		tell(told);
+	if (likely(!s->fifo.first && !s->nested.first)) {
+		qspin_unlock(&s->lock);
+		return;
+	}
+	told = dequeue(s);
+	qspin_unlock(&s->lock);
+	tell(told);
 }
 
 /* ---- the policy ---- */
@@ -402,10 +405,10 @@ static void fine_stats(const void *state, struct lock_stats *out)
 
 	*out = (struct lock_stats){ 0 };
 	beside_stats(&s->beside, out);
-	spin_lock(&s->lock);
+	qspin_lock(&s->lock);
 	out->hand_overs = s->hand_overs;
 	out->max_overtakes = s->max_overtakes;
-	spin_unlock(&s->lock);
+	qspin_unlock(&s->lock);
 }
 
 static void node_dump(const struct fine_node *n, const char *what, FILE *out)
@@ -441,9 +444,9 @@ static void fine_dump(const void *state, FILE *out)
 	struct fine_state *s = (struct fine_state *)state;
 
 	fprintf(out, "fine-lock:\n");
-	spin_lock(&s->lock);
+	qspin_lock(&s->lock);
 	dump_all(s, out);
-	spin_unlock(&s->lock);
+	qspin_unlock(&s->lock);
 }
 
 static uint64_t fine_audit(const void *state, FILE *out)
@@ -451,13 +454,13 @@ static uint64_t fine_audit(const void *state, FILE *out)
 	struct fine_state *s = (struct fine_state *)state;
 	uint64_t bad = beside_audit(&s->beside, out);
 
-	spin_lock(&s->lock);
+	qspin_lock(&s->lock);
 	if (s->coarse || s->readers || s->writers || s->fifo.first || s->nested.first) {
 		bad++;
 		if (out)
 			dump_all(s, out);
 	}
-	spin_unlock(&s->lock);
+	qspin_unlock(&s->lock);
 	return bad;
 }
 

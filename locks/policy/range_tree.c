@@ -17,7 +17,7 @@
  * STATE      node.state: WAITING -> GRANTED, by who took its last blocker, after the lock was given back: its last
  *            access to the node. All else of a node is under the lock; blockers 0: it is granted, or about to be told
  *            so. A wait that is over looks at that under the lock: a grant that came first is kept.
- * EDGES      spin.h: what the holder did, to the next. G1 GRANTED -> G2 the waiter's look.
+ * EDGES      qspin.h: what the holder did, to the next. G1 GRANTED -> G2 the waiter's look.
  * LOCK ORDER the spin lock is a leaf: nothing is waited for under it.
  * PROGRESS   First come, first served among ranges that meet; nobody barges in, not even for an instant. So no waiter
  *            starves, as long as each is served whom it waits for.
@@ -37,7 +37,7 @@
 #include "base/park.h"
 #include "base/point.h"
 #include "base/prng.h"
-#include "base/spin.h"
+#include "base/qspin.h"
 #include "locks/policy/beside.h"
 #include "locks/policy/treap.h"
 
@@ -61,7 +61,7 @@ struct tree_thread {
 
 struct tree_state {
 	struct beside beside;                    /* first                                                          */
-	atomic_u32 lock PAIR_ALIGNED;            /* base/spin.h: of all below, and of the nodes                    */
+	struct qspin lock PAIR_ALIGNED;          /* of all below, and of the nodes                                 */
 	struct treap_node *root;
 	uint64_t tickets;
 	uint64_t hand_overs, max_overtakes;
@@ -178,14 +178,14 @@ static bool tree_cancel(struct tree_state *s, struct tree_node *n)
 	struct tree_walk w = { .s = s, .by = n, .fn = walk_cancelled };
 	bool waits;
 
-	spin_lock(&s->lock);
+	qspin_lock(&s->lock);
 	waits = n->blockers || BASE_MUTANT(tree_cancel_unchecked);
 	if (waits) {
 		treap_erase(&s->root, &n->at);
 		if (!BASE_MUTANT(tree_cancel_silent))
 			tree_walk(&w);
 	}
-	spin_unlock(&s->lock);
+	qspin_unlock(&s->lock);
 	tell_granted(w.granted);
 	return waits;
 }
@@ -221,7 +221,7 @@ static int tree_take(struct beside *b, const struct beside_want *want)
 	n->blockers = n->passed = n->overtaken = 0;
 	n->later = NULL;
 	atomic_store_relaxed(&n->state, TREE_WAITING);
-	spin_lock(&s->lock);
+	qspin_lock(&s->lock);
 	n->ticket = ++s->tickets;
 	n->at.weight = (uint32_t)prng_mix(n->ticket);
 	if (unlikely(s->root)) {
@@ -229,7 +229,7 @@ static int tree_take(struct beside *b, const struct beside_want *want)
 		blockers = n->blockers;
 	}
 	if (unlikely(blockers && want->deadline_ns == LOCK_TRY)) {
-		spin_unlock(&s->lock);
+		qspin_unlock(&s->lock);
 		return -EAGAIN;
 	}
 	treap_insert(&s->root, &n->at);
@@ -237,7 +237,7 @@ static int tree_take(struct beside *b, const struct beside_want *want)
 		w.fn = walk_passes;
 		tree_walk(&w);
 	}
-	spin_unlock(&s->lock);
+	qspin_unlock(&s->lock);
 	return likely(!blockers) ? 0 : tree_wait(s, want, n);
 }
 
@@ -248,11 +248,11 @@ static void tree_give(struct beside *b, struct thread_slot *self, struct beside_
 	struct tree_walk w = { .s = s, .by = n, .fn = walk_released };
 
 	(void)self;
-	spin_lock(&s->lock);
+	qspin_lock(&s->lock);
 	treap_erase(&s->root, &n->at);
 	if (unlikely(s->root))
 		tree_walk(&w);
-	spin_unlock(&s->lock);
+	qspin_unlock(&s->lock);
 	if (unlikely(w.granted))
 		tell_granted(w.granted);
 }
@@ -274,10 +274,10 @@ static void tree_stats(const void *state, struct lock_stats *out)
 
 	*out = (struct lock_stats){ 0 };
 	beside_stats(&s->beside, out);
-	spin_lock(&s->lock);
+	qspin_lock(&s->lock);
 	out->hand_overs = s->hand_overs;
 	out->max_overtakes = s->max_overtakes;
-	spin_unlock(&s->lock);
+	qspin_unlock(&s->lock);
 }
 
 static void node_dump(void *arg, struct treap_node *at)
@@ -303,9 +303,9 @@ static void tree_dump(const void *state, FILE *out)
 	struct tree_state *s = (struct tree_state *)state;
 
 	fprintf(out, "range-tree:\n");
-	spin_lock(&s->lock);
+	qspin_lock(&s->lock);
 	dump_all(s, out);
-	spin_unlock(&s->lock);
+	qspin_unlock(&s->lock);
 }
 
 static uint64_t tree_audit(const void *state, FILE *out)
@@ -313,13 +313,13 @@ static uint64_t tree_audit(const void *state, FILE *out)
 	struct tree_state *s = (struct tree_state *)state;
 	uint64_t bad = beside_audit(&s->beside, out);
 
-	spin_lock(&s->lock);
+	qspin_lock(&s->lock);
 	if (s->root) {
 		bad++;
 		if (out)
 			dump_all(s, out);
 	}
-	spin_unlock(&s->lock);
+	qspin_unlock(&s->lock);
 	return bad;
 }
 

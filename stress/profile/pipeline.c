@@ -4,7 +4,8 @@
  *
  * Round r of thread c: map a page in c's ring of n places, write it, publish channel[c] = r + 1; wait for
  * channel[c + 1] > r; write the page that c + 1 mapped in that round, unmap it. Nobody gets more than n - 1 rounds
- * ahead of the thread that unmaps for him, so n places are enough.
+ * ahead of the thread that unmaps for him, so n places are enough. Rings lie far apart: 256 MiB times n, and beyond 512
+ * threads, for which there are not as many addresses, 64 MiB times n.
  *
  * EDGE  P1, release store of channel[c] -> P2, acquire load by c - 1: the page is mapped.
  */
@@ -14,8 +15,10 @@
 
 #include "stress/profile_ops.h"
 
-#define BATCH     16u
-#define RING_SPAN (256 * PROFILE_MIB)            /* addresses between two threads' rings, times n                  */
+#define BATCH          16u
+#define RING_SPAN      (256 * PROFILE_MIB)       /* addresses between two threads' rings, times n                  */
+#define RING_SPAN_MANY (64 * PROFILE_MIB)        /* ... of more than RINGS_FEW threads                             */
+#define RINGS_FEW      512u
 
 struct channel { atomic_u64 rounds; } PAIR_ALIGNED;
 
@@ -35,11 +38,16 @@ static int setup(struct profile_map *map)
 	return 0;
 }
 
+static uint64_t ring_span(unsigned n)
+{
+	return n * (n <= RINGS_FEW ? RING_SPAN : RING_SPAN_MANY);
+}
+
 static uint64_t place(const struct profile_thread *t, unsigned thread, uint64_t round)
 {
 	unsigned n = t->at->threads;
 
-	return PROFILE_BASE + thread * n * RING_SPAN + round % n * PROFILE_MIB;
+	return PROFILE_BASE + thread * ring_span(n) + round % n * PROFILE_MIB;
 }
 
 /* False: the block ended first. */

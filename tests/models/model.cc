@@ -320,6 +320,11 @@ void park_spin(struct park_spin *spin)
 	rl::ctx().yield(1, $);
 }
 
+void park_spin_queued(struct park_spin *spin)
+{
+	park_spin(spin);
+}
+
 int park_wait(atomic_u32 *word, uint32_t expected, uint64_t deadline_ns)
 {
 	bool timed = deadline_ns != PARK_FOREVER;

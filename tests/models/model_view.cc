@@ -200,7 +200,7 @@ struct lock_range space_extent(struct vmmap *map, const struct vma *vma, uint64_
 	return seen.vma == vma ? seen.r : (struct lock_range){ 0, 0 };
 }
 
-bool space_spans(struct vmmap *map, const struct vtree_section *s, const struct vtree_slot *slot) { return false; }
+unsigned space_spans(struct vmmap *map, const struct vtree_section *s, const struct vtree_slot *slot) { return 0; }
 
 void space_join(struct vmmap *map, struct thread_slot *self, uint64_t at) { }
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Window: a VMA spans two leaves; one thread takes its lock word through the first, another maps beside its end, in
- * the second. Rule: only a neighbour that stands in one leaf may grow without being taken. Broken (and seen,
- * docs/races.md): the holder holds, and unmaps, more than it asked for.
+ * the second. Rule: only a neighbour that stands in one leaf may grow without being taken; so here the other one waits.
+ * Broken (and seen, docs/races.md): the holder holds, and unmaps, more than it asked for.
  * And: it was free when it was looked at, and is asked where it stands when its holder has cut it out of the other
  * leaf. Rule: its word is still the same after that. Broken (and seen): as above.
  * mutant: extend_spanning
  * mutant: extend_one_look
  */
+#include <sched.h>
+
 #include "tests/windows/window.h"
 #include "vmmap/space/space.h"
 
@@ -51,12 +53,18 @@ static void script(const char *policy)
 		.role = "extend", .fn = window_mmap_fixed, .addr = BASE + 4 * MIB, .len = MIB
 	};
 	struct vmmap_vma v;
+	uint64_t tries;
 
 	cut_below_meanwhile(policy);
 	unmap.map = extend.map = map = map_of_two_leaves(policy);
-	/* the extender has looked at the free neighbour when the other takes its word and its measure */
+	/* the extender has looked at the free neighbour when the other takes its word and its measure, or would */
 	window_start_to(&extend, "carve_before_leave");
-	window_start_to(&unmap, "claim_after_extent");
+	expect(point_stop("unmap", "claim_after_extent", NULL, NULL) == 0);
+	tries = point_hits("take_before_claim");
+	window_start(&unmap);
+	while (point_hits("take_before_claim") == tries)
+		sched_yield();
+	(void)point_wait_reached("unmap", "claim_after_extent", UINT64_C(200000000));
 	point_release("extend", "carve_before_leave");
 	(void)window_done_within(&extend, 200);
 	point_release("unmap", "claim_after_extent");

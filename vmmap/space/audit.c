@@ -53,11 +53,35 @@ static void audit_vmas(struct audit *a)
 		    (!vma_rmap(v) || !rmap_covers(vma_rmap(v), a->map, vma_delta(v), seen.r)))
 			audit_say(a, "object %" PRIu64 " does not know that it is mapped at %#" PRIx64,
 				  vma_object(v)->number, seen.r.lo);
-		if (last == v && end != seen.r.lo)
-			audit_say(a, "one VMA object stands at two places: %#" PRIx64 ", %#" PRIx64, end, seen.r.lo);
 		last = v;
 		end = seen.r.hi;
 	}
+}
+
+#define AUDIT_MET ((uintptr_t)2)                 /* beside the mark of vma_counted                                 */
+
+static bool audit_meet(struct vma *vma, bool met)
+{
+	uintptr_t link = (uintptr_t)atomic_load_relaxed(&vma->next_free);
+
+	atomic_store_relaxed(&vma->next_free, (struct vma *)(met ? link | AUDIT_MET : link & ~AUDIT_MET));
+	return link & AUDIT_MET;
+}
+
+/* The slots of a VMA follow each other. The link of a VMA that is in the tree says who was met before. */
+static void audit_places(struct audit *a)
+{
+	const struct vma *last = NULL;
+	struct vtree_seen seen;
+	uint64_t end = 0;
+
+	for (uint64_t at = 0; vtree_next(&a->map->tree, at, ADDRESS_END, &seen); at = end = seen.r.hi) {
+		if (audit_meet(seen.vma, true) && (seen.vma != last || end != seen.r.lo))
+			audit_say(a, "one VMA object stands at two places, the second is %#" PRIx64, seen.r.lo);
+		last = seen.vma;
+	}
+	for (uint64_t at = 0; vtree_next(&a->map->tree, at, ADDRESS_END, &seen); at = seen.r.hi)
+		(void)audit_meet(seen.vma, false);
 }
 
 /* An entry that shows an object's page: that frame is cached, inside the object, and dirty if stores go through. */
@@ -204,6 +228,7 @@ uint64_t vmmap_audit(struct vmmap *map, FILE *report)
 	a.bad += map->policy->audit(map->lock_state, report);
 	rcu_enter(a.self);
 	audit_vmas(&a);
+	audit_places(&a);
 	pt_walk(&map->pt, (struct lock_range){ 0, ADDRESS_END }, audit_entry, &a);
 	audit_frames(&a);
 	audit_limits(&a);

@@ -9,9 +9,10 @@
  * EDGES       Towards faults: take is a seq_cst RMW on lk before the first load of an entry (T1 of the policy -> F2).
  *             Publication before the release of lk: a fault that finds lk free again finds the new slots too.
  * NEIGHBOURS  carve_join.c.
- * SPANS       A VMA that goes on in one neighbour leaf may be unmapped in part here if a piece stays on that side:
- *             this piece keeps the object, so no other leaf has to change. It is taken like any other: a section of
- *             the other leaf finds it held, and takes the general form, which waits.
+ * SPANS       A VMA that goes on in one neighbour leaf may be cut here: the piece on that side keeps the object, or,
+ *             where r begins at that border of the leaf, none does, and the object is elsewhere; so no other leaf has
+ *             to change. It is taken like any other: a section of the other leaf finds it held, and takes the general
+ *             form, which waits. The same for one that grows (carve_join.c).
  * LIMITS      A window is open around the section (limit.h). What is paid for is known here, to the page and the VMA:
  *             each border that changes is looked at before it is published; the one above the leaf after that.
  * PLACES      All pieces that one section publishes appear at one instant: a region that is only replaced never shows
@@ -88,6 +89,7 @@ static struct carve_piece *work_part(struct carve_work *w, unsigned i, bool keep
 	p->is = space_vma_attr(old->vma);
 	p->slot = keeps ? w->old_slot[i] : -1;
 	p->ours = keeps;
+	p->spans = keeps && w->spans >> i & 1;
 	p->store = false;
 	p->moved = !keeps || old->r.lo != lo || old->r.hi != hi;
 	return p;
@@ -101,7 +103,7 @@ static void work_fresh(struct carve_work *w)
 	p->vma = NULL;
 	p->is = *w->c->fresh;
 	p->slot = -1;
-	p->ours = p->store = false;
+	p->ours = p->spans = p->store = false;
 	p->moved = true;
 }
 
@@ -112,10 +114,10 @@ static void work_pieces(struct carve_work *w)
 
 	for (unsigned i = 0; i < w->n; i++) {
 		uint64_t lo = w->old[i].r.lo, hi = w->old[i].r.hi;
-		bool left = lo < w->r.lo, right = hi > w->r.hi;
+		bool left = lo < w->r.lo, right = hi > w->r.hi, here = !(w->elsewhere >> i & 1);
 
 		if (left) {
-			work_part(w, i, !w->right_keeps, lo, w->r.lo);
+			work_part(w, i, here && !w->right_keeps, lo, w->r.lo);
 			lo = w->r.lo;
 		}
 		if (!mapped) {
@@ -123,14 +125,14 @@ static void work_pieces(struct carve_work *w)
 			mapped = true;
 		}
 		if (w->c->kind == CARVE_BITS) {
-			struct carve_piece *m = work_part(w, i, !left && !right, lo, right ? w->r.hi : hi);
+			struct carve_piece *m = work_part(w, i, here && !left && !right, lo, right ? w->r.hi : hi);
 			uint64_t bits = m->is.bits;
 
 			m->is.bits = w->c->rebits->fn(w->old[i].vma, bits, w->c->rebits->arg);
 			m->store = m->vma && m->is.bits != bits;
 		}
 		if (right)
-			work_part(w, i, !left || w->right_keeps, w->r.hi, hi);
+			work_part(w, i, here && (!left || w->right_keeps), w->r.hi, hi);
 	}
 	if (!mapped)
 		work_fresh(w);
@@ -170,7 +172,7 @@ static void work_entries(struct carve_work *w)
 	retire.batch.flush(&retire.batch);
 }
 
-/* Old VMAs of which nothing stays: dropped by carve_join already, or by an unmap here. */
+/* Old VMAs of which nothing stays in this leaf: dropped by carve_join already, or here. */
 static void work_drop_unmapped(struct carve_work *w)
 {
 	for (unsigned i = 0; i < w->n; i++) {
@@ -180,10 +182,11 @@ static void work_drop_unmapped(struct carve_work *w)
 			stays |= w->piece[j].vma == w->old[i].vma;
 		for (unsigned j = 0; j < w->deads; j++)
 			stays |= w->dead[j] == w->old[i].vma;
-		if (!stays) {
-			vtree_drop(&w->s, (unsigned)w->old_slot[i]);
+		if (stays)
+			continue;
+		vtree_drop(&w->s, (unsigned)w->old_slot[i]);
+		if (!(w->elsewhere >> i & 1) || BASE_MUTANT(carve_elsewhere_dies))
 			w->dead[w->deads++] = w->old[i].vma;
-		}
 	}
 }
 
@@ -239,6 +242,8 @@ static void work_release(struct carve_work *w)
 		if (!dead)
 			pol->edit_drop(w->map->lock_state, w->e, &w->old[i].vma->slot);
 	}
+	for (unsigned i = 0; i < w->beside; i++)
+		pol->edit_drop(w->map->lock_state, w->e, &w->neighbour[i]->slot);
 	for (unsigned i = 0; i < w->deads; i++) {
 		struct object *object = vma_object(w->dead[i]);
 		struct rmap *rmap = vma_rmap(w->dead[i]);
@@ -256,15 +261,22 @@ static void work_release_early(struct carve_work *w)
 		w->map->policy->edit_drop(w->map->lock_state, w->e, &w->old[i].vma->slot);
 }
 
-/* `old` goes on in another leaf: can the piece on that side keep the object? */
-static bool work_side_keeps(struct carve_work *w, const struct vtree_slot *old)
+/* old[i] goes on in other leaves: can its object stay there, and in what is left of it here? In a map that counts its
+ * VMAs its start has a mark, which a section has to see go and come (limit_count.c, count_meets): not at the leaf's
+ * lower edge, and not in the leaf above. */
+static bool work_side_keeps(struct carve_work *w, unsigned i, unsigned sides)
 {
-	bool low = old->r.lo == w->s.r.lo, high = old->r.hi == w->s.r.hi;
+	const struct lock_range *old = &w->old[i].r;
+	bool below = sides == SPACE_BELOW, none = below ? w->r.lo <= old->lo : w->r.hi >= old->hi;
 
-	if (w->c->kind != CARVE_UNMAP || w->n != 1 || low == high)
+	if (sides == (SPACE_BELOW | SPACE_ABOVE))
 		return false;
-	w->right_keeps = high && w->r.hi < old->r.hi;
-	return w->right_keeps || (low && old->r.lo < w->r.lo);
+	if (limit_counts(w->map) && !below && (none || old->lo == w->s.r.lo) && !BASE_MUTANT(carve_start_unseen))
+		return false;
+	w->spans |= 1u << i;
+	w->elsewhere |= (uint32_t)none << i;
+	w->right_keeps |= !below && old->lo < w->r.lo && !BASE_MUTANT(carve_left_keeps);
+	return true;
 }
 
 static bool work_take(struct carve_work *w)
@@ -281,8 +293,11 @@ static bool work_take(struct carve_work *w)
 		ok = pol->edit_take(w->map->lock_state, w->e, &w->old[n].vma->slot, 0);
 	n -= !ok;
 	/* Only now: its last holder may have let it grow into another leaf before it let go. */
-	for (unsigned i = 0; i < n && ok; i++)
-		ok = early[i] || !space_spans(w->map, &w->s, &w->old[i]) || work_side_keeps(w, &w->old[i]);
+	for (unsigned i = 0; i < n && ok; i++) {
+		unsigned sides = early[i] ? 0 : space_spans(w->map, &w->s, &w->old[i]);
+
+		ok = !sides || work_side_keeps(w, i, sides);
+	}
 	while (!ok && n--)
 		pol->edit_drop(w->map->lock_state, w->e, &w->old[n].vma->slot);
 	return ok;
@@ -344,7 +359,7 @@ int space_carve(struct vmmap *map, struct lock_edit *e, struct carve *c)
 		return carve_limited(map, e, c);
 	w.map = map, w.e = e, w.c = c;
 	w.r.lo = c->r.lo, w.r.hi = c->r.hi;
-	w.result = 0, w.right_keeps = false, w.n = w.pieces = w.deads = 0;
+	w.result = 0, w.right_keeps = false, w.spans = w.elsewhere = 0, w.n = w.pieces = w.deads = w.beside = 0;
 	w.heal[0] = w.heal[1] = 0;
 
 	if (vma_reserve(&map->vmas, e->self, 2))

@@ -13,6 +13,7 @@ struct carve_piece {
 	struct space_new is;
 	int slot;                                /* its slot as it is now, -1: none                                */
 	bool ours;                               /* taken                                                          */
+	bool spans;                              /* its object has slots in another leaf: it has to stay           */
 	bool store;                              /* bits differ from vma->bits: to be stored in place              */
 	bool moved;                              /* bounds differ from the slot's                                  */
 };
@@ -28,8 +29,11 @@ struct carve_work {
 	unsigned n, pieces, deads;
 	struct vtree_slot old[CARVE_VMAS];       /* VMAs that meet r, low to high                                  */
 	int old_slot[CARVE_VMAS];
+	uint32_t spans, elsewhere;               /* which of them go on in another leaf; and only there, soon      */
 	struct carve_piece piece[2 * CARVE_VMAS + 3]; /* what will stand there, low to high, neighbours included    */
 	struct vma *dead[CARVE_VMAS + 2];
+	struct vma *neighbour[2];                /* taken to grow, and to be let go                                */
+	unsigned beside;
 	uint64_t heal[2];
 	int64_t counted;                         /* with limits: VMAs that were, of those whose borders change     */
 };

@@ -4,9 +4,10 @@
  *
  * NEIGHBOURS  A VMA beside r that only grows is not taken: its lock word is free and lock words are taken only inside
  *             sections of a leaf that shows it, so nobody edits it before we leave, and its old pages do not change.
- *             That holds only if it stands in this leaf alone; one that spans leaves is merged by space_heal. It was
- *             free before we asked where it stands, and still has that word: else its holder may have taken it through
- *             another leaf, and out of that one, in between.
+ *             That holds only if it stands in this leaf alone. It was free before we asked where it stands, and still
+ *             has that word: else its holder may have taken it through another leaf, and out of that one, in between.
+ *             One that goes on in another leaf is taken, and keeps its object: what is on our side of it is swallowed.
+ *             Two of them, one on each side, are merged by space_heal.
  *             One that is swallowed must be taken: optimistic faults on it have to notice.
  */
 #include "vmmap/space/carve.h"
@@ -28,6 +29,25 @@ static bool neighbour_kept(struct vma *vma, uint64_t lk)
 	bool free = !lock_word_held(lk) || BASE_MUTANT(merge_into_held);
 
 	return free && atomic_load_seqcst(&vma->slot.lk) == lk;                          /* V0 -> R3 */
+}
+
+/* It goes on in another leaf: it is ours from now on, or left a note. What was read of it holds: who changes it tells
+ * each of its leaves before it lets go (space_tell). A map that counts its VMAs has a mark at its start, which may be
+ * in the other leaf (limit_count.c): then space_heal joins. */
+static bool neighbour_take(struct carve_work *w, bool left, struct carve_piece *nb)
+{
+	const struct carve_piece *edge = &w->piece[left ? 0 : w->pieces - 1];
+	uint64_t at = left ? edge->r.lo : edge->r.hi;
+
+	if (edge->spans || limit_counts(w->map)) {
+		w->heal[left ? 0 : 1] = at;
+		return false;
+	}
+	if (!w->map->policy->edit_take(w->map->lock_state, w->e, &nb->vma->slot, at))
+		return false;
+	w->neighbour[w->beside++] = nb->vma;
+	nb->ours = nb->spans = true;
+	return true;
 }
 
 /* The neighbour beside the pieces at addr, if it is in this leaf and may merge; else notes where to heal later. */
@@ -61,8 +81,9 @@ static bool piece_neighbour(struct carve_work *w, bool left, struct carve_piece 
 		lk = atomic_load_seqcst(&slot.vma->slot.lk);                             /* V0 -> R3 */
 	}
 	BASE_POINT(extend_before_spans);
-	if ((space_spans(w->map, &w->s, &slot) && !BASE_MUTANT(extend_spanning)) ||
-	    (!neighbour_kept(slot.vma, lk) && !BASE_MUTANT(extend_one_look))) {
+	if (space_spans(w->map, &w->s, &slot) && !BASE_MUTANT(extend_spanning))
+		return neighbour_take(w, left, out);
+	if (!neighbour_kept(slot.vma, lk) && !BASE_MUTANT(extend_one_look)) {
 		w->heal[left ? 0 : 1] = at;              /* another leaf's section could be taking its lock word */
 		return false;
 	}
@@ -77,14 +98,16 @@ static bool pieces_join(struct carve_work *w, struct carve_piece *p, struct carv
 
 	if (!pieces_mergeable(p, q))
 		return false;
-	if (!p->vma || (p->ours && q->vma && !q->ours)) {
-		stay = q, go = p;                        /* what exists, or is not even touched, stays */
-		if (!q->vma)
-			stay = p, go = q;
+	if (p->spans && q->spans) {
+		lock_note_merge(w->e, q->r.lo);
+		return false;
 	}
+	if (!p->spans && ((q->spans && !BASE_MUTANT(join_spanning_dies)) ||
+			  (q->vma && (!p->vma || (p->ours && !q->ours)))))
+		stay = q, go = p;                        /* what exists, or is not even touched, stays */
 	if (go->vma && !go->ours) {                      /* an outside neighbour that would be swallowed */
 		BASE_POINT(join_before_take);
-		if (!w->map->policy->edit_take(w->map->lock_state, w->e, &go->vma->slot, go->r.lo))
+		if (!w->map->policy->edit_take(w->map->lock_state, w->e, &go->vma->slot, q->r.lo))
 			return false;            /* (piece_neighbour saw it free and in this leaf only) */
 		if (!BASE_MUTANT(join_group_early))
 			go->is.anon = vma_anon(go->vma); /* a fault may have set it until now */

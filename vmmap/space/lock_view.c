@@ -206,7 +206,7 @@ static enum claim_step claim_step(struct vmmap *map, struct vtree_section *s, st
 					      vma_gap(slot.vma) };
 		return CLAIM_BUSY;
 	}
-	bool spans = space_spans(map, s, &slot), crosses = slot.r.lo < c->r.lo || slot.r.hi > c->r.hi;
+	bool spans = space_spans(map, s, &slot) != 0, crosses = slot.r.lo < c->r.lo || slot.r.hi > c->r.hi;
 
 	if (crosses && !spans && vtree_room(s) < 3)
 		return CLAIM_LEAVE;

@@ -267,8 +267,9 @@ void space_join(struct vmmap *map, struct thread_slot *self, uint64_t addr);
 /* ---- the tree with VMAs that span leaves (span.c) ---- */
 /* Full extent of the VMA over addr; the caller knows it to be stable (held), or checks later. Inside RCU. */
 struct lock_range space_extent(struct vmmap *map, const struct vma *vma, uint64_t addr);
-/* Inside a section: does the VMA of this slot go on in a neighbour leaf? */
-bool space_spans(struct vmmap *map, const struct vtree_section *s, const struct vtree_slot *slot);
+/* Inside a section: in which neighbour leaves does the VMA of this slot go on? */
+enum { SPACE_BELOW = 1, SPACE_ABOVE = 2 };
+unsigned space_spans(struct vmmap *map, const struct vtree_section *s, const struct vtree_slot *slot);
 /* Adds a slot; one of the same VMA beside it in this leaf (a join may have brought both here) becomes part of it. */
 void space_put(struct vtree_section *s, uint64_t lo, uint64_t hi, struct vma *vma);
 /* The slots of `vma` from addr upwards get `right` instead. vma is held by the caller (or nobody else edits). -ENOMEM:

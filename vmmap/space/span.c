@@ -30,21 +30,20 @@ struct lock_range space_extent(struct vmmap *map, const struct vma *vma, uint64_
 	return r;
 }
 
-bool space_spans(struct vmmap *map, const struct vtree_section *s, const struct vtree_slot *slot)
+unsigned space_spans(struct vmmap *map, const struct vtree_section *s, const struct vtree_slot *slot)
 {
 	struct vtree_seen seen;
+	unsigned sides = 0;
 
 	if (slot->r.lo == s->r.lo && slot->r.lo > 0) {
 		vtree_find(&map->tree, slot->r.lo - PAGE_BYTES, &seen);
-		if (seen.vma == slot->vma)
-			return true;
+		sides |= seen.vma == slot->vma ? SPACE_BELOW : 0;
 	}
 	if (slot->r.hi == s->r.hi && slot->r.hi < ADDRESS_END) {
 		vtree_find(&map->tree, slot->r.hi, &seen);
-		if (seen.vma == slot->vma)
-			return true;
+		sides |= seen.vma == slot->vma ? SPACE_ABOVE : 0;
 	}
-	return false;
+	return sides;
 }
 
 void space_vma_copy(struct thread_slot *self, struct vma *right, const struct vma *vma)

@@ -52,14 +52,17 @@ void vtree_fini(struct vtree *t)
 struct vtree_leaf *vtree_descend(const struct vtree *t, unsigned block, uint32_t page, struct vtree_place *at)
 {
 	uintptr_t node = atomic_load_acquire(&t->root[block]);                   /* C2 -> C1 */
+	struct vtree_inner *parent = NULL;
+	unsigned index = 0;
 
-	*at = (struct vtree_place){ NULL, 0 };
 	while (!(node & VTREE_LEAF)) {
-		at->parent = (struct vtree_inner *)node;
-		at->index = vtree_child_of(at->parent, page);
-		node = atomic_load_acquire(&at->parent->child[at->index]);       /* C2 -> C1 */
+		parent = (struct vtree_inner *)node;
+		index = vtree_child_of(parent, page);
+		node = atomic_load_acquire(&parent->child[index]);               /* C2 -> C1 */
 		vtree_prefetch(node);
 	}
+	at->parent = parent;                             /* only now: not a store a level                          */
+	at->index = index;
 	return vtree_as_leaf(node);
 }
 

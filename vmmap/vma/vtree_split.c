@@ -146,7 +146,7 @@ uint32_t vtree_split_border(const struct vtree_section *s, uint32_t page)
 	right = &items.at[at];
 	if (left->last < page && page < right->first)
 		return left->last + 1;           /* the gap that is to be filled stays in one piece                 */
-	return inside(left->last + 1, right->first);
+	return aside(inside(left->last + 1, right->first), left->last + 1);
 }
 
 bool vtree_split_between(const struct vtree_section *s, uint32_t a, uint32_t b, uint32_t *border)

@@ -94,22 +94,43 @@ static void spinning_counts_past_a_thousand(void **state)
 	assert_true(clock_ns() - begin >= 100 * 50000);          /* naps */
 }
 
+static int64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void spinning_in_a_queue_counts_and_never_sleeps(void **state)
+{
+	struct park_spin spin = { 900 };
+	uint64_t before = park_blocked_self();
+	int64_t begin = cpu_ns();
+
+	(void)state;
+	for (int i = 0; i < 300; i++)
+		park_spin_queued(&spin);
+	assert_int_equal(park_blocked_self(), before + 1);
+	assert_true(cpu_ns() - begin > 300 * 50);                /* as below */
+}
+
 static void spinning_in_a_section_never_sleeps(void **state)
 {
 	struct thread_slot *self = thread_self();
 	struct park_spin spin = { 2000 };
-	struct timespec a, b;
+	int64_t begin, took;
 
 	(void)state;
 	rcu_enter(self);
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
+	begin = cpu_ns();
 	for (int i = 0; i < 200; i++)
 		park_spin(&spin);
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
+	took = cpu_ns() - begin;
 	rcu_leave(self);
 	assert_int_equal(spin.rounds, 2200);
 	/* It worked all the time: yields cost CPU time, 200 naps would have cost hardly any. */
-	assert_true((b.tv_sec - a.tv_sec) * 1000000000 + b.tv_nsec - a.tv_nsec > 200 * 50);
+	assert_true(took > 200 * 50);
 }
 
 struct shared { struct park_mutex mutex; uint64_t plain; uint32_t inside, overlaps; bool stall; };
@@ -187,6 +208,7 @@ int main(void)
 		cmocka_unit_test(wake_wakes),
 		cmocka_unit_test(each_entry_counts_once),
 		cmocka_unit_test(spinning_counts_past_a_thousand),
+		cmocka_unit_test(spinning_in_a_queue_counts_and_never_sleeps),
 		cmocka_unit_test(spinning_in_a_section_never_sleeps),
 		cmocka_unit_test(mutex_excludes),
 		cmocka_unit_test(no_wake_up_is_lost),

@@ -1,24 +1,25 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A sweep runs what it has not, and what another program measured; it tells how far it is. With a budget, a point's row
-says what it ran, and the same again gives the same.
+"""A sweep runs what it has not; it tells how far it is; it can be stopped, and goes on. With a budget, a point says
+what it ran, and the same again gives the same.
 
 Usage: sweep.py PROGRAM         exit 1 and a line if not
 """
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 
-COMMAND = ["sweep", "--policies", "vma", "--profiles", "fault", "--most", "2", "--ops", "64", "--jobs", "1", "--out"]
+COMMAND = ["sweep", "--policies", "vma", "--profiles", "fault", "--most", "2", "--ops", "64", "--jobs", "1"]
 
 
-def sweep(program, where):
+def sweep(program, where, *more):
     """The points that were told, in order."""
-    done = subprocess.run([program, *COMMAND, where], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                          check=False)
+    done = subprocess.run([program, *COMMAND, "--out", where, *more], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          text=True, check=False)
     return re.findall(r"^(\d+ of \d+)  vma, fault, (\d+) cores; .* to go$", done.stderr, re.M)
 
 
@@ -27,38 +28,103 @@ def expect(what, got, wanted):
         sys.exit(f"{what}: {got}, not {wanted}")
 
 
-def main():
-    program = sys.argv[1]
-    with tempfile.TemporaryDirectory() as where:
-        table = os.path.join(where, "points.tsv")
-        expect("an empty directory", sweep(program, where), [("1 of 2", "1"), ("2 of 2", "2")])
-        expect("the same again", sweep(program, where), [])
-        with open(table, encoding="utf-8") as file:
-            lines = file.read().splitlines()
-        with open(table, "w", encoding="utf-8") as file:         # of another program; and without a digest
-            file.write("\n".join([re.sub(r"\t[0-9a-f]{16}\t", "\t" + 16 * "0" + "\t", lines[0]), lines[1]]) + "\n")
-        expect("another program's point", sweep(program, where), [("1 of 1", "1")])
-        with open(table, "w", encoding="utf-8") as file:
-            file.write("\n".join([lines[0], re.sub(r"\t[0-9a-f]{16}\t.*$", "", lines[1])]) + "\n")
-        expect("a point without a digest", sweep(program, where), [("1 of 1", "2")])
-        with open(os.path.join(where, "points.json"), encoding="utf-8") as file:
-            points = json.load(file)["points"]
-        expect("points.json", [p["cores"] for p in points], [1, 2])
-        expect("their program", len({p["build"] for p in points}), 1)
-    with tempfile.TemporaryDirectory() as where:
-        budgeted(program, where)
+def read(where):
+    with open(os.path.join(where, "points.json"), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def write(where, table):
+    with open(os.path.join(where, "points.json"), "w", encoding="utf-8") as file:
+        json.dump(table, file)
+
+
+def change(where, cores, **values):
+    """Of the points with so many cores; None takes a value away."""
+    table = read(where)
+    for point in table["points"]:
+        if point["cores"] == cores:
+            point.update(values)
+            for key in [key for key, value in values.items() if value is None]:
+                del point[key]
+    write(where, table)
+
+
+def which_are_run(program, where):
+    one, two, both = [("1 of 1", "1")], [("1 of 1", "2")], [("1 of 2", "1"), ("2 of 2", "2")]
+    expect("an empty directory", sweep(program, where), both)
+    expect("points.json", [p["cores"] for p in read(where)["points"]], [1, 2])
+    expect("the same again", sweep(program, where), [])
+    for option, value in ("ops", "65"), ("costs", "250"), ("seed", "2"), ("quantum", "50"), ("socket", "8"):
+        expect(f"another --{option}", sweep(program, where, f"--{option}", value), both)
+        expect(f"the same --{option} again", sweep(program, where, f"--{option}", value), [])
+    expect("as at first", sweep(program, where), both)
+    change(where, 1, build="0" * 16)
+    expect("another program's point", sweep(program, where), [])
+    expect("the same, afresh", sweep(program, where, "--fresh"), one)
+    expect("the same again, afresh", sweep(program, where, "--fresh"), [])
+    change(where, 2, costs=None)
+    expect("a point that does not say how it was made", sweep(program, where), two)
+
+
+def too_dear(where, cores, seconds):
+    """The point with so many cores was too dear for that budget."""
+    table = read(where)
+    table["too_dear"] = [dict(p, ops=0, seconds=seconds) for p in table["points"] if p["cores"] == cores]
+    table["points"] = [p for p in table["points"] if p["cores"] != cores]
+    write(where, table)
+
+
+def which_are_bettered(program, where):
+    one, two = [("1 of 1", "1")], [("1 of 1", "2")]
+    sweep(program, where)
+    change(where, 1, seconds=1, steady=True, ops=10, ops_per_core=10)
+    change(where, 2, seconds=1, steady=True)
+    expect("fewer operations than asked for", sweep(program, where, "--seconds", "2"), [])
+    expect("the same budget", sweep(program, where, "--seconds", "1", "--better"), [])
+    expect("a larger budget", sweep(program, where, "--seconds", "2", "--better"), one)
+    expect("its operations", [p["ops_per_core"] for p in read(where)["points"]], [64, 64])
+    change(where, 1, steady=True)
+    change(where, 2, steady=False, warm_most=3, seconds=0)
+    expect("as many blocks of warm-up", sweep(program, where, "--warm", "3", "--better"), [])
+    expect("more of them", sweep(program, where, "--better"), two)
+    too_dear(where, 2, 2)
+    expect("too dear for this budget", sweep(program, where, "--seconds", "2"), [])
+    expect("not for a larger one", sweep(program, where, "--seconds", "3"), two)
+    expect("and so no longer", (len(read(where)["too_dear"]), len(read(where)["points"])), (0, 2))
+
+
+def stopped(program, where, how):
+    """After its first point; then nothing of it runs any more, and the same command goes on."""
+    command = [program, *COMMAND, "--out", where, "--most", "8"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        process.stderr.readline()
+        process.send_signal(how)
+        rest = process.stderr.read()         # to the end: whoever still ran would have it open
+        expect(f"exit code after {how}", process.wait(), 128 + how)
+    done = len(read(where)["points"])
+    expect(f"{how}: it says so", bool(re.search(rf"^stopped after {done} of 4 points", rest, re.M)), True)
+    expect("the rest", len(sweep(program, where, "--most", "8")), 4 - done)
+    expect("all of them", [p["cores"] for p in read(where)["points"]], [1, 2, 4, 8])
 
 
 def budgeted(program, where):
     command = [program, "sweep", "--policies", "rwsem", "--profiles", "local", "--counts", "16", "--seconds", "1"]
     subprocess.run([*command, "--jobs", "1", "--out", where], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                    check=True)
-    with open(os.path.join(where, "points.json"), encoding="utf-8") as file:
-        point = json.load(file)["points"][0]
+    point = read(where)["points"][0]
     again = subprocess.run([program, "run", "--policy", "rwsem", "--profile", "local", "--cores", "16", "--ops",
                             str(point["ops_per_core"]), "--warm", str(point["warm_blocks"]), "--json", "-"],
                            stdout=subprocess.PIPE, text=True, check=True)
-    expect("the same operations again", f'{json.loads(again.stdout)["ops_per_s"]:.6g}', f'{point["ops_per_s"]:.6g}')
+    expect("the same operations again", json.loads(again.stdout)["ops_per_s"], point["ops_per_s"])
+
+
+def main():
+    program = sys.argv[1]
+    for check in (which_are_run, which_are_bettered, budgeted,
+                  lambda program, where: stopped(program, where, signal.SIGTERM),
+                  lambda program, where: stopped(program, where, signal.SIGINT)):
+        with tempfile.TemporaryDirectory() as where:
+            check(program, where)
 
 
 if __name__ == "__main__":

@@ -73,6 +73,50 @@ static void what_is_written_can_be_read(void **state)
 	cJSON_Delete(back);
 }
 
+static void what_is_read_has_what_was_written(void **state)
+{
+	char path[] = "test_json_XXXXXX";
+	int fd = mkstemp(path);
+	struct json *root = json_object(), *rows, *back;
+	const struct json *row;
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	json_text(root, "name", "a\tb");
+	json_real(root, "ratio", 0.25);
+	json_bool(root, "no", false);
+	json_null(root, "nothing");
+	rows = json_array(root, "rows");
+	for (unsigned i = 0; i < 3; i++)
+		json_uint(json_row(rows), "i", i);
+	assert_int_equal(json_write(root, path), 0);
+	json_free(root);
+
+	assert_int_equal(json_read(&back, path), 0);
+	assert_string_equal(json_text_at(back, "name", "?"), "a\tb");
+	assert_true(json_real_at(back, "ratio", 7) == 0.25);
+	assert_false(json_bool_at(back, "no", true));
+	assert_string_equal(json_text_at(back, "nothing", "?"), "?");
+	assert_true(json_real_at(back, "name", 7) == 7);
+	assert_true(json_bool_at(back, "absent", true));
+	row = json_first(json_member(back, "rows"));
+	for (unsigned i = 0; i < 3; i++, row = json_next(row))
+		assert_true(json_real_at(row, "i", 7) == i);
+	assert_null(row);
+	assert_null(json_first(json_member(back, "absent")));
+	json_free(back);
+
+	assert_int_equal(truncate(path, 5), 0);
+	assert_int_equal(json_read(&back, path), -EBADMSG);
+	assert_null(back);
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(json_read(&back, path), -EBADMSG);
+	unlink(path);
+	assert_int_equal(json_read(&back, path), -ENOENT);
+	assert_int_equal(json_read(&back, "."), -EISDIR);
+}
+
 static void a_file_that_cannot_be_written_is_an_error(void **state)
 {
 	struct json *root = json_object();
@@ -108,6 +152,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_can_be_read),
+		cmocka_unit_test(what_is_read_has_what_was_written),
 		cmocka_unit_test(a_file_that_cannot_be_written_is_an_error),
 		cmocka_unit_test(the_machine_is_described_without_names_of_hosts),
 	};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_vtree_split.c - structure under concurrency: writers with disjoint parts, splits against joins, a writer that
- * waits for a leaf which is replaced meanwhile, a million VMAs.
+ * waits for a leaf which is replaced meanwhile, where a full leaf is cut, a million VMAs.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -131,6 +131,38 @@ static void idle_has_no_patience(void **state)
 	assert_int_equal(stats.joins, stats.splits);
 }
 
+/* ---- a full leaf whose middle is a gap ---- */
+
+/* VMAs of one page, two apart: 20 from `from` on, the last one second, so that the others come between them. */
+static uint64_t in_group(uint64_t from, unsigned i)
+{
+	return PAGES(from + 2 * (i == 0 ? 0 : i == 1 ? 19 : i - 1));
+}
+
+/* What will begin at an aligned page finds its left neighbour in its own leaf: the border stands a page lower. */
+static void gap_is_cut_beside_an_aligned_page(void **state)
+{
+	struct vma *vma = ref_vma(&pool, 1, VMA_READ);
+	struct vtree_stats stats = { 0 };
+	struct vtree_section s;
+
+	(void)state;
+	vtree_get_stats(&tree, &stats);
+	assert_int_equal(stats.splits, 0);
+	for (unsigned i = 0; i < 20 && stats.splits == 0; i++) {
+		ref_set(&tree, in_group(1900, i), in_group(1900, i) + PAGES(1), vma);    /* first: of an odd        */
+		vtree_get_stats(&tree, &stats);
+		if (stats.splits == 0)                           /* number the middle is still the gap              */
+			ref_set(&tree, in_group(100, i), in_group(100, i) + PAGES(1), vma);
+		vtree_get_stats(&tree, &stats);
+	}
+	assert_int_equal(stats.splits, 1);
+	vtree_enter(&tree, thread_self(), PAGES(1024), &s);
+	assert_int_equal(s.r.lo, PAGES(1023));
+	vtree_leave(&s);
+	assert_int_equal(vtree_audit(&tree, stderr), 0);
+}
+
 /* ---- disjoint writers, each with a reference of its own ---- */
 
 #define WRITERS 4
@@ -254,6 +286,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(window_old_leaf, setup, teardown),
 		cmocka_unit_test_setup_teardown(join_never_waits, setup, teardown),
 		cmocka_unit_test_setup_teardown(idle_has_no_patience, setup, teardown),
+		cmocka_unit_test_setup_teardown(gap_is_cut_beside_an_aligned_page, setup, teardown),
 		cmocka_unit_test_setup_teardown(writers_in_one_leaf, setup, teardown),
 		cmocka_unit_test_setup_teardown(writers_apart, setup, teardown),
 		cmocka_unit_test_setup_teardown(emptied_slot_by_slot, setup, teardown),

@@ -18,6 +18,7 @@ void park_wake(atomic_u32 *word, int n);
 struct park_spin { uint32_t rounds; };
 #define PARK_SPIN { 0 }
 void park_spin(struct park_spin *spin);
+void park_spin_queued(struct park_spin *spin);
 
 struct park_mutex { atomic_u32 word; };
 void park_lock(struct park_mutex *m);
