@@ -54,8 +54,8 @@ struct physseg_config {                          /* start from PHYSSEG_CONFIG; 0
 
 /*
  * Makes a table without segments, in boot state. config: NULL = all defaults. 0 and *out; -EINVAL: out NULL, size
- * wrong, no such index, limit not above base, above 2^40, or 2^32 pfns or more above base; -ENOMEM. 9 bytes of address
- * space for each pfn are reserved, memory is used as segments come. Where that is refused (RLIMIT_AS, strict
+ * wrong, no such index, limit not above base, above 2^40, or 2^32 pfns or more above base; -ENOMEM. 10 bytes of
+ * address space for each pfn are reserved, memory is used as segments come. Where that is refused (RLIMIT_AS, strict
  * overcommit) the table does with sections of 16 MiB, made when a segment comes there: lookups cost one load more.
  */
 int  physseg_create(struct physseg_table **out, const struct physseg_config *config);

@@ -59,6 +59,23 @@ SCENARIO(segment_split, .what = "a frame above the cut is looked up while its se
 SCENARIO(segment_split_array, .what = "the same, the index an array that is made anew",
 	 .set_up = one_large_array, .body = { cut_middle, find_upper }, .check = two_are_left);
 
+static void one_low(void)
+{
+	table("bitmap", 0);
+	plugged(0, 20);
+}
+static void plug_more(void) { plugged(40, 10); }
+static void find_more(void)
+{
+	uint64_t offset = 5;
+	struct physseg_handle h = physseg_find(segments, 45, &offset);
+
+	expect(offset == 5 && (h.generation == 0 || h.slot == 1));
+}
+
+SCENARIO(segment_plug, .what = "a frame is looked up while its segment is plugged, above another", .set_up = one_low,
+	 .body = { plug_more, find_more }, .mutants = "physseg_turn_unseen");
+
 static void two_apart(void)
 {
 	table("bitmap", 0);

@@ -6,7 +6,8 @@
  *           it is plugged. changes: counts what may hide a frame from a lookup under way.
  * LOOKUP    physseg_find.c: floor key in the index, then the slot: generation, run, generation. A slot that is not
  *           plugged is passed over: the one below may still have the frame. Found: the run was that generation's. Not
- *           found: true if no change began meanwhile, else again.
+ *           found: true if no change began meanwhile, else again. While nobody changes anything (turn is even, and the
+ *           same at the end) an index may know a shorter way.
  * PLUG      fields, run -> index -> generation odd (G1). It is there from the last step on.
  * UNPLUG    changes -> generation even (G1), or a smaller run (S1) -> index. Middle: what is above is plugged first,
  *           then the run is cut, so that no frame that stays is ever missing; between the two, both segments show the
@@ -14,7 +15,9 @@
  * EDGES     G1 store-release of generation -> G2 its acquire load: an odd one shows run and fields. K1 add of changes,
  *           then S1 store-release of run or generation -> S2 acquire load, then K2 load of changes: who has seen the
  *           smaller run sees the count. S1 of a later life -> S2: who reads a run of a later life sees, in its second
- *           look, a later generation. C1 -> C2: chunks of slots.
+ *           look, a later generation. C1 -> C2: chunks of slots. T1 turn odd, then release stores of what the shorter
+ *           way reads, then turn even by release -> T2 turn, then acquire loads of it, then turn: who reads anything of
+ *           a change sees that there is one.
  * FRAMES    physseg_frame.c: their states come before their segment, and go after it: who finds a segment finds its
  *           frames.
  * LOCK      table's, spinning, a leaf; memory is allocated outside it. Readers take it with indexes that say `locked`.
@@ -95,6 +98,7 @@ int physseg_change_begin(struct physseg_table *t, unsigned slots)
 		room = t->nfree >= slots;
 		ready = t->index->ready(t);
 		if (room && ready) {
+			atomic_store_relaxed(&t->turn, atomic_load_relaxed(&t->turn) + 1);       /* T1 */
 			t->index->begin(t);
 			return 0;
 		}
@@ -107,6 +111,7 @@ int physseg_change_begin(struct physseg_table *t, unsigned slots)
 
 void physseg_change_end(struct physseg_table *t)
 {
+	atomic_store_release(&t->turn, atomic_load_relaxed(&t->turn) + 1);       /* T1 */
 	spin_unlock(&t->lock);
 }
 
@@ -263,6 +268,7 @@ int physseg_plug_fields(struct physseg_table *t, const struct physseg_fields *f,
 		return -EEXIST;
 	}
 	physseg_frames_come(t, lo, hi);
+	BASE_POINT(physseg_frames_came);
 	seg = physseg_add(t, f);
 	physseg_count_add(t, 1, run_pages(f->run));
 	if (out != NULL)

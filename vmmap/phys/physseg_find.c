@@ -116,7 +116,7 @@ API struct physseg_handle physseg_find(struct physseg_table *t, uint64_t pfn, ui
 	bool found, again;
 	uint64_t changes;
 
-	if (pfn - t->base >= t->span)
+	if (pfn - t->base >= t->span || (t->index->quick != NULL && t->index->quick(t, at, &h, offset)))
 		return h;
 	read_begin(t);
 	do {

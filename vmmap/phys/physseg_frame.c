@@ -8,7 +8,8 @@
  *           has backed. So a lookup is a comparison and a load, without a search.
  * CHANGES   0 -> PRESENT: plug, before the segment can be found. Back: unplug and unload, after it cannot. Both under
  *           the table's lock; readers ask no lock. A byte says what it says by itself: relaxed. Who has found a
- *           segment (G2 in physseg_find.c) sees its frames: they were stored before G1.
+ *           segment (G2 in physseg_find.c) sees its frames: they were stored before G1. F1 release store -> F2 acquire
+ *           load, by a lookup of the segment: it sees the turn of who stored that (T1 in physseg.c).
  * FAST      the states stand behind the table itself, and most tables have them from pfn 0 on, so that neither their
  *           place is loaded nor a base taken off: eight instructions with the return (`vmmap-bench physmem` counts
  *           them). Tables in sections, those above 16 TiB, and frames that are not there take the long way.
@@ -81,7 +82,14 @@ static void set_states(struct physseg_table *t, uint32_t lo, uint32_t hi, uint8_
 	uint64_t first = t->base - t->frame_base;
 
 	for (uint64_t i = first + lo; i < first + hi; i++)
-		atomic_store_relaxed(physseg_plane_byte(&t->frame, i), state);
+		atomic_store_release(physseg_plane_byte(&t->frame, i), state);   /* F1 */
+}
+
+uint8_t physseg_frame_state(const struct physseg_table *t, uint32_t at)
+{
+	atomic_u8 *state = physseg_plane_byte(&t->frame, t->base - t->frame_base + at);
+
+	return state != NULL ? atomic_load_acquire(state) : 0;                   /* F2 -> F1 */
 }
 
 void physseg_frames_come(struct physseg_table *t, uint32_t lo, uint32_t hi) { set_states(t, lo, hi, PRESENT); }

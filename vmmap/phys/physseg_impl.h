@@ -62,6 +62,9 @@ struct physseg_index {
 	void (*move)(struct physseg_table *t, struct physseg *seg, uint32_t from, uint32_t to);
 	void (*remove)(struct physseg_table *t, struct physseg *seg, uint32_t start);
 	void (*commit)(struct physseg_table *t);
+	/* What physseg_find would say, if that can be told from a few words while nobody changes the table; else false.
+	 * NULL: there is no such way. */
+	bool (*quick)(struct physseg_table *t, uint32_t at, struct physseg_handle *h, uint64_t *offset);
 	/* The segment with the highest key <= at, the lowest key >= at; and the key. */
 	struct physseg *(*floor)(struct physseg_table *t, uint32_t at, uint32_t *key);
 	struct physseg *(*ceil)(struct physseg_table *t, uint32_t at, uint32_t *key);
@@ -74,6 +77,7 @@ extern const struct physseg_index physseg_bitmap, physseg_cow_array, physseg_rbt
 
 struct physseg_bits {                            /* of the index bitmap                                            */
 	struct physseg_plane low, at;            /* a bit per frame; slots by first frame                          */
+	struct physseg_plane near;               /* per 8 frames: the handle, if one segment begins there          */
 	atomic_u64 *level[PHYSSEG_LEVELS];       /* [0]: low                                               [const] */
 };
 
@@ -92,6 +96,7 @@ struct physseg_table {
 	uint64_t base;                           /* first pfn                                              [const] */
 	uint32_t span;                           /* pages                                                  [const] */
 	atomic_u32 running;                      /* boot is over                                                   */
+	atomic_u64 turn;                         /* odd: a change is under way                                     */
 	atomic_u64 changes;                      /* what may hide a frame from a lookup that began before          */
 	atomic_u64 count, pages;                 /* segments, frames in them                                       */
 	_Atomic(struct physseg *) chunk[PHYSSEG_CHUNKS];
@@ -137,6 +142,8 @@ struct physseg_table *physseg_frames_table(uint64_t base, uint64_t limit, bool s
 void physseg_frames_end(struct physseg_table *t);
 /* Not under the lock: memory for the states of [lo, hi). -ENOMEM */
 int  physseg_frames_cover(struct physseg_table *t, uint32_t lo, uint32_t hi) MUST_CHECK;
+/* PRESENT, or 0 */
+uint8_t physseg_frame_state(const struct physseg_table *t, uint32_t at);
 /* Under the lock. */
 void physseg_frames_come(struct physseg_table *t, uint32_t lo, uint32_t hi);
 void physseg_frames_go(struct physseg_table *t, uint32_t lo, uint32_t hi);

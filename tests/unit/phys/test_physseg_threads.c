@@ -64,6 +64,40 @@ static void lookups_beside_a_split(void **state)
 	assert_false(found_beside_a_split(0));
 }
 
+static struct physseg_handle half_plugged;
+
+static void find_half_plugged(void *arg)
+{
+	(void)arg;
+	half_plugged = physseg_find(t, 45, NULL);
+}
+
+/* A frame whose segment is being plugged is not taken for one of the segment below. */
+static bool not_in_another(void)
+{
+	struct physseg_handle below;
+
+	set_up(0);
+	below = plug(t, 0, 20);
+	assert_int_equal(point_call("plug", "physseg_frames_came", find_half_plugged, NULL), 0);
+	point_role("plug");
+	plug(t, 40, 10);
+	point_role(NULL);
+	tear_down();
+	return !same(half_plugged, below);
+}
+
+static void lookups_beside_a_plug(void **state)
+{
+	(void)state;
+	if (!point_available())
+		skip();
+	point_reset();
+	assert_true(not_in_another());
+	assert_int_equal(point_mutant_select("physseg_turn_unseen"), 0);
+	assert_false(not_in_another());
+}
+
 static void replug_elsewhere(void *arg)
 {
 	(void)arg;
@@ -344,6 +378,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lookups_beside_a_split),
+		cmocka_unit_test(lookups_beside_a_plug),
 		cmocka_unit_test(lives_of_a_slot),
 		cmocka_unit_test(ends_and_lives),
 		cmocka_unit_test(walks_and_lives),
