@@ -12,7 +12,7 @@
 
 #define MODEL_BASE 1000u                                 /* first pfn of the table                                 */
 #define MODEL_SPAN 256u
-#define MODEL_SEGMENTS 4096u                             /* numbers given out                                      */
+#define MODEL_SEGMENTS 65000u                            /* numbers given out                                      */
 
 struct model {
 	uint16_t segment[MODEL_SPAN];                    /* 0: none                                                */
@@ -87,6 +87,56 @@ static inline int model_unplug(struct model *m, uint64_t pfn, uint64_t pages)
 		m->segment[i] = m->available[i] = 0;
 	if (below == last)
 		split_off(m, to, last);
+	return 0;
+}
+
+/* Of the segment that has frame i: its ends, and those of what is available of it (both 0: nothing). */
+struct ends { unsigned start, end, from, to; };
+
+static inline struct ends model_ends(const struct model *m, unsigned i)
+{
+	struct ends e = { i, i + 1, 0, 0 };
+
+	while (e.start > 0 && m->segment[e.start - 1] == m->segment[i])
+		e.start--;
+	while (e.end < MODEL_SPAN && m->segment[e.end] == m->segment[i])
+		e.end++;
+	for (unsigned k = e.start; k < e.end; k++) {
+		if (!m->available[k])
+			continue;
+		e.from = e.to ? e.from : k;
+		e.to = k + 1;
+	}
+	return e;
+}
+
+/* A steal from the segment that has frame i: 0 and *pfn, or the error. */
+static inline int model_steal(struct model *m, unsigned i, int force, uint64_t *pfn)
+{
+	struct ends e = model_ends(m, i);
+	int front = e.to && e.from == e.start, back = e.to && e.to == e.end;
+	unsigned at = front ? e.start : force ? e.from : e.end - 1;
+
+	if (!e.to || (!force && !front && !back))
+		return -ENXIO;
+	if (frames(m) == 1 && (front || !force))
+		return -ENOMEM;
+	m->available[at] = 0;
+	if (front || !force)
+		m->segment[at] = 0;
+	*pfn = MODEL_BASE + at;
+	return 0;
+}
+
+/* [from, to) of frames is what is available of the segment that has frame i. */
+static inline int model_set_avail(struct model *m, unsigned i, unsigned from, unsigned to)
+{
+	struct ends e = model_ends(m, i);
+
+	if (from < e.start || to < from || e.end < to)
+		return -EINVAL;
+	for (unsigned k = e.start; k < e.end; k++)
+		m->available[k] = k >= from && k < to;
 	return 0;
 }
 

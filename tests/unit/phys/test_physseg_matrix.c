@@ -9,6 +9,8 @@
 #include "base/prng.h"
 #include "tests/unit/phys/physseg_model.h"
 
+#define STEPS 100000u                                    /* of a random program under each index                   */
+
 struct range { uint64_t pfn, pages; };
 
 /* What is there before: [20, 60) [60, 100) [140, 200), and [120, 121). */
@@ -110,27 +112,60 @@ static void the_last_frame_stays(void **state)
 	}
 }
 
+/* A frame is stolen from the segment of frame i, or what is available of it is another part. */
+static void do_field(struct stage *s, unsigned i, struct prng *random)
+{
+	unsigned from = i - (unsigned)prng_below(random, i + 1) % 8, to = i + (unsigned)prng_below(random, 9);
+	struct physseg_handle h = physseg_find(s->t, MODEL_BASE + i, NULL);
+	unsigned what = (unsigned)prng_below(random, 3);
+	uint64_t want = 0, got = 0;
+	int err;
+
+	if (what == 0) {
+		err = model_set_avail(&s->m, i, from, to);
+		assert_int_equal(physseg_set_avail(s->t, h, MODEL_BASE + from, MODEL_BASE + to), err);
+		return;
+	}
+	err = model_steal(&s->m, i, what == 1, &want);
+	assert_int_equal(what == 1 ? physseg_unload_force(s->t, h, &got) : physseg_unload(s->t, h, 0, &got), err);
+	assert_int_equal(got, want);
+}
+
+static void random_step(struct stage *s, struct prng *random)
+{
+	uint64_t at = prng_below(random, MODEL_SPAN);
+	uint64_t pages = 1 + prng_below(random, prng_below(random, 4) ? 12 : 90);
+
+	switch (prng_below(random, 5)) {
+	case 0:
+		if (s->m.segment[at])
+			do_field(s, (unsigned)at, random);
+		break;
+	case 1:
+	case 2: do_plug(s, MODEL_BASE + at, pages); break;
+	default: do_unplug(s, MODEL_BASE + at, pages);
+	}
+}
+
+/* The model knows what every call has to say; every 16th step, also what every lookup has to. */
 static void random_programs(void **state)
 {
+	unsigned steps = 0;
+
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
 		struct stage *s = stage_open(&kinds[i]);
 		struct prng random = prng_seed(11, i);
 
-		while (s->m.last < MODEL_SEGMENTS - 2) {
-			uint64_t pfn = MODEL_BASE + prng_below(&random, MODEL_SPAN);
-			uint64_t pages = 1 + prng_below(&random, prng_below(&random, 4) ? 12 : 90);
-
-			if (prng_below(&random, 2))
-				do_plug(s, pfn, pages);
-			else
-				do_unplug(s, pfn, pages);
-			if (prng_below(&random, 8) == 0)
+		for (unsigned step = 0; step < STEPS && s->m.last < MODEL_SEGMENTS - 2; step++, steps++) {
+			random_step(s, &random);
+			if (step % 16 == 0)
 				model_compare(&s->m, s->t);
 		}
 		model_compare(&s->m, s->t);
 		stage_close(s);
 	}
+	assert_int_equal(steps, STEPS * ARRAY_SIZE(kinds));
 }
 
 int main(void)
