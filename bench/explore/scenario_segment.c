@@ -93,6 +93,40 @@ static void back_is_left(void)
 SCENARIO(segment_front, .what = "a frame is looked up while its segment's front is cut", .set_up = two_apart,
 	 .body = { cut_front, find_back }, .check = back_is_left, .mutants = "physseg_move_untold");
 
+/* ---- the same place again ---- */
+
+static void one_and_one(void)
+{
+	table("bitmap", 0);
+	plugged(100, 20);
+	plugged(900, 1);
+}
+static void plug_again(void)
+{
+	unplugged(100, 20);
+	plugged(104, 8);                                 /* in the slot that was just left                          */
+}
+/* In its first life the segment had the frame at 6, in its second at 2; between the two nobody had it. */
+static void find_again(void)
+{
+	uint64_t offset = 77;
+	struct physseg_handle h = physseg_find(segments, 106, &offset);
+	struct physseg_frame *frame = physseg_phys_to_frame(segments, FRAME(106));
+	uint64_t back = physseg_frame_to_phys(segments, frame), start = physseg_start(segments, h);
+
+	expect(h.generation == 1 ? offset == 6 : h.generation == 3 ? offset == 2 : offset == 77);
+	expect(back == FRAME(106) || back == PHYSSEG_NONE);
+	expect(start == PHYSSEG_NONE || start == 106 - offset);
+}
+static void again_is_there(void)
+{
+	must_find(106, 104, 104);
+	expect(physseg_phys_to_frame(segments, FRAME(103)) == NULL && physseg_pages(segments) == 9);
+}
+
+SCENARIO(segment_again, .what = "a frame is looked up while its segment goes and another comes there",
+	 .set_up = one_and_one, .body = { plug_again, find_again, find_again }, .check = again_is_there);
+
 /* ---- another life ---- */
 
 static void low_and_high(void)
