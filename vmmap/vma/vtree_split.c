@@ -23,6 +23,7 @@
 #define APPEND_LEAVES       4                    /* slots that go along when insertions work at one end            */
 #define PATIENCE_CONTENDED  UINT16_MAX
 #define PATIENCE_UNDONE     1024                 /* of a join that was undone                                      */
+#define PATIENCE_AGAIN      16384                /* ... and was not due, but that a half was empty                 */
 #define PATIENCE_REFUSED    16
 #define EMPTY               1                    /* slots of a leaf whose own patience does not matter             */
 
@@ -243,13 +244,16 @@ static void go_on_in(struct vtree_section *s, unsigned block, struct vtree_leaf 
 }
 
 /* Of both halves. Which of them has the border that was earned is not known, and halves of halves would hand it on: so
- * what they inherit ends when they are empty, as that of an undone join. On the border's other side it is kept. */
+ * what they inherit ends when they are empty, as that of an undone join. On the border's other side it is kept. A leaf
+ * that has patience, and was joined all the same, had an empty half: by chance, if it is full once more. */
 static uint16_t patience_after(const struct vtree_leaf *leaf, enum vtree_border kind)
 {
 	uint16_t before = atomic_load_relaxed(&leaf->patience);
 
 	if (kind == VTREE_BORDER_CONTENDED)
 		return PATIENCE_CONTENDED;
+	if (leaf->joined && before > PATIENCE_REFUSED)
+		return PATIENCE_AGAIN;
 	return leaf->joined || before > PATIENCE_UNDONE ? PATIENCE_UNDONE : before > PATIENCE_REFUSED ? before : 0;
 }
 
@@ -360,6 +364,15 @@ static void items_joined(const struct vtree_leaf *left, const struct vtree_leaf 
 		all->at[all->n++] = more.at[from];
 }
 
+/* Of a leaf that is made of the two. */
+static uint16_t patience_left(const struct vtree_leaf *left, const struct vtree_leaf *right)
+{
+	uint16_t l = atomic_load_relaxed(&left->patience), r = atomic_load_relaxed(&right->patience);
+	uint16_t most = l > r ? l : r;
+
+	return most > PATIENCE_REFUSED ? most : 0;
+}
+
 /* Both are locked. */
 static bool join_locked(struct vtree *t, struct thread_slot *self, unsigned block, struct vtree_leaf *left,
 			struct vtree_leaf *right)
@@ -378,6 +391,7 @@ static bool join_locked(struct vtree *t, struct thread_slot *self, unsigned bloc
 	if (leaf == NULL)
 		return false;
 	leaf->joined = 1;
+	atomic_store_relaxed(&leaf->patience, patience_left(left, right));
 	g.come[0] = entry_for(leaf, &all, false);
 	if (vtree_graft(&g) != 0) {
 		vtree_untake_leaf(t, self, leaf);
