@@ -133,7 +133,7 @@ int run_main(int argc, char **argv)
 {
 	struct options o;
 
-	options_parse("pfnotckqzwsrJ", doc, argc, argv, &o);
+	options_parse("pfnotckqzwsrRJ", doc, argc, argv, &o);
 	o.m.ops = options_ops(&o, o.m.cores);
 	return o.seconds > 0 ? run_budgeted(&o) : run_point(&o, measure);
 }
