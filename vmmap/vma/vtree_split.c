@@ -5,9 +5,7 @@
  * SPLIT   The leaf is locked, its contents cannot change; two new leaves, born locked, get its slots; a slot that lies
  *         across the border goes to both, cut, with the same VMA. vtree_graft links them and marks the old one DEAD;
  *         then the section goes on in one half, and the other is opened.
- *         Borders: for room, between two slots near the middle, or near the end at which a run of insertions works;
- *         between colliders, the best aligned page that no slot crosses, else a multiple of VTREE_NEAR inside a slot.
- *         vtree_separate: exactly where it is told to, never joined again.
+ *         Where: vtree_border.c; vtree_separate: exactly where it is told to, never joined again.
  * JOIN    Two neighbours below one parent, at least one of them sparse. Left lock first, only try-locks. A slot cut by
  *         the border becomes one again, unless it is a dummy. After a refusal, and after a split between colliders, the
  *         leaf's patience makes vtree_join leave it alone for so many visits: so it neither undoes such splits at once
@@ -19,8 +17,6 @@
 #include <errno.h>
 #include "vmmap/vma/vtree_impl.h"
 
-#define VTREE_NEAR          16                   /* pages: borders inside a slot are multiples of it               */
-#define APPEND_LEAVES       4                    /* slots that go along when insertions work at one end            */
 #define PATIENCE_CONTENDED  UINT16_MAX
 #define PATIENCE_UNDONE     1024                 /* of a join that was undone                                      */
 #define PATIENCE_AGAIN      16384                /* ... and was not due, but that a half was empty                 */
@@ -102,88 +98,6 @@ struct vtree_leaf *vtree_leaf_make(struct vtree *t, struct thread_slot *self, co
 	}
 	atomic_store_relaxed(&leaf->word, VTREE_WRITER | ((UINT64_C(1) << items->n) - 1));
 	return leaf;
-}
-
-/* ---- borders ---- */
-
-/* The page in first..last with the most trailing zeros. */
-static uint32_t best_aligned(uint32_t first, uint32_t last)
-{
-	uint32_t low = first - 1, differ;
-
-	if (first == 0)
-		return 0;
-	differ = low ^ last;                     /* low < last: the highest bit in which they differ is set in last  */
-	return last & ~((UINT32_C(1) << (31 - __builtin_clz(differ))) - 1);
-}
-
-/* Of the borders from..to of a gap the best one that no VMA stands at, if there is one: at a border that touches a VMA
- * each edit of it would have to look for a neighbour to merge with in the other leaf. */
-static uint32_t inside(uint32_t from, uint32_t to)
-{
-	return to - from >= 2 ? best_aligned(from + 1, to - 1) : best_aligned(from, to);
-}
-
-/* A page less, if that leaves the gap on both sides: what comes later will begin at an aligned page rather than end
- * below one, and is not to touch the border either. */
-static uint32_t aside(uint32_t border, uint32_t from)
-{
-	return border - from > 1 ? border - 1 : border;          /* a gap may begin at a block's last page          */
-}
-
-uint32_t vtree_split_border(const struct vtree_section *s, uint32_t page)
-{
-	struct vtree_items items;
-	const struct vtree_item *left, *right;
-	unsigned at;
-
-	vtree_items_read(s->leaf, s->live, &items);
-	at = items.n / 2;
-	if (page > items.at[items.n - 1].first)
-		at = items.n - APPEND_LEAVES;
-	else if (page < items.at[0].first)
-		at = APPEND_LEAVES;
-	left = &items.at[at - 1];
-	right = &items.at[at];
-	if (left->last < page && page < right->first)
-		return left->last + 1;           /* the gap that is to be filled stays in one piece                 */
-	return aside(inside(left->last + 1, right->first), left->last + 1);
-}
-
-bool vtree_split_between(const struct vtree_section *s, uint32_t a, uint32_t b, uint32_t *border)
-{
-	uint32_t lo = a < b ? a : b, hi = a < b ? b : a, best = 0, after = 0;
-	struct vtree_items items;
-	uint32_t from = lo + 1;                  /* borders lo+1..hi would part them                                */
-
-	if (lo == hi || lo < s->leaf->base || hi > s->leaf->limit)
-		return false;
-	vtree_items_read(s->leaf, s->live, &items);
-	for (unsigned i = 0; i < items.n && from <= hi; i++) {
-		const struct vtree_item *item = &items.at[i];
-		uint32_t to = item->first < hi ? item->first : hi, page;
-
-		if (item->last < lo)
-			continue;
-		page = from <= to ? inside(from, to) : 0;
-		if (page != 0 && (best == 0 || __builtin_ctz(page) > __builtin_ctz(best))) {
-			best = page;
-			after = from;
-		}
-		from = item->last == UINT32_MAX ? UINT32_MAX : item->last + 1;
-		if (from <= lo)
-			from = lo + 1;
-	}
-	if (from <= hi && (items.n == 0 || items.at[items.n - 1].last < hi)) {
-		uint32_t page = inside(from, hi);
-
-		if (best == 0 || __builtin_ctz(page) > __builtin_ctz(best)) {
-			best = page;
-			after = from;
-		}
-	}
-	*border = best != 0 ? aside(best, after) : best_aligned(lo + 1, hi);
-	return best != 0 || *border % VTREE_NEAR == 0;
 }
 
 /* ---- split ---- */
