@@ -68,10 +68,8 @@ static struct qspin_node *leave(struct qspin *q, struct qspin_node *node)
 
 NOINLINE void qspin_wait(struct qspin *q)
 {
-	struct qspin_node node, *before;
+	struct qspin_node node = { 0 }, *before;
 
-	atomic_store_relaxed(&node.next, NULL);
-	atomic_store_relaxed(&node.turn, 0);
 	before = atomic_swap_acqrel(&q->tail, &node);                            /* Q1 -> Q1 */
 	BASE_POINT(qspin_queued);
 	if (before != NULL) {

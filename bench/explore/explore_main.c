@@ -203,6 +203,15 @@ static int replay(const struct arguments *a)
 	return out.failure == FAIL_NONE ? CLI_OK : CLI_VIOLATION;
 }
 
+static void write_json(const struct arguments *a, struct json *root)
+{
+	int err = json_write(root, a->json);
+
+	if (err)
+		cli_die("give a file that can be written", "--json: %s: %s", a->json, strerror(-err));
+	json_free(root);
+}
+
 /* ---- exploring ---- */
 
 static void print_failure(const struct arguments *a, const struct report *r)
@@ -242,9 +251,7 @@ static void write_reports(const struct arguments *a, const struct report *r, uns
 	json_uint(root, "violations", bad);
 	json_uint(root, "seed", a->settings.seed);
 	json_sub(root, "mutants");
-	if (json_write(root, a->json) != 0)
-		cli_die(NULL, "--json: cannot write '%s'", a->json);
-	json_free(root);
+	write_json(a, root);
 }
 
 static void print_row(const char *name, const struct report *r, FILE *to)
@@ -346,9 +353,7 @@ static void write_finds(const struct arguments *a)
 			json_null(object, a->finds[i].mutant);
 	if (a->nfinds > 0 && a->finds[0].place != NULL)
 		write_orders(a, root);
-	if (json_write(root, a->json) != 0)
-		cli_die(NULL, "--json: cannot write '%s'", a->json);
-	json_free(root);
+	write_json(a, root);
 }
 
 static void print_find(const struct find *f)
@@ -373,6 +378,7 @@ static int hunt(struct arguments *a)
 {
 	FILE *to = page(a);
 	unsigned lost;
+	int err;
 
 	a->settings.again = a->seeds != NULL;
 	if (a->settings.schedules == 0)
@@ -387,8 +393,9 @@ static int hunt(struct arguments *a)
 	}
 	lost = campaign_hunt(&a->settings, a->finds, a->nfinds, print_find);
 	fprintf(to, "%u of %u found\n", a->nfinds - lost, a->nfinds);
-	if (a->write_seeds != NULL && seeds_write(a->write_seeds, a->finds, a->nfinds) != 0)
-		cli_die(NULL, "--write-seeds: cannot write '%s'", a->write_seeds);
+	err = a->write_seeds != NULL ? seeds_write(a->write_seeds, a->finds, a->nfinds) : 0;
+	if (err)
+		cli_die("give a file that can be written", "--write-seeds: %s: %s", a->write_seeds, strerror(-err));
 	if (a->json != NULL)
 		write_finds(a);
 	return lost == 0 ? CLI_OK : CLI_VIOLATION;
@@ -401,11 +408,16 @@ int main(int argc, char **argv)
 		.doc = "Runs the engine's unchanged code on logical cores, and decides who goes on at each access that "
 		       "can conflict.\v"
 		       "Examples:\n"
-		       "  vmmap-explore --schedules=1M --progress       a million schedules, over all scenarios\n"
+		       "  vmmap-explore --schedules=1M --progress       over all scenarios\n"
 		       "  vmmap-explore --scenario=fault_unmap_brief --strategy=bounded\n"
 		       "  vmmap-explore --scenario=fault_unmap_brief --mutant=fault_no_recheck\n"
 		       "  vmmap-explore --scenario=fault_unmap_brief --mutant=fault_no_recheck --replay=0:132,1\n"
 		       "  vmmap-explore --mutants=all --write-seeds=seeds.list\n"
+		       "  vmmap-explore --seeds=seeds.list              each is found again\n"
+		       "  vmmap-explore --weak --scenario=place_mlock   old values, data races\n"
+		       "  vmmap-explore --weak --scenario=beside_cut \\\n"
+		       "      --weaken=\"base/spin.h spin_unlock store_release 1 relaxed\"\n"
+		       "  vmmap-explore --orders=tests/models/orders.list --schedules=2k\n"
 		       "Exit code: 0 nothing is wrong; 1 a violation, a mutant that is not found; 2 usage. "
 		       "docs/exploring.md says more.",
 	};

@@ -2,6 +2,7 @@
 /* orders.c - see orders.h. What "weaker" means is what tests/models/orders.py tries. */
 #include "bench/explore/orders.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +68,7 @@ unsigned orders_read(const char *path, struct find *finds, unsigned room)
 	unsigned n = 0;
 
 	if (list == NULL)
-		cli_die(NULL, "--orders: cannot read '%s'", path);
+		cli_die(NULL, "--orders: %s: %s", path, strerror(errno));
 	while (fgets(line, sizeof(line), list) != NULL) {
 		line[strcspn(line, "\n")] = 0;
 		if (line[0] == '#' || line[0] == 0 || line[0] == '\t')

@@ -38,14 +38,6 @@ uint32_t __wrap_frame_depot_take(struct physmem *pm, struct frame_slot *slot)
 	return __real_frame_depot_take(pm, slot);
 }
 
-void __real_frame_depot_give(struct physmem *pm, struct frame_slot *slot, uint32_t chain);
-void __wrap_frame_depot_give(struct physmem *pm, struct frame_slot *slot, uint32_t chain);
-void __wrap_frame_depot_give(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
-{
-	count[EVENT_GIVE]++;
-	__real_frame_depot_give(pm, slot, chain);
-}
-
 struct pt_table *__real_pt_table_take(struct pt *pt, struct thread_slot *self);
 struct pt_table *__wrap_pt_table_take(struct pt *pt, struct thread_slot *self);
 struct pt_table *__wrap_pt_table_take(struct pt *pt, struct thread_slot *self)

@@ -11,7 +11,6 @@
 enum event {
 	EVENT_REFILL,                    /* a slot's frame cache ran out                                            */
 	EVENT_TAKE,                      /* ... a chain was taken from the depot that all share                     */
-	EVENT_GIVE,                      /* ... and one given back                                                  */
 	EVENT_TABLE,                     /* a page table was taken, to be installed                                 */
 	EVENT_GRAFT,                     /* a leaf of the VMA tree was split, or two were joined                    */
 	EVENTS

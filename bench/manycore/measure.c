@@ -150,15 +150,12 @@ static void sum_cores(const struct measure_params *p, struct measure_result *r)
 		const struct turn_core *c = turn_at(i);
 
 		r->graces += c->graces;
-		r->barriers += c->barriers;
 		if (i >= p->cores)
 			continue;
 		accesses += c->accesses;
 		rmws += c->rmws;
 		cold += c->cold;
 		r->sleeps += c->sleeps;
-		r->loaded += (double)c->loaded;
-		r->stored += (double)c->stored;
 		for (int w = 0; w < TURN_WAITS; w++)
 			wait[w] += (double)c->wait[w];
 	}
@@ -172,8 +169,6 @@ static void sum_cores(const struct measure_params *p, struct measure_result *r)
 	r->rmws = (double)rmws / (double)r->units;
 	r->cold = (double)cold / (double)r->units;
 	r->steady = r->steady && r->cold <= MEASURE_COLD;
-	r->loaded /= (double)r->units;
-	r->stored /= (double)r->units;
 	r->accesses_per_s = (double)accesses / r->real_s;
 }
 

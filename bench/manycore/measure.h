@@ -35,11 +35,11 @@ struct measure_result {
 	double ops;                              /* of a core, as measure_params                                    */
 	double ops_per_s;                        /* of virtual time                                                 */
 	double ns_per_op;                        /* of one core: cores / ops_per_s                                  */
-	double transfers, loaded, stored;        /* per unit, on the clock                                          */
+	double transfers;                        /* per unit, on the clock                                          */
 	double reset_transfers, daemon_transfers, cold;  /* per unit                                                */
 	double accesses, rmws;                   /* per unit, resets included                                       */
 	double share[TURN_WAITS], running;       /* of the time of all cores, resets included                       */
-	uint64_t sleeps, graces, barriers, refills, depot, tables, grafts;
+	uint64_t sleeps, graces, refills, depot, tables, grafts;
 	unsigned warm_blocks;
 	bool steady;
 	uint64_t digest;

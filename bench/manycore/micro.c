@@ -17,6 +17,7 @@
 #include "base/tool/cli.h"
 #include "bench/manycore/commands.h"
 #include "bench/manycore/run.h"
+#include "bench/sim/arenas.h"
 #include "bench/sim/kernel.h"
 #include "vmmap/vmmap.h"
 
@@ -26,7 +27,6 @@
 #define SLOT   ((FAULTS + 1) * PAGE)             /* a page between neighbours: they do not merge                   */
 #define APART  (UINT64_C(4) << 20)               /* held pages: a table each                                       */
 #define ABOVE  (UINT64_C(16) << 30)
-#define IN_ONE_TABLE 64u
 
 static const char table_doc[] =
 	"N cores fault below one table of entries, each in a VMA of its own. One operation is one write fault.\v"
@@ -39,12 +39,20 @@ static const char held_doc[] =
 	"  vmmap-manycore held --policy range-list --cores 64\n"
 	"Exit code: 0; 1 if the fault waits for the held ranges; 2 if it could not run.";
 
+/* What it means that all cores sleep; how many there can be; whether one faults above the others. */
+static const struct micro { const char *name, *doc, *stuck; uint32_t most; bool above; } table = {
+	"table", table_doc, "all cores sleep, and nobody can wake them", APART / 2 / SLOT, false,
+}, above_held = {
+	"held", held_doc, "what is held is in the way of all else", PROFILE_THREADS_MAX, true,
+};
+
 static struct vmmap *map;
 static struct vmmap_held held[CORE_MAX];
 static uint32_t first, cores;                    /* those from first on fault                                      */
 static bool counted;                             /* faults; else drops                                             */
 static uint64_t transfers, in_drops;
 static int failed;
+static const struct micro *kind;
 
 static uint64_t place(uint32_t core)
 {
@@ -57,11 +65,17 @@ static void note(int err)
 		failed = err;
 }
 
+/* One that would wait would do so for ever: under some policies a held range is everybody's business. */
+static void note_tried(int err)
+{
+	note(err == -EAGAIN ? -EDEADLK : err);
+}
+
 static void hold(void *arg)
 {
 	uint64_t core = (uintptr_t)arg;
 
-	note(vmmap_hold(map, BASE + core * APART, PAGE, &held[core]));
+	note_tried(vmmap_hold_until(map, BASE + core * APART, PAGE, &held[core], VMMAP_TRY));
 }
 
 static void release(void *arg)
@@ -69,12 +83,9 @@ static void release(void *arg)
 	vmmap_release(map, &held[(uintptr_t)arg]);
 }
 
-/* For policies under which a held range is everybody's business: there is nothing to be measured. */
 static void try_one(void *arg)
 {
-	int err = vmmap_fault_until(map, place((uint32_t)(uintptr_t)arg), PROT_WRITE, NULL, VMMAP_TRY);
-
-	note(err == -EAGAIN ? -EDEADLK : err);
+	note_tried(vmmap_fault_until(map, place((uint32_t)(uintptr_t)arg), PROT_WRITE, NULL, VMMAP_TRY));
 }
 
 static void faults(void *arg)
@@ -192,15 +203,16 @@ static int measure_micro(const struct measure_params *p, struct measure_result *
 	uint64_t n = (p->ops + FAULTS - 1) / FAULTS, began;
 
 	cores = p->cores;
+	arenas_begin();
 	core_begin(cores);
 	turn_begin(&p->costs);
 	turn_transfer = transfer;
 	note(map_open(p));
 	core_thread_exit();
-	if (!failed && first > 0) {
-		(void)together(hold, 0, first);
+	for (uint32_t i = 0; i < first && !failed; i++)
+		(void)together(hold, i, i + 1);
+	if (!failed && first > 0)
 		(void)together(try_one, first, cores);
-	}
 	if (!failed)
 		rounds(n / 2 + 1, r);
 	began = kernel_real_ns();
@@ -208,8 +220,7 @@ static int measure_micro(const struct measure_params *p, struct measure_result *
 		rounds(n, r);
 	r->real_s = (double)(kernel_real_ns() - began) / 1e9;
 	if (failed) {
-		snprintf(r->error, sizeof(r->error), "%s", failed == -EDEADLK ? "the fault waits for a held range" :
-			 "a call failed");
+		snprintf(r->error, sizeof(r->error), "%s", failed == -EDEADLK ? kind->stuck : "a call failed");
 		return failed == -EDEADLK ? failed : -EIO;
 	}
 	per_operation(r);
@@ -220,25 +231,26 @@ static int measure_micro(const struct measure_params *p, struct measure_result *
 	return 0;
 }
 
-static int micro(const char *name, const char *doc, uint32_t most, int argc, char **argv)
+static int micro(const struct micro *which, int argc, char **argv)
 {
 	struct options o;
 
-	options_parse("pnockqJ", doc, argc, argv, &o);
-	o.m.profile = name;
+	kind = which;
+	options_parse("pnockqJ", kind->doc, argc, argv, &o);
+	o.m.profile = kind->name;
 	o.m.ops = o.ops ? o.ops : 1000;
-	if (o.m.cores > most)
-		cli_die("fewer cores", "--cores: at most %u", most);
-	first = most == IN_ONE_TABLE ? 0 : o.m.cores - 1;
+	if (o.m.cores > kind->most)
+		cli_die("fewer cores", "--cores: at most %u", kind->most);
+	first = kind->above ? o.m.cores - 1 : 0;
 	return run_point(&o, measure_micro);
 }
 
 int table_main(int argc, char **argv)
 {
-	return micro("table", table_doc, IN_ONE_TABLE, argc, argv);
+	return micro(&table, argc, argv);
 }
 
 int held_main(int argc, char **argv)
 {
-	return micro("held", held_doc, 1024, argc, argv);
+	return micro(&above_held, argc, argv);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/compiler.h"
 #include "base/tool/cli.h"
+#include "bench/manycore/spin.h"
 #include "stress/profile.h"
 #include "vmmap/vmmap.h"
 
@@ -34,6 +35,7 @@ static const struct argp_option all[] = {
 	{ "costs", 'c', "NAME", 0, "Transfer across sockets in ns: 50, 100 (default) or 250", 0 },
 	{ "socket", 'k', "N", 0, "Cores of a socket (32)", 0 },
 	{ "quantum", 'q', "NS", 0, "How far a core may run ahead of the others in hits (200)", 0 },
+	{ "rounds", 'R', NULL, 0, "Play each round of a spin, also where nothing is seen in it", 0 },
 	{ "shrink", 'z', "N", 0, "Sizes of the profile / 2^N (by the number of cores)", 0 },
 	{ "warm", 'w', "N", 0, "Warm-up blocks at most (24)", 0 },
 	{ "seed", 's', "N", 0, "Seed of the workload (1)", 0 },
@@ -147,6 +149,7 @@ static error_t one(int key, char *arg, struct argp_state *state)
 	case 'c': set_costs(o, arg); return 0;
 	case 'k': o->m.costs.line.cores_per_socket = (uint32_t)cli_count("--socket", arg, 1, 2048); return 0;
 	case 'q': o->m.costs.quantum = cli_count("--quantum", arg, 0, 1000000) * TURN_PS; return 0;
+	case 'R': spin_played = true; return 0;
 	case 'z': o->m.shrink = (unsigned)cli_count("--shrink", arg, 0, 12); return 0;
 	case 'w': o->m.warm_most = (unsigned)cli_count("--warm", arg, 0, 1000); return 0;
 	case 's': o->m.seed = cli_seed("--seed", arg); return 0;

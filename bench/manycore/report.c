@@ -3,6 +3,7 @@
 #include "bench/manycore/report.h"
 
 #include "base/compiler.h"
+#include "bench/manycore/spin.h"
 #include "bench/sim/debug.h"
 #include "bench/sim/label.h"
 
@@ -91,6 +92,7 @@ void report_json(struct json *object, const struct options *o, const struct meas
 	json_real(object, "transfers_in_resets", r->reset_transfers);
 	json_real(object, "transfers_of_daemon", r->daemon_transfers);
 	json_real(object, "first_touches_per_op", r->cold);
+	json_uint(object, "rounds_not_played", spin_skipped);
 	json_real(object, "accesses_per_op", r->accesses);
 	json_real(object, "locked_per_op", r->rmws);
 	json_real(object, "running", r->running);

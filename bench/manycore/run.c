@@ -127,7 +127,7 @@ int run_main(int argc, char **argv)
 {
 	struct options o;
 
-	options_parse("pfnotckqzwsJ", doc, argc, argv, &o);
+	options_parse("pfnotckqzwsRJ", doc, argc, argv, &o);
 	o.m.ops = options_ops(&o, o.m.cores);
 	return o.seconds > 0 ? run_budgeted(&o) : run_point(&o, measure);
 }

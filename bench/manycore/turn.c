@@ -6,6 +6,7 @@
  * time, sleepers with a deadline by that. Equal times go by a lot that is always the same. It is a tournament: a leaf
  * for each core, above two nodes the sooner of both. Who comes or goes plays again against those that it meets on the
  * way up, which are known beforehand: no load waits for a comparison, as in a heap, and no branch depends on one.
+ * Who watches a line stands there with the end of its last period, until a store of another's brings it forward.
  */
 #include <string.h>
 #include "base/assert.h"
@@ -26,6 +27,8 @@ static struct core *core_of[2 * (ALL + 1)];      /* by leaf                     
 static uint64_t digest;
 static const void *released;                     /* turn_release: who wakes from this pays no wake-up               */
 static uint64_t released_ps;
+static struct watch { uint64_t line, period, rounds; } watch_of[ALL];    /* line 0: none                            */
+static uint32_t watchers[BUCKETS];               /* how many, by a hash of the line                                 */
 static char bucket[BUCKETS][UINT64_C(1) << LINE_SHIFT];
 
 static struct turn_core *mine(const struct core *c)
@@ -131,6 +134,48 @@ static ALWAYS_INLINE void wait_turn(struct core *self)
 	}
 }
 
+/* ---- lines that are watched ---- */
+
+static void unwatch(struct watch *w)
+{
+	watchers[w->line % BUCKETS]--;
+	w->line = 0;
+}
+
+/* The calling core takes the line now: who watches it sees that at the end of its period. */
+static NOINLINE void wake_watchers(struct core *self, uint64_t line)
+{
+	for (uint32_t i = leaves; i < 2 * leaves; i++) {
+		struct core *c = queue[i].tie != NOBODY ? core_of[i] : self;
+		struct watch *w = &watch_of[c->number == CORE_MAIN ? CORE_MAX : c->number];
+		uint64_t rounds;
+
+		if (c == self || w->line != line)
+			continue;
+		rounds = self->time > c->time ? (self->time - c->time + w->period - 1) / w->period : 1;
+		w->rounds = rounds < w->rounds ? rounds : w->rounds;
+		unwatch(w);
+		enqueue(c, c->time + w->rounds * w->period);
+	}
+}
+
+uint64_t turn_watch(uintptr_t at, uint64_t period, uint64_t most)
+{
+	struct core *self = core_current;
+	struct watch *w = &watch_of[self->number];
+	uint64_t number = at >> LINE_SHIFT;
+
+	if (!line_hit(&turn_now.lines, line_at(&turn_now.lines, number), self->number, false))
+		return 0;
+	*w = (struct watch){ number, period, most };
+	watchers[number % BUCKETS]++;
+	enqueue(self, self->time + most * period);
+	core_switch(next_core());
+	if (w->line != 0)
+		unwatch(w);
+	return w->rounds;
+}
+
 /* ---- accesses ---- */
 
 static void fetch(struct core *self, uint64_t number, const struct access *a)
@@ -145,6 +190,8 @@ static void fetch(struct core *self, uint64_t number, const struct access *a)
 	from = line_writer(line_at(&turn_now.lines, number));
 	ask.now = self->time;
 	event = line_take(&turn_now.lines, number, &ask, &done);
+	if (unlikely(ask.store && watchers[number % BUCKETS] != 0))
+		wake_watchers(self, number);
 	took = done - self->time;
 	self->time = done;
 	m->wait[TURN_LINES] += took;

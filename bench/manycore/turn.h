@@ -8,7 +8,7 @@
  * the future of another core by more than the quantum; `vmmap-manycore validate` shows what depends on it.
  *
  * SPINNING   a load of the address, and from the place, of the core's access before: pauses between the two are not
- *            seen, they cost `pause`.
+ *            seen, they cost `pause`. Rounds of park_spin in which nothing new is seen are not played: spin.h.
  * KERNEL     a system call costs `syscall`, and the line of its futex bucket; who is woken goes on `wake` later, who
  *            wakes pays `poke` for each; a membarrier interrupts every core that is running (`interrupt`).
  * DAEMONS    the library's own thread has a core of its own, in the last socket.
@@ -103,6 +103,13 @@ static ALWAYS_INLINE bool turn_hit(const struct access *a)
 		line_written(line, a->pc);
 	return true;
 }
+
+/*
+ * The calling core does the same every `period`, and sees a change only once another one takes the line of `at`, which
+ * it has: so it goes on at the end of the first period that ends after that, or of `most` of them. How many; 0: it does
+ * not have the line any more.
+ */
+uint64_t turn_watch(uintptr_t at, uint64_t period, uint64_t most);
 
 /* For harness code, on the calling core. */
 void turn_spend(uint64_t ps);                            /* as waiting; others may run                              */

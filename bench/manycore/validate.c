@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* validate.c - `vmmap-manycore validate`: what the model says about things that are known. */
 #include <errno.h>
+#include <ftw.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -88,13 +89,21 @@ static void check_index(const struct options *o, const struct reference *index, 
 
 struct real { char profile[32]; unsigned threads; double rate[2]; };     /* vma, rwsem                             */
 
-/* What vmmap-bench says; the number of rows. */
-static size_t read_real(const struct options *o, struct real *rows, size_t room)
+static int remove_one(const char *path, const struct stat *stat, int kind, struct FTW *at)
+{
+	(void)stat;
+	(void)kind;
+	(void)at;
+	return remove(path);
+}
+
+/* What vmmap-bench says; the number of rows. dir: for what it writes. */
+static size_t bench_real(const struct options *o, char *dir, struct real *rows, size_t room)
 {
 	char path[PATH_MAX], names[1024] = "";
 	char *argv[] = { path, (char *)"sweep", (char *)"--policies", (char *)"vma,rwsem", (char *)"--workloads", names,
 			 (char *)"--threads", (char *)"1,2", (char *)"--reps", (char *)"5", (char *)"--out",
-			 (char *)"manycore-real", NULL };
+			 dir, NULL };
 	struct child child;
 	char line[256];
 	size_t n = 0;
@@ -112,6 +121,20 @@ static size_t read_real(const struct options *o, struct real *rows, size_t room)
 		n += sscanf(line, "%31s %u %lf %lf", rows[n].profile, &rows[n].threads, &rows[n].rate[0],
 			    &rows[n].rate[1]) == 4;
 	(void)child_end(&child);
+	return n;
+}
+
+static size_t read_real(const struct options *o, struct real *rows, size_t room)
+{
+	const char *tmp = getenv("TMPDIR");
+	char dir[PATH_MAX];
+	size_t n;
+
+	snprintf(dir, sizeof(dir), "%s/vmmap-real-XXXXXX", tmp != NULL && *tmp ? tmp : "/tmp");
+	if (mkdtemp(dir) == NULL)
+		return 0;
+	n = bench_real(o, dir, rows, room);
+	(void)nftw(dir, remove_one, 4, FTW_DEPTH | FTW_PHYS);
 	return n;
 }
 

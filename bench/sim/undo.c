@@ -118,6 +118,15 @@ void undo_begin(void)
 
 /* ---- the log ---- */
 
+/* A word is copied by one instruction; the size of what is less is not known to the compiler. */
+static ALWAYS_INLINE void copy(void *to, const void *from, size_t bytes)
+{
+	if (likely(bytes == 8))
+		memcpy(to, from, 8);
+	else
+		memcpy(to, from, bytes);
+}
+
 static void keep(uintptr_t at, size_t bytes)
 {
 	struct entry e = { at | (uint64_t)bytes << ENTRY_BYTES, 0 };
@@ -127,10 +136,7 @@ static void keep(uintptr_t at, size_t bytes)
 		text = realloc(text, room * sizeof(*text));
 		CHECK(text != NULL);
 	}
-	if (bytes == 8)
-		memcpy(&e.before, (const void *)at, 8);
-	else
-		memcpy(&e.before, (const void *)at, bytes);
+	copy(&e.before, (const void *)at, bytes);
 	text[length++] = e;
 }
 
@@ -178,12 +184,7 @@ void undo_take(struct undo_mark *mark)
 
 static void write_back(const struct entry *e)
 {
-	size_t bytes = e->where >> ENTRY_BYTES;
-
-	if (bytes == 8)
-		memcpy((void *)(e->where & ENTRY_AT), &e->before, 8);
-	else
-		memcpy((void *)(e->where & ENTRY_AT), &e->before, bytes);
+	copy((void *)(e->where & ENTRY_AT), &e->before, e->where >> ENTRY_BYTES);
 }
 
 /* What is reserved anew reads zero. */

@@ -179,7 +179,7 @@ static NOINLINE void part_rivals(struct vtree_section *s, uint64_t addr, struct 
 	struct vtree_rivals ignored;
 	uint32_t border;
 
-	if (!vtree_split_between(s, rivals.a, rivals.b, &border))
+	if (!vtree_border_between(s, rivals.a, rivals.b, &border))
 		return;
 	vtree_leave(s);
 	if (vtree_split_reserve(s->tree, s->self, addr) != 0) {
@@ -187,7 +187,7 @@ static NOINLINE void part_rivals(struct vtree_section *s, uint64_t addr, struct 
 		return;
 	}
 	enter_once(s, addr, &ignored);
-	if (!vtree_split_between(s, rivals.a, rivals.b, &border))
+	if (!vtree_border_between(s, rivals.a, rivals.b, &border))
 		return;
 	if (vtree_split_at(s, border, vtree_page(addr), VTREE_BORDER_CONTENDED) != 0)
 		BASE_POINT(vtree_part_failed);
@@ -218,7 +218,7 @@ int (vtree_enter_room)(struct vtree *t, struct thread_slot *self, uint64_t addr,
 		vtree_enter(t, self, addr, s);
 		if (vtree_room(s) >= need)
 			break;
-		if (vtree_split_at(s, vtree_split_border(s, page), page, VTREE_BORDER_PLAIN) != 0)
+		if (vtree_split_at(s, vtree_border_room(s, page), page, VTREE_BORDER_PLAIN) != 0)
 			continue;        /* the tree grew a level since the reserve was made: again, with more   */
 	}
 	return 0;

@@ -112,15 +112,17 @@ struct vtree_free vtree_items_free(const struct vtree_items *items, uint32_t bas
  * too small; nothing has changed and s still holds its leaf. */
 enum vtree_border { VTREE_BORDER_PLAIN, VTREE_BORDER_FIXED, VTREE_BORDER_CONTENDED };
 int  vtree_split_at(struct vtree_section *s, uint32_t border, uint32_t keep, enum vtree_border kind) MUST_CHECK;
-/* Where a full leaf is best split for an insertion at page. */
-uint32_t vtree_split_border(const struct vtree_section *s, uint32_t page);
-/* A border between two colliders' pages; false: they are too close. */
-bool vtree_split_between(const struct vtree_section *s, uint32_t a, uint32_t b, uint32_t *border);
 /* Reserves nodes for one split below addr. Nothing is locked. -ENOMEM */
 int  vtree_split_reserve(struct vtree *t, struct thread_slot *self, uint64_t addr) MUST_CHECK;
 /* A new locked leaf with these slots; NULL: the reserve is empty. */
 struct vtree_leaf *vtree_leaf_make(struct vtree *t, struct thread_slot *self, const struct vtree_items *items,
 				   uint32_t base, uint32_t limit);
+
+/* ---- vtree_border.c ---- */
+/* Where a full leaf is best split for an insertion at page. */
+uint32_t vtree_border_room(const struct vtree_section *s, uint32_t page);
+/* A border between two colliders' pages; false: they are too close. */
+bool vtree_border_between(const struct vtree_section *s, uint32_t a, uint32_t b, uint32_t *border);
 
 /* ---- vtree_graft.c ---- */
 struct vtree_entry { uintptr_t child; uint32_t last; struct vtree_free free; bool fixed; };

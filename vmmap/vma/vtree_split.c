@@ -5,9 +5,7 @@
  * SPLIT   The leaf is locked, its contents cannot change; two new leaves, born locked, get its slots; a slot that lies
  *         across the border goes to both, cut, with the same VMA. vtree_graft links them and marks the old one DEAD;
  *         then the section goes on in one half, and the other is opened.
- *         Borders: for room, between two slots near the middle, or near the end at which a run of insertions works;
- *         between colliders, the best aligned page that no slot crosses, else a multiple of VTREE_NEAR inside a slot.
- *         vtree_separate: exactly where it is told to, never joined again.
+ *         Where: vtree_border.c; vtree_separate: exactly where it is told to, never joined again.
  * JOIN    Two neighbours below one parent, at least one of them sparse. Left lock first, only try-locks. A slot cut by
  *         the border becomes one again, unless it is a dummy. After a refusal, and after a split between colliders, the
  *         leaf's patience makes vtree_join leave it alone for so many visits: so it neither undoes such splits at once
@@ -19,10 +17,9 @@
 #include <errno.h>
 #include "vmmap/vma/vtree_impl.h"
 
-#define VTREE_NEAR          16                   /* pages: borders inside a slot are multiples of it               */
-#define APPEND_LEAVES       4                    /* slots that go along when insertions work at one end            */
 #define PATIENCE_CONTENDED  UINT16_MAX
 #define PATIENCE_UNDONE     1024                 /* of a join that was undone                                      */
+#define PATIENCE_AGAIN      16384                /* ... and was not due, but that a half was empty                 */
 #define PATIENCE_REFUSED    16
 #define EMPTY               1                    /* slots of a leaf whose own patience does not matter             */
 
@@ -103,88 +100,6 @@ struct vtree_leaf *vtree_leaf_make(struct vtree *t, struct thread_slot *self, co
 	return leaf;
 }
 
-/* ---- borders ---- */
-
-/* The page in first..last with the most trailing zeros. */
-static uint32_t best_aligned(uint32_t first, uint32_t last)
-{
-	uint32_t low = first - 1, differ;
-
-	if (first == 0)
-		return 0;
-	differ = low ^ last;                     /* low < last: the highest bit in which they differ is set in last  */
-	return last & ~((UINT32_C(1) << (31 - __builtin_clz(differ))) - 1);
-}
-
-/* Of the borders from..to of a gap the best one that no VMA stands at, if there is one: at a border that touches a VMA
- * each edit of it would have to look for a neighbour to merge with in the other leaf. */
-static uint32_t inside(uint32_t from, uint32_t to)
-{
-	return to - from >= 2 ? best_aligned(from + 1, to - 1) : best_aligned(from, to);
-}
-
-/* A page less, if that leaves the gap on both sides: what comes later will begin at an aligned page rather than end
- * below one, and is not to touch the border either. */
-static uint32_t aside(uint32_t border, uint32_t from)
-{
-	return border - from > 1 ? border - 1 : border;          /* a gap may begin at a block's last page          */
-}
-
-uint32_t vtree_split_border(const struct vtree_section *s, uint32_t page)
-{
-	struct vtree_items items;
-	const struct vtree_item *left, *right;
-	unsigned at;
-
-	vtree_items_read(s->leaf, s->live, &items);
-	at = items.n / 2;
-	if (page > items.at[items.n - 1].first)
-		at = items.n - APPEND_LEAVES;
-	else if (page < items.at[0].first)
-		at = APPEND_LEAVES;
-	left = &items.at[at - 1];
-	right = &items.at[at];
-	if (left->last < page && page < right->first)
-		return left->last + 1;           /* the gap that is to be filled stays in one piece                 */
-	return aside(inside(left->last + 1, right->first), left->last + 1);
-}
-
-bool vtree_split_between(const struct vtree_section *s, uint32_t a, uint32_t b, uint32_t *border)
-{
-	uint32_t lo = a < b ? a : b, hi = a < b ? b : a, best = 0, after = 0;
-	struct vtree_items items;
-	uint32_t from = lo + 1;                  /* borders lo+1..hi would part them                                */
-
-	if (lo == hi || lo < s->leaf->base || hi > s->leaf->limit)
-		return false;
-	vtree_items_read(s->leaf, s->live, &items);
-	for (unsigned i = 0; i < items.n && from <= hi; i++) {
-		const struct vtree_item *item = &items.at[i];
-		uint32_t to = item->first < hi ? item->first : hi, page;
-
-		if (item->last < lo)
-			continue;
-		page = from <= to ? inside(from, to) : 0;
-		if (page != 0 && (best == 0 || __builtin_ctz(page) > __builtin_ctz(best))) {
-			best = page;
-			after = from;
-		}
-		from = item->last == UINT32_MAX ? UINT32_MAX : item->last + 1;
-		if (from <= lo)
-			from = lo + 1;
-	}
-	if (from <= hi && (items.n == 0 || items.at[items.n - 1].last < hi)) {
-		uint32_t page = inside(from, hi);
-
-		if (best == 0 || __builtin_ctz(page) > __builtin_ctz(best)) {
-			best = page;
-			after = from;
-		}
-	}
-	*border = best != 0 ? aside(best, after) : best_aligned(lo + 1, hi);
-	return best != 0 || *border % VTREE_NEAR == 0;
-}
-
 /* ---- split ---- */
 
 int vtree_split_reserve(struct vtree *t, struct thread_slot *self, uint64_t addr)
@@ -243,13 +158,16 @@ static void go_on_in(struct vtree_section *s, unsigned block, struct vtree_leaf 
 }
 
 /* Of both halves. Which of them has the border that was earned is not known, and halves of halves would hand it on: so
- * what they inherit ends when they are empty, as that of an undone join. On the border's other side it is kept. */
+ * what they inherit ends when they are empty, as that of an undone join. On the border's other side it is kept. A leaf
+ * that has patience, and was joined all the same, had an empty half: by chance, if it is full once more. */
 static uint16_t patience_after(const struct vtree_leaf *leaf, enum vtree_border kind)
 {
 	uint16_t before = atomic_load_relaxed(&leaf->patience);
 
 	if (kind == VTREE_BORDER_CONTENDED)
 		return PATIENCE_CONTENDED;
+	if (leaf->joined && before > PATIENCE_REFUSED)
+		return PATIENCE_AGAIN;
 	return leaf->joined || before > PATIENCE_UNDONE ? PATIENCE_UNDONE : before > PATIENCE_REFUSED ? before : 0;
 }
 
@@ -360,6 +278,15 @@ static void items_joined(const struct vtree_leaf *left, const struct vtree_leaf 
 		all->at[all->n++] = more.at[from];
 }
 
+/* Of a leaf that is made of the two. */
+static uint16_t patience_left(const struct vtree_leaf *left, const struct vtree_leaf *right)
+{
+	uint16_t l = atomic_load_relaxed(&left->patience), r = atomic_load_relaxed(&right->patience);
+	uint16_t most = l > r ? l : r;
+
+	return most > PATIENCE_REFUSED ? most : 0;
+}
+
 /* Both are locked. */
 static bool join_locked(struct vtree *t, struct thread_slot *self, unsigned block, struct vtree_leaf *left,
 			struct vtree_leaf *right)
@@ -378,6 +305,7 @@ static bool join_locked(struct vtree *t, struct thread_slot *self, unsigned bloc
 	if (leaf == NULL)
 		return false;
 	leaf->joined = 1;
+	atomic_store_relaxed(&leaf->patience, patience_left(left, right));
 	g.come[0] = entry_for(leaf, &all, false);
 	if (vtree_graft(&g) != 0) {
 		vtree_untake_leaf(t, self, leaf);
