@@ -150,13 +150,31 @@ static void find_array(const struct heap_block *block, void *arg)
 		*name = "physmem_range";
 }
 
+/* A table of segments, the states of its frames behind it: it says how large both are. */
+static bool segments_block(const struct heap_block *block)
+{
+	const struct debug_type *type = debug_struct("physseg_table");
+
+	if (type == NULL || block->bytes < debug_bytes(type))
+		return false;
+	return *(const uint64_t *)(block->at + offset_of(type, ".reserved")) == block->bytes;
+}
+
+static const struct debug_type *segments_field(size_t at, size_t *offset, const char **name)
+{
+	if (at < debug_bytes(debug_struct("physseg_table")))
+		return is("physseg_table", at, offset);
+	*name = "frame.state[]";
+	return NULL;
+}
+
 static const struct debug_type *frame_block(const struct heap_block *block, size_t at, size_t *offset,
 					    const char **name)
 {
-	const struct debug_type *element, *segments = debug_struct("physseg_table");
+	const struct debug_type *element;
 
-	if (segments != NULL && block->bytes == debug_bytes(segments))
-		return is("physseg_table", at, offset);
+	if (segments_block(block))
+		return segments_field(at, offset, name);
 	if (block->align != 0 && block->bytes == sizeof(struct physmem))
 		return is("physmem", at, offset);
 	heap_each(find_array, (void *[]){ (void *)(uintptr_t)block, name });
