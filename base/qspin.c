@@ -39,7 +39,7 @@ static void wait_turn(struct qspin_node *node)
 {
 	struct park_spin spin = PARK_SPIN;
 
-	while (atomic_load_relaxed(&node->turn) == 0)
+	while (atomic_load_acquire(&node->turn) == 0)                            /* T2 -> T1 */
 		park_spin_queued(&spin);
 }
 
@@ -90,5 +90,5 @@ NOINLINE void qspin_pass_on(struct qspin *q)
 	q->heir = NULL;
 	atomic_store_release(&q->word, offered ? QSPIN_OFFERED : QSPIN_FREE);    /* U1 -> L1 */
 	if (heir != NULL)
-		atomic_store_relaxed(&heir->turn, 1);                            /* its node may be gone right after */
+		atomic_store_release(&heir->turn, 1);                            /* T1: and its node may be gone */
 }

@@ -14,6 +14,7 @@
  * EDGES     U1 the release store of the word -> L1 the CAS of the next holder.
  *           Q1 a waiter's swap of the tail: its node is filled in before it is shown -> Q1 the next one's swap.
  *           N1 the link -> N2 the look of who leaves.
+ *           T1 the turn is stored -> T2 the heir's look: the store is over before the node is.
  *           The holder's looks at tail and impatience need no order. What an earlier one of the queue stored it has
  *           seen (U1 -> L1). If it sees somebody in the queue, or impatient, that one waits still: nobody leaves but as
  *           the holder. If it does not see it yet, the word is FREE once more.

@@ -177,3 +177,29 @@ static void cut_at_border(void)
 SCENARIO(limit_start, .what = "brief edits of a VMA that goes on above move its start off the edge, or out of the leaf",
 	 .flags = SCENARIO_COLD, .set_up = start_at_edge, .body = { cut_inside, cut_at_border },
 	 .mutants = "carve_start_unseen");
+
+static void below_is_like(void)
+{
+	limited(1000);
+	scene_separate(PAGE(480));
+	scene_separate(PAGE(512));
+	scene_mmap(PAGES(448, 32), RW);
+	scene_mmap(PAGES(500, 50), RW);
+}
+static void swallow_the_edge(void)
+{
+	first_window();
+	scene_hold(0, PAGES(448, 32));
+	expect(scene_fixed(0, PAGES(480, 10), RW) == (int64_t)PAGE(480));
+	expect(scene_fixed(0, PAGES(490, 15), RW) == (int64_t)PAGE(490));
+	scene_release(0);
+}
+static void elsewhere(void)
+{
+	first_window();
+	expect(scene_fixed(1, PAGES(2048, 8), RW) == (int64_t)PAGE(2048));
+}
+
+SCENARIO(limit_swallow, .what = "a VMA without a mark at the leaf's edge is swallowed by one that goes on above",
+	 .flags = SCENARIO_COLD, .set_up = below_is_like, .body = { swallow_the_edge, elsewhere },
+	 .mutants = "join_start_unseen");

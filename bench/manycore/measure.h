@@ -3,7 +3,7 @@
  * measure.h - one point of a curve: a profile under a policy on N logical cores, warmed up, then measured.
  *
  * WARM-UP   blocks of a quarter of the window, until three in a row have the same transfers per operation (within 3 %,
- *           or 0.005) and first touches (within 0.1), at most `warm_most` of them; `steady` says whether that came
+ *           or 0.001) and first touches (within 0.1), at most `warm_most` of them; `steady` says whether that came
  *           to pass, and the window has few first touches itself.
  * WINDOW    one block of `ops` units a core (what the profile counts: docs/benchmarking.md). A profile whose unit is
  *           many calls (arena, wasm ...) does as many units as make `ops` calls.

@@ -98,8 +98,8 @@ static bool pieces_join(struct carve_work *w, struct carve_piece *p, struct carv
 
 	if (!pieces_mergeable(p, q))
 		return false;
-	if (p->spans && q->spans) {
-		lock_note_merge(w->e, q->r.lo);
+	if (q->spans && (p->spans || (limit_counts(w->map) && !BASE_MUTANT(join_start_unseen)))) {
+		lock_note_merge(w->e, q->r.lo);          /* p's start may be at the leaf's edge: see work_side_keeps */
 		return false;
 	}
 	if (!p->spans && ((q->spans && !BASE_MUTANT(join_spanning_dies)) ||

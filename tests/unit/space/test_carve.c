@@ -6,6 +6,7 @@
  * mutant: carve_elsewhere_dies
  * mutant: carve_start_unseen
  * mutant: join_spanning_dies
+ * mutant: join_start_unseen
  */
 #include "base/point.h"
 #include "base/thread.h"
@@ -90,6 +91,25 @@ static void test_starts(void **state)
 	maps_are(map, "480-496rw 496-500r 500-508rw 508-512r 512-544rw");
 	assert_int_equal(vmmap_audit(map, stderr), 0);
 	assert_int_equal(maps_unmap(map, BORDER - 32, 64), 0);
+	maps_free(map);
+}
+
+/* A start at the edge that has no mark, since what lies below, and is held, is like it: it is not swallowed unseen. */
+static void test_start_below_held(void **state)
+{
+	struct vmmap *map = bordered(*state, 1000);
+	struct vmmap_held held;
+
+	if (strcmp(*state, "vma") == 0) {
+		assert_int_equal(vtree_separate(&map->tree, thread_self(), BASE + (BORDER - 32) * PAGE), 0);
+		assert_true(maps_fixed(map, 448, 32, RW, ANON) > 0);
+		assert_true(maps_fixed(map, 500, 50, RW, ANON) > 0);
+		assert_int_equal(vmmap_hold(map, BASE + 448 * PAGE, 32 * PAGE, &held), 0);
+		assert_true(maps_fixed(map, 480, 10, RW, ANON) > 0);
+		assert_true(maps_fixed(map, 490, 15, RW, ANON) > 0);
+		vmmap_release(map, &held);
+		maps_are(map, "448-550rw");
+	}
 	maps_free(map);
 }
 
@@ -192,8 +212,8 @@ int main(void)
 {
 	struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cut_and_grow), cmocka_unit_test(test_cut_and_grow_counted),
-		cmocka_unit_test(test_starts), cmocka_unit_test(test_ends), cmocka_unit_test(test_replaced_in_part),
-		cmocka_unit_test(test_between_two), cmocka_unit_test(test_random),
+		cmocka_unit_test(test_starts), cmocka_unit_test(test_start_below_held), cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_replaced_in_part), cmocka_unit_test(test_between_two), cmocka_unit_test(test_random),
 	};
 	const char *mutant = getenv("VMMAP_MUTANT");
 	int bad = 0;
