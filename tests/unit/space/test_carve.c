@@ -213,8 +213,8 @@ int main(void)
 	struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cut_and_grow), cmocka_unit_test(test_cut_and_grow_counted),
 		cmocka_unit_test(test_starts), cmocka_unit_test(test_start_below_held),
-		cmocka_unit_test(test_ends),
-		cmocka_unit_test(test_replaced_in_part), cmocka_unit_test(test_between_two), cmocka_unit_test(test_random),
+		cmocka_unit_test(test_ends), cmocka_unit_test(test_replaced_in_part),
+		cmocka_unit_test(test_between_two), cmocka_unit_test(test_random),
 	};
 	const char *mutant = getenv("VMMAP_MUTANT");
 	int bad = 0;
