@@ -38,6 +38,7 @@ RULE = {
     "bench/manycore":   OUTSIDE + ["bench/sim", "bench/manycore"],
     "bench/conflicts":  OUTSIDE + ["bench/sim", "bench/conflicts"],
     "bench/explore":    OUTSIDE + ["base", "bench/sim", "bench/explore"],
+    "bench/host":       OUTSIDE + ["bench/host"],
     "examples":         [PUBLIC],
 }
 
@@ -48,6 +49,7 @@ EXCEPTION = {
     "bench/manycore/": (["bench/plot.h", "bench/child.h", "stress"], "the workloads, gnuplot's call, children"),
     "bench/manycore/spin.c": (["base/park.h"], "stands before park_spin"),
     "bench/conflicts/": (["stress/oracle", "bench/plot.h"], "the reference model stands once, so does gnuplot's call"),
+    "bench/host/": (["vmmap/phys", "bench/plot.h"], "a guest is blocks of frames, without a map; gnuplot's call"),
     "bench/explore/inside.c": (["locks/policy", "vmmap/vma", "vmmap/space"], "borders of leaves, lock words"),
     "bench/explore/parts.c": (["locks/policy", "vmmap/phys", "vmmap/vma", "vmmap/space"],
                               "parts of the engine alone, for bodies of scenarios"),
