@@ -96,6 +96,7 @@ void scene_release(unsigned i);
 void scene_separate(uint64_t at);                        /* a permanent border of leaves                            */
 void scene_separate_for_now(uint64_t at);                /* one that goes when scene_join finds it                  */
 void scene_join(uint64_t at);
+uint64_t scene_same_notes(uint64_t at);                  /* the next span whose note stands in the same set         */
 void scene_search(uint64_t at, uint64_t len);            /* for a free page; lowers the bounds that misled it       */
 uint64_t scene_version(uint64_t at);                     /* of the VMA there; 0: it is held, or none                */
 uint64_t scene_group(uint64_t at);                       /* its anonymous group                                     */
