@@ -54,6 +54,7 @@ EXCEPTION = {
     "bench/explore/parts.c": (["locks/policy", "vmmap/phys", "vmmap/vma", "vmmap/space"],
                               "parts of the engine alone, for bodies of scenarios"),
     "bench/explore/parts_report.c": (["vmmap/phys"], "the same, of blocks of frames"),
+    "bench/explore/parts_balloon.c": (["vmmap/phys"], "the same, of a balloon"),
     "bench/explore/holders.c": (["locks/policy", "vmmap/space"], "keeps its own books of who holds a range lock"),
     "bench/explore/lockorder.c": (["locks/range_lock.h"], "is told of claims, hand-overs and waits"),
     "bench/explore/coverage.c": (["vmmap/vma/vma.h"], "finds lock words, and what stands beside them"),
