@@ -41,7 +41,7 @@ static void tick(void *arg)
 	sample(w);
 }
 
-/* Whose cache is largest gives. */
+/* Who has most gives. */
 static uint64_t shrink_somebody(void *arg, uint64_t want)
 {
 	struct world *w = arg;
@@ -49,20 +49,19 @@ static uint64_t shrink_somebody(void *arg, uint64_t want)
 
 	while (got < want) {
 		struct guest *g = NULL;
-		uint64_t most = 0, n;
+		uint64_t most = 0;
 
 		for (unsigned i = 0; i < w->guests; i++) {
-			uint64_t cached = w->guest[i]->read - w->guest[i]->dropped;
+			uint64_t has = guest_has(w->guest[i]);
 
-			if (i != w->active && cached > most) {
-				most = cached;
+			if (i != w->active && has > most) {
+				most = has;
 				g = w->guest[i];
 			}
 		}
-		n = g != NULL ? guest_shrink(g, want) : 0;
-		got += n;
 		if (g == NULL)
 			break;
+		got += guest_shrink(g, want);
 	}
 	return got;
 }
@@ -121,6 +120,7 @@ static int start(struct world *w, const struct experiment_arm *arm)
 	if (g == NULL)
 		return -ENOMEM;
 	c.reports = arm->reports;
+	c.balloon = arm->balloon;
 	c.files = arm->caches ? c.files : 0;
 	c.seed = w->setup->guest.seed + w->guests;
 	w->active = w->guests;

@@ -16,8 +16,8 @@ struct experiment_setup {
 	uint64_t settle;                 /* virtual ns between two guests                                          */
 };
 
-/* What is varied. */
-struct experiment_arm { bool reports, caches, hook; };
+/* What is varied. hook: the host asks guests before it swaps; they shrink caches, or inflate balloons. */
+struct experiment_arm { bool reports, caches, hook, balloon; };
 
 struct experiment_sample { uint64_t now, used, swapped; };
 

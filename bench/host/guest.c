@@ -59,7 +59,12 @@ static uint64_t drop(struct guest *g, uint64_t n)
 	return done;
 }
 
-/* A frame, so that `leave` stay free: at the cache's cost. */
+static void refill(struct guest *g, enum frame_class class)
+{
+	g->used += frame_bits_refill(&g->bits, &g->search, BATCH, class, &g->some);
+}
+
+/* A frame, so that `leave` stay free: at the cache's cost; and at the balloon's, if there is no other. */
 static uint32_t take(struct guest *g, enum frame_class class, uint64_t leave)
 {
 	unsigned bit;
@@ -67,7 +72,12 @@ static uint32_t take(struct guest *g, enum frame_class class, uint64_t leave)
 	if (g->some.mask == 0) {
 		while (g->used + BATCH + leave > g->config.frames && drop(g, BATCH) != 0)
 			;
-		g->used += frame_bits_refill(&g->bits, &g->search, BATCH, class, &g->some);
+		refill(g, class);
+	}
+	if (g->some.mask == 0 && g->config.balloon) {
+		g->used -= frame_balloon_press(&g->balloon, FRAME_BLOCK_FRAMES);
+		refill(g, class);
+		frame_balloon_press_ends(&g->balloon);
 	}
 	if (g->some.mask == 0)
 		return NONE;
@@ -128,10 +138,55 @@ bool guest_all_told(struct guest *g)
 	return true;
 }
 
+/* ---- the host wants memory ---- */
+
+/* It has what is in the balloon. */
+static void inflated(void *arg, struct frame_ballooned *run, unsigned n)
+{
+	struct guest *g = arg;
+
+	g->host->now += g->host->cost.call + n * g->host->cost.discard;
+	for (unsigned i = 0; i < n; i++)
+		for (uint64_t k = 0; k < UINT64_C(1) << run[i].order; k++)
+			host_discard(g->host, &g->page[run[i].index + k]);
+}
+
+static void deflated(void *arg, const struct frame_ballooned *run, unsigned n)
+{
+	struct guest *g = arg;
+
+	(void)run;
+	(void)n;
+	g->host->now += g->host->cost.call;
+}
+
+static uint64_t cached(const struct guest *g) { return g->read - g->dropped; }
+
+uint64_t guest_has(const struct guest *g)
+{
+	uint64_t keeps = g->config.reserve / 4 + BATCH, has = g->config.frames - g->used + cached(g);
+
+	if (!g->config.balloon)
+		return cached(g);
+	return has > keeps ? has - keeps : 0;
+}
+
+static uint64_t squeeze(struct guest *g, uint64_t n)
+{
+	uint64_t before = g->host->used;
+
+	while (g->config.frames - g->used < n + g->config.reserve / 4 && drop(g, BATCH) != 0)
+		;
+	g->used += frame_balloon_inflate(&g->balloon, n);
+	return before - g->host->used;
+}
+
 uint64_t guest_shrink(struct guest *g, uint64_t n)
 {
 	uint64_t before = g->host->used;
 
+	if (g->config.balloon)
+		return squeeze(g, n);
 	if (drop(g, n) == 0 || !g->config.reports)
 		return 0;
 	pass(g, FRAME_REPORT_NOW);
@@ -224,6 +279,7 @@ static void boot(struct guest *g)
 int guest_init(struct guest *g, struct host *host, uint32_t number, const struct guest_config *c)
 {
 	struct frame_report_config report = FRAME_REPORT_CONFIG;
+	struct frame_balloon_config balloon = FRAME_BALLOON_CONFIG;
 	int err;
 
 	*g = (struct guest){ .config = *c, .host = host, .number = number, .rng = prng_seed(c->seed, 0) };
@@ -248,7 +304,13 @@ int guest_init(struct guest *g, struct host *host, uint32_t number, const struct
 	report.capture = c->capture;
 	report.low = c->reserve / 4;
 	g->until = host->now + c->age;
+	balloon.inflate = inflated;
+	balloon.deflate = deflated;
+	balloon.arg = g;
+	balloon.low = c->reserve / 4;
 	err = c->reports ? frame_report_init(&g->report, &g->bits, &report) : 0;
+	if (err == 0 && c->balloon)
+		err = frame_balloon_init(&g->balloon, &g->bits, &balloon);
 	if (err == 0)
 		boot(g);
 	return err;
@@ -258,6 +320,8 @@ void guest_fini(struct guest *g)
 {
 	for (uint64_t i = 0; g->page != NULL && i < g->config.frames; i++)
 		host_discard(g->host, &g->page[i]);
+	if (g->balloon.bits != NULL)
+		frame_balloon_fini(&g->balloon);
 	if (g->report.bits != NULL)
 		frame_report_fini(&g->report);
 	frame_bits_fini(&g->bits);
@@ -268,10 +332,12 @@ void guest_fini(struct guest *g)
 	free(g->file);
 }
 
-/* Its words and rows; and no page of a block that the host was told of has a frame. */
+/* Its words and rows, its count; and no page of a block that the host was told of has a frame. */
 uint64_t guest_audit(struct guest *g)
 {
-	uint64_t bad = g->wrong + frame_bits_audit(&g->bits, 0, g->search.end, NULL);
+	uint64_t bad = g->wrong + frame_bits_audit(&g->bits, 0, g->search.end, NULL), from = 0;
+
+	bad += frame_bits_free(&g->bits, UINT64_MAX, &from) != g->config.frames - g->used;
 
 	for (uint64_t i = 0; i < g->config.frames; i++)
 		if (frame_bits_word(&g->bits, i / FRAME_BLOCK_FRAMES) & FRAME_BLOCK_REPORTED)

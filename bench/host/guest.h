@@ -8,13 +8,14 @@
 
 #include "base/prng.h"
 #include "bench/host/host.h"
+#include "vmmap/phys/frame_balloon.h"
 #include "vmmap/phys/frame_report.h"
 
 struct guest_config {
 	uint64_t frames, kernel;         /* of the machine; what its kernel and services keep                      */
 	uint64_t files;                  /* pages of files that it reads: they stay in its cache while there is room */
 	uint64_t reserve;                /* frames that the cache leaves free                                      */
-	bool reports;
+	bool reports, balloon;
 	unsigned capture;                /* as frame_report_config's                                               */
 	uint64_t age;                    /* virtual ns between two passes for ALL                                  */
 	uint64_t seed;                   /* in which order files are read, and the program's pages come back       */
@@ -28,9 +29,10 @@ struct guest {
 	struct prng rng;
 	struct frame_bits bits;
 	struct frame_report report;
+	struct frame_balloon balloon;
 	struct frame_search search;
 	struct frame_some some;          /* taken, not used yet: its allocator's cache                             */
-	uint64_t used;                   /* frames that are taken                                                  */
+	uint64_t used;                   /* frames that are taken, the balloon's too                               */
 	uint32_t *cached;                /* [files]: frame + 1, or 0                                               */
 	uint32_t *oldest;                /* files' pages in the order they were read: a ring of [files]            */
 	uint64_t read, dropped;          /* so far                                                                 */
@@ -51,7 +53,10 @@ void guest_hog(struct guest *g, uint64_t pages, void (*tick)(void *arg), void *a
 void guest_hog_ends(struct guest *g, void (*tick)(void *arg), void *arg);
 /* Reads all its files, from its cache where they are there. */
 void guest_read_files(struct guest *g, void (*tick)(void *arg), void *arg);
-/* Drops up to n pages of its cache, the oldest first, and tells the host. Returns how many frames the host got. */
+/* What the host can ask it for: pages of its cache, and, if it has a balloon, free frames. */
+uint64_t guest_has(const struct guest *g);
+/* The host asks for n frames: the oldest pages of its cache go, and are reported; or as much as must, and its balloon
+ * grows. Returns how many frames the host got. */
 uint64_t guest_shrink(struct guest *g, uint64_t n);
 /* Reports, if it is time to. */
 void guest_tick(struct guest *g);

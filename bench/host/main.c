@@ -40,12 +40,12 @@ static const struct argp_option option_list[] = {
 static const char doc[] =
 	"A host with so much memory starts guests one by one. Each runs a program that wants much memory for a while, "
 	"then idles. How many fit before the host has to swap, and how long does the program take in the last one: "
-	"without reports of free memory and with them, the guests' file caches empty and full, and with a hook by "
-	"which the host has caches shrunk before it swaps. Virtual time, stated costs; the same options give the same "
+	"without reports of free memory and with them, the guests' file caches empty and full, with a hook by which "
+	"the host has caches shrunk before it swaps, and with balloons in place of reports. Virtual time, stated costs; the same options give the same "
 	"result.\v"
 	"Further costs: a report 5 us and 2 us for each block of 2 MiB; a page out of a cache 200 ns.\n"
 	"Examples:\n"
-	"  vmmap-host                                    the experiment of KVM Forum 2018, about ten seconds\n"
+	"  vmmap-host                                    the experiment of KVM Forum 2018, some ten seconds\n"
 	"  vmmap-host --swap-out=20us --swap-in=20us     a fast disk\n"
 	"  vmmap-host -H 1500M -g 512M -k 50M -f 400M -p 400M   a tenth of it, in a second\n"
 	"  vmmap-host --plot=. --json=host.json\n\n"
@@ -140,11 +140,13 @@ static int tell(const struct options *o, const struct picture_row *row, unsigned
 int main(int argc, char **argv)
 {
 	static struct picture_row row[] = {
-		{ "no reports, caches empty", { false, false, false }, NULL },
-		{ "no reports, caches full", { false, true, false }, NULL },
-		{ "reports, caches empty", { true, false, false }, NULL },
-		{ "reports, caches full", { true, true, false }, NULL },
-		{ "reports, full, and hook", { true, true, true }, NULL },
+		{ "no reports, caches empty", { false, false, false, false }, NULL },
+		{ "no reports, caches full", { false, true, false, false }, NULL },
+		{ "reports, caches empty", { true, false, false, false }, NULL },
+		{ "reports, caches full", { true, true, false, false }, NULL },
+		{ "reports, full, and hook", { true, true, true, false }, NULL },
+		{ "balloon, caches empty", { false, false, true, true }, NULL },
+		{ "balloon, caches full", { false, true, true, true }, NULL },
 	};
 	struct argp argp = { option_list, parse, NULL, doc, NULL, NULL, NULL };
 	struct options o = { .setup = {

@@ -66,6 +66,7 @@ void picture_json(const struct experiment_setup *s, const struct picture_row *ro
 		json_bool(r, "reports", row[i].arm.reports);
 		json_bool(r, "caches", row[i].arm.caches);
 		json_bool(r, "hook", row[i].arm.hook);
+		json_bool(r, "balloon", row[i].arm.balloon);
 		json_uint(r, "fit", o->fit);
 		json_bool(r, "all_fit", o->all_fit);
 		json_real(r, "program_s", seconds(o->last_hog));
@@ -84,7 +85,7 @@ void picture_json(const struct experiment_setup *s, const struct picture_row *ro
 
 /* ---- picture ---- */
 
-static const char *const colour[] = { "#000000", "#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7" };
+static const char *const colour[] = { "#000000", "#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#999999" };
 
 static void put_data(FILE *f, const struct picture_row *row, unsigned n)
 {
@@ -111,7 +112,7 @@ static void put_bars(FILE *f, const struct picture_row *row, unsigned n, unsigne
 		fprintf(f, "%s'%s' %u", i != 0 ? ", " : "", row[i].name, i);
 	fputs(")\nplot ", f);
 	for (unsigned i = 0; i < n; i++)
-		fprintf(f, "$bars every ::%u::%u using 1:%u with boxes lc rgb '%s', ", i, i, column, colour[i % 6]);
+		fprintf(f, "$bars every ::%u::%u using 1:%u with boxes lc rgb '%s', ", i, i, column, colour[i % 7]);
 	fprintf(f, "$bars using 1:%u:(sprintf('%%.3g', $%u)) with labels offset 0,0.6 font ',9'\n", column, column);
 }
 
@@ -123,7 +124,7 @@ static void put_curves(FILE *f, const struct experiment_setup *s, const struct p
 		s->last, gib(s->host_frames), gib(s->host_frames));
 	for (unsigned i = 0; i < n; i++)
 		fprintf(f, "%s$arm%u using 1:2 with lines lw 2 lc rgb '%s' title '%s' noenhanced",
-			i != 0 ? ", \\\n     " : "", i, colour[i % 6], row[i].name);
+			i != 0 ? ", \\\n     " : "", i, colour[i % 7], row[i].name);
 	fputs("\nunset arrow 1\nunset xlabel\nunset ylabel\n", f);
 }
 

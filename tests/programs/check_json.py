@@ -82,7 +82,7 @@ def ok(kind, what):
         return what["tests"] > 50 and (what["spread_conflict_free"] == 0) == one_lock
     if kind == "host":
         fit = [row["fit"] for row in what["rows"]]              # with reports more; with full caches only by the hook
-        return what["violations"] == 0 and fit[2] > fit[0] and fit[4] > fit[3] and len(fit) == 5
+        return what["violations"] == 0 and fit[2] > fit[0] and fit[4] > fit[3] and len(fit) == 7
     return len(what["rows"]) > 0
 
 

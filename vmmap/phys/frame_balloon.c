@@ -103,12 +103,12 @@ static bool take_run(struct frame_balloon *b, uint64_t want, unsigned *order, st
 	}
 }
 
-/* Up to `want` frames, in so many runs. */
-static unsigned take_runs(struct frame_balloon *b, uint64_t want, unsigned most)
+/* Up to `want` frames, in up to `most` runs. */
+static unsigned take_runs(struct frame_balloon *b, uint64_t want, unsigned *order)
 {
-	unsigned n = 0, order = FRAME_BLOCK_ORDER;
+	unsigned n = 0;
 
-	while (n < most && want != 0 && take_run(b, want, &order, &b->told[n]))
+	while (n < b->config.most && want != 0 && take_run(b, want, order, &b->told[n]))
 		want -= frames_of(&b->told[n++]);
 	return n;
 }
@@ -125,22 +125,23 @@ static uint64_t room(struct frame_balloon *b, uint64_t n)
 }
 
 /* One call of the host. 0: no more. */
-static uint64_t inflate_some(struct frame_balloon *b, uint64_t n)
+static uint64_t inflate_some(struct frame_balloon *b, uint64_t n, unsigned *order)
 {
 	uint64_t got, most = (uint64_t)b->config.most << FRAME_BLOCK_ORDER;
 
 	park_lock(&b->lock);
-	got = host_takes(b, take_runs(b, room(b, n < most ? n : most), b->config.most));
+	got = host_takes(b, take_runs(b, room(b, n < most ? n : most), order));
 	park_unlock(&b->lock);
 	return got;
 }
 
 uint64_t frame_balloon_inflate(struct frame_balloon *b, uint64_t n)
 {
+	unsigned order = FRAME_BLOCK_ORDER;              /* what larger ones there were it has                     */
 	uint64_t done = 0, got;
 
 	do {
-		got = done < n ? inflate_some(b, n - done) : 0;
+		got = done < n ? inflate_some(b, n - done, &order) : 0;
 		done += got;
 		BASE_POINT(frame_balloon_inflating);
 	} while (got != 0);

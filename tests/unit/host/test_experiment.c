@@ -101,6 +101,26 @@ static void a_cache_shrinks(void **state)
 	tear_down(0);
 }
 
+/* The host squeezes a guest; its program has the memory back when it wants it. */
+static void a_balloon_gives_back(void **state)
+{
+	struct guest_config c = guest_config;
+	static const struct host_cost cost = HOST_COST;
+
+	(void)state;
+	c.reports = false;
+	c.balloon = true;
+	assert_int_equal(host_init(&host, MIB(100), &cost), 0);
+	assert_int_equal(guest_init(&guest, &host, 1, &c), 0);
+	guest_read_files(&guest, no_tick, NULL);
+	while (guest_has(&guest) != 0)
+		(void)guest_shrink(&guest, MIB(1));
+	assert_true(host.used <= MIB(10) && guest.used >= MIB(63));
+	guest_hog(&guest, MIB(50), no_tick, NULL);
+	guest_hog_ends(&guest, no_tick, NULL);
+	tear_down(0);
+}
+
 /* The host takes a page that is in use: the program that has it notices. */
 static void what_is_lost_is_noticed(void **state)
 {
@@ -138,7 +158,7 @@ static struct experiment_setup setup = {
 
 static void run(bool reports, bool caches, bool hook, struct experiment_outcome *out)
 {
-	struct experiment_arm arm = { reports, caches, hook };
+	struct experiment_arm arm = { reports, caches, hook, false };
 
 	assert_int_equal(experiment_run(&setup, &arm, out), 0);
 	assert_int_equal(out->wrong, 0);
@@ -167,6 +187,20 @@ static void what_the_arms_show(void **state)
 	setup.guest.capture = 0;
 }
 
+/* Balloons: as many guests, and the host asks for the memory only when it is short of it. */
+static void what_balloons_show(void **state)
+{
+	static struct experiment_outcome out;
+
+	(void)state;
+	for (int caches = 0; caches < 2; caches++) {
+		struct experiment_arm arm = { false, caches, true, true };
+
+		assert_int_equal(experiment_run(&setup, &arm, &out), 0);
+		assert_true(out.wrong == 0 && out.all_fit && out.fit == 8 && out.outs == 0);
+	}
+}
+
 static void the_same_again(void **state)
 {
 	static struct experiment_outcome first, second, other;
@@ -187,9 +221,11 @@ int main(void)
 		cmocka_unit_test(what_is_freed_goes_to_the_host),
 		cmocka_unit_test(files_stay_in_the_cache),
 		cmocka_unit_test(a_cache_shrinks),
+		cmocka_unit_test(a_balloon_gives_back),
 		cmocka_unit_test(what_is_lost_is_noticed),
 		cmocka_unit_test(what_is_kept_is_noticed),
 		cmocka_unit_test(what_the_arms_show),
+		cmocka_unit_test(what_balloons_show),
 		cmocka_unit_test(the_same_again),
 	};
 
