@@ -271,7 +271,7 @@ static void every_byte_is_a_field(void **state)
 	assert_null(debug_struct("no_such_struct"));
 }
 
-/* Bit fields that share a unit have one name, whichever bytes of it the compiler touches; what comes next has its own. */
+/* Bit fields of one unit have one name, whichever bytes of it the compiler touches; what comes next has its own. */
 static void bit_fields_end_with_their_unit(void **state)
 {
 	const struct debug_type *leaf = debug_struct("vtree_leaf");
