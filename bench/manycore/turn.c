@@ -312,7 +312,6 @@ static void call(enum core_call what, struct core *about, const void *at)
 		touch_bucket(at);
 		break;
 	case CORE_CALL_BARRIER:
-		mine(self)->barriers++;
 		spend(self, turn_now.costs.syscall + turn_now.costs.interrupt, TURN_LINES);
 		interrupt_all();
 		break;

@@ -42,7 +42,7 @@ struct turn_core {                               /* since turn_reset            
 	const void *last_pc;
 	uint64_t cold, loaded, stored;           /* the last two: transfers                                         */
 	uint64_t wait[TURN_WAITS];
-	uint64_t sleeps, barriers, graces;
+	uint64_t sleeps, graces;
 	uint64_t asleep_since;
 } __attribute__((aligned(64)));                  /* an access touches the first line                                */
 

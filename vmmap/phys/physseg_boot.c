@@ -83,7 +83,8 @@ static int steal_any(struct physseg_table *t, struct physseg *seg, uint64_t *pfn
 	return 0;
 }
 
-API int physseg_unload(struct physseg_table *t, struct physseg_handle h, unsigned free_list, uint64_t *pfn)
+/* free_list: NULL, any. */
+static int steal(struct physseg_table *t, struct physseg_handle h, const unsigned *free_list, uint64_t *pfn)
 {
 	struct physseg *seg;
 	int err;
@@ -94,25 +95,22 @@ API int physseg_unload(struct physseg_table *t, struct physseg_handle h, unsigne
 	if (err != 0)
 		return err;
 	seg = physseg_resolve(t, h);
-	err = seg && atomic_load_relaxed(&seg->free_list) == free_list ? steal_end(t, seg, pfn) : -EINVAL;
+	if (!seg || (free_list && atomic_load_relaxed(&seg->free_list) != *free_list))
+		err = -EINVAL;
+	else
+		err = free_list ? steal_end(t, seg, pfn) : steal_any(t, seg, pfn);
 	physseg_change_end(t);
 	return err;
 }
 
+API int physseg_unload(struct physseg_table *t, struct physseg_handle h, unsigned free_list, uint64_t *pfn)
+{
+	return steal(t, h, &free_list, pfn);
+}
+
 API int physseg_unload_force(struct physseg_table *t, struct physseg_handle h, uint64_t *pfn)
 {
-	struct physseg *seg;
-	int err;
-
-	if (running(t))
-		return -EBUSY;
-	err = physseg_change_begin(t, 0);
-	if (err != 0)
-		return err;
-	seg = physseg_resolve(t, h);
-	err = seg ? steal_any(t, seg, pfn) : -EINVAL;
-	physseg_change_end(t);
-	return err;
+	return steal(t, h, NULL, pfn);
 }
 
 /* ---- fields ---- */
