@@ -78,7 +78,7 @@ static void object_free_page(uint64_t addr, uint64_t entry, void *arg)
 
 	(void)addr;
 	if (pt_has_frame(entry))
-		frame_free(object->physmem, thread_self(), pt_pfn(entry));
+		frame_free_by(object->physmem, thread_self(), pt_pfn(entry), FRAME_OWNER_OBJECT);
 	atomic_store_relaxed(pt_find(&object->pages, addr), 0);
 }
 
@@ -145,7 +145,7 @@ static void object_decide(struct object *object, struct thread_slot *self, uint6
 		if (!atomic_cas_seqcst(entry, &seen, next))             /* Z5 -> Z7 */
 			continue;
 		if (!inside)
-			frame_defer(object->physmem, self, frame);
+			frame_defer_by(object->physmem, self, frame, FRAME_OWNER_OBJECT);
 		return;
 	}
 }
@@ -154,7 +154,7 @@ static void object_decide(struct object *object, struct thread_slot *self, uint6
 static bool object_make_page(struct object *object, struct thread_slot *self, uint64_t page, atomic_u64 *entry,
 			     uint64_t seen)
 {
-	uint64_t frame = frame_alloc(object->physmem, self), is;
+	uint64_t frame = frame_alloc_for(object->physmem, self, FRAME_OWNER_OBJECT), is;
 
 	if (frame == PHYSMEM_NONE)
 		return false;
@@ -162,7 +162,7 @@ static bool object_make_page(struct object *object, struct thread_slot *self, ui
 	BASE_POINT(object_before_make);
 	do {
 		if (seen & (PT_PRESENT | OBJECT_NEW) && !BASE_MUTANT(page_made_twice)) {
-			frame_free(object->physmem, self, frame);       /* nobody saw ours */
+			frame_free_by(object->physmem, self, frame, FRAME_OWNER_OBJECT);    /* nobody saw ours */
 			return true;
 		}
 		is = pt_entry(frame, (BASE_MUTANT(page_shown_early) ? PT_PRESENT : OBJECT_NEW) |
