@@ -104,6 +104,21 @@ static inline bool frame_drop(struct physmem *pm, uint64_t pfn, bool map)
 	return false;
 }
 
+/* Is the caller's the only reference, an entry? Then the record says so by 0 again, as if it had never been shared, so
+ * that the frame may be freed without a drop. */
+static inline bool frame_alone(struct physmem *pm, uint64_t pfn)
+{
+	atomic_u64 *counts = &frame_record_of(pm, pfn)->counts;
+	uint64_t seen = atomic_load_acquire(counts);                             /* K2 -> K1 */
+
+	if (seen != 0 && seen != frame_counts_word(1, 1))
+		return false;
+	BASE_POINT(frame_alone_seen);
+	if (BASE_MUTANT(frame_alone_stores))
+		atomic_store_relaxed(counts, 0);
+	return !seen || BASE_MUTANT(frame_alone_stores) || atomic_cas_acqrel(counts, &seen, 0); /* K2 -> K1 */
+}
+
 /* where is not 0. */
 static inline void frame_set_where(struct physmem *pm, uint64_t pfn, uint64_t where, uint64_t page)
 {

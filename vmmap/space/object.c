@@ -107,7 +107,7 @@ void object_pay(struct object *object, struct vmmap *map, struct thread_slot *se
 {
 	if (object->payer)
 		return;
-	object->payer = map;
+	object->payer = map->gate;
 	shared_pages_add(map, self, object_pages(object));
 	if (limit_on(map))
 		limit_add(map, self, LIMIT_COMMIT, (int64_t)object_pages(object));
@@ -123,12 +123,33 @@ static void object_pay_back(struct object *object, struct vmmap *map, struct thr
 	limit_leave(map, self);
 }
 
+void object_hand_on(struct object *object)
+{
+	uint32_t handed = 0;
+
+	/* Not handed on yet: only the map that pays has it, and that is the caller's. */
+	if (object->payer && atomic_cas_relaxed(&object->handed, &handed, 1))
+		rmap_gate_get(object->payer);
+}
+
+/* The map that pays may have gone, if others have the object. */
+static void object_pay_handed(struct object *object)
+{
+	if (rmap_gate_enter(object->payer)) {
+		object_pay_back(object, object->payer->map, thread_self());
+		rmap_gate_leave(object->payer);
+	}
+	rmap_gate_put(object->payer);
+}
+
 void object_put(struct object *object)
 {
 	if (atomic_sub_acqrel(&object->refs, 1) > 1)                            /* R1 -> R1 */
 		return;
-	if (object->payer)
-		object_pay_back(object, object->payer, thread_self());
+	if (object->payer && atomic_load_relaxed(&object->handed))
+		object_pay_handed(object);
+	else if (object->payer)
+		object_pay_back(object, object->payer->map, thread_self());
 	rcu_retire(thread_self(), &object->rcu, object_free);
 }
 
