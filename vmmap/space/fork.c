@@ -5,6 +5,9 @@
  * STEPS   1 the break's word, if the map has one, then an edit of all usable addresses: [waits], nothing is done yet
  *         2 VMA by VMA, low to high: shut it; one like it goes into the child; its private frames become shared, and
  *           their entries go into the child's page table (pt_share)
+ *           What has been done is let go on the way, where the policy can (edit_part): after some work, at a border of
+ *           VMAs. What the fork has in hand for the child is put there before: a pointer to an object is good as long
+ *           as the VMA that has a reference is held.
  *         3 what the child's VMAs count for
  *         4 the edit ends; the child's gate opens; what its objects have lost meanwhile goes
  * CHILD   nobody else knows it before 4: its tree and its table are written without its locks, and no order is asked of
@@ -31,6 +34,7 @@ struct space_fork {
 	struct space_new is;
 	const struct rmap *from;                 /* hint of the parent whose mapping comes last ...                */
 	struct rmap *rmap;                       /* ... and the child's for it, with a reference of ours           */
+	uint64_t work;                           /* since something was let go                                     */
 };
 
 /* ---- the child's VMAs ---- */
@@ -106,6 +110,19 @@ static bool fork_goes_on(const struct space_fork *f, const struct space_new *is,
 	       f->is.object == is->object && (f->is.anon == is->anon || !f->is.anon || !is->anon);
 }
 
+#define FORK_PART 1024                           /* entries, after which what is done is let go ...                */
+#define FORK_VMA  16                             /* ... a VMA is as much work as so many                           */
+
+/* Below `border`, where a VMA begins, all is done, and published. */
+static void fork_let_go(struct space_fork *f, uint64_t border)
+{
+	if (f->work < FORK_PART || !f->map->policy->edit_part)
+		return;
+	f->work = 0;
+	f->map->policy->edit_part(f->map->lock_state, &f->e, border);
+	BASE_POINT(fork_let_go);
+}
+
 /* What lies over r in the parent is `is` in the child. */
 static int fork_vma(struct space_fork *f, struct space_new *is, struct lock_range r)
 {
@@ -119,8 +136,10 @@ static int fork_vma(struct space_fork *f, struct space_new *is, struct lock_rang
 		return 0;
 	}
 	err = fork_put(f);
-	if (!err)
-		err = fork_backing(f, is, r);
+	if (err)
+		return err;
+	fork_let_go(f, r.lo);
+	err = fork_backing(f, is, r);
 	if (!err) {
 		f->r = r;
 		f->is = *is;
@@ -132,13 +151,16 @@ static int fork_vma(struct space_fork *f, struct space_new *is, struct lock_rang
 
 static void fork_share(uint64_t pfn, void *arg)
 {
-	frame_share(arg, pfn, 1, 1);
+	struct space_fork *f = arg;
+
+	frame_share(f->map->physmem, pfn, 1, 1);
+	f->work++;
 }
 
 /* Only a VMA with a group has frames of its own: a first write makes it before its entry. */
 static int fork_entries(struct space_fork *f, const struct space_new *is, struct lock_range r)
 {
-	const struct pt_share share = { fork_share, f->map->physmem };
+	const struct pt_share share = { fork_share, f };
 	int err;
 
 	if (is->bits & VMA_SHARED || !is->anon)
@@ -158,6 +180,7 @@ static int fork_one(struct space_fork *f, const struct vtree_seen *seen)
 	struct space_new is;
 	int err;
 
+	f->work += FORK_VMA;
 	space_touch(f->map, f->self, seen->r, LOCK_TOUCH_VMA, true);
 	if (!BASE_MUTANT(fork_no_shut))
 		f->map->policy->edit_shut(f->map->lock_state, &f->e, &seen->vma->slot);
