@@ -51,6 +51,7 @@ EXCEPTION = {
     "bench/explore/inside.c": (["locks/policy", "vmmap/vma", "vmmap/space"], "borders of leaves, lock words"),
     "bench/explore/parts.c": (["locks/policy", "vmmap/phys", "vmmap/vma", "vmmap/space"],
                               "parts of the engine alone, for bodies of scenarios"),
+    "bench/explore/parts_report.c": (["vmmap/phys"], "the same, of blocks of frames"),
     "bench/explore/holders.c": (["locks/policy", "vmmap/space"], "keeps its own books of who holds a range lock"),
     "bench/explore/lockorder.c": (["locks/range_lock.h"], "is told of claims, hand-overs and waits"),
     "bench/explore/coverage.c": (["vmmap/vma/vma.h"], "finds lock words, and what stands beside them"),

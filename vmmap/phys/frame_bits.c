@@ -65,7 +65,7 @@ bool frame_bits_step(struct frame_bits *b, uint64_t block, frame_block_step *ste
 {
 	atomic_u64 *word = frame_bits_block(b, block);
 
-	return word != NULL && frame_bits_change(word, step, 0, FRAME_CLASS_NONE);
+	return word != NULL && frame_bits_change_told(b, block, word, step, 0, FRAME_CLASS_NONE);
 }
 
 /* ---- take ---- */
@@ -190,7 +190,7 @@ bool frame_bits_take_in(struct frame_bits *b, uint64_t block, unsigned order, en
 		return false;
 	BASE_POINT(frame_bits_promised);
 	if (!claim(rows, order, &at)) {
-		frame_bits_return(word, 1u << order);
+		frame_bits_return(b, block, word, 1u << order);
 		return false;
 	}
 	if (BASE_MUTANT(frame_bits_claims_first))
@@ -249,7 +249,7 @@ unsigned frame_bits_take_some(struct frame_bits *b, uint64_t block, unsigned n, 
 	out->mask = claim_some(&rows[row], n);
 	got = (unsigned)__builtin_popcountll(out->mask);
 	if (got < n)
-		frame_bits_return(word, n - got);
+		frame_bits_return(b, block, word, n - got);
 	return got;
 }
 
@@ -282,7 +282,7 @@ int frame_bits_give_some(struct frame_bits *b, const struct frame_some *some)
 		return -EINVAL;
 	BASE_POINT(frame_bits_cleared);
 	if (!counted)
-		frame_bits_return(word, n);
+		frame_bits_return(b, block, word, n);
 	return 0;
 }
 
@@ -300,7 +300,7 @@ static int give_rows(struct frame_bits *b, uint64_t index, unsigned order)
 		return -EINVAL;
 	for (unsigned r = 1; r < n; r++)
 		CHECK(clear(&rows[r], FRAME_ROW_TAKEN));
-	frame_bits_return(word, 1u << order);
+	frame_bits_return(b, block, word, 1u << order);
 	return 0;
 }
 

@@ -17,8 +17,13 @@
 
 #define FRAME_BLOCK_ROWS (FRAME_BLOCK_FRAMES / FRAME_ROW_FRAMES)
 
+/* Who wants to know which blocks there are to be reported (frame_block_reportable): called by whoever makes one so,
+ * after that, holding nothing. */
+struct frame_listener { void (*reportable)(struct frame_listener *l, uint64_t block); };
+
 struct frame_bits {
 	uint64_t frames;                 /* that may ever be                                               [const] */
+	struct frame_listener *listener; /* NULL: nobody. Set while nobody is in a call                    [const] */
 	struct physseg_plane block, row; /* words                                                                  */
 };
 

@@ -72,7 +72,7 @@ static void block_comes(struct frame_bits *b, struct part p, enum frame_class ki
 		for (unsigned r = 0; r < FRAME_BLOCK_ROWS; r++)
 			(void)atomic_and_release(&rows[r], ~bits_in_row(p, r));  /* R1 */
 	}
-	CHECK(frame_bits_change(word, frame_block_come, p.hi - p.lo, kind));
+	CHECK(frame_bits_change_told(b, p.block, word, frame_block_come, p.hi - p.lo, kind));
 }
 
 void frame_bits_come(struct frame_bits *b, uint64_t lo, uint64_t hi, enum frame_class kind)
@@ -98,8 +98,10 @@ void frame_bits_go(struct frame_bits *b, uint64_t lo, uint64_t hi)
 }
 
 /* Of a row, what is free of those bits. */
-static unsigned claim_bits(atomic_u64 *word, atomic_u64 *row, uint64_t bits)
+static unsigned claim_bits(struct frame_bits *b, uint64_t block, atomic_u64 *row, uint64_t bits)
 {
+	atomic_u64 *word = frame_bits_block(b, block);
+
 	for (;;) {
 		uint64_t old = atomic_load_relaxed(row), mask = ~old & bits;
 		unsigned n = (unsigned)__builtin_popcountll(mask);
@@ -108,7 +110,7 @@ static unsigned claim_bits(atomic_u64 *word, atomic_u64 *row, uint64_t bits)
 			return 0;
 		if (atomic_cas_acquire(row, &old, old | mask))                   /* R2 -> R1 */
 			return n;
-		frame_bits_return(word, n);
+		frame_bits_return(b, block, word, n);
 	}
 }
 
@@ -119,7 +121,7 @@ unsigned frame_bits_claim(struct frame_bits *b, uint64_t lo, uint64_t hi)
 	unsigned n = 0;
 
 	for (unsigned r = 0; rows != NULL && word != NULL && r < FRAME_BLOCK_ROWS; r++)
-		n += claim_bits(word, &rows[r], bits_in_row(p, r));
+		n += claim_bits(b, p.block, &rows[r], bits_in_row(p, r));
 	return n;
 }
 

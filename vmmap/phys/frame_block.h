@@ -65,6 +65,11 @@ static inline enum frame_class frame_block_class(uint64_t word)
 
 /* All 512 frames are there, and nobody has one or a permit for one. */
 static inline bool frame_block_all_free(uint64_t word) { return frame_block_free(word) == FRAME_BLOCK_FRAMES; }
+/* ... and whoever tells the host of what it may have can choose it. */
+static inline bool frame_block_reportable(uint64_t word)
+{
+	return frame_block_all_free(word) && !(word & (FRAME_BLOCK_ISOLATED | FRAME_BLOCK_REPORTED));
+}
 /* Whatever of it is there has come back. */
 static inline bool frame_block_drained(uint64_t word) { return frame_block_free(word) == frame_block_present(word); }
 
@@ -228,9 +233,7 @@ static inline uint64_t frame_block_report(uint64_t old, uint32_t n, enum frame_c
 {
 	(void)n;
 	(void)class;
-	if (!frame_block_all_free(old) || old & (FRAME_BLOCK_ISOLATED | FRAME_BLOCK_REPORTED))
-		return FRAME_BLOCK_NO;
-	return old | FRAME_BLOCK_REPORTING;
+	return frame_block_reportable(old) ? old | FRAME_BLOCK_REPORTING : FRAME_BLOCK_NO;
 }
 
 /* The host has taken it, or has not. */

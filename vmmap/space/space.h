@@ -32,15 +32,17 @@ enum space_event {
 
 struct space_last { struct lock_slot *slot; uint64_t lk; struct lock_range r; };  /* lock_view.c, LOOK; r empty: none */
 
-/* What a slot keeps of a map: written by its thread only, summed by readers. */
-#define SCAVENGE_PLACES 64
+#define SCAVENGE_SETS   32               /* notes of spans, in sets of a line each (scavenge.c)                    */
+#define SCAVENGE_WAYS   8
+#define SCAVENGE_PLACES (SCAVENGE_SETS * SCAVENGE_WAYS)
 
+/* What a slot keeps of a map: written by its thread only, summed by readers. */
 struct space_local {
 	struct space_last last;                  /* what the thread's last visit met                               */
 	atomic_u64 event[SPACE_EVENTS];
 	bool arena_ready;                        /* this slot's arena has its own leaves                           */
 	uint64_t arena_top;                      /* where this slot's next place ends, if it is free; 0: no idea   */
-	uint64_t left[SCAVENGE_PLACES];          /* spans that it unmapped something of (scavenge.c)               */
+	uint64_t left[SCAVENGE_SETS][SCAVENGE_WAYS] LINE_ALIGNED;        /* spans that it unmapped something of    */
 	struct limit_local limit;
 	atomic_u64 shared_pages;                 /* that count as committed: what came here less what went          */
 };
@@ -260,6 +262,11 @@ void space_zap(struct vmmap *map, struct thread_slot *self, struct lock_range r,
 /* r was unmapped, or moved away, by this thread, which holds nothing: tables and leaves of what it left long ago go
  * (scavenge.c). Waits for nothing, cannot fail. */
 void space_left(struct vmmap *map, struct thread_slot *self, struct lock_range r);
+/* Multiplicative: spans at any even distance are spread over the sets. */
+static inline unsigned scavenge_set(uint64_t addr)
+{
+	return (unsigned)((addr >> pt_level_shift(1)) * UINT64_C(0x9e3779b97f4a7c15) >> 32) % SCAVENGE_SETS;
+}
 
 /* ---- merging (merge.c) ---- */
 /* Joins mergeable neighbours at every border in [r.lo, r.hi], those of r with outside VMAs included (try only). */
