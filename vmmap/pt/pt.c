@@ -248,7 +248,7 @@ static void share_one(atomic_u64 *entry, atomic_u64 *copy, const struct pt_share
 		if (BASE_MUTANT(share_keeps_write))
 			next |= seen & PT_WRITE;
 		BASE_POINT(pt_share_before_cas);
-		if (atomic_cas_seqcst(entry, &seen, next))                      /* W2 -> F1; S1 -> S2 */
+		if (next == seen || atomic_cas_seqcst(entry, &seen, next))      /* W2 -> F1; S1 -> S2 */
 			break;
 	}
 	if (!BASE_MUTANT(share_uncounted))
