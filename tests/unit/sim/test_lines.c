@@ -339,7 +339,7 @@ static void who_cuts_one_vma_parts_no_leaves(void **state)
 {
 	(void)state;
 	prepare = closed;
-	at_most(opened, OPS, 110000);
+	at_most(opened, OPS, 75000);
 	prepare = NULL;
 }
 
