@@ -2,15 +2,17 @@
 /*
  * unmap.c - munmap of single pages out of one VMA that all threads share: each call splits or trims it.
  *
- * A round: the last thread to finish maps the whole anew; where pages are to be present, each thread writes those of
- * its own block (so in the shuffled form most pages are unmapped by a thread that never touched them); all meet; go.
+ * A round, off the clock: all meet, each thread unmaps its block and maps it anew, and the blocks are one VMA again. In
+ * the shuffled form, where no page is anybody's, the last to finish does it all. Where pages are to be present, each
+ * thread writes those of its own block (so in the shuffled form most are unmapped by a thread that never touched them);
+ * all meet; go.
  */
 #include "stress/profile/request.h"
 
 #define STRIDE_LOW  737u                         /* pages                                                          */
 #define STRIDE_HIGH 481u
 
-enum unmap_stage { MAP_ANEW, FILL, START, UNMAP };
+enum unmap_stage { UNMAPPED, MAP_ANEW, FILL, START, UNMAP };
 
 struct unmap_kind {
 	uint64_t stride;
@@ -41,11 +43,26 @@ static void fill(struct profile_thread *t, const struct unmap_kind *kind)
 	}
 }
 
+/* What the thread itself unmapped, it maps anew: what its round took comes back to it. */
+static bool map_block(struct profile_thread *t, const struct unmap_kind *kind)
+{
+	uint64_t block = request_low(t, 0, kind->stride), len = request_count(t->at) * kind->stride * PROFILE_PAGE;
+
+	return !op_munmap(t, block, len) && op_mmap(t, block, len, PROFILE_RW, PROFILE_ANON | MAP_FIXED) >= 0;
+}
+
 /* Brings the round to its start; false: the block ended first. Not on the clock. */
 static bool prepare(struct profile_thread *t, const struct unmap_kind *kind)
 {
+	bool mine = !kind->high && t->round > 0;
+
+	if (t->stage == UNMAPPED) {
+		if (!profile_meet(t, mine ? NULL : request_anew))
+			return false;
+		t->stage = mine ? MAP_ANEW : FILL;
+	}
 	if (t->stage == MAP_ANEW) {
-		if (!profile_meet(t, request_anew))
+		if (!map_block(t, kind))
 			return false;
 		t->stage = FILL;
 	}
@@ -58,6 +75,7 @@ static bool prepare(struct profile_thread *t, const struct unmap_kind *kind)
 		return false;
 	t->stage = UNMAP;
 	t->next = 0;
+	t->round++;
 	return true;
 }
 
@@ -66,7 +84,7 @@ static uint64_t step(struct profile_thread *t, const struct unmap_kind *kind)
 	uint64_t n = request_count(t->at), units = 0;
 
 	if (t->stage == UNMAP && t->next == n)
-		t->stage = MAP_ANEW;
+		t->stage = UNMAPPED;
 	if (t->stage != UNMAP) {
 		bool ready;
 

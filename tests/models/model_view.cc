@@ -192,7 +192,7 @@ MODEL_SUITE(view_edits, 30000);
 
 /* ---- VMAs in several leaves: there are none here ---- */
 
-struct lock_range space_extent(struct vmmap *map, const struct vma *vma, uint64_t at)
+struct lock_range space_extent(struct vmmap *map, const struct vma *vma, uint64_t at, struct lock_range within)
 {
 	struct vtree_seen seen;
 

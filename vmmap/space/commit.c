@@ -243,7 +243,7 @@ static void change_pay(struct vmmap *map, struct lock_edit *e, const struct vtre
 	int64_t n;
 
 	rcu_enter(e->self);
-	r = space_extent(map, seen->vma, seen->r.lo);
+	r = space_extent(map, seen->vma, seen->r.lo, (struct lock_range){ 0, ADDRESS_END });
 	rcu_leave(e->self);
 	n = (int64_t)((r.hi - r.lo) >> PAGE_SHIFT);
 	limit_pages(map, e->self, before, -n);

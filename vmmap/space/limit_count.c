@@ -31,10 +31,10 @@ static bool count_joins_below(struct vmmap *map, uint64_t addr, const struct vma
 	bool joins;
 
 	do {
-		vtree_find(&map->tree, addr - PAGE_BYTES, &seen);
+		vtree_peek(&map->tree, addr - PAGE_BYTES, &seen);
 		*same = seen.vma == vma;
 		joins = seen.vma && !vma_gap(seen.vma) && vma_mergeable(seen.vma, vma);
-		vtree_find(&map->tree, addr - PAGE_BYTES, &again);
+		vtree_peek(&map->tree, addr - PAGE_BYTES, &again);
 	} while (seen.vma != again.vma || seen.lk != again.lk);
 	return joins;
 }

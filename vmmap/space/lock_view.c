@@ -123,7 +123,7 @@ static int claim_spanning(struct vmmap *map, struct thread_slot *self, struct lo
 	int err = 0;
 
 	rcu_enter(self);
-	has = space_extent(map, vma, c->r.lo);
+	has = space_extent(map, vma, c->r.lo, c->r);
 	rcu_leave(self);
 	BASE_POINT(claim_after_extent);
 	*hi = has.hi < c->r.hi ? has.hi : c->r.hi;
@@ -281,7 +281,7 @@ static int view_cut(struct lock_space *space, uint64_t addr)
 		return 0;
 	rcu_enter(self);
 	vtree_find(&map->tree, addr, &seen);
-	crosses = seen.vma && space_extent(map, seen.vma, addr).lo < addr;
+	crosses = seen.vma && space_extent(map, seen.vma, addr, (struct lock_range){ addr, addr }).lo < addr;
 	rcu_leave(self);
 	if (!crosses)
 		return 0;
@@ -354,7 +354,7 @@ static void view_pass(struct lock_space *space, struct lock_range r, const struc
 		dummy = found && &seen.vma->slot == from->dummy;
 		if (found && !dummy && lock_word_held(to->lk) &&
 		    atomic_load_acquire(&seen.vma->slot.lk) == from->lk)        /* A1 -> R3: our own */
-			has = space_extent(map, seen.vma, seen.r.lo);
+			has = space_extent(map, seen.vma, seen.r.lo, r);
 		rcu_leave(self);
 		if (!found)
 			return;

@@ -45,7 +45,7 @@ static bool merge_take(struct vmmap *map, struct lock_edit *e, struct vma *vma, 
 	bool taken = false;
 	int i;
 
-	vtree_enter(&map->tree, e->self, addr, &s);
+	vtree_pass(&map->tree, e->self, addr, &s);
 	i = vtree_slot_over(&s, addr);
 	if (i >= 0 && vtree_slot_at(&s, (unsigned)i).vma == vma)
 		taken = map->policy->edit_take(map->lock_state, e, &vma->slot, border);
@@ -78,7 +78,7 @@ static void merge_slots(struct vmmap *map, struct thread_slot *self, struct vma 
 		bool more;
 		int i;
 
-		vtree_enter(&map->tree, self, addr, &s);
+		vtree_pass(&map->tree, self, addr, &s);
 		i = vtree_slot_over(&s, addr);
 		go = i < 0 ? (struct vtree_slot){ 0 } : vtree_slot_at(&s, (unsigned)i);
 		if (go.vma != right) {
@@ -105,12 +105,12 @@ static bool merge_below(struct vmmap *map, uint64_t mine, uint64_t at, const str
 	bool pair;
 
 	do {
-		vtree_find(&map->tree, at - PAGE_BYTES, &seen);
+		vtree_peek(&map->tree, at - PAGE_BYTES, &seen);
 		BASE_POINT(merge_below_found);
 		pair = seen.vma && seen.vma != right && !vma_gap(seen.vma) &&
 		       vma_mergeable(seen.vma, right);
 		BASE_POINT(merge_below_compared);
-		vtree_find(&map->tree, at - PAGE_BYTES, &again);
+		vtree_peek(&map->tree, at - PAGE_BYTES, &again);
 	} while ((seen.vma != again.vma || seen.lk != again.lk) && !BASE_MUTANT(merge_one_look));
 	*left = seen.vma;
 	if (!pair && lock_word_held(seen.lk) && seen.lk != mine && !BASE_MUTANT(merge_trusts_held))
@@ -126,7 +126,7 @@ static bool merge_glance(struct vmmap *map, struct thread_slot *self, uint64_t m
 	bool pair;
 
 	rcu_enter(self);
-	vtree_find(&map->tree, at, &above);
+	vtree_peek(&map->tree, at, &above);
 	pair = above.vma && merge_below(map, mine, at, above.vma, &left);
 	rcu_leave(self);
 	return pair;
@@ -142,7 +142,7 @@ static bool merge_pair(struct vmmap *map, struct thread_slot *self, uint64_t min
 
 	if (BASE_MUTANT(merge_looks_outside) && !merge_glance(map, self, mine, at))
 		return false;
-	vtree_enter(&map->tree, self, at, &s);                                   /* LOOK */
+	vtree_pass(&map->tree, self, at, &s);                                    /* LOOK */
 	above = vtree_slot_starting(&s, at);
 	*right = above < 0 ? NULL : vtree_slot_at(&s, (unsigned)above).vma;
 	if (*right && !vma_gap(*right)) {

@@ -26,7 +26,7 @@ bool remap_next(struct remap *m, uint64_t at, struct vma **vma, struct lock_rang
 	} while (found && vma_gap(seen.vma));
 	if (found) {
 		*vma = seen.vma;
-		*r = space_extent(m->map, seen.vma, seen.r.lo);
+		*r = space_extent(m->map, seen.vma, seen.r.lo, (struct lock_range){ 0, ADDRESS_END });
 	}
 	rcu_leave(m->self);
 	return found;

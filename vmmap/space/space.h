@@ -280,8 +280,9 @@ static inline bool space_merges_due(const struct lock_edit *e) { return e->merge
 void space_heal_held(struct vmmap *map, struct lock_edit *e);
 void space_join(struct vmmap *map, struct thread_slot *self, uint64_t addr);
 /* ---- the tree with VMAs that span leaves (span.c) ---- */
-/* Full extent of the VMA over addr; the caller knows it to be stable (held), or checks later. Inside RCU. */
-struct lock_range space_extent(struct vmmap *map, const struct vma *vma, uint64_t addr);
+/* Extent of the VMA over addr; the caller knows it to be stable (held), or checks later. An end that lies outside of
+ * `within` is only known to lie there: leaves beyond are other threads'. Inside RCU. */
+struct lock_range space_extent(struct vmmap *map, const struct vma *vma, uint64_t addr, struct lock_range within);
 /* Inside a section: in which neighbour leaves does the VMA of this slot go on? */
 enum { SPACE_BELOW = 1, SPACE_ABOVE = 2 };
 unsigned space_spans(struct vmmap *map, const struct vtree_section *s, const struct vtree_slot *slot);

@@ -8,21 +8,22 @@
  */
 #include "vmmap/space/space.h"
 
-struct lock_range space_extent(struct vmmap *map, const struct vma *vma, uint64_t addr)
+struct lock_range space_extent(struct vmmap *map, const struct vma *vma, uint64_t addr, struct lock_range within)
 {
 	struct vtree_seen seen;
 	struct lock_range r;
 
-	vtree_find(&map->tree, addr, &seen);
+
+	vtree_peek(&map->tree, addr, &seen);
 	r = seen.r;
-	while (r.lo > 0) {
-		vtree_find(&map->tree, r.lo - PAGE_BYTES, &seen);
+	while (r.lo > 0 && r.lo >= within.lo) {
+		vtree_peek(&map->tree, r.lo - PAGE_BYTES, &seen);
 		if (seen.vma != vma)
 			break;
 		r.lo = seen.r.lo;
 	}
-	while (r.hi < ADDRESS_END) {
-		vtree_find(&map->tree, r.hi, &seen);
+	while (r.hi < ADDRESS_END && r.hi <= within.hi) {
+		vtree_peek(&map->tree, r.hi, &seen);
 		if (seen.vma != vma)
 			break;
 		r.hi = seen.r.hi;
@@ -36,11 +37,11 @@ unsigned space_spans(struct vmmap *map, const struct vtree_section *s, const str
 	unsigned sides = 0;
 
 	if (slot->r.lo == s->r.lo && slot->r.lo > 0) {
-		vtree_find(&map->tree, slot->r.lo - PAGE_BYTES, &seen);
+		vtree_peek(&map->tree, slot->r.lo - PAGE_BYTES, &seen);
 		sides |= seen.vma == slot->vma ? SPACE_BELOW : 0;
 	}
 	if (slot->r.hi == s->r.hi && slot->r.hi < ADDRESS_END) {
-		vtree_find(&map->tree, slot->r.hi, &seen);
+		vtree_peek(&map->tree, slot->r.hi, &seen);
 		sides |= seen.vma == slot->vma ? SPACE_ABOVE : 0;
 	}
 	return sides;
@@ -84,7 +85,7 @@ int space_cut_held(struct vmmap *map, struct thread_slot *self, struct vma *vma,
 		if (at == addr)
 			err = vtree_enter_room(&map->tree, self, at, 2, &s);
 		else             /* only the first leaf needs a slot more than it drops; all have one to spare */
-			vtree_enter(&map->tree, self, at, &s);
+			vtree_pass(&map->tree, self, at, &s);
 		if (err)
 			return err;
 		i = vtree_slot_over(&s, at);
@@ -113,9 +114,9 @@ static struct vma *span_crossing(struct vmmap *map, struct thread_slot *self, ui
 	bool crosses;
 
 	rcu_enter(self);
-	vtree_find(&map->tree, addr, &seen);
+	vtree_peek(&map->tree, addr, &seen);
 	crosses = seen.vma && !vma_gap(seen.vma) &&
-		  space_extent(map, seen.vma, addr).lo < addr;
+		  space_extent(map, seen.vma, addr, (struct lock_range){ addr, addr }).lo < addr;
 	rcu_leave(self);
 	return crosses ? seen.vma : NULL;
 }

@@ -10,8 +10,9 @@
  *             do: who gives a VMA away has taken it, and that was the RMW that a visit's second look must not miss.
  *             D1 (depot unlock, release) -> D2 (depot lock, acquire): a batch travels with everything written to it.
  * Ownership   a list belongs to the thread slot. next_free is touched only by the owner of the list it is on.
- * Promise     `promised` of a list: takes that vma_reserve has promised and that have not happened. vma_give hands a
- *             batch to the depot only above that number, so nothing takes back what was promised.
+ * Keep        who cuts a VMA up takes one for each piece, and gives them when it maps the range anew: they stay with
+ *             its slot, and their lines with its core. vma_give hands a batch to the depot only above VMA_KEEP, so
+ *             nothing takes back what vma_reserve has promised.
  * Lock order  depot_lock is a leaf lock; memory is allocated outside it.
  * Progress    take and give: no wait but the depot's lock, once in VMA_BATCH calls. reserve: may allocate.
  * Not promised  that memory goes back to the system before vma_pool_fini.
@@ -24,12 +25,12 @@
 #include "vmmap/vma/vma.h"
 
 #define VMA_BATCH 64
-#define VMA_KEEP  (2 * VMA_BATCH)                /* a list longer than this gives a batch away                     */
 #define VMA_RESERVE_MAX 4096
+#define VMA_KEEP  VMA_RESERVE_MAX                /* a list longer than this gives a batch away                     */
 
 struct vma_list {
 	struct vma *head;
-	unsigned n, promised;
+	unsigned n;
 	atomic_u64 out;                          /* takes - gives of this slot: one writer; may be negative         */
 };
 
@@ -133,7 +134,6 @@ int (vma_reserve)(struct vma_pool *pool, struct thread_slot *self, unsigned n)
 	while (unlikely(list->n < n))
 		if (!list_refill(pool, list))
 			return -ENOMEM;
-	list->promised = n;
 	return 0;
 }
 
@@ -149,7 +149,6 @@ struct vma *vma_take(struct vma_pool *pool, struct thread_slot *self)
 	vma = list->head;
 	list->head = atomic_load_relaxed(&vma->next_free);
 	list->n--;
-	list->promised -= list->promised > 0;
 	atomic_bump(&list->out, 1);
 	ASSERT(atomic_load_relaxed(&vma->slot.lk) == LOCK_DEAD);
 	return vma;
@@ -192,7 +191,7 @@ void vma_give(struct vma_pool *pool, struct thread_slot *self, struct vma *vma)
 	list->head = vma;
 	list->n++;
 	atomic_bump(&list->out, UINT64_MAX);
-	if (unlikely(list->n >= VMA_KEEP + VMA_BATCH) && list->n - VMA_BATCH >= list->promised)
+	if (unlikely(list->n >= VMA_KEEP + VMA_BATCH))
 		list_shed(pool, list);
 }
 

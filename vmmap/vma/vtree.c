@@ -144,7 +144,7 @@ static NOINLINE bool lock_contended(struct vtree *t, struct thread_slot *self, s
 }
 
 /* Enters; true: and is to be parted from a rival. */
-static bool enter_once(struct vtree_section *s, uint64_t addr, struct vtree_rivals *rivals)
+static bool enter_once(struct vtree_section *s, uint64_t addr, bool passes, struct vtree_rivals *rivals)
 {
 	unsigned block = vtree_block(addr);
 	uint32_t page = vtree_page(addr);
@@ -164,13 +164,13 @@ static bool enter_once(struct vtree_section *s, uint64_t addr, struct vtree_riva
 		if (w & VTREE_DEAD)
 			continue;
 		waited = true;
-		if (lock_contended(s->tree, s->self, leaf))
+		if (passes ? vtree_lock(&leaf->word, false) : lock_contended(s->tree, s->self, leaf))
 			break;
 	}
 	vtree_section_at(s, block, leaf, at);
 	if (likely(vtree_undisturbed(leaf, s->self)))
 		return false;
-	return vtree_note_visit(s, page, waited, rivals);
+	return vtree_note_visit(s, page, waited, passes, rivals);
 }
 
 /* A border between the two, if there is memory and a place for it. */
@@ -179,30 +179,41 @@ static NOINLINE void part_rivals(struct vtree_section *s, uint64_t addr, struct 
 	struct vtree_rivals ignored;
 	uint32_t border;
 
-	if (!vtree_border_between(s, rivals.a, rivals.b, &border))
+	if (!vtree_border_between(s, rivals, &border))
 		return;
 	vtree_leave(s);
 	if (vtree_split_reserve(s->tree, s->self, addr) != 0) {
-		enter_once(s, addr, &ignored);
+		enter_once(s, addr, true, &ignored);
 		return;
 	}
-	enter_once(s, addr, &ignored);
-	if (!vtree_border_between(s, rivals.a, rivals.b, &border))
+	enter_once(s, addr, true, &ignored);
+	if (!vtree_border_between(s, rivals, &border))
 		return;
 	if (vtree_split_at(s, border, vtree_page(addr), VTREE_BORDER_CONTENDED) != 0)
 		BASE_POINT(vtree_part_failed);
 }
 
-void vtree_enter(struct vtree *t, struct thread_slot *self, uint64_t addr, struct vtree_section *s)
+static ALWAYS_INLINE void enter(struct vtree *t, struct thread_slot *self, uint64_t addr, bool passes,
+				struct vtree_section *s)
 {
 	struct vtree_rivals rivals;
 
 	ASSERT(addr < ADDRESS_END);
 	s->tree = t;
 	s->self = self;
-	if (unlikely(enter_once(s, addr, &rivals)))
+	if (unlikely(enter_once(s, addr, passes, &rivals)))
 		part_rivals(s, addr, rivals);
 	BASE_POINT(vtree_entered);
+}
+
+void vtree_enter(struct vtree *t, struct thread_slot *self, uint64_t addr, struct vtree_section *s)
+{
+	enter(t, self, addr, false, s);
+}
+
+void vtree_pass(struct vtree *t, struct thread_slot *self, uint64_t addr, struct vtree_section *s)
+{
+	enter(t, self, addr, true, s);
 }
 
 int (vtree_enter_room)(struct vtree *t, struct thread_slot *self, uint64_t addr, unsigned need, struct vtree_section *s)

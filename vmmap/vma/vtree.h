@@ -44,7 +44,9 @@ void vtree_fini(struct vtree *t);
  * or the gap (vma NULL, lk 0), cut to its leaf. Never waits, also not for a writer that was stopped inside a section;
  * looks again only after another publication in the same leaf. Cost: 3 to 6 nodes. In vtree_node.h. */
 static inline void vtree_find(const struct vtree *t, uint64_t addr, struct vtree_seen *seen);
-/* The same, but only which VMA or dummy (NULL: a gap): does not touch it. In vtree_node.h. */
+/* The same for who does not work at addr, but looks across a border: never counts as a collision. In vtree_node.h. */
+static inline void vtree_peek(const struct vtree *t, uint64_t addr, struct vtree_seen *seen);
+/* vtree_find, but only which VMA or dummy (NULL: a gap): does not touch it. In vtree_node.h. */
 static inline struct vma *vtree_lookup(const struct vtree *t, uint64_t addr);
 /* Find the slot (VMA or dummy) that covers addr, else the first one above that begins below hi. false: none. Each leaf
  * is read as of one instant; what is mapped throughout is never missed. Cost: one node more per empty leaf in between.
@@ -82,7 +84,10 @@ struct vtree_section {
  * the leaf, is under way. Starts an RCU section. Readers are not disturbed. A leaf whose sections keep colliding is
  * split on the way between the colliders, if there is memory for it: so s->r may be smaller than it was last time. */
 void vtree_enter(struct vtree *t, struct thread_slot *self, uint64_t addr, struct vtree_section *s);
-/* The same, with room for `need` <= 8 more slots: splits the leaf first if it must. 0; -ENOMEM: not entered, nothing
+/* The same for who works elsewhere, goes along a VMA that other leaves show too, or looks across a border: for that a
+ * leaf is parted only where nothing is mapped. */
+void vtree_pass(struct vtree *t, struct thread_slot *self, uint64_t addr, struct vtree_section *s);
+/* vtree_enter, with room for `need` <= 8 more slots: splits the leaf first if it must. 0; -ENOMEM: not entered, nothing
  * has changed, no RCU section. Memory is allocated while nothing is held. */
 int  vtree_enter_room(struct vtree *t, struct thread_slot *self, uint64_t addr, unsigned need,
 		      struct vtree_section *s) MUST_CHECK;

@@ -4,7 +4,8 @@
  *
  * FOR ROOM   between two slots near the middle, or near the end at which a run of insertions works.
  * COLLIDERS  between the pages at which two threads came: the best aligned page that no slot crosses; where one VMA has
- *            it all, a multiple of VTREE_NEAR.
+ *            it all, a multiple of VTREE_NEAR. For who passes by only a gap will do: it goes along a VMA, and each
+ *            border inside of that, or at a piece that will be merged again, is a leaf more to go through, for all.
  * Sources    Aligned borders: arenas and stacks begin at them. Bayer, Unterauer, "Prefix B-trees" (1977), choose among
  *            possible borders, too: the shortest.
  */
@@ -66,9 +67,9 @@ uint32_t vtree_border_room(const struct vtree_section *s, uint32_t page)
 	return aside(inside(left->last + 1, right->first), left->last + 1);
 }
 
-bool vtree_border_between(const struct vtree_section *s, uint32_t a, uint32_t b, uint32_t *border)
+bool vtree_border_between(const struct vtree_section *s, struct vtree_rivals rivals, uint32_t *border)
 {
-	uint32_t lo = a < b ? a : b, hi = a < b ? b : a, best = 0, after = 0;
+	uint32_t a = rivals.a, b = rivals.b, lo = a < b ? a : b, hi = a < b ? b : a, best = 0, after = 0;
 	struct vtree_items items;
 	uint32_t from = lo + 1;                  /* borders lo+1..hi would part them                                */
 
@@ -81,7 +82,7 @@ bool vtree_border_between(const struct vtree_section *s, uint32_t a, uint32_t b,
 
 		if (item->last < lo)
 			continue;
-		page = from <= to ? inside(from, to) : 0;
+		page = from < to || (from == to && !rivals.passes) ? inside(from, to) : 0;
 		if (page != 0 && (best == 0 || __builtin_ctz(page) > __builtin_ctz(best))) {
 			best = page;
 			after = from;
@@ -98,6 +99,8 @@ bool vtree_border_between(const struct vtree_section *s, uint32_t a, uint32_t b,
 			after = from;
 		}
 	}
+	if (best == 0 && rivals.passes)
+		return false;
 	*border = best != 0 ? aside(best, after) : inside_slot(s->leaf, lo, hi);
 	return best != 0 || *border % VTREE_NEAR == 0;
 }

@@ -51,15 +51,17 @@ void vtree_unlock_root(struct vtree *t, unsigned block);
 void vtree_section_at(struct vtree_section *s, unsigned block, struct vtree_leaf *leaf, struct vtree_place at);
 
 /* ---- vtree_part.c ---- */
-struct vtree_rivals { uint32_t a, b; };          /* pages between which a border is wanted                         */
+/* Pages between which a border is wanted; one of the two passes by: only in a gap. */
+struct vtree_rivals { uint32_t a, b; bool passes; };
 
 /* Has nobody met anybody in this leaf, the caller's? */
 static ALWAYS_INLINE bool vtree_undisturbed(const struct vtree_leaf *leaf, const struct thread_slot *self)
 {
 	return atomic_load_relaxed(&leaf->contended) == 0 && leaf->visitor == (uint16_t)self->number;
 }
-/* If not: notes that s is there, at page, and whether it had to wait. True: it is to be parted from a rival. */
-bool vtree_note_visit(struct vtree_section *s, uint32_t page, bool waited, struct vtree_rivals *rivals);
+/* If not: notes that s is there, at page, whether it had to wait, and whether it only passes. True: it is to be parted
+ * from a rival. */
+bool vtree_note_visit(struct vtree_section *s, uint32_t page, bool waited, bool passes, struct vtree_rivals *rivals);
 
 /* ---- vtree_bound.c: free-space bounds; the protocol is there ---- */
 struct vtree_free { uint32_t best, head, tail; };        /* pages, saturating at UINT32_MAX                        */
@@ -121,8 +123,8 @@ struct vtree_leaf *vtree_leaf_make(struct vtree *t, struct thread_slot *self, co
 /* ---- vtree_border.c ---- */
 /* Where a full leaf is best split for an insertion at page. */
 uint32_t vtree_border_room(const struct vtree_section *s, uint32_t page);
-/* A border between two colliders' pages; false: they are too close. */
-bool vtree_border_between(const struct vtree_section *s, uint32_t a, uint32_t b, uint32_t *border);
+/* A border between two colliders' pages; false: they are too close, or no gap is there for who passes. */
+bool vtree_border_between(const struct vtree_section *s, struct vtree_rivals rivals, uint32_t *border);
 
 /* ---- vtree_graft.c ---- */
 struct vtree_entry { uintptr_t child; uint32_t last; struct vtree_free free; bool fixed; };

@@ -48,6 +48,7 @@
 #define VTREE_DUMMY       UINT64_C(1)            /* in vma[]                                                       */
 #define VTREE_LEAF        ((uintptr_t)1)         /* in a tagged pointer                                            */
 #define VTREE_MET_ONE     (UINT64_C(1) << 42)    /* in contended: collisions, 10 bits of slot number, page         */
+#define VTREE_MET_PASSED (UINT64_C(1) << 61)     /* ... of who only passed by                                      */
 #define VTREE_SPARSE      8                      /* a leaf or inner node with so few entries may be joined         */
 
 _Static_assert(THREAD_MAX <= 1024, "a slot number fits into contended");
@@ -190,14 +191,15 @@ static inline uint64_t vtree_met(uint64_t collisions, const struct thread_slot *
 /* A reader has to look again because of a writer elsewhere in the leaf: that is a collision, too, and parts them. */
 static NOINLINE UNUSED void vtree_met_writer(struct vtree_leaf *leaf, uint32_t page)
 {
-	uint64_t met = atomic_load_relaxed(&leaf->contended) / VTREE_MET_ONE + 1;
+	uint64_t met = (atomic_load_relaxed(&leaf->contended) & ~VTREE_MET_PASSED) / VTREE_MET_ONE + 1;
 
 	atomic_store_relaxed(&leaf->contended, vtree_met(met, thread_self(), page));
 }
 
-/* The slot of leaf that covers addr, in *seen. false: the leaf is DEAD. with_lk: load lk inside the validation. */
+/* The slot of leaf that covers addr, in *seen. false: the leaf is DEAD. with_lk: load lk inside the validation. works:
+ * to look again because of a writer is a collision. */
 static ALWAYS_INLINE bool vtree_leaf_find(const struct vtree_leaf *leaf, uint64_t addr, struct vtree_seen *seen,
-					  bool with_lk)
+					  bool with_lk, bool works)
 {
 	uint64_t word = atomic_load_acquire(&leaf->word), now;                           /* W1 -> P */
 	uint32_t page = vtree_page(addr);
@@ -228,7 +230,8 @@ static ALWAYS_INLINE bool vtree_leaf_find(const struct vtree_leaf *leaf, uint64_
 		now = atomic_load_acquire(&leaf->word);                                  /* W2 */
 		if (likely(vtree_same(word, now)) || BASE_MUTANT(vtree_reader_no_recheck))
 			break;
-		vtree_met_writer((struct vtree_leaf *)(uintptr_t)leaf, page);
+		if (works)
+			vtree_met_writer((struct vtree_leaf *)(uintptr_t)leaf, page);
 	}
 	BASE_POINT(vtree_find_validated);
 	if (BASE_MUTANT(vtree_lk_after_validation) && with_lk && seen->vma != NULL)
@@ -239,7 +242,14 @@ static ALWAYS_INLINE bool vtree_leaf_find(const struct vtree_leaf *leaf, uint64_
 static ALWAYS_INLINE void vtree_find(const struct vtree *t, uint64_t addr, struct vtree_seen *seen)
 {
 	ASSERT(addr < ADDRESS_END);
-	while (unlikely(!vtree_leaf_find(vtree_leaf_of(t, addr), addr, seen, true)))
+	while (unlikely(!vtree_leaf_find(vtree_leaf_of(t, addr), addr, seen, true, true)))
+		;
+}
+
+static ALWAYS_INLINE void vtree_peek(const struct vtree *t, uint64_t addr, struct vtree_seen *seen)
+{
+	ASSERT(addr < ADDRESS_END);
+	while (unlikely(!vtree_leaf_find(vtree_leaf_of(t, addr), addr, seen, true, false)))
 		;
 }
 
@@ -248,7 +258,7 @@ static inline struct vma *vtree_lookup(const struct vtree *t, uint64_t addr)
 {
 	struct vtree_seen seen;
 
-	while (unlikely(!vtree_leaf_find(vtree_leaf_of(t, addr), addr, &seen, false)))
+	while (unlikely(!vtree_leaf_find(vtree_leaf_of(t, addr), addr, &seen, false, true)))
 		;
 	return seen.vma;
 }

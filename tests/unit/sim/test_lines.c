@@ -208,6 +208,36 @@ static void many(uint64_t me, uint64_t i)
 	fixed(area(me) + i * 2 * PAGE, PAGE, ANON);
 }
 
+/* Single pages out of a VMA of one's own: each leaves a VMA more behind. Then it is mapped anew. */
+static void holes(uint64_t me, uint64_t i)
+{
+	uint64_t page = i % 500;
+
+	if (page == 0)
+		fixed(area(me), 1001 * PAGE, ANON);
+	assert_int_equal(vmmap_munmap(map, area(me) + (2 * page + 1) * PAGE, PAGE), 0);
+}
+
+/* One VMA over everybody's places, of one group: who cuts a piece out and puts it back shares that VMA, and no more. */
+static void closed(void)
+{
+	fixed(area(0), CORES * 4 * GIB, ANON);
+	write_fault(area(0));
+	assert_int_equal(vmmap_mprotect(map, area(0), CORES * 4 * GIB, PROT_NONE), 0);
+}
+
+static void opened(uint64_t me, uint64_t i)
+{
+	uint64_t lot = (me * 2 * OPS + i) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
+	uint64_t addr = area(me) + lot % 8 * GIB / 2, len = 16 * PAGE;
+
+	assert_int_equal(vmmap_mprotect(map, addr, len, RW), 0);
+	for (unsigned k = 0; k < 4 + lot / 8 % 8; k++)
+		write_fault(addr + k * PAGE);
+	assert_int_equal(vmmap_madvise(map, addr, len, MADV_DONTNEED), 0);
+	assert_int_equal(vmmap_mprotect(map, addr, len, PROT_NONE), 0);
+}
+
 /* On and on through three GiB, with nothing left behind. */
 static void wander(uint64_t me, uint64_t i)
 {
@@ -222,6 +252,7 @@ static void wander(uint64_t me, uint64_t i)
 
 static void (*profile)(uint64_t me, uint64_t i);
 static uint64_t from, to;
+static void (*prepare)(void);
 static bool settled;                             /* a round between warming up and counting                        */
 
 static void work(void *arg)
@@ -247,6 +278,8 @@ static uint64_t transfers_of(void (*fn)(uint64_t me, uint64_t i), uint64_t ops)
 	assert_int_equal(physmem_create(&physmem, NULL), 0);
 	config.physmem = physmem;
 	assert_int_equal(vmmap_create(&map, &config), 0);
+	if (prepare != NULL)
+		prepare();
 	lines = calloc(LINES, sizeof *lines);
 	assert_non_null(lines);
 	used = 0;
@@ -294,6 +327,22 @@ static void nodes_come_home(void **state)
 	settled = false;
 }
 
+static void pieces_stay_with_their_slot(void **state)
+{
+	(void)state;
+	settled = true;
+	at_most(holes, OPS, 2700);
+	settled = false;
+}
+
+static void who_cuts_one_vma_parts_no_leaves(void **state)
+{
+	(void)state;
+	prepare = closed;
+	at_most(opened, OPS, 75000);
+	prepare = NULL;
+}
+
 static void wanderers_stay_apart(void **state) { (void)state; at_most(wander, OPS, 250); }
 
 int main(int argc, char **argv)
@@ -307,6 +356,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(shared_memory_counts_apart),
 		cmocka_unit_test(mappings_of_own_objects),
 		cmocka_unit_test(nodes_come_home),
+		cmocka_unit_test(pieces_stay_with_their_slot),
+		cmocka_unit_test(who_cuts_one_vma_parts_no_leaves),
 		cmocka_unit_test(wanderers_stay_apart),
 	};
 

@@ -75,22 +75,67 @@ static void promise(void **state)
 static void promise_against_shedding(void **state)
 {
 	struct thread_slot *self = thread_self();
-	struct vma *taken[700];
+	static struct vma *taken[9000];
 
 	(void)state;
-	assert_int_equal(vma_reserve(&pool, self, 700), 0);
-	for (unsigned i = 0; i < 700; i++)
-		taken[i] = vma_take(&pool, self);
-	assert_int_equal(vma_reserve(&pool, self, 500), 0);
-	for (unsigned i = 0; i < 700; i++)
+	for (unsigned i = 0; i < 9000; i++)
+		assert_non_null(taken[i] = vma_take(&pool, self));
+	assert_int_equal(vma_reserve(&pool, self, 4096), 0);
+	for (unsigned i = 0; i < 9000; i++)
 		vma_give(&pool, self, taken[i]);
 	mem_fail_nth(1);
-	for (unsigned i = 0; i < 500; i++)
+	for (unsigned i = 0; i < 4096; i++)
 		assert_non_null(taken[i] = vma_take(&pool, self));
 	assert_false(mem_fail_fired());
 	mem_fail_nth(0);
-	for (unsigned i = 0; i < 500; i++)
+	for (unsigned i = 0; i < 4096; i++)
 		vma_give(&pool, self, taken[i]);
+}
+
+#define KEPT 4000
+
+static int by_address(const void *a, const void *b)
+{
+	uintptr_t x = *(const uintptr_t *)a, y = *(const uintptr_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void *taker(void *arg)
+{
+	struct vma **kept = arg;
+
+	for (unsigned i = 0; i < 1000; i++) {
+		struct vma *vma = vma_take(&pool, thread_self());
+
+		if (!vma || bsearch(&vma, kept, KEPT, sizeof(*kept), by_address))
+			return arg;
+	}
+	return NULL;
+}
+
+/* What a slot has given it takes again; another one gets others. */
+static void a_slot_keeps_what_it_cut(void **state)
+{
+	static struct vma *kept[KEPT];
+	struct thread_slot *self = thread_self();
+	void *wrong;
+	pthread_t t;
+
+	(void)state;
+	for (unsigned i = 0; i < KEPT; i++)
+		assert_non_null(kept[i] = vma_take(&pool, self));
+	for (unsigned i = 0; i < KEPT; i++)
+		vma_give(&pool, self, kept[i]);
+	qsort(kept, KEPT, sizeof(*kept), by_address);
+	assert_int_equal(pthread_create(&t, NULL, taker, kept), 0);
+	assert_int_equal(pthread_join(t, &wrong), 0);
+	assert_null(wrong);
+	for (unsigned i = 0; i < KEPT; i++) {
+		struct vma *vma = vma_take(&pool, self);
+
+		assert_non_null(bsearch(&vma, kept, KEPT, sizeof(*kept), by_address));
+	}
 }
 
 static void no_memory(void **state)
@@ -202,6 +247,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(reuse_is_last_in_first_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(promise, setup, teardown),
 		cmocka_unit_test_setup_teardown(promise_against_shedding, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_slot_keeps_what_it_cut, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(depot, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_line_of_its_own, setup, teardown),

@@ -161,7 +161,7 @@ static void own_pages_are_no_rivals(void **state)
 
 /* ---- turns: threads that never collide ---- */
 
-struct visits { uint64_t at[2]; unsigned n; };           /* a thread's, one in each turn                            */
+struct visits { uint64_t at[2]; unsigned n; bool passes; };      /* a thread's, one in each turn                    */
 
 static void *take_turns(void *arg)
 {
@@ -172,7 +172,7 @@ static void *take_turns(void *arg)
 
 		while (atomic_load_acquire(&turn) != i)
 			sched_yield();
-		vtree_enter(&tree, thread_self(), v->at[i % 2], &s);
+		(v->passes ? vtree_pass : vtree_enter)(&tree, thread_self(), v->at[i % 2], &s);
 		vtree_leave(&s);
 		atomic_store_release(&done, i);
 	}
@@ -218,8 +218,8 @@ static void turns_part(void **state)
 {
 	(void)state;
 	ref_set(&tree, PAGES(1), PAGES(9000), ref_vma(&pool, 1, VMA_READ));
-	assert_int_equal(in_turns((struct visits){ { PAGES(100), PAGES(1000) }, 20 },
-				  (struct visits){ { PAGES(5000), PAGES(1100) }, 20 }), 1);
+	assert_int_equal(in_turns((struct visits){ { PAGES(100), PAGES(1000) }, 20, false },
+				  (struct visits){ { PAGES(5000), PAGES(1100) }, 20, false }), 1);
 	assert_int_equal(leaf_of(PAGES(5000)), PAGES(1024));
 	assert_int_equal(leaf_of(PAGES(100)), 0);
 }
@@ -229,8 +229,8 @@ static void crossing_turns_do_not_part(void **state)
 {
 	(void)state;
 	ref_set(&tree, PAGES(1), PAGES(9000), ref_vma(&pool, 1, VMA_READ));
-	assert_int_equal(in_turns((struct visits){ { PAGES(100), PAGES(5000) }, 200 },
-				  (struct visits){ { PAGES(4000), PAGES(200) }, 200 }), 0);
+	assert_int_equal(in_turns((struct visits){ { PAGES(100), PAGES(5000) }, 200, false },
+				  (struct visits){ { PAGES(4000), PAGES(200) }, 200, false }), 0);
 }
 
 /* Who comes by once in a long time is let in, and no more. */
@@ -241,13 +241,101 @@ static void few_turns_do_not_part(void **state)
 	(void)state;
 	ref_set(&tree, PAGES(1), PAGES(9000), ref_vma(&pool, 1, VMA_READ));
 	for (unsigned i = 0; i < 40; i++) {
-		assert_int_equal(in_turns((struct visits){ { PAGES(100), PAGES(100) }, 1 },
-					  (struct visits){ { PAGES(5000), PAGES(5000) }, 1 }), 0);
+		assert_int_equal(in_turns((struct visits){ { PAGES(100), PAGES(100) }, 1, false },
+					  (struct visits){ { PAGES(5000), PAGES(5000) }, 1, false }), 0);
 		for (unsigned k = 0; k < 100; k++) {
 			vtree_enter(&tree, thread_self(), PAGES(100), &s);
 			vtree_leave(&s);
 		}
 	}
+}
+
+/* Who passes by goes along a VMA: no border in there, nor where two VMAs meet, keeps it away; one in a gap does. */
+static void passers_are_parted_in_gaps(void **state)
+{
+	const struct visits works = { { PAGES(100), PAGES(100) }, 40, false };
+
+	(void)state;
+	ref_set(&tree, PAGES(1), PAGES(4000), ref_vma(&pool, 1, VMA_READ));
+	ref_set(&tree, PAGES(4000), PAGES(9000), ref_vma(&pool, 1, VMA_READ | VMA_WRITE));
+	ref_set(&tree, PAGES(9050), PAGES(9500), ref_vma(&pool, 1, VMA_READ));
+	assert_int_equal(in_turns(works, (struct visits){ { PAGES(5000), PAGES(5000) }, 40, true }), 0);
+	assert_int_equal(in_turns(works, (struct visits){ { PAGES(9100), PAGES(9100) }, 40, true }), 1);
+	assert_in_range(leaf_of(PAGES(9100)), PAGES(9000), PAGES(9050));
+	assert_int_equal(in_turns(works, (struct visits){ { PAGES(5000), PAGES(5000) }, 40, false }), 1);
+	assert_int_equal(leaf_of(PAGES(5000)), PAGES(4000));
+}
+
+/* Two that work in a leaf are parted whoever else passes by. */
+static void passers_leave_pairs_alone(void **state)
+{
+	struct vtree_section s;
+
+	(void)state;
+	ref_set(&tree, PAGES(1), PAGES(9000), ref_vma(&pool, 1, VMA_READ));
+	for (unsigned i = 0; i < 10; i++) {
+		in_turns((struct visits){ { PAGES(100), PAGES(100) }, 1, false },
+			 (struct visits){ { PAGES(5000), PAGES(5000) }, 1, false });
+		vtree_pass(&tree, thread_self(), PAGES(8000), &s);
+		vtree_leave(&s);
+	}
+	assert_int_equal(leaf_of(PAGES(5000)), PAGES(4096));
+}
+
+/* ---- readers that have to look again ---- */
+
+struct reader { char role[2]; bool peeks; };
+
+static void *read_once(void *arg)
+{
+	const struct reader *r = arg;
+	struct vtree_seen seen;
+
+	point_role(r->role);
+	rcu_enter(thread_self());
+	if (r->peeks)
+		vtree_peek(&tree, PAGES(5000), &seen);
+	else
+		vtree_find(&tree, PAGES(5000), &seen);
+	rcu_leave(thread_self());
+	point_role(NULL);
+	return NULL;
+}
+
+/* A writer makes one reader after the other look again. How often was the leaf split? */
+static uint64_t splits_beside(bool peeks)
+{
+	static struct reader r[2 * COLLIDERS];
+	struct vtree_stats stats;
+	struct vtree_section s;
+	pthread_t t;
+
+	ref_set(&tree, PAGES(1), PAGES(9000), ref_vma(&pool, 1, VMA_READ));
+	for (unsigned i = 0; i < 2 * COLLIDERS; i++) {
+		r[i] = (struct reader){ { (char)('a' + i), 0 }, peeks };
+		point_stop(r[i].role, "vtree_find_hit", NULL, NULL);
+		pthread_create(&t, NULL, read_once, &r[i]);
+		assert_true(point_wait_reached(r[i].role, "vtree_find_hit", 10 * SECOND));
+		vtree_enter(&tree, thread_self(), PAGES(100), &s);
+		vtree_touch(&s);
+		vtree_leave(&s);
+		point_release(r[i].role, "vtree_find_hit");
+		pthread_join(t, NULL);
+	}
+	assert_int_equal(point_timeouts(), 0);
+	vtree_get_stats(&tree, &stats);
+	return stats.splits;
+}
+
+/* Who works there is a rival of the writer, who looks across a border is none. */
+static void peekers_are_no_rivals(void **state)
+{
+	if (!point_available())
+		skip();
+	assert_int_equal(splits_beside(true), 0);
+	teardown(state);
+	setup(state);
+	assert_int_equal(splits_beside(false), 1);
 }
 
 /* ---- borders ---- */
@@ -265,7 +353,7 @@ static void borders_of(uint32_t first)
 		for (uint32_t b = first; b - first < EDGE; b++) {
 			uint32_t border = 0, lo = a < b ? a : b, hi = a < b ? b : a;
 
-			if (!vtree_border_between(&s, a, b, &border))
+			if (!vtree_border_between(&s, (struct vtree_rivals){ a, b, false }, &border))
 				continue;
 			assert_in_range(border, (uint64_t)lo + 1, hi);
 			assert_true(border % 16 == 0 ||
@@ -393,6 +481,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(turns_part, setup, teardown),
 		cmocka_unit_test_setup_teardown(crossing_turns_do_not_part, setup, teardown),
 		cmocka_unit_test_setup_teardown(few_turns_do_not_part, setup, teardown),
+		cmocka_unit_test_setup_teardown(passers_are_parted_in_gaps, setup, teardown),
+		cmocka_unit_test_setup_teardown(passers_leave_pairs_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(peekers_are_no_rivals, setup, teardown),
 		cmocka_unit_test_setup_teardown(borders_lie_between, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_goes_through_is_parted_above, setup, teardown),
 		cmocka_unit_test_setup_teardown(colliders_at_the_end_are_parted, setup, teardown),
