@@ -148,6 +148,13 @@ bool scene_block(uint64_t *index);                       /* a whole block, as wh
 void scene_block_back(uint64_t index);
 bool scene_block_unplug(uint64_t block);                 /* all of it was to be had                                 */
 bool scene_block_there(uint64_t block);
+/* ... and of a balloon over blocks, word[b] saying whose block b is: parts_balloon.c. */
+void scene_balloon(uint64_t n);                          /* n blocks, free                                          */
+uint64_t scene_inflate(void);                            /* as far as it goes; how many blocks more                 */
+uint64_t scene_deflate(void);
+bool scene_use_block(bool press);                        /* takes one and gives it back; press: short of memory     */
+bool scene_empty_block(uint64_t block);                  /* the balloon is not in it                                */
+uint64_t scene_ballooned(void);                          /* blocks                                                  */
 
 /* To come to a rare place without a preemption for each step there. */
 void scene_signal(unsigned n);

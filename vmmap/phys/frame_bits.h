@@ -80,6 +80,10 @@ int  frame_bits_take(struct frame_bits *b, struct frame_search *s, unsigned orde
 unsigned frame_bits_refill(struct frame_bits *b, struct frame_search *s, unsigned n, enum frame_class class,
 			   struct frame_some *out);
 
+/* How many frames can be had, each block seen at its own time; looks no further than it must to be sure of `enough`,
+ * and begins at block *from. */
+uint64_t frame_bits_free(struct frame_bits *b, uint64_t enough, uint64_t *from);
+
 /* Words and rows agree. Writes a line per violation to report (NULL: none). Returns their number. Quiescent only. */
 uint64_t frame_bits_audit(struct frame_bits *b, uint64_t first, uint64_t end, FILE *report);
 

@@ -88,3 +88,17 @@ unsigned frame_bits_refill(struct frame_bits *b, struct frame_search *s, unsigne
 	out->mask = 0;
 	return n != 0 && search_ways(b, s, &want) ? (unsigned)__builtin_popcountll(out->mask) : 0;
 }
+
+uint64_t frame_bits_free(struct frame_bits *b, uint64_t enough, uint64_t *from)
+{
+	uint64_t blocks = b->frames >> FRAME_BLOCK_ORDER, free = 0, block = *from;
+
+	for (uint64_t i = 0; i < blocks && free < enough; i++, block++) {
+		atomic_u64 *at = frame_bits_block(b, block < blocks ? block : (block = 0));
+		uint64_t word = at != NULL ? atomic_load_relaxed(at) : 0;
+
+		if (!(word & FRAME_BLOCK_ISOLATED))
+			free += frame_block_free(word);
+	}
+	return free < enough ? free : enough;
+}

@@ -121,24 +121,13 @@ static bool begin_flight(struct frame_report *r)
 
 static unsigned least(unsigned a, unsigned b) { return a < b ? a : b; }
 
-/* How many blocks may go beside `low` frames: looks at words until it is sure of `most`. */
-static unsigned room(struct pass *p)
+/* How many blocks may go beside `low` frames. */
+static unsigned room(struct frame_report *r)
 {
-	struct frame_report *r = p->r;
-	uint64_t enough = r->config.low + (uint64_t)r->config.most * FRAME_BLOCK_FRAMES, free = 0, from = r->rich;
+	uint64_t low = r->config.low, most = (uint64_t)r->config.most << FRAME_BLOCK_ORDER;
+	uint64_t free = frame_bits_free(r->bits, low + most, &r->rich);
 
-	for (uint64_t i = 0; i < r->blocks && free < enough; i++) {
-		uint64_t block = from + i < r->blocks ? from + i : from + i - r->blocks;
-		uint64_t word = frame_bits_word(r->bits, block);
-
-		if (!(word & FRAME_BLOCK_ISOLATED))
-			free += frame_block_free(word);
-		p->out.looks++;
-	}
-	if (free < r->config.low)
-		return 0;
-	free -= r->config.low;
-	return free < enough - r->config.low ? (unsigned)(free >> FRAME_BLOCK_ORDER) : r->config.most;
+	return free > low ? (unsigned)((free - low) >> FRAME_BLOCK_ORDER) : 0;
 }
 
 static void put_off(struct pass *p, unsigned from, unsigned end)
@@ -207,7 +196,7 @@ static void flush(struct pass *p)
 		return;
 	}
 	while (done < n && !p->stop) {
-		unsigned may = least(room(p), n - done);
+		unsigned may = least(room(p->r), n - done);
 
 		p->out.short_of_room = may == 0;
 		p->out.held = may != 0 && !tell(p, &p->r->told[done], may);
