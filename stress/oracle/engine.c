@@ -14,6 +14,27 @@ static int border(struct engine *e, uint64_t addr, uint64_t offset)
 	return at < 0 ? (int)at : at == (int64_t)addr ? 0 : -EINVAL;
 }
 
+static int begin(struct engine *e, uint64_t until)
+{
+	struct vmmap *child;
+	int err = e->forks < ENGINE_FORKS ? vmmap_fork_until(&child, e->map, until) : -EAGAIN;
+
+	if (err)
+		return err;
+	e->parent[e->forks++] = e->map;
+	e->map = child;
+	return 0;
+}
+
+static int end(struct engine *e)
+{
+	if (!e->forks)
+		return -ECHILD;
+	vmmap_destroy(e->map);
+	e->map = e->parent[--e->forks];
+	return 0;
+}
+
 static void clear(struct engine *e)
 {
 	struct physmem_usage usage;
@@ -25,6 +46,8 @@ static void clear(struct engine *e)
 			vmmap_object_put(e->object[i]);
 		e->object[i] = NULL;
 	}
+	while (e->forks)
+		end(e);
 	if (e->map)
 		vmmap_destroy(e->map);           /* waits for what the last references gave back                   */
 	e->map = NULL;
@@ -183,6 +206,10 @@ int64_t engine_run(struct engine *e, const struct op *op)
 		return vmmap_munlock_until(e->map, op->addr, op->len, until);
 	case OP_LIMIT:
 		return limit(e, op);
+	case OP_FORK:
+		return begin(e, until);
+	case OP_EXIT:
+		return end(e);
 	default:
 		return touch(e, op, until);
 	}

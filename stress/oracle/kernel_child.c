@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define GUARD_PAGES 256u                         /* the kernel's stack_guard_gap                                   */
@@ -32,6 +33,7 @@ enum { QUERY_SHARED = 8, QUERY_COVERING_OR_NEXT = 16 };
 static struct ring *ring;
 static sigjmp_buf touch_failed;
 static int maps_file = -1;
+static unsigned forks;                           /* how deep a child this process is                               */
 
 static int64_t raw(int64_t result) { return result == -1 ? -errno : result; }
 
@@ -179,6 +181,22 @@ static void drop_ipc_lock(void)
 	syscall(SYS_capset, &header, data);
 }
 
+/* From here on the child answers. This process goes on when that has ended, and answers what ended it. */
+static int64_t begin(void)
+{
+	int64_t pid = raw(syscall(SYS_fork));
+
+	if (pid > 0)
+		return raw(syscall(SYS_wait4, pid, NULL, 0, NULL)) == pid ? 0 : -ECHILD;
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(maps_file);
+		maps_file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);       /* of this map, not of its parent's */
+		forks++;
+	}
+	return pid;
+}
+
 static int64_t run(const struct op *op)
 {
 	switch (op->call) {
@@ -205,6 +223,12 @@ static int64_t run(const struct op *op)
 		return raw(syscall(SYS_munlock, op->addr, op->len));
 	case OP_LIMIT:
 		return limit(op);
+	case OP_FORK:
+		return begin();
+	case OP_EXIT:
+		if (forks)
+			_exit(0);
+		return -ECHILD;
 	default:
 		return touch(op);
 	}
@@ -444,13 +468,18 @@ static void reset(void)
 
 _Noreturn void kernel_child(struct ring *shared)
 {
+	bool resumed = false;
+
 	ring = shared;
 	ring->error = set_up();
 	for (;;) {
-		sem_post(&ring->done);
-		while (sem_wait(&ring->go))
-			;
-		if (ring->command == RING_EXIT || ring->error)
+		if (ring->command == RING_RUN || !resumed) {
+			sem_post(&ring->done);
+			while (sem_wait(&ring->go))
+				;
+		}
+		resumed = false;
+		if (ring->command == RING_EXIT || ring->error || (ring->command == RING_RESET && forks))
 			_exit(0);
 		if (ring->command == RING_RESET) {
 			reset();
@@ -459,7 +488,8 @@ _Noreturn void kernel_child(struct ring *shared)
 		ring->used = 0;
 		for (unsigned i = 0; i < ring->n; i++) {
 			ring->result[i] = run(&ring->op[i]);
-			if (ring->list_after[i])
+			resumed = ring->command != RING_RUN;     /* it came to a child, and ended that     */
+			if (ring->list_after[i] && !resumed)
 				list(i);
 		}
 	}

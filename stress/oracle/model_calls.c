@@ -417,6 +417,9 @@ int64_t model_run(struct model *m, const struct op *op)
 	case OP_RESIZE: return do_resize(m, op);
 	case OP_MLOCK: return do_mlock(m, op, op->flags & MLOCK_ONFAULT ? 2 : 1);
 	case OP_MUNLOCK: return do_mlock(m, op, 0);
+	case OP_FORK:
+	case OP_EXIT:
+		return -ENOSYS;                  /* it has one map                                                 */
 	case OP_LIMIT:
 		m->limit_as = op->len;
 		m->limit_locked = op->new_len;

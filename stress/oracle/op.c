@@ -119,6 +119,10 @@ static void print_call(FILE *out, const struct op *op)
 		fprintf(out, "limit(%" PRIu64 " pages, %" PRIu64 " locked, %" PRIu64 " of a stack, %" PRIu64 " VMAs);",
 			op->len, op->new_len, op->new_addr, op->addr);
 		break;
+	case OP_FORK:
+	case OP_EXIT:
+		fputs(op->call == OP_FORK ? "fork();" : "_exit(0);", out);
+		break;
 	case OP_READ:
 		fprintf(out, "*(volatile uint64_t *)%#" PRIx64 ";", op->addr);
 		break;

@@ -18,7 +18,8 @@
 enum op_call {
 	OP_MMAP, OP_MUNMAP, OP_MPROTECT, OP_MREMAP, OP_MADVISE, OP_BRK, OP_MSYNC, OP_RESIZE, OP_MLOCK, OP_MUNLOCK,
 	OP_READ, OP_WRITE,
-	OP_LIMIT                                 /* on an empty region: from here on so much more, see below       */
+	OP_LIMIT,                                /* on an empty region: from here on so much more, see below       */
+	OP_FORK, OP_EXIT,                        /* what follows meets the child; it ends, the parent goes on      */
 };
 
 /* What the statistics call a kind: a call with a purpose. The touches come last: they sample contents, and are not

@@ -92,7 +92,8 @@ static void test_stats_tell_empty_tables(void **state)
 static void test_audit_finds_bad_entries(void **state)
 {
 	static const uint64_t bad[] = {
-		PT_LOCKED | PT_PRESENT, PT_LOCKED, PT_READ, PT_PRESENT | 1 << 9, PT_PRESENT | 1 << 11,
+		PT_LOCKED | PT_PRESENT, PT_LOCKED, PT_READ, PT_PRESENT | 1 << 10, PT_PRESENT | 1 << 11,
+		PT_PRESENT | PT_SHARED | PT_WRITE, PT_PRESENT | PT_SHARED | PT_OBJECT, PT_PRESENT | PT_SHARED | PT_ZERO,
 		PT_PRESENT | PT_ZERO | PT_WRITE, PT_PRESENT | PT_ZERO | PT_OBJECT,
 		PT_PRESENT | PT_ZERO | UINT64_C(7) << 12,
 		PT_PRESENT | UINT64_C(1025) << 52,
@@ -105,6 +106,8 @@ static void test_audit_finds_bad_entries(void **state)
 		assert_true(pt_audit(&pt, NULL) > 0);
 	}
 	pt_store(word, pt_entry(9, PT_PRESENT | PT_ACCESS | PT_OBJECT | PT_DIRTY | PT_YOUNG, 1024));
+	assert_int_equal(pt_audit(&pt, stderr), 0);
+	pt_store(word, pt_entry(9, PT_PRESENT | PT_READ | PT_SHARED | PT_DIRTY, 0));
 	assert_int_equal(pt_audit(&pt, stderr), 0);
 	pt_store(word, 0);
 }

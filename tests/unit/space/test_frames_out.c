@@ -135,7 +135,7 @@ static void take_and_give(unsigned n, void (*give)(struct physmem *pm, struct th
 	uint64_t pfn[SOME];
 
 	for (unsigned i = 0; i < n; i++)
-		pfn[i] = physmem_frame_alloc(machine);
+		pfn[i] = frame_alloc(machine, thread_self());
 	for (unsigned i = 0; i < n; i++)
 		give(machine, thread_self(), pfn[i]);
 }
