@@ -12,6 +12,7 @@ static const struct cli_command commands[] = {
 	{ "lookup", "The VMA tree against bsearch(3) over an array", lookup_main },
 	{ "metadata", "Bytes per VMA, by own count and by the process's size", metadata_main },
 	{ "physmem", "Byte address to frame, against bsearch(3) and a tree", physmem_main },
+	{ "fork", "A fork of many present pages, against copying them", fork_main },
 	{ "sweep", "Policies x workloads x threads: numbers and plots", sweep_main },
 	{ "micro", "Microbenchmarks of single operations (Google Benchmark)", micro_main },
 	{ "loop", "One operation in a plain loop, for callgrind and perf", loop_main },

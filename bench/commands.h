@@ -11,6 +11,7 @@ int isolation_main(int argc, char **argv);
 int lookup_main(int argc, char **argv);
 int metadata_main(int argc, char **argv);
 int physmem_main(int argc, char **argv);
+int fork_main(int argc, char **argv);
 int sweep_main(int argc, char **argv);
 int bars_main(int argc, char **argv);
 

@@ -189,13 +189,18 @@ static struct range_waiter *waiter_at(void *arg, uint32_t index)
 	return &home->waiter[(index - 1) % WAITERS_PER_THREAD];
 }
 
-static void give_hand(struct range_locks *locks, struct range_lock *lock, uint64_t number, struct range_waiter *list)
+/* Who wants something at or above `end` will look again: that is held on. */
+static void give_hand(struct range_locks *locks, struct range_lock *lock, uint64_t number, uint64_t end,
+		      struct range_waiter *list)
 {
 	struct range_given given = { .n = 0 };
 
-	for (struct range_waiter *w = list; w; w = w->later)
-		if (w->insist)
+	for (struct range_waiter *w = list; w; w = w->later) {
+		if (atomic_load_relaxed(&w->addr) >= end)
+			w->given = WAITER_PART;
+		else if (w->insist)
 			w->given = range_hand(locks, lock, number, w, &given);
+	}
 }
 
 static void give_grant(struct range_waiter *list)
@@ -223,7 +228,7 @@ void range_give(struct range_locks *locks, struct range_take *t)
 	t->notes.hi = atomic_load_seqcst(&lock->note_hi);                           /* N2 -> N1 */
 	if (unlikely(head)) {
 		list = range_waiter_claim(head, waiter_at, locks);
-		give_hand(locks, lock, t->number, list);                         /* R2 */
+		give_hand(locks, lock, t->number, ADDRESS_END, list);            /* R2 */
 		if (BASE_MUTANT(wake_before_sweep)) {
 			give_grant(list);
 			list = NULL;
@@ -237,6 +242,37 @@ void range_give(struct range_locks *locks, struct range_take *t)
 	lock_held_drop(&lock->home->held, t->r);
 	give_grant(list);                                                        /* R4 */
 	atomic_store_release(&lock->busy, 0);                                   /* R5 -> R6 */
+}
+
+void range_give_part(struct range_locks *locks, struct range_take *t, uint64_t end)
+{
+	struct range_lock *lock = t->lock;
+	uint64_t cursor = atomic_load_relaxed(&lock->cursor);
+	struct lock_range r = { atomic_load_relaxed(&lock->lo), end };
+	struct lock_holder to = { t->number, NULL };
+	bool opens = !BASE_MUTANT(part_wakes_nobody);
+	struct range_waiter *list = NULL;
+	uint32_t head;
+
+	ASSERT(r.lo < end && end < cursor);
+	head = opens ? range_queue_close(&lock->queue) : 0;                      /* R1 */
+	if (unlikely(head)) {
+		list = range_waiter_claim(head, waiter_at, locks);
+		atomic_store_relaxed(&lock->cursor, end);                /* nobody is given more                   */
+		give_hand(locks, lock, t->number, end, list);            /* R2 */
+		atomic_store_relaxed(&lock->cursor, cursor);
+	}
+	if (BASE_MUTANT(part_opens_early)) {
+		range_queue_open(&lock->queue);
+		opens = false;
+	}
+	BASE_POINT(part_before_sweep);
+	locks->view->pass(locks->space, BASE_MUTANT(part_gives_all) ? (struct lock_range){ r.lo, cursor } : r,
+			  &lock->mine, &to);                                     /* R3 -> A1 */
+	atomic_store_relaxed(&lock->lo, end);
+	if (opens)
+		range_queue_open(&lock->queue);
+	give_grant(list);                                                        /* R4 */
 }
 
 void range_note_merge(struct range_lock *lock, uint64_t border)

@@ -11,6 +11,9 @@
  * RELEASE    R1 close the queue (waiter.h), R2 give what insisting waiters get, R3 sweep low to high: every lk gets
  *            a new version, every dummy goes, R4 grant the waiters, oldest ticket first. A waiter that comes between
  *            R1 and R3 finds the queue closed and polls until the word has changed.
+ * PART       R1 to R4 of what lies below an address, and the queue is opened again before R4: the acquisition goes on.
+ *            Who waits above is told to look again. Its words stay, so an upper VMA must not be reached by the sweep:
+ *            the address is a border of VMAs.
  * INSISTING  A waiter that failed twice, or looked 16 times where there is no queue (LOCK_BRIEF, a closed one, a lost
  *            race), insists: it says so, and nobody younger takes what stands over its address (range_insist.c). To an
  *            insisting edit the releaser passes the unbroken run of what it holds that starts at the waiter's cursor;
@@ -159,7 +162,9 @@ struct range_thread *range_thread_at(struct range_locks *locks, uint32_t slot);
 
 /* 0 -EAGAIN -ETIMEDOUT -ENOMEM -EDEADLK; on error nothing is held. Outside RCU. */
 int  range_take(struct range_locks *locks, struct range_take *t, uint64_t deadline_ns);
-/* Releases all of it. */
+/* Releases what it has below `end`, a border of VMAs inside of it, and goes on; who waits above is not overtaken. */
+void range_give_part(struct range_locks *locks, struct range_take *t, uint64_t end);
+/* Releases all of it, or the rest. */
 void range_give(struct range_locks *locks, struct range_take *t);
 /* A merge at `border` met this held word: its holder is to retry. False: no holder will; the caller must. */
 bool range_leave_note(struct range_locks *locks, struct thread_slot *self, struct lock_slot *slot, uint64_t border);

@@ -133,7 +133,7 @@ static int granted(struct range_wait *w, struct range_waiter *waiter)
 	w->version = waiter->version;
 	range_waiter_put(waiter);
 	BASE_POINT(waiter_woken);
-	return given != WAITER_RETRY;
+	return given == WAITER_HANDED || given == WAITER_PINNED;
 }
 
 int range_may_wait(struct range_wait *w, uint64_t addr)

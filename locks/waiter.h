@@ -6,6 +6,8 @@
  *              open. open    by the owner, a store: same count, nobody              (before the lock stands anywhere)
  *              push    by a waiter, a CAS that expects the count it loaded    Q1
  *              close   by the owner, one swap: count + 1, QUEUE_CLOSED        Q2; what it returns is the whole list
+ *              An acquisition that gives up its lower part closes the queue, sweeps that part, and opens it again: to
+ *              waiters one acquisition has ended, and another one, of the rest, has begun.
  *              A waiter loads the count (acquire, Q3 <- Q2), then finds its address again and sees the same lock there,
  *              then pushes. An equal count at the push says that the acquisition of that count had not been closed, and
  *              the find, which Q3 orders after every sweep of an earlier acquisition, says that this one stands in the
@@ -46,6 +48,7 @@ enum waiter_state { WAITER_FREE, WAITER_WAITING, WAITER_CLAIMED, WAITER_GRANTED,
 enum waiter_kind { WAITER_VISIT, WAITER_EDIT, WAITER_GAP };
 enum waiter_given {
 	WAITER_RETRY,                            /* look again                                                     */
+	WAITER_PART,                             /* the same: what lies below has gone free, the holder goes on    */
 	WAITER_HANDED,                           /* edit: something from `addr` upwards is the taker's             */
 	WAITER_PINNED,                           /* visit: `slot` is pinned; NULL: the page was a gap              */
 };

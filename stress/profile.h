@@ -110,6 +110,7 @@ struct profile {
 	bool roles;                              /* two halves, two rates                                         */
 	bool blind;                              /* threads fight for the same pages: calls may fail              */
 	bool brk;                                /* wants a brk area                                              */
+	bool destroys;                           /* maps of its own, which waits for grace periods                */
 	bool whole;                              /* what begins a round would stand out in a shorter one          */
 	unsigned evidence, evidence_per_unit;
 	uint64_t (*frames)(const struct profile_map *);          /* present at most at one time                   */

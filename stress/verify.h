@@ -21,7 +21,7 @@
  *   leak        every frame has an owner: the map's resident pages, and nobody else, at quiet moments and at the end
  *   audit       vmmap_audit() finds nothing at quiet moments
  *   usage       vmmap_get_usage() agrees with the listing, and the listing with the model
- *   gp-wait     no operation waited for a grace period
+ *   gp-wait     no operation waited for a grace period (but where the profile destroys maps)
  *   overtaken   no waiter was overtaken more than threads + 2 times (promise P-6)
  *   errno       a call failed that had to succeed
  *   stuck       a thread made no step for ten seconds

@@ -17,6 +17,11 @@ _Static_assert(VMMAP_TRY == PARK_TRY && VMMAP_FOREVER == PARK_FOREVER, "the publ
 	thread_deadline(self_, before_); \
 	return got_; } while (0)
 
+int vmmap_fork_until(struct vmmap **out, struct vmmap *map, uint64_t deadline_ns)
+{
+	UNTIL(int, deadline_ns, vmmap_fork(out, map));
+}
+
 int64_t vmmap_mmap_until(struct vmmap *map, uint64_t addr, uint64_t len, int prot, int flags,
 			 struct vmmap_object *object, uint64_t offset, uint64_t deadline_ns)
 {

@@ -89,6 +89,22 @@ int  vmmap_create(struct vmmap **out, const struct vmmap_config *config);
  * run or come, no range be held. Sleeps for a grace period, for no other map. Cost: O(VMAs + tables + entries). */
 void vmmap_destroy(struct vmmap *map);
 
+/*
+ * Makes *out an address space like map: policy, placement, limits, physmem (its own too: it goes with the last of the
+ * maps that have it), the VMAs of one instant, the break, and for each page what it shows at an instant of the call.
+ * From then on neither sees what the other stores to private memory; what is shared stays so. Nothing is copied: pages
+ * are shared until one of the two stores. MADV_DONTFORK: left out; MADV_WIPEONFORK: zeros; locks of mlock are not
+ * inherited. 0; -EINVAL: out NULL; -ENOMEM: no *out, map as it was (it sleeps then as vmmap_destroy does); -EDEADLK:
+ * the caller holds a range of map, or waits for the break while it holds any. [waits] for all edits of map, and holds
+ * all of it, as an edit would; accesses to present entries go on beside it: of two stores of such a one *out may have
+ * the later without the earlier, if they are to two pages. Cost: an edit of all VMAs, a step for each entry of private
+ * memory that was written. Source: fork(2), madvise(2); docs/adr/0014.
+ */
+int  vmmap_fork(struct vmmap **out, struct vmmap *map);
+/* Forks as vmmap_fork, waiting until deadline_ns at the longest. Errors: its, and -EAGAIN, -ETIMEDOUT ("_until" above):
+ * nothing was done. */
+int  vmmap_fork_until(struct vmmap **out, struct vmmap *map, uint64_t deadline_ns);
+
 /* Names policy i = 0, 1, ...; NULL past the last. Constant strings: what --policy=help prints. O(1). */
 const char *vmmap_policy_name(unsigned i);
 /* Says in a line what policy i does and where it comes from; NULL past the last. */
@@ -281,6 +297,7 @@ enum vmmap_fault_code {                          /* why -EFAULT: what the signal
 	VMMAP_ACCERR,                            /* SIGSEGV, protection                                           */
 	VMMAP_BUS,                               /* SIGBUS, beyond the object's end, or its pager failed          */
 };
+/* COW: a copy of its own, or, after a fork, the page itself where nobody else has it any more. */
 enum vmmap_fault_how { VMMAP_PRESENT, VMMAP_ZERO, VMMAP_ANON, VMMAP_COW, VMMAP_OBJECT };
 
 struct vmmap_fault_info {
@@ -374,6 +391,7 @@ struct vmmap_counters {                          /* since creation, summed over 
 	uint64_t brief_edits, general_edits, merges, splits;
 	uint64_t waits, hand_overs, max_overtakes;       /* operations that queued; longest overtaking of a waiter */
 	uint64_t frames_direct, frames_deferred;         /* freed at once / after a grace period                   */
+	uint64_t forks;                                  /* of this map                                            */
 };
 /* Sums the counters over all threads' slots: exact when quiescent, each counter monotonic otherwise. A thread that got
  * no memory for its counters goes uncounted. Takes no lock, never sleeps. Cost: O(threads ever alive at a time). */

@@ -19,6 +19,16 @@ void scene_separate(uint64_t at)
 	expect(vtree_separate(&scene.map->tree, thread_self(), at) == 0);
 }
 
+uint64_t scene_same_notes(uint64_t at)
+{
+	unsigned set = scavenge_set(at);
+
+	do
+		at += UINT64_C(1) << pt_level_shift(1);
+	while (scavenge_set(at) != set);
+	return at;
+}
+
 bool scene_insists(unsigned i)
 {
 	struct intree *s = scene.map->lock_state;

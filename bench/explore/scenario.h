@@ -96,6 +96,7 @@ void scene_release(unsigned i);
 void scene_separate(uint64_t at);                        /* a permanent border of leaves                            */
 void scene_separate_for_now(uint64_t at);                /* one that goes when scene_join finds it                  */
 void scene_join(uint64_t at);
+uint64_t scene_same_notes(uint64_t at);                  /* the next span whose note stands in the same set         */
 void scene_search(uint64_t at, uint64_t len);            /* for a free page; lowers the bounds that misled it       */
 uint64_t scene_version(uint64_t at);                     /* of the VMA there; 0: it is held, or none                */
 uint64_t scene_group(uint64_t at);                       /* its anonymous group                                     */
@@ -135,6 +136,25 @@ void scene_spin(unsigned i);                             /* body i has the queue
 void scene_spin_again(unsigned i);                       /* three times: who is impatient comes between              */
 uint32_t scene_chain(void);                              /* a chain of frames from the depot; 0: none is left       */
 void scene_chain_back(uint32_t chain);
+/* ... and of blocks of frames, word[b] being how many of block b somebody has: parts_report.c. The host says "later" as
+ * often as the last word says. */
+#define SCENE_LATER (SCENE_WORDS - 1)
+void scene_blocks(uint64_t n, unsigned capture);         /* n blocks, free; who reports them, notes as a capture says */
+void scene_report(void);                                 /* a pass; or another one is at it                         */
+bool scene_reported(uint64_t block);
+uint64_t scene_frame(uint64_t block);                    /* a frame of that block                                   */
+void scene_frame_back(uint64_t index);
+bool scene_block(uint64_t *index);                       /* a whole block, as who is short of memory gets it        */
+void scene_block_back(uint64_t index);
+bool scene_block_unplug(uint64_t block);                 /* all of it was to be had                                 */
+bool scene_block_there(uint64_t block);
+/* ... and of a balloon over blocks, word[b] saying whose block b is: parts_balloon.c. */
+void scene_balloon(uint64_t n);                          /* n blocks, free                                          */
+uint64_t scene_inflate(void);                            /* as far as it goes; how many blocks more                 */
+uint64_t scene_deflate(void);
+bool scene_use_block(bool press);                        /* takes one and gives it back; press: short of memory     */
+bool scene_empty_block(uint64_t block);                  /* the balloon is not in it                                */
+uint64_t scene_ballooned(void);                          /* blocks                                                  */
 
 /* To come to a rare place without a preemption for each step there. */
 void scene_signal(unsigned n);

@@ -67,17 +67,8 @@ SCENARIO(chain_back, .what = "two map, write and unmap three tables each, again 
 
 /* ---- what a thread leaves behind where it unmaps ---- */
 
-#define PLACES 12
+#define PLACES 16                        /* twice what a set of notes holds                                         */
 
-/* The next span after `from` whose note pushes out that of `first` (scavenge.c). */
-static uint64_t same_place(uint64_t first, uint64_t from)
-{
-	const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
-
-	for (uint64_t n = from + 1;; n++)
-		if ((((n + 1) * factor ^ (first + 1) * factor) >> 32 & 63) == 0)
-			return n;
-}
 static uint64_t table_pages(void)
 {
 	struct vmmap_usage usage;
@@ -85,20 +76,16 @@ static uint64_t table_pages(void)
 	vmmap_get_usage(scene.map, &usage);
 	return usage.table_pages;
 }
-static void wander(unsigned i, uint64_t from)
+static void wander(unsigned i, uint64_t at)
 {
-	uint64_t first = PAGE(from) / 4096 / SPAN, n = first;
-
-	for (unsigned trips = 0; trips < PLACES; trips++, n = same_place(first, n)) {
-		uint64_t at = n * SPAN * 4096;
-
+	for (unsigned trips = 0; trips < PLACES; trips++, at = scene_same_notes(at)) {
 		expect(scene_fixed(i, at, 2 * 4096, RW) == (int64_t)at);
 		expect(scene_fault(i, at, PROT_WRITE) == 0);
 		expect(scene_munmap(i, at, 2 * 4096) == 0);
 	}
 }
-static void wander_low(void)  { wander(0, 0); }
-static void wander_high(void) { wander(1, 512 * 512 * 16); }
+static void wander_low(void)  { wander(0, PAGE(0)); }
+static void wander_high(void) { wander(1, PAGE(512 * 512 * 16)); }
 /* A place that met the other's look is forgotten: a few. */
 static void left_little(void)
 {

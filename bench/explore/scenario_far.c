@@ -268,18 +268,19 @@ SCENARIO(gate_late, .what = "a resize comes to a map that was destroyed", .flags
 
 /* ---- tables of empty spans ---- */
 
-#define SPAN   512
-#define PLACES 64                        /* SCAVENGE_PLACES                                                         */
+#define PLACES 24                        /* three times what a set of notes holds                                   */
 
 static void wander(void)
 {
-	for (uint64_t i = 0; i < 3 * PLACES && !scene.signal[FOURTH]; i++) {
-		scene_fixed(0, PAGES(i * SPAN, 2), RW);
+	uint64_t at = PAGE(0);
+
+	for (unsigned i = 0; i < PLACES && !scene.signal[FOURTH]; i++, at = scene_same_notes(at)) {
+		scene_fixed(0, at, 2 * 4096, RW);
 		if (scene.signal[BACK])
 			scene_signal(FOURTH);
 		else
-			(void)scene_fault(0, PAGE(i * SPAN), PROT_WRITE);
-		expect(scene_munmap(0, PAGES(i * SPAN, 2)) == 0);
+			(void)scene_fault(0, at, PROT_WRITE);
+		expect(scene_munmap(0, at, 2 * 4096) == 0);
 	}
 	scene_signal(THERE);
 }

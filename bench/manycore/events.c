@@ -22,12 +22,12 @@ void events_reset(void)
 	memset(count, 0, sizeof(count));
 }
 
-uint64_t __real_frame_alloc_slow(struct physmem *pm, struct thread_slot *self);
-uint64_t __wrap_frame_alloc_slow(struct physmem *pm, struct thread_slot *self);
-uint64_t __wrap_frame_alloc_slow(struct physmem *pm, struct thread_slot *self)
+uint64_t __real_frame_alloc_slow(struct physmem *pm, struct thread_slot *self, unsigned owner);
+uint64_t __wrap_frame_alloc_slow(struct physmem *pm, struct thread_slot *self, unsigned owner);
+uint64_t __wrap_frame_alloc_slow(struct physmem *pm, struct thread_slot *self, unsigned owner)
 {
 	count[EVENT_REFILL]++;
-	return __real_frame_alloc_slow(pm, self);
+	return __real_frame_alloc_slow(pm, self, owner);
 }
 
 uint32_t __real_frame_depot_take(struct physmem *pm, struct frame_slot *slot);

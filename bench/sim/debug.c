@@ -229,15 +229,20 @@ static bool walk_members(Dwarf_Die *type, size_t offset, struct path *p)
 	do {
 		Dwarf_Attribute attr;
 		Dwarf_Word at = 0, bytes;
+		bool bits = false;
 
 		if (dwarf_tag(&member) != DW_TAG_member)
 			continue;
 		if (dwarf_attr(&member, DW_AT_data_member_location, &attr) != NULL)
 			dwarf_formudata(&attr, &at);
-		else if (dwarf_attr(&member, DW_AT_data_bit_offset, &attr) != NULL &&
-			 dwarf_formudata(&attr, &at) == 0)
-			at /= 8;         /* a bit field: from its first byte on */
-		if (!type_of(&member, &of) || dwarf_aggregate_size(&of, &bytes) != 0 || offset - at >= bytes)
+		else
+			bits = dwarf_attr(&member, DW_AT_data_bit_offset, &attr) != NULL &&
+			       dwarf_formudata(&attr, &at) == 0;
+		if (!type_of(&member, &of) || dwarf_aggregate_size(&of, &bytes) != 0)
+			continue;
+		if (bits)                /* all that share a unit of storage go by the name of the first            */
+			at = at / (8 * bytes) * bytes;
+		if (offset - at >= bytes)
 			continue;
 		if (dwarf_diename(&member) != NULL)
 			path_add(p, ".", dwarf_diename(&member));

@@ -144,6 +144,8 @@ static void find_array(const struct heap_block *block, void *arg)
 		*name = "frame.word[]";
 	else if (of->at == (uintptr_t)pm->batch_of)
 		*name = "frame_batch";
+	else if (of->at == (uintptr_t)pm->record)
+		*name = "frame_record";
 	else if (of->at == (uintptr_t)pm->bytes)
 		*name = "frame.bytes";
 	else if (of->at == (uintptr_t)pm->segment)

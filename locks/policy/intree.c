@@ -235,6 +235,15 @@ void intree_edit_end(void *state, struct lock_edit *e)
 	edit_noted(e, &t);
 }
 
+void intree_edit_part(void *state, struct lock_edit *e, uint64_t end)
+{
+	struct intree *s = state;
+	struct range_take t = { .self = e->self, .r = e->r, .number = thread_next_number(e->self),
+				.lock = (struct range_lock *)(uintptr_t)e->own[0] };
+
+	range_give_part(&s->locks, &t, end);
+}
+
 bool intree_edit_take(void *state, struct lock_edit *e, struct lock_slot *slot, uint64_t border)
 {
 	struct intree *s = state;

@@ -59,6 +59,7 @@ static ALWAYS_INLINE bool intree_visit_look(struct intree *s, struct lock_visit 
 bool intree_visit_valid(void *state, struct lock_visit *v);
 void intree_visit_end(void *state, struct lock_visit *v);
 
+void intree_edit_part(void *state, struct lock_edit *e, uint64_t end);
 int  intree_edit_begin(void *state, struct lock_edit *e, uint64_t deadline_ns);
 void intree_edit_shut(void *state, struct lock_edit *e, struct lock_slot *slot);
 void intree_edit_born(void *state, struct lock_edit *e, struct lock_slot *slot);

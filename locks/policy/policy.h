@@ -129,6 +129,8 @@ struct lock_policy {
 	void (*edit_dead)(void *state, struct lock_edit *, struct lock_slot *);
 	/* Visits may come in again; the range stays closed to edits. NULL: no downgrade. */
 	void (*edit_downgrade)(void *state, struct lock_edit *);
+	/* Releases what lies below `end`, a border of VMAs, for good; the rest stays held. NULL: all is, to the end. */
+	void (*edit_part)(void *state, struct lock_edit *, uint64_t end);
 	/* Releases everything, wakes and grants; reports merges to retry. Never fails. */
 	void (*edit_end)(void *state, struct lock_edit *);
 

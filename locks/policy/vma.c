@@ -44,7 +44,7 @@ const struct lock_policy lock_policy_vma = {
 	.init = vma_init, .fini = intree_fini,
 	.visit_begin = vma_visit_begin, .visit_valid = intree_visit_valid, .visit_end = intree_visit_end,
 	.edit_begin = intree_edit_begin, .edit_shut = intree_edit_shut, .edit_born = intree_edit_born,
-	.edit_dead = intree_edit_dead, .edit_end = intree_edit_end,
+	.edit_dead = intree_edit_dead, .edit_part = intree_edit_part, .edit_end = intree_edit_end,
 	.edit_take = intree_edit_take, .edit_drop = intree_edit_drop,
 	.brief_begin = intree_brief_begin, .brief_end = intree_brief_end,
 	.gap_wait = intree_gap_wait,

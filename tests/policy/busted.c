@@ -283,6 +283,9 @@ static void visit_deadline(struct lock_policy *p) { p->visit_begin = visit_late_
 static void downgrade_not(void *state, struct lock_edit *e) { (void)state, (void)e; }
 static void downgrade(struct lock_policy *p) { p->edit_downgrade = downgrade_not; }
 
+static void part_not(void *state, struct lock_edit *e, uint64_t end) { (void)state, (void)e, (void)end; }
+static void part(struct lock_policy *p) { p->edit_part = part_not; }
+
 static int gap_at_once(void *state, struct thread_slot *self, uint64_t addr, uint64_t deadline_ns)
 {
 	return deadline_ns == LOCK_FOREVER ? 0 : good.gap_wait(state, self, addr, deadline_ns);
@@ -343,6 +346,7 @@ const struct busted busted[] = {
 	{ "visit-try", "vma", visit_try },
 	{ "visit-deadline", "vma", visit_deadline },
 	{ "downgrade", "rwsem", downgrade },
+	{ "part", "vma", part },
 	{ "gap-wait", "vma", gap_wait },
 	{ "gap-gives-up", "vma", gap_gives_up },
 	{ "merge-note", "vma", merge_note },

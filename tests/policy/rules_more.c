@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rules_more.c - downgrade, gaps, merge notes, failure, audit and dump. */
+/* rules_more.c - downgrade, parts, gaps, merge notes, failure, audit and dump. */
 #include "tests/policy/rules.h"
 
 #include <errno.h>
@@ -30,6 +30,36 @@ static bool downgrade(struct rule_run *run)
 	actor_join(&edit);
 	RULE_NEED(run, went && !visit.err);
 	RULE_NEED(run, blocked && !edit.err);
+	return true;
+}
+
+/* Who waits below gets in, who waits above does not; nor who comes later. */
+static bool part(struct rule_run *run)
+{
+	struct actor low, high, late;
+	bool below, above, came;
+	struct lock_edit e;
+	int err;
+
+	fake_place(run->map, 4, 6);
+	fake_place(run->map, 8, 10);
+	e = fake_begin(run->map, 2, 12, LOCK_FOREVER, &err);
+	RULE_NEED(run, !err);
+	actor_start(&low, run->map, actor_fault, 4, 5, LOCK_FOREVER);
+	actor_start(&high, run->map, actor_edit, 8, 9, LOCK_FOREVER);
+	above = !actor_done(&high, RULE_SOON) && !actor_done(&low, 0);
+	run->policy->edit_part(run->map->state, &e, fake_range(8, 9).lo);
+	below = actor_done(&low, 2000);
+	actor_start(&late, run->map, actor_edit, 3, 6, LOCK_FOREVER);
+	came = actor_done(&late, 2000);
+	above = above && !actor_done(&high, RULE_SOON);
+	fake_end(run->map, &e);
+	actor_join(&low);
+	actor_join(&late);
+	actor_join(&high);
+	RULE_NEED(run, below && !low.err);
+	RULE_NEED(run, came && !late.err);
+	RULE_NEED(run, above && !high.err);
 	return true;
 }
 
@@ -245,11 +275,13 @@ static bool described(struct rule_run *run)
 }
 
 static bool has_downgrade(const struct lock_policy *p) { return p->edit_downgrade != NULL; }
+static bool has_part(const struct lock_policy *p)      { return p->edit_part != NULL; }
 static bool has_one_lock(const struct lock_policy *p)  { return !(p->caps & LOCK_CAP_DISJOINT_EDITS); }
 static bool has_gap_wait(const struct lock_policy *p)  { return p->gap_wait && p->caps & LOCK_CAP_DISJOINT_EDITS; }
 
 const struct rule rules_more[] = {
 	{ "downgrade",          LOCK_CAP_THREADS | LOCK_CAP_DOWNGRADE, has_downgrade, downgrade },
+	{ "part",               LOCK_CAP_THREADS, has_part, part },
 	{ "gap-wait",           LOCK_CAP_THREADS, has_gap_wait, gap_wait },
 	{ "merge-note",         LOCK_CAP_DISJOINT_EDITS | LOCK_CAP_SUBRANGE, NULL, merge_note },
 	{ "failure-holds-nothing", 0, NULL, failure_holds_nothing },

@@ -26,8 +26,9 @@ REPLAY = dict(policy=str, calls=int, threads=int, mismatches=int, compared_share
 CONFLICTS = dict(policy=str, tests=int, packed_conflict_free=int, spread_conflict_free=int, waived=int, pairs=list)
 FIELDS = {"ratio": RATIO, "scaling": SCALING, "isolation": ISOLATION, "lookup": dict(rows=list),
           "metadata": dict(rows=list), "stress": STRESS, "oracle": ORACLE, "replay": REPLAY,
-          "conflicts": CONFLICTS, "physmem": dict(rows=list, bars=list)}
-TWICE = {"conflicts"}                   # what runs on logical cores writes the same again, to the last byte
+          "conflicts": CONFLICTS, "physmem": dict(rows=list, bars=list),
+          "host": dict(setup=dict, rows=list, violations=int)}
+TWICE = {"conflicts", "host"}           # logical cores, virtual time: the same is written again, to the last byte
 ROWS = {
     ("isolation", "stopped"): dict(place=str, ops=int, blocked=int),
     ("lookup", "rows"): dict(vmas=int, dependent_ratio=float, independent_ratio=float, scaling2=float,
@@ -35,6 +36,8 @@ ROWS = {
     ("conflicts", "pairs"): dict(first=str, second=str, tests=int, packed=int, spread=int, lines=int),
     ("physmem", "rows"): dict(measure=str, segments=int, ours_ns=float, array_ns=float, rbtree_ns=float,
                               instructions=None),
+    ("host", "rows"): dict(arm=str, fit=int, program_s=float, ratio=float, life_s=float, swapped_out=int,
+                           reported=int, told_s=float, bound_s=float, violations=int),
     ("metadata", "rows"): dict(vmas=int, bytes_per_vma=float, rss_per_vma=float),
 }
 
@@ -77,6 +80,9 @@ def ok(kind, what):
     if kind == "conflicts":
         one_lock = what["policy"] in ("rwsem", "pervma")        # of the one pair of writers that is run here
         return what["tests"] > 50 and (what["spread_conflict_free"] == 0) == one_lock
+    if kind == "host":
+        fit = [row["fit"] for row in what["rows"]]              # with reports more; with full caches only by the hook
+        return what["violations"] == 0 and fit[2] > fit[0] and fit[4] > fit[3] and len(fit) == 7
     return len(what["rows"]) > 0
 
 

@@ -38,6 +38,7 @@ RULE = {
     "bench/manycore":   OUTSIDE + ["bench/sim", "bench/manycore"],
     "bench/conflicts":  OUTSIDE + ["bench/sim", "bench/conflicts"],
     "bench/explore":    OUTSIDE + ["base", "bench/sim", "bench/explore"],
+    "bench/host":       OUTSIDE + ["bench/host"],
     "examples":         [PUBLIC],
 }
 
@@ -48,9 +49,12 @@ EXCEPTION = {
     "bench/manycore/": (["bench/plot.h", "bench/child.h", "stress"], "the workloads, gnuplot's call, children"),
     "bench/manycore/spin.c": (["base/park.h"], "stands before park_spin"),
     "bench/conflicts/": (["stress/oracle", "bench/plot.h"], "the reference model stands once, so does gnuplot's call"),
+    "bench/host/": (["vmmap/phys", "bench/plot.h"], "a guest is blocks of frames, without a map; gnuplot's call"),
     "bench/explore/inside.c": (["locks/policy", "vmmap/vma", "vmmap/space"], "borders of leaves, lock words"),
     "bench/explore/parts.c": (["locks/policy", "vmmap/phys", "vmmap/vma", "vmmap/space"],
                               "parts of the engine alone, for bodies of scenarios"),
+    "bench/explore/parts_report.c": (["vmmap/phys"], "the same, of blocks of frames"),
+    "bench/explore/parts_balloon.c": (["vmmap/phys"], "the same, of a balloon"),
     "bench/explore/holders.c": (["locks/policy", "vmmap/space"], "keeps its own books of who holds a range lock"),
     "bench/explore/lockorder.c": (["locks/range_lock.h"], "is told of claims, hand-overs and waits"),
     "bench/explore/coverage.c": (["vmmap/vma/vma.h"], "finds lock words, and what stands beside them"),

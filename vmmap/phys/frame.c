@@ -233,7 +233,7 @@ void frame_defer_slow(struct physmem *pm, struct thread_slot *self, uint32_t ind
 	uint64_t old = atomic_load_relaxed(&pm->word[index]);
 
 	if (slot) {
-		frame_defer(pm, self, pm->base + index);
+		frame_defer_by(pm, self, pm->base + index, frame_owner(old));
 		return;
 	}
 	atomic_store_relaxed(&pm->word[index], frame_word(old, FRAME_DEFERRED, 0));

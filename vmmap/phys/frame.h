@@ -14,6 +14,9 @@
 #include "base/rcu.h"
 #include "vmmap/physmem.h"
 
+/* Who has a frame: nobody; who called physmem_frame_alloc; a map, as anonymous memory; a memory object. */
+enum frame_owner { FRAME_OWNER_NONE, FRAME_OWNER_CALLER, FRAME_OWNER_MAP, FRAME_OWNER_OBJECT };
+
 /*
  * Takes a frame: from this slot's cache, from its deferred frames whose grace period has passed, from the depot, from
  * what other slots can spare, in this order. PHYSMEM_NONE: nothing is left. Contents undefined.
@@ -24,15 +27,20 @@ static inline uint64_t frame_alloc(struct physmem *pm, struct thread_slot *self)
 /* Brings a frame into this slot's cache, as frame_alloc would, waiting no longer than the thread's deadline. 0;
  * -ENOMEM: nothing is left; -EAGAIN, -ETIMEDOUT: frames are left, but readers hold them back. */
 int frame_refill(struct physmem *pm, struct thread_slot *self);
-/* Frees at once: only if no other thread can still be reading it. Aborts on a frame that is not owned. Never waits. */
+/* Frees at once: only if no other thread can still be reading it. Aborts on a frame that is not owned, or not by a map.
+ * Never waits. */
 static inline void frame_free(struct physmem *pm, struct thread_slot *self, uint64_t pfn);
 /*
  * Frees after a polled grace period, back into this slot's cache, in batches of 128. Callable inside a read section;
- * never waits. Aborts on a frame that is not owned. Inside a read section no grace period is started (that interrupts
+ * never waits. Aborts as frame_free does. Inside a read section no grace period is started (that interrupts
  * the other processors, and holds everybody's batches back for so long) before 512 frames have gathered: call
  * frame_tidy after it.
  */
 static inline void frame_defer(struct physmem *pm, struct thread_slot *self, uint64_t pfn);
+/* The same for another owner than a map. owner: a constant; the same for a frame all its life. */
+static inline uint64_t frame_alloc_for(struct physmem *pm, struct thread_slot *self, enum frame_owner owner);
+static inline void frame_free_by(struct physmem *pm, struct thread_slot *self, uint64_t pfn, enum frame_owner owner);
+static inline void frame_defer_by(struct physmem *pm, struct thread_slot *self, uint64_t pfn, enum frame_owner owner);
 /* Starts the grace period of a full batch, if there is one. Outside read and leaf sections, holding nothing. Cheap. */
 static inline void frame_tidy(struct physmem *pm, struct thread_slot *self);
 
@@ -66,6 +74,7 @@ uint64_t physmem_audit(struct physmem *pm, FILE *report);
 #include "vmmap/phys/frame_inline.h"
 
 #define frame_alloc(pm, self)  BASE_SITE(SITE_FRAME, (frame_alloc)(pm, self), PHYSMEM_NONE)
+#define frame_alloc_for(pm, self, owner) BASE_SITE(SITE_FRAME, (frame_alloc_for)(pm, self, owner), PHYSMEM_NONE)
 #define frame_refill(pm, self) BASE_SITE(SITE_FRAME, (frame_refill)(pm, self), -ENOMEM)
 
 #endif

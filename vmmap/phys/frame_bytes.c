@@ -2,11 +2,12 @@
 /*
  * frame_bytes.c - contents of frames.
  *
- * Several threads may load and store one frame at once, as real processors do. Such copies go in relaxed atomic words
- * of eight bytes where both ends of the word lie inside, and in relaxed atomic bytes at the edges: never undefined,
- * never torn within an aligned word. A frame that only the caller can reach is written plainly (frame_zero, the target
- * of frame_copy); the edge between its last foreign access and that write is G1 -> G2 of frame.c, or the edge by which
- * the owner got it.
+ * Several threads may load and store one frame at once, as real processors do. Such copies go in atomic words of eight
+ * bytes where both ends of the word lie inside, and in atomic bytes at the edges: never undefined, never torn within an
+ * aligned word. A frame that only the caller can reach is written plainly (frame_zero, the target of frame_copy): what
+ * comes between its last foreign access and that write is a grace period (frame.c), or how the owner got it.
+ * EDGES  S1 a store (release) -> S2 a load (acquire): who has read a byte sees what had happened before it was stored;
+ *        so a load from a frame that was shared can tell that it is no longer (access.c, SHARED).
  */
 #include <string.h>
 
@@ -20,7 +21,7 @@ static unsigned char *frame_at(struct physmem *pm, uint64_t pfn)
 
 static uint64_t word_load(unsigned char *at)
 {
-	return atomic_load_relaxed((atomic_u64 *)(void *)at);
+	return atomic_load_acquire((atomic_u64 *)(void *)at);                    /* S2 -> S1 */
 }
 
 void *physmem_frame_bytes(struct physmem *pm, uint64_t pfn)
@@ -61,14 +62,14 @@ void frame_read(struct physmem *pm, uint64_t pfn, unsigned offset, void *to, siz
 	at = frame_at(pm, pfn) + offset;
 	head = head_bytes(at, len);
 	for (; i < head; i++)
-		out[i] = atomic_load_relaxed((atomic_u8 *)(void *)(at + i));
+		out[i] = atomic_load_acquire((atomic_u8 *)(void *)(at + i));     /* S2 -> S1 */
 	for (; i + 8 <= len; i += 8) {
 		uint64_t word = word_load(at + i);
 
 		memcpy(out + i, &word, 8);
 	}
 	for (; i < len; i++)
-		out[i] = atomic_load_relaxed((atomic_u8 *)(void *)(at + i));
+		out[i] = atomic_load_acquire((atomic_u8 *)(void *)(at + i));     /* S2 -> S1 */
 }
 
 void frame_write(struct physmem *pm, uint64_t pfn, unsigned offset, const void *from, size_t len)
@@ -83,13 +84,13 @@ void frame_write(struct physmem *pm, uint64_t pfn, unsigned offset, const void *
 	at = frame_at(pm, pfn) + offset;
 	head = head_bytes(at, len);
 	for (; i < head; i++)
-		atomic_store_relaxed((atomic_u8 *)(void *)(at + i), in[i]);
+		atomic_store_release((atomic_u8 *)(void *)(at + i), in[i]);      /* S1 -> S2 */
 	for (; i + 8 <= len; i += 8) {
 		uint64_t word;
 
 		memcpy(&word, in + i, 8);
-		atomic_store_relaxed((atomic_u64 *)(void *)(at + i), word);
+		atomic_store_release((atomic_u64 *)(void *)(at + i), word);      /* S1 -> S2 */
 	}
 	for (; i < len; i++)
-		atomic_store_relaxed((atomic_u8 *)(void *)(at + i), in[i]);
+		atomic_store_release((atomic_u8 *)(void *)(at + i), in[i]);      /* S1 -> S2 */
 }

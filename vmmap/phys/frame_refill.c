@@ -198,9 +198,9 @@ int (frame_refill)(struct physmem *pm, struct thread_slot *self)
 	}
 }
 
-NOINLINE uint64_t frame_alloc_slow(struct physmem *pm, struct thread_slot *self)
+NOINLINE uint64_t frame_alloc_slow(struct physmem *pm, struct thread_slot *self, enum frame_owner owner)
 {
 	if (frame_refill(pm, self))
 		return PHYSMEM_NONE;
-	return frame_pop(pm, thread_local_at(&pm->slots, self->number));
+	return frame_pop(pm, thread_local_at(&pm->slots, self->number), owner);
 }

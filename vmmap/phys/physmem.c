@@ -42,6 +42,7 @@ static void physmem_free(struct physmem *pm)
 
 	thread_local_free(&pm->slots, NULL, NULL);
 	mem_unreserve(MEM_FRAME, pm->bytes, span << PAGE_SHIFT);
+	mem_unreserve(MEM_FRAME, pm->record, span * sizeof(*pm->record));
 	mem_unreserve(MEM_FRAME, pm->batch_of, span * sizeof(*pm->batch_of));
 	mem_unreserve(MEM_FRAME, pm->word, span * sizeof(*pm->word));
 	mem_free(MEM_FRAME, pm->segment, pm->nsegments * sizeof(*pm->segment));
@@ -75,9 +76,10 @@ static int physmem_fill(struct physmem *pm, const struct physmem_range *segment,
 	pm->segment = mem_alloc(MEM_FRAME, n * sizeof(*segment), CACHE_LINE);
 	pm->word = mem_reserve(MEM_FRAME, pm->span * sizeof(*pm->word));
 	pm->batch_of = mem_reserve(MEM_FRAME, pm->span * sizeof(*pm->batch_of));
+	pm->record = mem_reserve(MEM_FRAME, pm->span * sizeof(*pm->record));
 	if (bytes)
 		pm->bytes = mem_reserve(MEM_FRAME, pm->span << PAGE_SHIFT);
-	if (!pm->segment || !pm->word || !pm->batch_of || (bytes && !pm->bytes))
+	if (!pm->segment || !pm->word || !pm->batch_of || !pm->record || (bytes && !pm->bytes))
 		return -ENOMEM;
 	memcpy(pm->segment, segment, n * sizeof(*segment));
 	return 0;
@@ -133,7 +135,7 @@ API void physmem_destroy(struct physmem *pm)
 
 API uint64_t physmem_frame_alloc(struct physmem *pm)
 {
-	return frame_alloc(pm, thread_self());
+	return frame_alloc_for(pm, thread_self(), FRAME_OWNER_CALLER);
 }
 
 /* Unlike the engine's frame_free this decides a race between two frees of one frame: by CAS. */
@@ -144,7 +146,7 @@ API int physmem_frame_free(struct physmem *pm, uint64_t pfn)
 	if (index >= pm->span)
 		return -EINVAL;
 	old = atomic_load_relaxed(&pm->word[index]);
-	if (frame_state(old) != FRAME_OWNED ||
+	if ((uint32_t)old != frame_owned(FRAME_OWNER_CALLER, 0) ||
 	    !atomic_cas_relaxed(&pm->word[index], &old, frame_word(old, FRAME_FREE, 0)))
 		return -EINVAL;
 	frame_free_slow(pm, thread_self(), (uint32_t)index);

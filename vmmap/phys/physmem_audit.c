@@ -22,6 +22,12 @@ static void violation(struct audit *a, const char *what, uint64_t at)
 		fprintf(a->report, "physmem: %s (%#llx)\n", what, (unsigned long long)at);
 }
 
+/* Of a frame that is not owned. */
+static bool record_is_clear(const struct frame_record *r)
+{
+	return (atomic_load_relaxed(&r->counts) | atomic_load_relaxed(&r->where)) == 0;
+}
+
 static bool mark(struct audit *a, uint64_t index)
 {
 	unsigned char bit = (unsigned char)(1u << (index & 7));
@@ -45,6 +51,8 @@ static uint64_t walk_chain(struct audit *a, uint32_t chain, enum frame_state sta
 		}
 		if (frame_state(word) != state)
 			violation(a, "frame's state does not belong to its place", pfn);
+		if (!record_is_clear(&a->pm->record[chain - 1]))
+			violation(a, "record of a frame that is not owned", pfn);
 		chain = frame_link(word);
 		if (chain > a->pm->span) {
 			violation(a, "link leaves the span", pfn);

@@ -217,7 +217,8 @@ static ALWAYS_INLINE bool protect_one(atomic_u64 *entry, const struct access *a)
 uint64_t pt_protect(struct pt *pt, struct lock_range r, uint64_t allow, bool object_write)
 {
 	const struct access a = { .most = allow & PT_ACCESS, .least = allow & (PT_READ | PT_EXEC),
-				  .shared = PT_ZERO | (object_write ? 0 : PT_OBJECT) };
+				  .shared = PT_ZERO | (BASE_MUTANT(protect_unshares) ? 0 : PT_SHARED) |
+					    (object_write ? 0 : PT_OBJECT) };
 	uint64_t addr = r.lo, changed = 0;
 	atomic_u64 *entry;
 
@@ -229,6 +230,51 @@ uint64_t pt_protect(struct pt *pt, struct lock_range r, uint64_t allow, bool obj
 		addr += (uint64_t)n << PAGE_SHIFT;
 	}
 	return changed;
+}
+
+/* ---- share ---- */
+
+/* Stores that began before are over when it returns: what the child shows is what the frame has. */
+static void share_one(atomic_u64 *entry, atomic_u64 *copy, const struct pt_share *s)
+{
+	uint64_t seen = atomic_load_seqcst(entry), next;                         /* W2 -> F1 */
+
+	for (;;) {
+		if (unlikely(seen & PT_LOCKED) && !BASE_MUTANT(share_skips_locked))
+			seen = pt_settled(entry);
+		if (!pt_has_frame(seen) || seen & PT_OBJECT)
+			return;
+		next = pt_entry(pt_pfn(seen), (seen & PT_BITS & ~(uint64_t)PT_WRITE) | PT_SHARED, 0);
+		if (BASE_MUTANT(share_keeps_write))
+			next |= seen & PT_WRITE;
+		BASE_POINT(pt_share_before_cas);
+		if (next == seen || atomic_cas_seqcst(entry, &seen, next))      /* W2 -> F1; S1 -> S2 */
+			break;
+	}
+	if (!BASE_MUTANT(share_uncounted))
+		s->share(pt_pfn(next), s->arg);
+	pt_store(copy, next & ~(uint64_t)PT_YOUNG);
+}
+
+int pt_share(struct pt *pt, struct pt *child, struct thread_slot *self, struct lock_range r, const struct pt_share *s)
+{
+	uint64_t addr = r.lo;
+	atomic_u64 *entry;
+
+	while ((entry = pt_next(pt, &addr, r.hi))) {
+		unsigned n = run_length(addr, r.hi);
+		atomic_u64 *copy = NULL;
+
+		for (unsigned i = 0; i < n; i++) {
+			if (!atomic_load_seqcst(&entry[i]))                     /* W2 -> F1 */
+				continue;
+			if (!copy && !(copy = pt_make(child, self, addr)))      /* the same place in its table      */
+				return -ENOMEM;
+			share_one(&entry[i], &copy[i], s);
+		}
+		addr += (uint64_t)n << PAGE_SHIFT;
+	}
+	return 0;
 }
 
 /* ---- move ---- */

@@ -6,6 +6,7 @@
  *         bit 0 LOCKED: someone works on it, bounded, never asleep; the other bits are kept beside it
  *         bit 1 PRESENT; 2..4 READ WRITE EXEC: what an access may do without a fault (never more than the VMA allows)
  *         5 DIRTY, 6 YOUNG, 7 ZERO: the shared zero page (no frame), 8 OBJECT: the frame is the page cache's
+ *         9 SHARED: the frame may be in entries of other maps as well, which were forked; never with WRITE
  *         12..51 frame number; 52..63 toucher: slot number + 1 of the only thread that touched it, 0 = several
  * Policy-free: the fault's protocol (CAS to LOCKED, re-check, store) and the writer's (lk first, then load each entry,
  * waiting for LOCKED ones) are the caller's; all entry and table loads that a writer may skip on are seq_cst here.
@@ -23,11 +24,12 @@
 enum pt_bits {
 	PT_LOCKED = 1, PT_PRESENT = 2, PT_READ = 4, PT_WRITE = 8, PT_EXEC = 16,
 	PT_ACCESS = PT_READ | PT_WRITE | PT_EXEC,
-	PT_DIRTY = 32, PT_YOUNG = 64, PT_ZERO = 128, PT_OBJECT = 256,
+	PT_DIRTY = 32, PT_YOUNG = 64, PT_ZERO = 128, PT_OBJECT = 256, PT_SHARED = 512,
 };
 #define PT_PFN_SHIFT     12
 #define PT_PFN_MASK      ((UINT64_C(1) << 40) - 1)
 #define PT_TOUCHER_SHIFT 52
+#define PT_BITS          ((UINT64_C(1) << PT_PFN_SHIFT) - 1)
 
 static inline uint64_t pt_pfn(uint64_t entry)     { return entry >> PT_PFN_SHIFT & PT_PFN_MASK; }
 static inline uint32_t pt_toucher(uint64_t entry) { return (uint32_t)(entry >> PT_TOUCHER_SHIFT); }
@@ -70,12 +72,17 @@ struct pt_batch {                                /* what a zap took out; flush i
 	void *arg;
 };
 void pt_zap(struct pt *pt, struct lock_range r, struct pt_batch *out);
-/* Entries keep at most `allow` of ACCESS; WRITE is added back to private frames (not ZERO, not OBJECT unless
- * `object_write`) when allow has it; READ and EXEC are added back as allow says. Returns entries changed. */
+/* Entries keep at most `allow` of ACCESS; WRITE is added back to frames of their own (not ZERO, not SHARED, not OBJECT
+ * unless `object_write`) when allow has it; READ and EXEC are added back as allow says. Returns entries changed. */
 uint64_t pt_protect(struct pt *pt, struct lock_range r, uint64_t allow, bool object_write);
 /* Moves entries one by one to the same place in [to, to + len); tables there are made before anything moves. -ENOMEM:
  * nothing moved. Both ranges held. */
 int  pt_move(struct pt *pt, struct thread_slot *self, struct lock_range from, uint64_t to) MUST_CHECK;
+/* Private frames of r (not ZERO, not OBJECT) become shared: their entries lose WRITE, and stand, not young, in `child`
+ * as well, which nobody else uses yet; `share` is told of each. -ENOMEM: of some. r is held. */
+struct pt_share { void (*share)(uint64_t pfn, void *arg); void *arg; };
+int  pt_share(struct pt *pt, struct pt *child, struct thread_slot *self, struct lock_range r,
+	      const struct pt_share *s) MUST_CHECK;
 /* Unlinks tables whose span lies wholly inside r (all their entries were zapped, r is held); freed by RCU with
  * whatever a late fault hangs below meanwhile. Returns tables unlinked. */
 uint64_t pt_free_tables(struct pt *pt, struct thread_slot *self, struct lock_range r);

@@ -8,7 +8,13 @@
  *         the entry, no earlier store is in flight, and none is lost.
  * LOAD    holds nothing: what it copied was there at some instant between its first and last word. Before the first
  *         word it makes sure that the entry does not claim another thread as the only toucher.
- * WORDS   bytes move as relaxed atomic words (frame_read, frame_write): a racing pair is defined, and may interleave.
+ * SHARED  a frame that a fork has shared may become another map's alone, and be stored to there, as soon as this map's
+ *         entry is gone. So who loads through a shared entry looks at it again behind the last word. The same entry:
+ *         it was there all the time, since only a fork brings back a frame that was given up, to a child. Another:
+ *         begin again.
+ *         The bytes it has read carry the order: the store of each is release, after the take-over, after the share
+ *         was given up, after the entry went; its load is acquire, and the second look comes behind (frame_bytes.c).
+ * WORDS   bytes move as atomic words (frame_read, frame_write): a racing pair is defined, and may interleave.
  */
 #include <string.h>
 
@@ -39,7 +45,9 @@ static bool access_load(struct vmmap *map, struct thread_slot *self, atomic_u64 
 		memset(bytes, 0, len);
 	else
 		frame_read(map->physmem, pt_pfn(seen), addr & (PAGE_BYTES - 1), bytes, len);
-	return true;
+	BASE_POINT(access_after_load);
+	return likely(!(seen & PT_SHARED)) || BASE_MUTANT(load_looks_once) ||
+	       ((atomic_load_acquire(entry) ^ seen) & ~(uint64_t)PT_LOCKED) == 0;      /* S2 -> S1 */
 }
 
 static bool access_store(struct vmmap *map, struct thread_slot *self, atomic_u64 *entry, uint64_t addr,

@@ -115,10 +115,12 @@ static void audit_entry(uint64_t addr, uint64_t entry, void *arg)
 	if (entry & PT_ACCESS & ~space_pt_access(bits))
 		audit_say(a, "the entry at %#" PRIx64 " allows more (%#" PRIx64 ") than its VMA", addr,
 			  entry & PT_ACCESS);
-	if (entry & PT_WRITE && (entry & PT_ZERO || (entry & PT_OBJECT && !(bits & VMA_SHARED))))
+	if (entry & PT_WRITE && (entry & (PT_ZERO | PT_SHARED) || (entry & PT_OBJECT && !(bits & VMA_SHARED))))
 		audit_say(a, "a shared frame is writable at private %#" PRIx64, addr);
 	if (entry & PT_OBJECT)
 		audit_object_entry(a, seen.vma, addr, entry);
+	if (pt_has_frame(entry) && !(entry & PT_SHARED) && frame_counts(a->map->physmem, pt_pfn(entry)).refs > 1)
+		audit_say(a, "the frame of %#" PRIx64 " is counted as shared, the entry does not say so", addr);
 	a->frames += pt_has_frame(entry) && !(entry & PT_OBJECT);
 }
 
@@ -157,7 +159,7 @@ static void audit_frames(struct audit *a)
 	struct physmem_usage usage;
 
 	audit_objects(a);
-	if (!a->map->own_physmem)                        /* others may have frames of it */
+	if (!a->map->family || atomic_load_relaxed(&a->map->family->maps) > 1)   /* others may have frames of it   */
 		return;
 	physmem_get_usage(a->map->physmem, &usage);
 	if (a->frames != UINT64_MAX && usage.owned != a->frames)

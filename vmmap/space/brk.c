@@ -3,13 +3,13 @@
  * brk.c - the break. Calls of brk exclude each other by a word of their own (they would meet at the break anyway);
  * the mapping below it is ordinary, so other operations meet it only by range.
  * ORDER  the word before ranges: who holds a range (vmmap_hold) does not wait for it: its owner may wait for that.
- * EDGES  U1 brk_leave's release -> L1 brk_enter's acquire: the break.
+ * EDGES  U1 space_brk_leave's release -> L1 space_brk_enter's acquire: the break.
  */
 #include <sys/mman.h>
 
 #include "vmmap/space/space.h"
 
-static int brk_enter(struct vmmap *map, struct thread_slot *self)
+int space_brk_enter(struct vmmap *map, struct thread_slot *self)
 {
 	uint32_t seen = 0;
 
@@ -22,7 +22,7 @@ static int brk_enter(struct vmmap *map, struct thread_slot *self)
 	return 0;
 }
 
-static void brk_leave(struct vmmap *map)
+void space_brk_leave(struct vmmap *map)
 {
 	atomic_store_release(&map->brk_lock, 0);                                 /* U1 -> L1 */
 	park_wake(&map->brk_lock, 1);
@@ -69,11 +69,11 @@ int64_t space_brk(struct vmmap *map, struct thread_slot *self, uint64_t addr)
 
 	if (!map->brk_start)
 		return -ENOMEM;
-	now = brk_enter(map, self);
+	now = space_brk_enter(map, self);
 	if (now)
 		return now;
 	now = brk_move(map, self, addr);
-	brk_leave(map);
+	space_brk_leave(map);
 	if (now >= 0)
 		space_count(map, self, SPACE_BRK, 1);
 	return now;

@@ -18,7 +18,7 @@ void vmmap_get_counters(struct vmmap *map, struct vmmap_counters *out)
 	*out = (struct vmmap_counters){
 		.mmaps = sum[SPACE_MMAP], .munmaps = sum[SPACE_MUNMAP], .mprotects = sum[SPACE_MPROTECT],
 		.mremaps = sum[SPACE_MREMAP], .madvises = sum[SPACE_MADVISE], .brks = sum[SPACE_BRK],
-		.mlocks = sum[SPACE_MLOCK], .munlocks = sum[SPACE_MUNLOCK],
+		.mlocks = sum[SPACE_MLOCK], .munlocks = sum[SPACE_MUNLOCK], .forks = sum[SPACE_FORK],
 		.faults = sum[SPACE_FAULT], .fault_hits = sum[SPACE_FAULT_HIT], .fault_retries = sum[SPACE_FAULT_RETRY],
 		.accesses = sum[SPACE_ACCESS], .brief_edits = sum[SPACE_BRIEF], .general_edits = sum[SPACE_GENERAL],
 		.merges = sum[SPACE_MERGE], .splits = sum[SPACE_SPLIT],

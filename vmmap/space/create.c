@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * create.c - birth and death of an address space. No other call on the map runs beside them.
+ *
+ * FAMILY  a physmem that came with a map is that of all maps that were forked from it, directly or not: it goes with
+ *         the last of them. R1 each map's leave -> the last one: what was done with the frames.
  */
 #include <string.h>
 
@@ -56,6 +59,8 @@ static int create_config(struct vmmap *map, const struct vmmap_config *config)
 	map->mmap_base = config->mmap_base ? config->mmap_base : map->hi;
 	map->placement = config->placement;
 	map->brk_start = config->brk_start;
+	map->config = *config;
+	map->config.policy = map->policy->name;
 	atomic_store_relaxed(&map->brk, config->brk_start);
 	if (map->lo >= map->hi || map->hi > top || map->mmap_base > map->hi || map->mmap_base < map->lo)
 		return -EINVAL;
@@ -69,35 +74,49 @@ static int create_config(struct vmmap *map, const struct vmmap_config *config)
 	return 0;
 }
 
-int vmmap_create(struct vmmap **out, const struct vmmap_config *config)
+/* Where its frames come from: the caller's physmem, that of the map it is forked from, or a new one. */
+static int create_physmem(struct vmmap *map, struct vmmap *like)
 {
-	struct vmmap_config defaults = VMMAP_CONFIG, mine = VMMAP_CONFIG;
-	const struct lock_policy *policy;
-	struct vmmap *map;
+	int err = 0;
+
+	map->physmem = like ? like->physmem : map->config.physmem;
+	if (like) {
+		map->family = like->family;
+	} else if (!map->physmem) {
+		map->family = mem_alloc(MEM_MAP, sizeof *map->family, CACHE_LINE);
+		err = map->family ? physmem_create(&map->physmem, NULL) : -ENOMEM;
+	}
+	if (err)
+		mem_free(MEM_MAP, map->family, sizeof *map->family);
+	else if (map->family)
+		atomic_add_relaxed(&map->family->maps, 1);
+	return err;
+}
+
+static void create_leave_physmem(struct vmmap *map)
+{
+	if (!map->family || atomic_sub_acqrel(&map->family->maps, 1) > 1)        /* R1 -> R1 */
+		return;
+	physmem_destroy(map->physmem);
+	mem_free(MEM_MAP, map->family, sizeof *map->family);
+}
+
+static int create_map(struct vmmap **out, const struct vmmap_config *config, const struct lock_policy *policy,
+		      struct vmmap *like)
+{
+	struct vmmap *map = mem_alloc(MEM_MAP, sizeof *map, CACHE_PAIR);
 	int err;
 
-	if (!config)
-		config = &defaults;
-	if (!out || config->size < offsetof(struct vmmap_config, placement) || config->size > sizeof mine)
-		return -EINVAL;
-	memcpy(&mine, config, config->size);
-	policy = lock_policy_find(mine.policy ? mine.policy : "vma");
-	if (!policy)
-		return -ENOENT;
-	map = mem_alloc(MEM_MAP, sizeof *map, CACHE_PAIR);
 	if (!map)
 		return -ENOMEM;
 	map->policy = policy;
-	err = create_config(map, &mine);
-	if (!err) {
-		map->physmem = mine.physmem;
-		map->own_physmem = !mine.physmem;
-		err = mine.physmem ? 0 : physmem_create(&map->physmem, NULL);
-	}
+	err = create_config(map, config);
+	if (!err)
+		err = create_physmem(map, like);
 	if (!err) {
 		err = create_parts(map);
-		if (err && map->own_physmem)
-			physmem_destroy(map->physmem);
+		if (err)
+			create_leave_physmem(map);
 	}
 	if (err) {
 		mem_free(MEM_MAP, map, sizeof *map);
@@ -105,6 +124,29 @@ int vmmap_create(struct vmmap **out, const struct vmmap_config *config)
 	}
 	*out = map;
 	return 0;
+}
+
+int vmmap_create(struct vmmap **out, const struct vmmap_config *config)
+{
+	struct vmmap_config defaults = VMMAP_CONFIG, mine = VMMAP_CONFIG;
+	const struct lock_policy *policy;
+
+	if (!config)
+		config = &defaults;
+	if (!out || config->size < offsetof(struct vmmap_config, placement) || config->size > sizeof mine)
+		return -EINVAL;
+	memcpy(&mine, config, config->size);
+	policy = lock_policy_find(mine.policy ? mine.policy : "vma");
+	return policy ? create_map(out, &mine, policy, NULL) : -ENOENT;
+}
+
+int (space_create_like)(struct vmmap **out, struct vmmap *map)
+{
+	int err = create_map(out, &map->config, map->policy, map);
+
+	if (!err)
+		rmap_gate_close((*out)->gate);           /* nobody is inside yet                                    */
+	return err;
 }
 
 /* Frames and object references that the map still holds. */
@@ -143,7 +185,6 @@ void vmmap_destroy(struct vmmap *map)
 	vma_pool_fini(&map->vmas);
 	thread_local_free(&map->locals, NULL, NULL);
 	rmap_gate_put(map->gate);
-	if (map->own_physmem)
-		physmem_destroy(map->physmem);
+	create_leave_physmem(map);
 	mem_free(MEM_MAP, map, sizeof *map);
 }

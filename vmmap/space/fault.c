@@ -14,6 +14,9 @@
  * FIELDS  of the VMA are loaded once, inside the visit. Any object so found was referenced by a VMA at some instant of
  *         this read section, and the last put of an object waits for it: its memory is there even if the VMA is long
  *         another.
+ * SHARED  a write to a frame that a fork has shared takes it over if its count says that this entry is the last; else
+ *         it gets a copy, and the old entry's share is given up after 6. The count is read before 4, and stays 0: only
+ *         who holds an entry of the frame raises it, and a fork of this map would have changed lk (5).
  * STACKS  a hole is no answer yet in a map with stacks: holding nothing, the fault extends the one above if it may
  *         (grow.c), and begins again.
  * WAITING between 4 and 6 nothing is allocated, slept on, or called: a LOCKED entry is held for a few instructions.
@@ -167,16 +170,31 @@ static ALWAYS_INLINE uint64_t fault_present(struct fault *f, uint64_t allow, uin
 	return value;
 }
 
+/* A write through an entry whose frame is shared. */
+static NOINLINE enum fault_step fault_shared(struct fault *f, struct lock_visit *v, struct vma *vma, uint64_t bits,
+					     uint64_t seen, uint64_t *value)
+{
+	bool alone = frame_alone(f->map->physmem, pt_pfn(seen)) || BASE_MUTANT(fault_takes_over);
+
+	BASE_POINT(fault_after_count);
+	if (alone)
+		*value = fault_present(f, space_pt_access(bits), (seen | PT_YOUNG) & ~(uint64_t)PT_SHARED);
+	f->info.how = VMMAP_COW;
+	return alone ? FAULT_DONE : fault_own_page(f, v, vma, bits, pt_pfn(seen), value);
+}
+
 /* The new value of an entry that was `seen`, for this access, in anonymous memory. */
 static ALWAYS_INLINE enum fault_step fault_anonymous(struct fault *f, struct lock_visit *v, uint64_t bits,
 						     uint64_t seen, uint64_t *value)
 {
 	uint64_t allow = space_pt_access(bits);
 
-	if (likely(seen & PT_PRESENT && (f->access != VMA_WRITE || !(seen & PT_ZERO)))) {
+	if (likely(seen & PT_PRESENT && (f->access != VMA_WRITE || !(seen & (PT_ZERO | PT_SHARED))))) {
 		*value = fault_present(f, allow, seen);
 		return FAULT_DONE;
 	}
+	if (seen & PT_SHARED)
+		return fault_shared(f, v, space_vma(v->slot), bits, seen, value);
 	if (f->access != VMA_WRITE) {
 		f->info.how = VMMAP_ZERO;
 		f->info.pfn = PHYSMEM_NONE;
@@ -198,6 +216,8 @@ static enum fault_step fault_mapped(struct fault *f, struct lock_visit *v, const
 
 	f->object = NULL;
 	f->dirties = write && shared && object_paged(is->object) && !(seen & PT_WRITE);
+	if (write && seen & PT_SHARED)
+		return fault_shared(f, v, vma, is->bits, seen, value);
 	if (seen & PT_PRESENT && (!write || shared || !(seen & PT_OBJECT))) {
 		*value = fault_present(f, allow, seen);
 		return f->dirties ? fault_first_store(f, is, seen) : FAULT_DONE;
@@ -260,6 +280,16 @@ static enum fault_step fault_stop(struct fault *f, struct lock_visit *v, enum fa
 	return step == FAULT_READ && !object_get_live(f->object) ? FAULT_AGAIN : step;
 }
 
+/* The entry has got a value: what it showed before may have been shared. */
+static enum fault_step fault_changed(struct fault *f, enum fault_step step, uint64_t seen)
+{
+	if (unlikely(step == FAULT_DONE && seen & PT_SHARED && f->access == VMA_WRITE && f->info.pfn != pt_pfn(seen))) {
+		BASE_POINT(fault_before_unshare);
+		space_retire_entry(f->map, f->self, seen);
+	}
+	return step;
+}
+
 /* What is not a first write to anonymous memory. */
 static NOINLINE enum fault_step fault_other(struct fault *f, struct lock_visit *v, atomic_u64 *entry, uint64_t seen,
 					    const struct space_new *is)
@@ -271,12 +301,12 @@ static NOINLINE enum fault_step fault_other(struct fault *f, struct lock_visit *
 		step = fault_anonymous(f, v, is->bits, seen, &value);
 		if (unlikely(step != FAULT_DONE))
 			return step;
-		return fault_commit(f, v, entry, seen, value, NULL);
+		return fault_changed(f, fault_commit(f, v, entry, seen, value, NULL), seen);
 	}
 	step = fault_mapped(f, v, is, seen, &value);
 	if (step != FAULT_DONE)
 		return fault_stop(f, v, step);
-	return fault_commit(f, v, entry, seen, value, is->object);
+	return fault_changed(f, fault_commit(f, v, entry, seen, value, is->object), seen);
 }
 
 /* Steps 2 to 6 of one visit. */

@@ -78,7 +78,7 @@ static void object_free_page(uint64_t addr, uint64_t entry, void *arg)
 
 	(void)addr;
 	if (pt_has_frame(entry))
-		frame_free(object->physmem, thread_self(), pt_pfn(entry));
+		frame_free_by(object->physmem, thread_self(), pt_pfn(entry), FRAME_OWNER_OBJECT);
 	atomic_store_relaxed(pt_find(&object->pages, addr), 0);
 }
 
@@ -107,7 +107,7 @@ void object_pay(struct object *object, struct vmmap *map, struct thread_slot *se
 {
 	if (object->payer)
 		return;
-	object->payer = map;
+	object->payer = map->gate;
 	shared_pages_add(map, self, object_pages(object));
 	if (limit_on(map))
 		limit_add(map, self, LIMIT_COMMIT, (int64_t)object_pages(object));
@@ -123,12 +123,33 @@ static void object_pay_back(struct object *object, struct vmmap *map, struct thr
 	limit_leave(map, self);
 }
 
+void object_hand_on(struct object *object)
+{
+	uint32_t handed = 0;
+
+	/* Not handed on yet: only the map that pays has it, and that is the caller's. */
+	if (object->payer && atomic_cas_relaxed(&object->handed, &handed, 1))
+		rmap_gate_get(object->payer);
+}
+
+/* The map that pays may have gone, if others have the object. */
+static void object_pay_handed(struct object *object)
+{
+	if (rmap_gate_enter(object->payer)) {
+		object_pay_back(object, object->payer->map, thread_self());
+		rmap_gate_leave(object->payer);
+	}
+	rmap_gate_put(object->payer);
+}
+
 void object_put(struct object *object)
 {
 	if (atomic_sub_acqrel(&object->refs, 1) > 1)                            /* R1 -> R1 */
 		return;
-	if (object->payer)
-		object_pay_back(object, object->payer, thread_self());
+	if (object->payer && atomic_load_relaxed(&object->handed))
+		object_pay_handed(object);
+	else if (object->payer)
+		object_pay_back(object, object->payer->map, thread_self());
 	rcu_retire(thread_self(), &object->rcu, object_free);
 }
 
@@ -145,7 +166,7 @@ static void object_decide(struct object *object, struct thread_slot *self, uint6
 		if (!atomic_cas_seqcst(entry, &seen, next))             /* Z5 -> Z7 */
 			continue;
 		if (!inside)
-			frame_defer(object->physmem, self, frame);
+			frame_defer_by(object->physmem, self, frame, FRAME_OWNER_OBJECT);
 		return;
 	}
 }
@@ -154,7 +175,7 @@ static void object_decide(struct object *object, struct thread_slot *self, uint6
 static bool object_make_page(struct object *object, struct thread_slot *self, uint64_t page, atomic_u64 *entry,
 			     uint64_t seen)
 {
-	uint64_t frame = frame_alloc(object->physmem, self), is;
+	uint64_t frame = frame_alloc_for(object->physmem, self, FRAME_OWNER_OBJECT), is;
 
 	if (frame == PHYSMEM_NONE)
 		return false;
@@ -162,7 +183,7 @@ static bool object_make_page(struct object *object, struct thread_slot *self, ui
 	BASE_POINT(object_before_make);
 	do {
 		if (seen & (PT_PRESENT | OBJECT_NEW) && !BASE_MUTANT(page_made_twice)) {
-			frame_free(object->physmem, self, frame);       /* nobody saw ours */
+			frame_free_by(object->physmem, self, frame, FRAME_OWNER_OBJECT);    /* nobody saw ours */
 			return true;
 		}
 		is = pt_entry(frame, (BASE_MUTANT(page_shown_early) ? PT_PRESENT : OBJECT_NEW) |

@@ -60,7 +60,8 @@ struct rmap {
 /* Outlives its map: who walks an object's mappings goes through it, vmmap_destroy closes it. */
 struct rmap_gate {
 	atomic_u32 inside;                       /* walkers, RMAP_CLOSED; slept on by vmmap_destroy                */
-	atomic_u32 refs;                         /* the map; walks, one for each rmap that they have pinned        */
+	atomic_u32 refs;                         /* the map; walks, one for each rmap that they have pinned; objects
+	                                            that it pays for, and has handed on                            */
 	struct vmmap *map;                       /*                                                      [const]   */
 };
 
@@ -78,7 +79,8 @@ struct object {
 	atomic_u32 lock;                         /* of the ring                                                    */
 	struct rmap where;                       /* head of the ring                                               */
 	struct rcu_item rcu;
-	struct vmmap *payer;                     /* whose committed memory it counts as; NULL: nobody's            */
+	struct rmap_gate *payer;                 /* of the map whose committed memory it counts as; NULL: nobody's */
+	atomic_u32 handed;                       /* to a fork's child: it has a reference on that gate             */
 	bool shared_anon;                        /*                                                      [const]   */
 	char name[40];
 };
@@ -93,6 +95,8 @@ bool object_get_live(struct object *object);     /* inside RCU; false: the last 
 void object_put(struct object *object);          /* not in a leaf section: the last one may open a window       */
 /* The pages of a new one, shared anonymous, count as committed by map until it dies. In a window, if map has limits. */
 void object_pay(struct object *object, struct vmmap *map, struct thread_slot *self);
+/* Another map is going to hold a reference, too: it may outlive the one that pays. By who holds one. */
+void object_hand_on(struct object *object);
 static inline bool object_paged(const struct object *object) { return object->pager.read_page != NULL; }
 static inline uint64_t object_pages(struct object *object)
 {
@@ -125,6 +129,10 @@ int object_resize(struct object *object, struct thread_slot *self, uint64_t size
 /* ---- where it is mapped (rmap.c) ---- */
 int  rmap_gate_make(struct rmap_gate **out, struct vmmap *map);
 void rmap_gate_close(struct rmap_gate *gate);    /* no walker comes in, none is inside when it returns; may sleep   */
+void rmap_gate_open(struct rmap_gate *gate);     /* after it was closed; the map's walkers come in                 */
+bool rmap_gate_enter(struct rmap_gate *gate);    /* false: closed                                                  */
+void rmap_gate_leave(struct rmap_gate *gate);
+void rmap_gate_get(struct rmap_gate *gate);      /* the caller knows that somebody holds a reference               */
 void rmap_gate_put(struct rmap_gate *gate);
 void rmap_list_init(struct object *object);
 /* One reference, not in the ring yet. -ENOMEM. */
@@ -145,6 +153,9 @@ struct rmap_walk {
 };
 /* 0; -EDEADLK: the caller holds such a range; -EAGAIN -ETIMEDOUT. May sleep for ranges; outside RCU. */
 int  rmap_walk(struct rmap_walk *w) MUST_CHECK;
+/* Of this mapping alone: private copies beyond the object's end go. What a walk may have missed, which looked before it
+ * could come in. */
+void rmap_cut(struct rmap *where, struct thread_slot *self);
 /* Does the ring know this mapping? Quiescent. */
 bool rmap_covers(struct rmap *where, const struct vmmap *map, int64_t delta, struct lock_range r);
 

@@ -98,20 +98,21 @@ int object_fill(struct object *object, struct thread_slot *self, uint64_t page)
 	if (seen & (PT_PRESENT | OBJECT_NEW))
 		return 0;
 	rcu_enter(self);
-	frame = frame_alloc(object->physmem, self);      /* inside: does not wait; the fault does, by its deadline */
+	frame = frame_alloc_for(object->physmem, self, FRAME_OWNER_OBJECT);      /* inside: does not wait; the fault
+										  * does, by its deadline */
 	rcu_leave(self);
 	if (frame == PHYSMEM_NONE)
 		return -ENOMEM;
 	if (!atomic_cas_seqcst(entry, &seen,                                    /* P1 -> P2 */
 			       pt_entry(frame, OBJECT_BUSY | (seen & OBJECT_WRITEBACK), 0))) {
-		frame_free(object->physmem, self, frame);
+		frame_free_by(object->physmem, self, frame, FRAME_OWNER_OBJECT);
 		return 0;
 	}
 	BASE_POINT(fill_busy);
 	err = fill_read(object, self, page, frame);
 	BASE_POINT(fill_before_publish);
 	if (!fill_publish(entry, frame, !err && page < object_pages(object)))    /* Z5 -> Z6: after BUSY */
-		frame_free(object->physmem, self, frame);                        /* nobody but us has seen it  */
+		frame_free_by(object->physmem, self, frame, FRAME_OWNER_OBJECT);    /* nobody but us has seen it  */
 	object_woken(object);
 	return err;
 }

@@ -4,14 +4,26 @@
  *
  * An access that hits a present entry takes no lock (access.c): it may still be copying bytes when the entry is gone.
  * A frame that only the zapping thread ever touched goes back at once; others wait for a polled grace period, which
- * stands for the TLB shootdown and is counted as one.
+ * stands for the TLB shootdown and is counted as one. A frame that a fork has shared goes with its last entry.
  */
 #include "vmmap/space/space.h"
 
+/* What an entry shows but a frame of its own: nothing to free, or a share to give up. Who gives up the last one frees:
+ * later, as all that several threads may have touched. */
+static NOINLINE void retire_other(struct vmmap *map, struct thread_slot *self, uint64_t entry)
+{
+	if (!pt_has_frame(entry) || entry & PT_OBJECT || !frame_drop(map->physmem, pt_pfn(entry), true))
+		return;
+	frame_defer(map->physmem, self, pt_pfn(entry));
+	space_count(map, self, SPACE_FRAME_DEFERRED, 1);
+}
+
 void space_retire_entry(struct vmmap *map, struct thread_slot *self, uint64_t entry)
 {
-	if (!pt_has_frame(entry) || entry & PT_OBJECT)
+	if (unlikely((entry & (PT_PRESENT | PT_ZERO | PT_OBJECT | PT_SHARED)) != PT_PRESENT)) {
+		retire_other(map, self, entry);
 		return;
+	}
 	if (pt_toucher(entry) == self->number + 1 || BASE_MUTANT(retire_at_once)) {
 		frame_free(map->physmem, self, pt_pfn(entry));
 		space_count(map, self, SPACE_FRAME_DIRECT, 1);

@@ -26,6 +26,8 @@
  * EDGES      L1 ring lock's release -> L2 its acquire.  E1 rmap_place, rmap_extend (before publication) -> E2 the walk.
  *            G1 a walker comes and leaves by the gate -> G2 who closed it: what it did in the map, before that is
  *            destroyed.
+ *            G3 a fork opens its child's gate, then loads the size of what that maps (Z2) -> G1: the walk of a resize
+ *            comes in, or the fork sees the size that it has stored before (Z1).
  *            R1 each put of a reference -> the last one (of hints, gates, objects): what was done with what it frees.
  * ORDER      ranges -> object.lock -> leaf section. Under object.lock nothing is allocated, called or slept on.
  * PROGRESS   rmap_get, extend: lock-free. put: the lock only for the last reference. A walk waits for ranges that
@@ -55,13 +57,23 @@ int rmap_gate_make(struct rmap_gate **out, struct vmmap *map)
 	return 0;
 }
 
+void rmap_gate_get(struct rmap_gate *gate)
+{
+	atomic_add_relaxed(&gate->refs, 1);
+}
+
+void rmap_gate_open(struct rmap_gate *gate)
+{
+	atomic_store_seqcst(&gate->inside, 0);                                   /* G3 -> G1 */
+}
+
 void rmap_gate_put(struct rmap_gate *gate)
 {
 	if (atomic_sub_acqrel(&gate->refs, 1) == 1)                              /* R1 -> R1 */
 		mem_free(MEM_MAP, gate, sizeof *gate);
 }
 
-static bool gate_enter(struct rmap_gate *gate)
+bool rmap_gate_enter(struct rmap_gate *gate)
 {
 	uint32_t inside = atomic_load_seqcst(&gate->inside);                    /* G1 -> G2: the CAS compares it */
 
@@ -71,7 +83,7 @@ static bool gate_enter(struct rmap_gate *gate)
 	return false;
 }
 
-static void gate_leave(struct rmap_gate *gate)
+void rmap_gate_leave(struct rmap_gate *gate)
 {
 	if (atomic_sub_acqrel(&gate->inside, 1) == (RMAP_CLOSED | 1))            /* G1 -> G2 */
 		park_wake(&gate->inside, 1);
@@ -290,12 +302,12 @@ static int walk_one(const struct rmap_walk *w, struct rmap *where)
 
 	lo = lo < w->lo ? w->lo : lo;
 	hi = hi > w->hi ? w->hi : hi;
-	if (lo >= hi || !gate_enter(where->gate))
+	if (lo >= hi || !rmap_gate_enter(where->gate))
 		return 0;
 	BASE_POINT(rmap_inside);
 	r = (struct lock_range){ (lo - (uint64_t)delta) << PAGE_SHIFT, (hi - (uint64_t)delta) << PAGE_SHIFT };
 	err = walk_map(w, where->gate->map, delta, r);
-	gate_leave(where->gate);
+	rmap_gate_leave(where->gate);
 	return err;
 }
 
@@ -304,7 +316,7 @@ static void walk_pin(struct rmap *where)
 {
 	rmap_get(where);
 	if (!BASE_MUTANT(walk_pins_no_gate))
-		atomic_add_relaxed(&where->gate->refs, 1);
+		rmap_gate_get(where->gate);
 }
 
 static void walk_unpin(struct rmap *where)
@@ -335,6 +347,17 @@ int rmap_walk(struct rmap_walk *w)
 		BASE_POINT(rmap_between);
 	}
 	return err;
+}
+
+void rmap_cut(struct rmap *where, struct thread_slot *self)
+{
+	struct rmap_walk w = { .object = where->object, .self = self, .lo = object_pages(where->object),
+			       .hi = UINT64_MAX, .drop = true };
+	uint64_t before = thread_deadline(self, PARK_FOREVER);
+
+	if (!BASE_MUTANT(fork_no_size) && walk_one(&w, where))
+		CHECK(!"somebody holds a range of a map that nobody has");
+	thread_deadline(self, before);
 }
 
 bool rmap_covers(struct rmap *where, const struct vmmap *map, int64_t delta, struct lock_range r)

@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "base/point.h"
 #include "locks/policy/policy.h"
-#include "vmmap/phys/frame.h"
+#include "vmmap/phys/frame_record.h"
 #include "vmmap/pt/pt.h"
 #include "vmmap/space/limit.h"
 #include "vmmap/space/object.h"
@@ -26,23 +26,29 @@
 enum space_event {
 	SPACE_MMAP, SPACE_MUNMAP, SPACE_MPROTECT, SPACE_MREMAP, SPACE_MADVISE, SPACE_BRK, SPACE_MLOCK, SPACE_MUNLOCK,
 	SPACE_FAULT, SPACE_FAULT_HIT, SPACE_FAULT_RETRY, SPACE_ACCESS,
-	SPACE_BRIEF, SPACE_GENERAL, SPACE_MERGE, SPACE_SPLIT, SPACE_FRAME_DIRECT, SPACE_FRAME_DEFERRED, SPACE_EVENTS,
+	SPACE_BRIEF, SPACE_GENERAL, SPACE_MERGE, SPACE_SPLIT, SPACE_FRAME_DIRECT, SPACE_FRAME_DEFERRED, SPACE_FORK,
+	SPACE_EVENTS,
 };
 
 struct space_last { struct lock_slot *slot; uint64_t lk; struct lock_range r; };  /* lock_view.c, LOOK; r empty: none */
 
-/* What a slot keeps of a map: written by its thread only, summed by readers. */
-#define SCAVENGE_PLACES 64
+#define SCAVENGE_SETS   32               /* notes of spans, in sets of a line each (scavenge.c)                    */
+#define SCAVENGE_WAYS   8
+#define SCAVENGE_PLACES (SCAVENGE_SETS * SCAVENGE_WAYS)
 
+/* What a slot keeps of a map: written by its thread only, summed by readers. */
 struct space_local {
 	struct space_last last;                  /* what the thread's last visit met                               */
 	atomic_u64 event[SPACE_EVENTS];
 	bool arena_ready;                        /* this slot's arena has its own leaves                           */
 	uint64_t arena_top;                      /* where this slot's next place ends, if it is free; 0: no idea   */
-	uint64_t left[SCAVENGE_PLACES];          /* spans that it unmapped something of (scavenge.c)               */
+	uint64_t left[SCAVENGE_SETS][SCAVENGE_WAYS] LINE_ALIGNED;        /* spans that it unmapped something of    */
 	struct limit_local limit;
 	atomic_u64 shared_pages;                 /* that count as committed: what came here less what went          */
 };
+
+/* A physmem that came with a map: the last of the maps that were forked from it takes it along. */
+struct space_family { atomic_u64 maps; };
 
 struct vmmap {                                   /* = struct lock_space of the policies                            */
 	const struct lock_policy *policy;
@@ -51,12 +57,13 @@ struct vmmap {                                   /* = struct lock_space of the p
 	enum vmmap_placement placement;
 	atomic_u32 stacks;                       /* 1: there is, or was, a GROWSDOWN VMA (grow.c)                  */
 	struct physmem *physmem;
-	bool own_physmem;
 	struct thread_local_table locals;        /* struct space_local                                             */
 	struct rmap_gate *gate;                  /* for who walks the mappings of an object              [const]   */
 
 	uint64_t brk_start;                      /* 0: no brk area                                       [const]   */
 	atomic_u32 ever_locked;                  /* VMA_LOCKED was asked for once                                  */
+	struct space_family *family;             /* NULL: the physmem is the caller's                    [const]   */
+	struct vmmap_config config;              /* as it was asked for: a fork's child is like it       [const]   */
 
 	atomic_u64 brk PAIR_ALIGNED;             /* changed under brk_lock; what stands above, nearly never        */
 	atomic_u32 brk_lock;
@@ -73,6 +80,9 @@ static inline struct vmmap *space_of(struct lock_space *space) { return (struct 
 static inline uint64_t space_up(uint64_t bytes) { return (bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1); }
 static inline bool space_aligned(uint64_t addr) { return !(addr & (PAGE_BYTES - 1)); }
 extern const struct lock_view space_lock_view;                           /* lock_view.c                            */
+/* An empty map as `map` was made, with its physmem, that nobody can come into by an object (create.c). 0 -ENOMEM */
+int space_create_like(struct vmmap **out, struct vmmap *map) MUST_CHECK;
+#define space_create_like(out, map) BASE_SITE(SITE_NEED, (space_create_like)(out, map), -ENOMEM)
 /* Edits exclude each other whatever their ranges: each has all of the map (merge.c, ONE LOCK). */
 static inline bool space_one_lock(const struct vmmap *map)
 {
@@ -252,6 +262,11 @@ void space_zap(struct vmmap *map, struct thread_slot *self, struct lock_range r,
 /* r was unmapped, or moved away, by this thread, which holds nothing: tables and leaves of what it left long ago go
  * (scavenge.c). Waits for nothing, cannot fail. */
 void space_left(struct vmmap *map, struct thread_slot *self, struct lock_range r);
+/* Multiplicative: spans at any even distance are spread over the sets. */
+static inline unsigned scavenge_set(uint64_t addr)
+{
+	return (unsigned)((addr >> pt_level_shift(1)) * UINT64_C(0x9e3779b97f4a7c15) >> 32) % SCAVENGE_SETS;
+}
 
 /* ---- merging (merge.c) ---- */
 /* Joins mergeable neighbours at every border in [r.lo, r.hi], those of r with outside VMAs included (try only). */
@@ -340,6 +355,9 @@ int64_t space_mremap(struct vmmap *map, struct thread_slot *self, const struct s
 int     space_madvise(struct vmmap *map, struct thread_slot *self, struct lock_range r, int advice);
 int     space_msync(struct vmmap *map, struct thread_slot *self, struct lock_range r, int flags);
 int64_t space_brk(struct vmmap *map, struct thread_slot *self, uint64_t addr);
+/* Keeps the break, and the VMAs below it, as they are to each other (brk.c). 0 -EDEADLK -EAGAIN -ETIMEDOUT */
+int     space_brk_enter(struct vmmap *map, struct thread_slot *self) MUST_CHECK;
+void    space_brk_leave(struct vmmap *map);
 int     space_mlock(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t len, uint64_t bits);
 /* Faults in what is locked (not on fault) in r, holes passed over: 0, -ENOMEM (no access, BUS), -EAGAIN (no frames).
  * private_only: only where a write would be a copy. */

@@ -194,7 +194,7 @@ static void test_free_without_memory(void **state)
 	for (int i = 0; i < 3; i++) {                            /* as if another thread had allocated them */
 		uint64_t fresh = atomic_add_relaxed(&pm->fresh, 1);
 
-		pm->word[fresh] = frame_word(0, FRAME_OWNED, 0);
+		pm->word[fresh] = frame_owned(FRAME_OWNER_MAP, 0);
 		pfn[i] = fresh;
 		pm->stray_taken++;
 	}

@@ -155,7 +155,7 @@ static void test_double_and_foreign_frees(void **state)
 	assert_int_equal(physmem_frame_free(pm, 320), -EINVAL);          /* above */
 	assert_int_equal(physmem_frame_free(pm, PHYSMEM_NONE), -EINVAL);
 	assert_int_equal(physmem_frame_free(pm, 300), -EINVAL);          /* never handed out */
-	frame_defer(pm, thread_self(), b);
+	frame_defer_by(pm, thread_self(), b, FRAME_OWNER_CALLER);
 	assert_int_equal(physmem_frame_free(pm, b), -EINVAL);            /* deferred */
 	assert_usage(pm, 0);
 	physmem_destroy(pm);

@@ -17,6 +17,7 @@
 #include "bench/sim/kernel.h"
 #include "bench/sim/label.h"
 #include "vmmap/space/space.h"
+#include "vmmap/vma/vtree_node.h"
 #include "vmmap/vmmap.h"
 
 #define CORES 3
@@ -270,10 +271,23 @@ static void every_byte_is_a_field(void **state)
 	assert_null(debug_struct("no_such_struct"));
 }
 
+/* Bit fields of one unit have one name, whichever bytes of it the compiler touches; what comes next has its own. */
+static void bit_fields_end_with_their_unit(void **state)
+{
+	const struct debug_type *leaf = debug_struct("vtree_leaf");
+	size_t next = offsetof(struct vtree_leaf, low_most);
+
+	(void)state;
+	assert_string_equal(debug_field(leaf, next - 2), ".turns");
+	assert_string_equal(debug_field(leaf, next - 1), ".turns");
+	assert_string_equal(debug_field(leaf, next), ".low_most");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_byte_is_a_field),
+		cmocka_unit_test(bit_fields_end_with_their_unit),
 		cmocka_unit_test(locations_say_function_and_line),
 		cmocka_unit_test(names_say_type_and_field),
 		cmocka_unit_test(every_access_has_a_name),

@@ -74,6 +74,31 @@ static void other_map(struct vmmap *map, uint64_t page)
 	assert_true(vmmap_mmap(other, BASE + 4000 * PAGE, 8 * PAGE, RW, MAP_SHARED | MAP_FIXED, file, 0) > 0);
 }
 
+static int64_t fork_map(struct vmmap *map, uint64_t page)
+{
+	int err = vmmap_fork(&other, map);
+
+	if (!err)
+		destroy_map(map, page);
+	return err;
+}
+
+static void other_fork(struct vmmap *map, uint64_t page)
+{
+	(void)page;
+	assert_int_equal(vmmap_fork(&other, map), 0);
+}
+
+/* A frame, for a copy; what is shared has its tables. */
+static int64_t store_shared(struct vmmap *map, uint64_t page)
+{
+	ssize_t got = vmmap_write(map, BASE + 1001 * PAGE, &page, sizeof page);
+
+	if (got == sizeof page)
+		destroy_map(map, page);
+	return got == sizeof page ? 0 : got;
+}
+
 static int64_t make_machine(struct vmmap *map, uint64_t page)
 {
 	static const struct physmem_range segments[] = { { 0, 100 }, { 1000, 100 } };

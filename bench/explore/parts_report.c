@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* parts_report.c - blocks of frames, and who tells a host of them, without the rest. Compiled as parts.c is. */
+#include "bench/explore/scenario.h"
+
+#include "vmmap/phys/frame_report.h"
+
+#define BLOCK FRAME_BLOCK_FRAMES
+
+static struct frame_bits bits;
+static struct frame_report report;
+static uint64_t blocks;
+
+/* Nobody has a frame of what the host is told of. */
+static void host(void *arg, struct frame_told *told, unsigned n)
+{
+	bool later = scene.word[SCENE_LATER] != 0;
+
+	(void)arg;
+	scene.word[SCENE_LATER] -= later;
+	for (unsigned i = 0; i < n; i++) {
+		expect(scene.word[told[i].block] == 0);
+		told[i].verdict = later ? FRAME_LATER : FRAME_ACCEPTED;
+	}
+	scene_pause();
+	for (unsigned i = 0; i < n; i++)
+		expect(scene.word[told[i].block] == 0);
+}
+
+void scene_blocks(uint64_t n, unsigned capture)
+{
+	struct frame_report_config c = FRAME_REPORT_CONFIG;
+
+	c.tell = host;
+	c.capture = capture;
+	c.low = 0;
+	blocks = n;
+	expect(frame_bits_init(&bits, n * BLOCK, false) == 0);
+	expect(frame_bits_cover(&bits, 0, n * BLOCK, FRAME_CLASS_NONE) == 0);
+	frame_bits_come(&bits, 0, n * BLOCK, FRAME_CLASS_NONE);
+	expect(frame_report_init(&report, &bits, &c) == 0);
+}
+
+void scene_report(void)
+{
+	int rc = frame_report_pass(&report, FRAME_REPORT_NOW, NULL);
+
+	expect(rc == 0 || rc == -EBUSY);
+}
+
+bool scene_reported(uint64_t block)
+{
+	return frame_bits_word(&bits, block) & FRAME_BLOCK_REPORTED;
+}
+
+uint64_t scene_frame(uint64_t block)
+{
+	uint64_t index = 0;
+
+	expect(frame_bits_take_in(&bits, block, 0, FRAME_CLASS_MOVABLE, false, &index));
+	scene.word[block]++;
+	return index;
+}
+
+void scene_frame_back(uint64_t index)
+{
+	scene.word[index / BLOCK]--;
+	expect(frame_bits_give(&bits, index, 0) == 0);
+}
+
+static bool take_whole(uint64_t *index)
+{
+	struct frame_search s = { 0, blocks, 0 };
+
+	return frame_bits_take(&bits, &s, FRAME_BLOCK_ORDER, FRAME_CLASS_MOVABLE, index) == 0;
+}
+
+bool scene_block(uint64_t *index)
+{
+	bool got = take_whole(index);
+
+	if (!got) {
+		frame_report_hold(&report);
+		got = take_whole(index);
+		frame_report_let(&report);
+	}
+	if (got)
+		scene.word[*index / BLOCK]++;
+	return got;
+}
+
+void scene_block_back(uint64_t index)
+{
+	scene.word[index / BLOCK]--;
+	expect(frame_bits_give(&bits, index, FRAME_BLOCK_ORDER) == 0);
+}
+
+bool scene_block_unplug(uint64_t block)
+{
+	uint64_t lo = block * BLOCK;
+	unsigned n;
+
+	expect(frame_bits_step(&bits, block, frame_block_offline));
+	frame_report_hold(&report);
+	n = frame_bits_claim(&bits, lo, lo + BLOCK);
+	frame_report_let(&report);
+	if (n == BLOCK)
+		frame_bits_go(&bits, lo, lo + BLOCK);
+	return n == BLOCK;
+}
+
+bool scene_block_there(uint64_t block)
+{
+	return frame_bits_word(&bits, block) & ~FRAME_BLOCK_TAKES;
+}
