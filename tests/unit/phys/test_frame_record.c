@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * test_frame_record.c - who has a frame, how many, where it is mapped; and the last one of those who let it go.
- *
- * mutant: frame_drop_stores
- */
+/* test_frame_record.c - who has a frame, how many, where it is mapped; and the last one of those who let it go. */
 #include <pthread.h>
 
 #include "base/point.h"

@@ -321,7 +321,8 @@ static unsigned nomem_row_print(const struct want *w, unsigned row)
 		if (nomem_ours(s) && nomem_first(i) && nomem_sum(row, i))
 			print_message("\t%s%s:%d %s (%llu)\n", nomem_mark(s), nomem_file(s), s->line, s->function,
 				      (unsigned long long)nomem_sum(row, i));
-		if (s->kind != SITE_MEMORY || !nomem_ours(s) || !nomem_asked[row][i] || nomem_refused[row][i])
+		/* A copy of an inlined place may be asked only where the one before it was refused: one place. */
+		if (s->kind != SITE_MEMORY || !nomem_ours(s) || !nomem_asked[row][i] || nomem_sum(row, i))
 			continue;
 		print_error("%s: %s:%d %s was asked, and never refused\n", w->what, nomem_file(s), s->line,
 			    s->function);
