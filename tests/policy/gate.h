@@ -20,7 +20,7 @@ int  gate_mutant(void);
 
 void gate_init(struct gate *g);
 void gate_at(struct gate *g, const char *role, const char *point);
-/* By the held thread: says that it is there, waits for open (20 s at most, patience.h). */
+/* By the held thread: says that it is there, waits for open (twice 20 s at most, patience.h). */
 void gate_pass(struct gate *g);
 bool gate_wait(struct gate *g, unsigned ms);
 void gate_open(struct gate *g);
