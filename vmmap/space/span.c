@@ -13,7 +13,6 @@ struct lock_range space_extent(struct vmmap *map, const struct vma *vma, uint64_
 	struct vtree_seen seen;
 	struct lock_range r;
 
-
 	vtree_peek(&map->tree, addr, &seen);
 	r = seen.r;
 	while (r.lo > 0 && r.lo >= within.lo) {
