@@ -131,6 +131,11 @@ void mem_unreserve(enum mem_purpose purpose, void *p, size_t bytes)
 	CHECK(munmap(p, bytes) == 0);
 }
 
+void mem_discard(void *p, size_t bytes)
+{
+	(void)madvise(p, bytes, MADV_DONTNEED);  /* its own, whole and private: nothing that could be refused      */
+}
+
 void mem_want_huge(void *p, size_t bytes)
 {
 	(void)madvise(p, bytes, MADV_HUGEPAGE);  /* refused where huge pages are off: no matter                    */

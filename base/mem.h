@@ -28,6 +28,8 @@ void  mem_free(enum mem_purpose purpose, void *p, size_t bytes);         /* p ma
 void *mem_reserve(enum mem_purpose purpose, size_t bytes) MUST_CHECK;
 #define mem_reserve(purpose, bytes) BASE_SITE(SITE_MEMORY, (mem_reserve)(purpose, bytes), NULL)
 void  mem_unreserve(enum mem_purpose purpose, void *p, size_t bytes);
+/* A part of what mem_reserve gave is zero again, and costs nothing; part: whole pages. */
+void  mem_discard(void *p, size_t bytes);
 /* Asks for huge pages behind a part of what mem_reserve gave; a hint. */
 void  mem_want_huge(void *p, size_t bytes);
 

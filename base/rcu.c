@@ -312,9 +312,13 @@ static void count_wait(const struct thread_slot *self)
 
 void rcu_drain(void)
 {
+	struct rcu_slot *mine = thread_self()->rcu_private;
+
 	count_wait(thread_self());
 	rounds_lock(park_wait);
-	run_round();
+	do
+		run_round();
+	while (atomic_load_relaxed(&mine->open) != NULL);        /* what the items have retired                     */
 	rounds_unlock();
 }
 
@@ -344,12 +348,12 @@ int rcu_drain_until(uint64_t deadline_ns)
 		return 0;
 	}
 	count_wait(thread_self());
-	ask_round(ASKED);
-	while (retired_left()) {
+	do {
 		if (clock_ns() >= deadline_ns)
 			return -ETIMEDOUT;
+		ask_round(ASKED);                /* again: what is freed in a round may retire more                */
 		park_spin(&spin);
-	}
+	} while (retired_left());
 	return 0;
 }
 

@@ -12,6 +12,7 @@ int lookup_main(int argc, char **argv);
 int metadata_main(int argc, char **argv);
 int physmem_main(int argc, char **argv);
 int fork_main(int argc, char **argv);
+int unplug_main(int argc, char **argv);
 int sweep_main(int argc, char **argv);
 int bars_main(int argc, char **argv);
 

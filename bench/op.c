@@ -9,6 +9,7 @@
 
 #include "base/compiler.h"
 #include "base/prng.h"
+#include "bench/op_churn.h"
 
 #define PAGE      UINT64_C(4096)
 #define AREA(t)   ((UINT64_C(1) << 40) + (uint64_t)(t) * (UINT64_C(64) << 30))
@@ -330,12 +331,23 @@ static int run_create(struct op_env *env, struct op_thread *t, uint64_t n)
 	return err;
 }
 
+static int setup_reports(struct op_env *env)
+{
+	int err = setup_pages(env);
+
+	return err ? err : op_churn_report(env);
+}
+
 static const struct op ops[] = {
 	{ "lookup", "vmmap_query at a random VMA's start", BATCH, 0, setup_many, run_lookup, NULL },
 	{ "list", "vmmap_query from each VMA's end to the next", BATCH, 0, setup_many, run_walk, NULL },
 	{ "fault-hit", "write fault on an absent page of a VMA", BATCH, 0, setup_pages, touch, dontneed },
 	{ "fault-present", "write fault on a page that is present", BATCH, 0, setup_present, touch, NULL },
 	{ "fault-miss", "write fault where nothing is mapped", BATCH, 0, setup_pages, run_fault_miss, NULL },
+	{ "churn", "write fault on an absent page, and its DONTNEED with 1023 others", BATCH, 0, setup_pages, op_churn,
+	  NULL },
+	{ "churn-reported", "the same, and a host is told what is free", BATCH, 1, setup_reports, op_churn_reported,
+	  NULL },
 	{ "hold", "lock and unlock one VMA (vmmap_hold, vmmap_release)", BATCH, 0, setup_pages, run_hold, NULL },
 	{ "gap", "mmap of 8 pages where every gap but one is 4", 256, 0, setup_many, run_gap, again_gap },
 	{ "mmap", "mmap of 4 pages anywhere", BATCH, 0, NULL, run_mmap, again_mmap },

@@ -37,7 +37,7 @@ static const struct argp_option all[] = {
 	{ "threads", OPT_COUNTS, "N,...", 0, "Numbers of threads", 0 },
 	{ "filter", OPT_FILTER, "REGEX", 0, "Only cases whose name matches", 0 },
 	{ "reps", OPT_REPS, "N", 0, "Repetitions", 0 },
-	{ "only", OPT_ONLY, "TEXT", 0, "Only bars whose name contains TEXT", 0 },
+	{ "only", OPT_ONLY, "TEXT", 0, "Only bars, or parts, whose name contains TEXT", 0 },
 	{ "out", OPT_OUT, "DIR", 0, "Where pictures and data go", 0 },
 	{ "seed", OPT_SEED, "N", 0, "Seed of the order and of the workload (1)", 0 },
 	{ "json", OPT_JSON, "FILE", 0, "Also write one JSON object ('-': standard output, and nothing else there)", 0 },
@@ -54,7 +54,8 @@ static _Noreturn void list_policies(void)
 static _Noreturn void list_workloads(void)
 {
 	for (unsigned i = 0; profile_at(i); i++)
-		printf("%-17s %s\n", profile_at(i)->name, profile_at(i)->idea);
+		if (profile_at(i)->evidence)
+			printf("%-17s %s\n", profile_at(i)->name, profile_at(i)->idea);
 	exit(CLI_OK);
 }
 
@@ -84,6 +85,9 @@ static const struct profile *workload(const char *option, const char *name)
 	p = profile_find(name);
 	if (!p)
 		cli_die("'--workload=help' lists them", "%s: no workload '%s'", option, name);
+	if (!p->evidence)
+		cli_die("'vmmap-bench physmem --only allocator' measures frames",
+			"%s: no counter of a map bears out '%s'", option, name);
 	return p;
 }
 

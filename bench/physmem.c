@@ -1,33 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-/* physmem.c - `vmmap-bench physmem`: byte address to frame, against an array and a tree; a paper's tables again. */
+/* physmem.c - `vmmap-bench physmem`: byte address to frame, beside an array and a tree; frames; a paper's tables. */
 #include <errno.h>
 #include <string.h>
 
 #include "base/compiler.h"
 #include "base/prng.h"
 #include "base/tool/cli.h"
+#include "bench/ask.h"
 #include "bench/commands.h"
+#include "bench/frames/allocator.h"
 #include "bench/machine.h"
+#include "bench/net.h"
 #include "bench/options.h"
 #include "bench/paper.h"
 #include "bench/report.h"
 #include "bench/steps.h"
 
-static const short keys[] = { OPT_SEGMENTS, OPT_LOOKUPS, OPT_PAIRS, OPT_BLOCK, OPT_BLOCK_MS, OPT_SEED, OPT_JSON, 0 };
+static const short keys[] = { OPT_SEGMENTS, OPT_LOOKUPS, OPT_PAIRS, OPT_BLOCK, OPT_BLOCK_MS, OPT_ONLY,
+			    OPT_SEED, OPT_JSON, 0 };
 static const struct options_command command = {
 	keys,
 	"Byte address to frame in a table of physical segments: one load, from an array or from sections; beside it "
 	"libc's bsearch() over a sorted array, and a red-black tree, both bare, without locks. Then the tables of "
 	"\"uvm_hotplug(9)\" (AsiaBSDCon 2017) again: --lookups random ones in 32 segments, and 10 million in "
-	"fragmented memory. Each result is used and checked; the next address is drawn when it is known.\v"
+	"fragmented memory. Each result is used and checked; the next address is drawn when it is known. Between the "
+	"two, frames taken and given back: the allocator beside its rivals, what it writes that others may write, and "
+	"its size. --only: one of the parts lookups, allocator, paper.\v"
 	"Examples:\n"
 	"  vmmap-bench physmem\n"
+	"  vmmap-bench physmem --only allocator --pairs 31\n"
 	"  vmmap-bench physmem --segments 32,65536 --lookups 1M --pairs 31 --json -",
 };
 
+#define ALLOCATOR_MS 4.0                         /* blocks of the allocator: some bursts of 16,384                   */
 #define STEPS    64u                             /* lookups whose instructions are counted                          */
-#define ROUNDS   500u                            /* at most: --pairs                                                */
-#define LEAST_NS 0.2                             /* less is nothing that a clock can tell                           */
 
 struct row {
 	uint64_t segments;
@@ -76,43 +82,6 @@ static void count_instructions(struct machine *m, uint64_t seed, double *out)
 	}
 }
 
-/* ---- pairs ---- */
-
-/*
- * What a lookup takes is the difference of two blocks of one round, a few nanoseconds of which single rounds may say
- * anything. So ratios are of the medians of such differences; intervals by bootstrap over rounds.
- */
-static double net(const struct pairs_result *got, const unsigned *round, unsigned way)
-{
-	double v[ROUNDS], ns;
-
-	for (unsigned i = 0; i < got->pairs; i++) {
-		const struct pairs_block *b = got->round[round[i]].block;
-
-		v[i] = 1e9 / b[way].rate - 1e9 / b[MACHINE_LOOP].rate;
-	}
-	ns = stats_median(v, got->pairs);
-	return ns > LEAST_NS ? ns : LEAST_NS;
-}
-
-/* What `a` takes, over what `b` takes (MACHINE_LOOP: in nanoseconds). */
-static struct stats_interval over_rounds(const struct pairs_result *got, unsigned a, unsigned b)
-{
-	struct prng random = prng_seed(got->pairs, 8);
-	double v[STATS_RESAMPLES], is = 0;
-	unsigned round[ROUNDS];
-
-	for (unsigned r = 0; r <= STATS_RESAMPLES; r++) {
-		for (unsigned i = 0; i < got->pairs; i++)
-			round[i] = r < STATS_RESAMPLES ? (unsigned)prng_below(&random, got->pairs) : i;
-		is = net(got, round, a) / (b == MACHINE_LOOP ? 1 : net(got, round, b));
-		if (r < STATS_RESAMPLES)
-			v[r] = is;
-	}
-	return (struct stats_interval){ is, stats_quantile(v, STATS_RESAMPLES, 0.025),
-					stats_quantile(v, STATS_RESAMPLES, 0.975) };
-}
-
 static int measure_rounds(struct machine *m, const struct options *o, struct gang *gang, struct row *row)
 {
 	static const char *const names[MACHINE_WAYS] = { "loop", "frame", "read", "sections", "find", "bsearch",
@@ -132,8 +101,8 @@ static int measure_rounds(struct machine *m, const struct options *o, struct gan
 	if (err)
 		return err;
 	for (unsigned i = MACHINE_FRAME; i < MACHINE_WAYS; i++) {
-		row->ns[i] = over_rounds(&got, i, MACHINE_LOOP);
-		row->over[i] = over_rounds(&got, i, MACHINE_FRAME);
+		row->ns[i] = net_ns(&got, i, MACHINE_LOOP);
+		row->over[i] = net_ratio(&got, i, MACHINE_FRAME, MACHINE_LOOP);
 	}
 	row->dropped = got.dropped;
 	pairs_free(&got);
@@ -202,19 +171,6 @@ static void say_row(FILE *out, const struct row *r)
 
 /* ---- what is asked ---- */
 
-static void put_bar(FILE *out, struct json *bars, const char *what, double got, double asked, bool at_most)
-{
-	bool met = at_most ? got <= asked : got >= asked;
-	struct json *j = json_row(bars);
-
-	json_text(j, "bar", what);
-	json_text(j, "asked", at_most ? "at most" : "at least");
-	json_real(j, "limit", asked);
-	json_real(j, "median", got);
-	json_bool(j, "met", met);
-	fprintf(out, "%-52s %s %-4g %8.2f  %s\n", what, at_most ? "<=" : ">=", asked, got, met ? "met" : "MISSED");
-}
-
 static const struct row *row_of(const struct row *r, size_t n, uint64_t segments)
 {
 	for (size_t i = 0; i < n; i++)
@@ -223,7 +179,7 @@ static const struct row *row_of(const struct row *r, size_t n, uint64_t segments
 	return NULL;
 }
 
-static void bars_of_sizes(FILE *out, struct json *bars, const struct row *rows, size_t n)
+static void bars_of_sizes(struct ask *ask, const struct row *rows, size_t n)
 {
 	static const struct { uint64_t segments; double array, rbtree; } asked[] = {
 		{ 32, 8, 8 }, { 4064, 20, 20 }, { 8160, 25, 25 }, { 65536, 50, 70 },
@@ -236,13 +192,13 @@ static void bars_of_sizes(FILE *out, struct json *bars, const struct row *rows, 
 		if (r == NULL)
 			continue;
 		snprintf(what, sizeof(what), "%llu segments, bsearch / frame", (unsigned long long)r->segments);
-		put_bar(out, bars, what, r->over[MACHINE_ARRAY].median, asked[i].array, false);
+		ask_bar(ask, what, r->over[MACHINE_ARRAY].median, asked[i].array, false);
 		snprintf(what, sizeof(what), "%llu segments, tree / frame", (unsigned long long)r->segments);
-		put_bar(out, bars, what, r->over[MACHINE_RBTREE].median, asked[i].rbtree, false);
+		ask_bar(ask, what, r->over[MACHINE_RBTREE].median, asked[i].rbtree, false);
 	}
 }
 
-static void bars_of_all(FILE *out, struct json *bars, const struct row *rows, size_t n)
+static void bars_of_all(struct ask *ask, const struct row *rows, size_t n)
 {
 	const struct row *one = row_of(rows, n, 1), *few = row_of(rows, n, 32), *many = row_of(rows, n, 65536);
 	double most = 0;
@@ -250,23 +206,22 @@ static void bars_of_all(FILE *out, struct json *bars, const struct row *rows, si
 	for (size_t i = 0; i < n; i++)
 		most = rows[i].instructions[MACHINE_FRAME] > most ? rows[i].instructions[MACHINE_FRAME] : most;
 	if (most > 0)
-		put_bar(out, bars, "instructions of a lookup, at any size", most, 8, true);
+		ask_bar(ask, "instructions of a lookup, at any size", most, 8, true);
 	if (one && many) {
-		put_bar(out, bars, "frame, 65536 segments / 1",
+		ask_bar(ask, "frame, 65536 segments / 1",
 			many->ns[MACHINE_FRAME].median / one->ns[MACHINE_FRAME].median, 3, true);
-		put_bar(out, bars, "in sections, 65536 segments / 1",
+		ask_bar(ask, "in sections, 65536 segments / 1",
 			many->ns[MACHINE_SECTIONS].median / one->ns[MACHINE_SECTIONS].median, 2.5, true);
 	}
 	if (one)
-		put_bar(out, bars, "one segment, frame / bsearch", 1 / one->over[MACHINE_ARRAY].median, 1.2, true);
+		ask_bar(ask, "one segment, frame / bsearch", 1 / one->over[MACHINE_ARRAY].median, 1.2, true);
 	if (few && many)
-		put_bar(out, bars, "physseg_find, 65536 segments / 32",
+		ask_bar(ask, "physseg_find, 65536 segments / 32",
 			many->ns[MACHINE_FIND].median / few->ns[MACHINE_FIND].median, 1.5, true);
 }
 
-static int sizes(const struct options *o, FILE *out, struct json *j)
+static int lookups(const struct options *o, FILE *out, struct json *rows, struct ask *ask)
 {
-	struct json *rows = json_array(j, "rows"), *bars = json_array(j, "bars");
 	struct gang *gang = gang_create(1);
 	struct row r[OPTIONS_LIST];
 	int err = 0;
@@ -289,10 +244,52 @@ static int sizes(const struct options *o, FILE *out, struct json *j)
 	if (err)
 		return err;
 	fprintf(out, "\n");
-	bars_of_sizes(out, bars, r, o->nsegments);
-	bars_of_all(out, bars, r, o->nsegments);
+	bars_of_sizes(ask, r, o->nsegments);
+	bars_of_all(ask, r, o->nsegments);
 	fprintf(out, "\n");
+	return 0;
+}
+
+static int allocator(const struct options *o, FILE *out, struct json *rows, struct ask *ask)
+{
+	struct allocator_plan plan = { o->pairs, ALLOCATOR_MS, o->seed, out, rows, ask };
+	int err = allocator_measure(&plan);
+
+	if (!err)
+		err = allocator_count(&plan);
+	fprintf(out, "\n");
+	return err;
+}
+
+static int paper(const struct options *o, FILE *out, struct json *rows, struct ask *ask)
+{
+	(void)ask;
 	return paper_tables(o, out, rows);
+}
+
+static int parts(const struct options *o, FILE *out, struct json *j)
+{
+	static const struct {
+		const char *name;
+		int (*measure)(const struct options *o, FILE *out, struct json *rows, struct ask *ask);
+	} part[] = { { "lookups", lookups }, { "allocator", allocator }, { "paper", paper } };
+	struct json *rows = json_array(j, "rows");
+	struct ask ask = { out, json_array(j, "bars"), 0, 0 };
+	bool any = false;
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(part) && !err; i++) {
+		if (o->only && strstr(part[i].name, o->only) == NULL)
+			continue;
+		err = part[i].measure(o, out, rows, &ask);
+		any = true;
+	}
+	if (!any)
+		cli_die("parts are lookups, allocator, paper", "--only: no part has '%s' in its name", o->only);
+	json_uint(j, "missed", ask.missed);
+	if (!err && ask.measured != 0)
+		ask_sum(&ask);
+	return err;
 }
 
 int physmem_main(int argc, char **argv)
@@ -308,7 +305,7 @@ int physmem_main(int argc, char **argv)
 	out = report_text(o.json);
 	j = report_begin("physmem");
 	json_uint(j, "pairs", o.pairs);
-	err = sizes(&o, out, j);
+	err = parts(&o, out, j);
 	report_progress_end();
 	if (err) {
 		cli_complain(NULL, "physmem: %s", strerror(-err));

@@ -22,6 +22,7 @@ enum node_state { NODE_WAITING, NODE_WOKEN, NODE_GRANTED };
 struct rwsem_node {
 	struct rwsem_node *next;
 	atomic_u32 state;
+	atomic_u32 is_first;                     /* in the queue, for good: none but the first needs to look       */
 	bool exclusive;
 	uint32_t barged;                         /* times the lock went to another while this was first            */
 };
@@ -43,10 +44,12 @@ static void queue_remove(struct rwsem *s, struct rwsem_node *node)
 		s->first = node->next;
 	if (s->last == node)
 		s->last = before;
-	if (!s->first)
+	if (!s->first) {
 		atomic_and_acqrel(&s->word, ~(uint32_t)(RWSEM_QUEUED | RWSEM_HANDOFF)); /* Q1 -> U1: nobody waits */
-	else if (!before)
+	} else if (!before) {
+		atomic_store_relaxed(&s->first->is_first, 1);
 		atomic_and_acqrel(&s->word, ~(uint32_t)RWSEM_HANDOFF);  /* Q1 -> U1: the new first begins anew */
+	}
 }
 
 static void node_barged(struct rwsem *s, struct rwsem_node *node)
@@ -141,6 +144,7 @@ static void queue_join(struct rwsem *s, struct rwsem_node *node)
 		s->last->next = node;
 	else
 		s->first = node;
+	atomic_store_relaxed(&node->is_first, s->first == node);
 	s->last = node;
 	atomic_bump(node->exclusive ? &s->waits_exclusive : &s->waits_shared, 1);
 	atomic_or_acqrel(&s->word, RWSEM_QUEUED);                               /* Q1 -> U1 */
@@ -232,6 +236,8 @@ static int exclusive_sleep(struct rwsem *s, struct rwsem_node *node, uint64_t de
 		return 0;
 	if (last)
 		return -ETIMEDOUT;
+	if (!atomic_load_relaxed(&node->is_first) && !BASE_MUTANT(rwsem_all_look))
+		return 0;                        /* hundreds that look leave the releasers no room at queue_lock   */
 	BASE_POINT(rwsem_look);
 	spin_lock(&s->queue_lock);
 	if (s->first == node && !(atomic_load_relaxed(&s->word) & RWSEM_W)) {

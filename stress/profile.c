@@ -91,6 +91,8 @@ static int map_open(struct profile_map *map)
 	int err;
 
 	memory.pages = frames_needed(map);
+	if (map->profile->machine)
+		map->profile->machine(map, &memory);
 	memory.bytes = p->bytes;
 	err = physmem_create(&map->pm, &memory);
 	if (err)
@@ -183,6 +185,8 @@ void profile_close(struct profile_run *run)
 		struct profile_map *map = &run->maps[i];
 		struct physmem_usage use = { 0 };
 
+		if (map->pm && run->profile->finish)
+			run->profile->finish(map);
 		if (map->vm)
 			vmmap_destroy(map->vm);
 		if (map->pm) {
@@ -387,6 +391,11 @@ uint64_t profile_units(const struct profile_run *run)
 unsigned profile_maps(const struct profile_run *run)
 {
 	return run->nmaps;
+}
+
+unsigned profile_figures(const struct profile_run *run, struct profile_figure *out)
+{
+	return run->profile->figures ? run->profile->figures(&run->maps[0], out) : 0;
 }
 
 struct vmmap *profile_vmmap(const struct profile_run *run, unsigned i)

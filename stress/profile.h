@@ -61,6 +61,7 @@ struct profile_params {                          /* start from PROFILE_PARAMS   
 	bool pin;                                /* profile_block's threads: i-th CPU of the process              */
 	unsigned shrink;                         /* sizes of the profile >> shrink: shorter rounds for checks     */
 	enum vmmap_placement placement;
+	unsigned pinned;                         /* per cent of pages, of `hotplug-storm`                         */
 	unsigned mix[CALL_COUNT];                /* weights for `race`; all 0: the profile's own                  */
 	struct verify *verify;                   /* NULL: calls go straight to the engine (stress only)           */
 };
@@ -95,6 +96,10 @@ struct profile_result {
 	char error[160];                         /* "" or the first call that failed though it must not           */
 };
 
+#define PROFILE_FIGURES 20u
+
+struct profile_figure { const char *name; uint64_t value; };     /* "failures.busy": busy, of failures             */
+
 /* ---- one profile ---- */
 
 struct profile_map;
@@ -114,9 +119,13 @@ struct profile {
 	bool whole;                              /* what begins a round would stand out in a shorter one          */
 	unsigned evidence, evidence_per_unit;
 	uint64_t (*frames)(const struct profile_map *);          /* present at most at one time                   */
+	void (*machine)(const struct profile_map *, struct physmem_config *);    /* NULL: frames, and some more       */
 	int  (*setup)(struct profile_map *);                     /* once per map: 0 or -errno                     */
+	void (*finish)(struct profile_map *);                    /* once per map, before it goes; or NULL           */
 	int  (*thread_init)(struct profile_thread *);            /* once per thread, before the first block; or NULL */
 	uint64_t (*step)(struct profile_thread *);               /* a batch; returns units                        */
+	/* What it has counted itself, since open, at rest; NULL: nothing. Returns how many, PROFILE_FIGURES at most. */
+	unsigned (*figures)(const struct profile_map *, struct profile_figure *out);
 };
 
 const struct profile *profile_find(const char *name);    /* NULL: unknown                                          */
@@ -142,6 +151,7 @@ void     profile_stop(struct profile_run *run);
 bool     profile_running(struct profile_run *run);       /* some thread is still inside the block                   */
 uint64_t profile_units(const struct profile_run *run);   /* so far, since open: a moment old                        */
 unsigned profile_maps(const struct profile_run *run);
+unsigned profile_figures(const struct profile_run *run, struct profile_figure *out);     /* of map 0, at rest      */
 struct vmmap *profile_vmmap(const struct profile_run *run, unsigned i);
 struct physmem *profile_physmem(const struct profile_run *run, unsigned i);
 /* Calls fn(arg) while every thread of the block rests between two steps, or in a meeting. 0; -ESRCH: the block is

@@ -38,6 +38,7 @@ static const struct argp_option option_list[] = {
 	{ "plant", 'P', "SIN", 0, "commit ghost, foreign, prot, stale, lost-write, leak or overlap, once", 0 },
 	{ "json", 'j', "FILE", 0, "write the result as one object; `-' = stdout, then the table goes to stderr", 0 },
 	{ "bytes", 'b', NULL, 0, "frames with contents, zeroed when handed out (default: metadata only)", 0 },
+	{ "pinned", 'i', "PERCENT", 0, "of the pages of `hotplug-storm', 0 to 100 (default 0)", 0 },
 	{ "noise", 'n', "N", 0, "in one of N test points a thread yields or sleeps (vmmap-stress-points only)", 0 },
 	{ "placement", 'l', "HOW", 0, "arenas or topdown (default arenas)", 0 },
 	{ 0 }
@@ -84,6 +85,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'j': o->json = arg; return 0;
 	case 'b': o->bytes = true; return 0;
 	case 'n': o->noise = (uint32_t)cli_count("noise", arg, 1, 1000000); return 0;
+	case 'i': o->pinned = (unsigned)cli_count("pinned", arg, 0, 100); return 0;
 	case 'l': o->topdown = cli_choice("placement", arg, placements, 2); return 0;
 	case ARGP_KEY_ARG:
 		cli_die("every setting is an option: see --help", "'%s' is not an option", arg);
@@ -101,6 +103,7 @@ static const struct argp argp = {
 	"  vmmap-stress --profile=race --verify --seconds=20\n"
 	"  vmmap-stress --policy=all --profile=all --verify --seconds=1 --json=stress.json\n"
 	"  vmmap-stress --profile=race --mix=mmap=20,munmap=20,fault=60 --threads=8\n"
+	"  vmmap-stress --profile=hotplug-storm --threads=3 --pinned=1 --verify\n"
 	"  vmmap-stress --plant=ghost            (exit status 1: the ghost is found)\n"
 	"  vmmap-stress-points --noise=16 --verify --seconds=60\n",
 	NULL, NULL, NULL
@@ -213,6 +216,7 @@ static void one_run(const struct stress_options *o, const struct profile *profil
 	p.bytes = o->bytes || o->verify;
 	p.shrink = o->verify ? SHRINK : 0;
 	p.placement = o->topdown ? VMMAP_TOPDOWN : VMMAP_ARENAS;
+	p.pinned = o->pinned;
 	p.verify = verify;
 	memcpy(p.mix, o->weight, sizeof(p.mix));
 	err = profile_open(&run, profile, &p, &why);
@@ -223,9 +227,12 @@ static void one_run(const struct stress_options *o, const struct profile *profil
 		cli_die("fewer threads may work: --threads", "the threads could not be started: %s", strerror(-err));
 	watch(o, row, run, verify);
 	profile_block_wait(run, &row->result);
+	physmem_get_report(profile_physmem(run, 0), &row->reports);
+	row->balloon = physmem_balloon_size(profile_physmem(run, 0));
 	if (!verify_violations(verify))
 		verify_quiet(verify);
 	row->audits++;
+	row->figures = profile_figures(run, row->figure);
 	verify_overtakes(verify, row->result.counters.max_overtakes);
 	row->gp_waits = verify_gp_waits(verify);
 	if (!o->verify && !row->result.proven && !verify_violations(verify))

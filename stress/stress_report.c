@@ -35,6 +35,8 @@ void report_command(const struct stress_options *o, const struct stress_row *row
 		fprintf(out, " --placement=topdown");
 	if (o->bytes && !o->verify)
 		fprintf(out, " --bytes");
+	if (o->pinned)
+		fprintf(out, " --pinned=%u", o->pinned);
 	if (o->plant != SIN_NONE)
 		fprintf(out, " --plant=%s", verify_sin_name[o->plant]);
 	else if (o->verify)
@@ -62,6 +64,9 @@ void report_row(const struct stress_row *row, FILE *out)
 		report_number((double)row->result.counters.waits, waits), row->result.counters.max_overtakes,
 		row->gp_waits, row->violations, row->violations ? "  " : "",
 		row->first < SIN_COUNT ? verify_sin_name[row->first] : "");
+	for (unsigned i = 0; i < row->figures; i++)
+		fprintf(out, "%s%s %" PRIu64 "%s", i % 6 ? ", " : "    ", row->figure[i].name, row->figure[i].value,
+			i % 6 == 5 || i + 1 == row->figures ? "\n" : "");
 }
 
 static struct stress_row sum_rows(const struct stress_options *o, const struct stress_row *rows, unsigned n)
@@ -128,6 +133,40 @@ static void counters_json(const struct vmmap_counters *c, struct json *object)
 	json_uint(object, "frames_deferred", c->frames_deferred);
 }
 
+static void host_json(const struct stress_row *row, struct json *object)
+{
+	json_uint(object, "passes", row->reports.passes);
+	json_uint(object, "calls", row->reports.calls);
+	json_uint(object, "accepted", row->reports.accepted);
+	json_uint(object, "refused", row->reports.refused);
+	json_uint(object, "later", row->reports.later);
+	json_uint(object, "reported_frames", row->reports.reported);
+	json_uint(object, "balloon_frames", row->balloon);
+}
+
+/* A name with a dot goes into an object of its own; those that begin alike follow each other. */
+static void figures_json(const struct stress_row *row, struct json *object)
+{
+	struct json *part = NULL;
+	size_t len = 0;
+
+	for (unsigned i = 0; i < row->figures; i++) {
+		const char *name = row->figure[i].name, *dot = strchr(name, '.');
+		char of[64];
+
+		if (!dot) {
+			json_uint(object, name, row->figure[i].value);
+			continue;
+		}
+		if (!part || strncmp(row->figure[i - 1].name, name, len) != 0) {
+			len = (size_t)(dot - name) + 1;
+			snprintf(of, sizeof(of), "%.*s", (int)(dot - name), name);
+			part = json_sub(object, of);
+		}
+		json_uint(part, dot + 1, row->figure[i].value);
+	}
+}
+
 static void row_json(const struct stress_options *o, const struct stress_row *row, struct json *object)
 {
 	json_text(object, "policy", row->policy);
@@ -155,6 +194,8 @@ int report_json(const struct stress_options *o, const struct stress_row *rows, u
 	if (n == 1)
 		sum.result.rate = rows[0].result.rate;
 	row_json(o, &sum, root);
+	if (n == 1)
+		figures_json(&rows[0], root);
 	json_bool(root, "verify", o->verify);
 	json_bool(root, "bytes", o->bytes);
 	json_text(root, "plant", o->plant != SIN_NONE ? verify_sin_name[o->plant] : NULL);
@@ -173,6 +214,8 @@ int report_json(const struct stress_options *o, const struct stress_row *rows, u
 		row_json(o, &rows[i], one);
 		json_real(one, "ops_per_second", rows[i].result.rate);
 		counters_json(&rows[i].result.counters, json_sub(one, "counters"));
+		host_json(&rows[i], json_sub(one, "host"));
+		figures_json(&rows[i], one);
 	}
 	err = json_write(root, path);
 	json_free(root);

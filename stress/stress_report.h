@@ -5,6 +5,7 @@
 
 #include "stress/profile.h"
 #include "stress/verify.h"
+#include "vmmap/physmem_host.h"
 
 struct stress_options {
 	const char *policy, *profile;            /* a name, or "all"                                               */
@@ -13,6 +14,7 @@ struct stress_options {
 	bool verify, bytes, topdown;
 	uint32_t noise;                          /* 0: none                                                        */
 	enum verify_sin plant;
+	unsigned pinned;                         /* per cent                                                       */
 	const char *mix, *json;                  /* NULL: not given                                                */
 	unsigned weight[CALL_COUNT];
 };
@@ -24,6 +26,10 @@ struct stress_row {                              /* one policy under one profile
 	uint64_t violations, checks, gp_waits, audits;
 	enum verify_sin first;
 	struct profile_result result;
+	struct physmem_report_state reports;     /* of the first map's memory, at the end                          */
+	uint64_t balloon;                        /* frames in it then                                              */
+	unsigned figures;                        /* what the profile has counted                                   */
+	struct profile_figure figure[PROFILE_FIGURES];
 };
 
 /* The command that runs this row alone, again. */

@@ -224,18 +224,33 @@ static void quiet_audit(struct verify *v)
 	free(text);
 }
 
+void verify_holds(struct verify_thread *t, int64_t frames)
+{
+	t->holds += frames;
+}
+
+static uint64_t all_hold(const struct verify *v)
+{
+	int64_t sum = 0;
+
+	for (unsigned i = 0; i < v->config.threads; i++)
+		sum += v->thread[i].holds;
+	return (uint64_t)sum;
+}
+
 static void quiet_frames(struct verify *v, const struct vmmap_usage *use, bool objects)
 {
 	struct physmem_usage frames;
 
 	physmem_get_usage(v->pm, &frames);
-	if (frames.free + frames.cached + frames.deferred + frames.owned != frames.frames)
+	if (frames.free + frames.cached + frames.deferred + frames.balloon + frames.poisoned + frames.owned !=
+	    frames.frames)
 		verify_report(v, SIN_LEAK, 0, "%" PRIu64 " frames are not %" PRIu64 " free + %" PRIu64 " cached + %"
 			      PRIu64 " deferred + %" PRIu64 " owned", frames.frames, frames.free, frames.cached,
 			      frames.deferred, frames.owned);
-	else if (!objects && frames.owned != use->resident_pages)
-		verify_report(v, SIN_LEAK, 0, "%" PRIu64 " frames are owned, %" PRIu64 " pages are resident",
-			      frames.owned, use->resident_pages);
+	else if (!objects && frames.owned != use->resident_pages + all_hold(v))
+		verify_report(v, SIN_LEAK, 0, "%" PRIu64 " frames are owned, %" PRIu64 " pages are resident, %" PRIu64
+			      " the threads have", frames.owned, use->resident_pages, all_hold(v));
 }
 
 void verify_no_objects(struct verify *v)

@@ -65,6 +65,9 @@ void verify_attach(struct verify *v, struct vmmap *vm, struct physmem *pm, const
 struct verify_thread *verify_thread_at(struct verify *v, unsigned i);
 bool verify_between_steps(struct verify_thread *t);      /* true: a breach has been found, the run may end         */
 void verify_quiet(struct verify *v);
+/* The thread has so many frames more (or less) than before that no map has: for profiles that take some by themselves.
+ * Between two rests it may be out by what it is doing. */
+void verify_holds(struct verify_thread *t, int64_t frames);
 /* The map is quiet, and just now maps no shared object: the frames must add up exactly (profiles that fight). */
 void verify_no_objects(struct verify *v);
 void verify_gone(struct verify *v);

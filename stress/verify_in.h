@@ -25,6 +25,7 @@ struct verify_thread {
 	struct prng prng;
 	uint64_t sequence;                       /* of this thread's stamps                                        */
 	uint64_t checks, steps, canaries;
+	int64_t holds;                           /* frames: verify_holds                                           */
 	uint64_t canary;                         /* its address                                                    */
 	bool alone;                              /* holds the claims' gate: "not mapped" is certain                */
 	bool in_canary;

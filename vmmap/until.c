@@ -96,6 +96,11 @@ ssize_t vmmap_write_until(struct vmmap *map, uint64_t addr, const void *bytes, s
 	UNTIL(ssize_t, deadline_ns, vmmap_write(map, addr, bytes, len));
 }
 
+int vmmap_pin_until(struct vmmap *map, uint64_t addr, uint64_t len, uint64_t *pfns, uint64_t deadline_ns)
+{
+	UNTIL(int, deadline_ns, vmmap_pin(map, addr, len, pfns));
+}
+
 int vmmap_hold_until(struct vmmap *map, uint64_t addr, uint64_t len, struct vmmap_held *held, uint64_t deadline_ns)
 {
 	UNTIL(int, deadline_ns, vmmap_hold(map, addr, len, held));

@@ -415,6 +415,23 @@ ssize_t vmmap_write(struct vmmap *map, uint64_t addr, const void *bytes, size_t 
 	return len && !part ? -EFAULT : space_copy(map, thread_self(), addr, (void *)(uintptr_t)bytes, part, true);
 }
 
+/* Widened to pages, as mlock does. */
+int vmmap_pin(struct vmmap *map, uint64_t addr, uint64_t len, uint64_t *pfns)
+{
+	uint64_t in = addr & (PAGE_BYTES - 1), bytes = space_up(len + in);
+
+	if (!len || addr + len < addr || !bytes || !pfns)
+		return -EINVAL;
+	if (!face_range(addr - in, bytes))
+		return -EFAULT;
+	return space_pin(map, thread_self(), (struct lock_range){ addr - in, addr - in + bytes }, pfns);
+}
+
+int vmmap_unpin(struct vmmap *map, const uint64_t *pfns, uint64_t n)
+{
+	return n && !pfns ? -EINVAL : space_unpin(map, thread_self(), pfns, n);
+}
+
 /* ---- ranges held by the caller ---- */
 
 _Static_assert(sizeof(struct lock_edit) <= sizeof(((struct vmmap_held *)0)->opaque), "an edit fits into vmmap_held");

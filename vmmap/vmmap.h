@@ -344,6 +344,28 @@ int     vmmap_fault_until(struct vmmap *map, uint64_t addr, int access, struct v
 ssize_t vmmap_read_until(struct vmmap *map, uint64_t addr, void *bytes, size_t len, uint64_t deadline_ns);
 ssize_t vmmap_write_until(struct vmmap *map, uint64_t addr, const void *bytes, size_t len, uint64_t deadline_ns);
 
+/*
+ * Pins the pages of [addr, addr + len), widened to pages: each stays in the frame that it has, which is the map's own,
+ * and pfns[0], pfns[1], ... say which these are, until they are given back: for who reaches them past the page table
+ * (physmem_frame_bytes). Faults pages in as writes first. Counted: a page that is pinned twice is given back twice.
+ * Neither unplug nor poison moves them (PHYSMEM_REASON_PINNED, -EBUSY). mprotect changes only what the map's own
+ * accesses may do; munmap, DONTNEED, resizes and vmmap_destroy take the page out of the map, the frame stays until
+ * its last pin goes; mremap takes it along; a fork copies it at once: the pin goes on with the parent's page. With a
+ * physmem of the map's own, pins go before the last of the maps that have it is destroyed.
+ * 0; an error has pinned nothing, pages faulted in stay so: -EINVAL: len 0, a range that wraps, pfns NULL; -EFAULT: a
+ * hole, no right to write, beyond the object's end, or the pager failed; -EOPNOTSUPP: a page of an object through a
+ * shared mapping; -ENOMEM. [waits] as faults do. Counts against no limit. Cost: a fault, or a walk of four tables, a
+ * page. Source: pin_user_pages with FOLL_LONGTERM and FOLL_WRITE of Linux.
+ */
+int vmmap_pin(struct vmmap *map, uint64_t addr, uint64_t len, uint64_t *pfns);
+/* Pins, waiting until deadline_ns at the longest. Errors: its, and -EAGAIN, -ETIMEDOUT as above: nothing is pinned. */
+int vmmap_pin_until(struct vmmap *map, uint64_t addr, uint64_t len, uint64_t *pfns, uint64_t deadline_ns);
+/* Gives n pins back, by frame, in any order, by any thread and any map of the physmem. What no map shows any more is
+ * freed with its last pin. 0; -EINVAL: pfns NULL, or no frame of this physmem; -EALREADY: nobody pins it (of two calls
+ * for one pin one gets this, unless it was pinned anew in between): of the first such; all others are given back. Never
+ * sleeps. O(n). Source: unpin_user_pages. */
+int vmmap_unpin(struct vmmap *map, const uint64_t *pfns, uint64_t n);
+
 /* ---- looking ---------------------------------------------------------------------------------------------------- */
 
 enum vmmap_advice_bits { VMMAP_DONTDUMP = 1, VMMAP_DONTFORK = 2, VMMAP_WIPEONFORK = 4, VMMAP_SEQUENTIAL = 8,

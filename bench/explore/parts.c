@@ -17,6 +17,19 @@
 #undef PAGE
 #define SPAN (UINT64_C(1) << 21)
 
+bool scene_migrate(struct vmmap *map, uint64_t at)
+{
+	struct thread_slot *self = thread_self();
+	atomic_u64 *entry;
+	uint64_t seen;
+
+	rcu_enter(self);
+	entry = pt_find(&map->pt, at);
+	seen = entry ? atomic_load_acquire(entry) : 0;
+	rcu_leave(self);
+	return pt_has_frame(seen) && space_mover.move(map->physmem, self, pt_pfn(seen)) == FRAME_MOVED;
+}
+
 int scene_move_entries(uint64_t at, uint64_t len, uint64_t to)
 {
 	struct thread_slot *self = thread_self();
@@ -154,10 +167,10 @@ void scene_spin_again(unsigned i)
 
 uint32_t scene_chain(void)
 {
-	return frame_depot_take(scene.physmem, NULL);
+	return frame_depot_take(scene.physmem, NULL, FRAME_MOVABLE);
 }
 
 void scene_chain_back(uint32_t chain)
 {
-	frame_depot_give(scene.physmem, NULL, chain);
+	frame_depot_give(scene.physmem, NULL, FRAME_MOVABLE, chain);
 }

@@ -41,7 +41,7 @@ void scene_balloon(uint64_t n)
 	c.most = 1;
 	c.low = 0;
 	blocks = n;
-	expect(frame_bits_init(&bits, n * BLOCK, false) == 0);
+	expect(frame_bits_init(&bits, n * BLOCK, PLANE_EITHER) == 0);
 	expect(frame_bits_cover(&bits, 0, n * BLOCK, FRAME_CLASS_NONE) == 0);
 	frame_bits_come(&bits, 0, n * BLOCK, FRAME_CLASS_NONE);
 	expect(frame_balloon_init(&balloon, &bits, &c) == 0);

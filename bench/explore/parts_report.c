@@ -34,10 +34,11 @@ void scene_blocks(uint64_t n, unsigned capture)
 	c.capture = capture;
 	c.low = 0;
 	blocks = n;
-	expect(frame_bits_init(&bits, n * BLOCK, false) == 0);
+	expect(frame_bits_init(&bits, n * BLOCK, PLANE_EITHER) == 0);
 	expect(frame_bits_cover(&bits, 0, n * BLOCK, FRAME_CLASS_NONE) == 0);
 	frame_bits_come(&bits, 0, n * BLOCK, FRAME_CLASS_NONE);
-	expect(frame_report_init(&report, &bits, &c) == 0);
+	expect(frame_report_init(&report, &bits) == 0);
+	expect(frame_report_begin(&report, &c) == 0);
 }
 
 void scene_report(void)
@@ -79,7 +80,7 @@ bool scene_block(uint64_t *index)
 	bool got = take_whole(index);
 
 	if (!got) {
-		frame_report_hold(&report);
+		expect(frame_report_hold(&report, PARK_FOREVER) == 0);
 		got = take_whole(index);
 		frame_report_let(&report);
 	}
@@ -100,7 +101,7 @@ bool scene_block_unplug(uint64_t block)
 	unsigned n;
 
 	expect(frame_bits_step(&bits, block, frame_block_offline));
-	frame_report_hold(&report);
+	expect(frame_report_hold(&report, PARK_FOREVER) == 0);
 	n = frame_bits_claim(&bits, lo, lo + BLOCK);
 	frame_report_let(&report);
 	if (n == BLOCK)

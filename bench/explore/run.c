@@ -228,7 +228,12 @@ static void call(enum core_call what, struct core *about, const void *at)
 {
 	uint32_t self = core_current->number;
 
-	if (self >= RUN_CORES || !running)
+	if (self >= RUN_CORES)
+		return;
+	/* After the bodies, too: the engine's thread goes on from where they left it while the checks wait for it. */
+	if (what == CORE_CALL_SECTION_BEGIN || what == CORE_CALL_SECTION_END)
+		lifetime_section(self, what == CORE_CALL_SECTION_BEGIN);
+	if (!running)
 		return;
 	switch (what) {
 	case CORE_CALL_WAIT:
@@ -254,12 +259,6 @@ static void call(enum core_call what, struct core *about, const void *at)
 		break;
 	case CORE_CALL_BARRIER:
 		turn_point(weak_on());           /* without it, others see the store before at once                  */
-		break;
-	case CORE_CALL_SECTION_BEGIN:
-		lifetime_section(self, true);
-		break;
-	case CORE_CALL_SECTION_END:
-		lifetime_section(self, false);
 		break;
 	default:
 		break;

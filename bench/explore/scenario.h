@@ -97,6 +97,7 @@ void scene_separate(uint64_t at);                        /* a permanent border o
 void scene_separate_for_now(uint64_t at);                /* one that goes when scene_join finds it                  */
 void scene_join(uint64_t at);
 uint64_t scene_same_notes(uint64_t at);                  /* the next span whose note stands in the same set         */
+bool scene_migrate(struct vmmap *map, uint64_t at);      /* the frame of that page moves; false: not now            */
 void scene_search(uint64_t at, uint64_t len);            /* for a free page; lowers the bounds that misled it       */
 uint64_t scene_version(uint64_t at);                     /* of the VMA there; 0: it is held, or none                */
 uint64_t scene_group(uint64_t at);                       /* its anonymous group                                     */
@@ -148,6 +149,10 @@ bool scene_block(uint64_t *index);                       /* a whole block, as wh
 void scene_block_back(uint64_t index);
 bool scene_block_unplug(uint64_t block);                 /* all of it was to be had                                 */
 bool scene_block_there(uint64_t block);
+/* All of the machine is to be emptied: parts_isolate.c. */
+void scene_isolate(void);
+uint64_t scene_cached(void);                             /* free frames that are in caches of slots                 */
+void scene_isolate_ends(void);
 /* ... and of a balloon over blocks, word[b] saying whose block b is: parts_balloon.c. */
 void scene_balloon(uint64_t n);                          /* n blocks, free                                          */
 uint64_t scene_inflate(void);                            /* as far as it goes; how many blocks more                 */

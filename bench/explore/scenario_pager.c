@@ -72,6 +72,16 @@ SCENARIO(pager_two_syncs, .what = "a sync while another one writes an older copy
 	 .set_up = one_stored, .body = { sync_0, store_and_sync }, .check = two_is_stored,
 	 .mutants = "sync_no_wait sync_clears_late");
 
+static void moves(void) { (void)scene_migrate(scene.map, PAGE(0)); }
+static void sync_one(void)
+{
+	expect(sync_all() == 0);
+	expect(scene.stored[0] == 1);
+}
+
+SCENARIO(pager_page_moves, .what = "a sync while the page goes to another frame", .flags = SCENARIO_SHARED,
+	 .set_up = one_stored, .body = { moves, sync_one }, .mutants = "sync_passes_moving");
+
 static void two_stored(void)
 {
 	paged(2);

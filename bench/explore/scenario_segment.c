@@ -93,6 +93,38 @@ static void back_is_left(void)
 SCENARIO(segment_front, .what = "a frame is looked up while its segment's front is cut", .set_up = two_apart,
 	 .body = { cut_front, find_back }, .check = back_is_left, .mutants = "physseg_move_untold");
 
+/* Fragments, of which one word tells; what goes of one is there again as another. */
+static void two_fragments(void)
+{
+	table("bitmap", 0);
+	plugged(8, 6);
+	plugged(900, 1);
+}
+static void cut_fragment(void)
+{
+	unplugged(11, 3);
+	plugged(16, 4);
+	plugged(11, 2);                                  /* two begin there: no word tells of either                */
+}
+static void find_fragment(void)
+{
+	uint64_t offset = 77;
+	struct physseg_handle h = physseg_find(segments, 12, &offset);
+
+	expect(h.generation == 0 ? offset == 77 : h.generation == 1 && offset == (h.slot == 0 ? 4 : 1));
+	must_find(10, 8, 8);
+}
+static void three_fragments(void)
+{
+	must_find(12, 11, 11);
+	must_find(19, 16, 16);
+	expect(physseg_count(segments) == 4 && !physseg_valid(segments, physseg_find(segments, 13, NULL)));
+}
+
+SCENARIO(segment_fragment, .what = "frames of a fragment are looked up while its back is cut, and comes again",
+	 .set_up = two_fragments, .body = { cut_fragment, find_fragment, find_fragment }, .check = three_fragments,
+	 .mutants = "physseg_turn_unseen");
+
 /* ---- the same place again ---- */
 
 static void one_and_one(void)

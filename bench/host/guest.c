@@ -292,7 +292,7 @@ int guest_init(struct guest *g, struct host *host, uint32_t number, const struct
 	for (uint64_t i = 0; err == 0 && i < c->files / BATCH; i++)
 		g->file[i] = (uint32_t)i;
 	if (err == 0)
-		err = frame_bits_init(&g->bits, c->frames, false);
+		err = frame_bits_init(&g->bits, c->frames, PLANE_EITHER);
 	if (err == 0)
 		err = frame_bits_cover(&g->bits, 0, c->frames, FRAME_CLASS_NONE);
 	if (err != 0)
@@ -308,7 +308,9 @@ int guest_init(struct guest *g, struct host *host, uint32_t number, const struct
 	balloon.deflate = deflated;
 	balloon.arg = g;
 	balloon.low = c->reserve / 4;
-	err = c->reports ? frame_report_init(&g->report, &g->bits, &report) : 0;
+	err = c->reports ? frame_report_init(&g->report, &g->bits) : 0;
+	if (err == 0 && c->reports)
+		err = frame_report_begin(&g->report, &report);
 	if (err == 0 && c->balloon)
 		err = frame_balloon_init(&g->balloon, &g->bits, &balloon);
 	if (err == 0)

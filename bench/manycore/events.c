@@ -30,12 +30,12 @@ uint64_t __wrap_frame_alloc_slow(struct physmem *pm, struct thread_slot *self, u
 	return __real_frame_alloc_slow(pm, self, owner);
 }
 
-uint32_t __real_frame_depot_take(struct physmem *pm, struct frame_slot *slot);
-uint32_t __wrap_frame_depot_take(struct physmem *pm, struct frame_slot *slot);
-uint32_t __wrap_frame_depot_take(struct physmem *pm, struct frame_slot *slot)
+uint32_t __real_frame_depot_take(struct physmem *pm, struct frame_slot *slot, unsigned kind);
+uint32_t __wrap_frame_depot_take(struct physmem *pm, struct frame_slot *slot, unsigned kind);
+uint32_t __wrap_frame_depot_take(struct physmem *pm, struct frame_slot *slot, unsigned kind)
 {
 	count[EVENT_TAKE]++;
-	return __real_frame_depot_take(pm, slot);
+	return __real_frame_depot_take(pm, slot, kind);
 }
 
 struct pt_table *__real_pt_table_take(struct pt *pt, struct thread_slot *self);

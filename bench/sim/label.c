@@ -132,6 +132,18 @@ static const struct debug_type *vma_block(const struct heap_block *block, size_t
 	return is("lock_slot_far", *offset - LOCK_SLOT_FAR, offset);
 }
 
+/* A table of segments has a pointer to it. */
+static bool segments_have(const struct physmem *pm, uintptr_t at)
+{
+	const struct debug_type *type = debug_struct("physseg_table");
+	const uintptr_t *word = (const uintptr_t *)pm->segments;
+
+	for (size_t i = 0; type != NULL && word != NULL && i < debug_bytes(type) / sizeof(*word); i++)
+		if (word[i] == at)
+			return true;
+	return false;
+}
+
 static void find_array(const struct heap_block *block, void *arg)
 {
 	const struct physmem *pm = (const struct physmem *)block->at;
@@ -148,8 +160,12 @@ static void find_array(const struct heap_block *block, void *arg)
 		*name = "frame_record";
 	else if (of->at == (uintptr_t)pm->bytes)
 		*name = "frame.bytes";
-	else if (of->at == (uintptr_t)pm->segment)
-		*name = "physmem_range";
+	else if (of->at == (uintptr_t)pm->bits.block.flat)
+		*name = "frame_bits.block[]";
+	else if (of->at == (uintptr_t)pm->bits.row.flat)
+		*name = "frame_bits.row[]";
+	else if (segments_have(pm, of->at))
+		*name = "physseg_bits.level[]";
 }
 
 /* A table of segments, the states of its frames behind it: it says how large both are. */
@@ -159,6 +175,8 @@ static bool segments_block(const struct heap_block *block)
 
 	if (type == NULL || block->bytes < debug_bytes(type))
 		return false;
+	if (block->bytes == debug_bytes(type))
+		return true;                             /* bare                                                      */
 	return *(const uint64_t *)(block->at + offset_of(type, ".reserved")) == block->bytes;
 }
 

@@ -17,7 +17,7 @@ static int border(struct engine *e, uint64_t addr, uint64_t offset)
 static int begin(struct engine *e, uint64_t until)
 {
 	struct vmmap *child;
-	int err = e->forks < ENGINE_FORKS ? vmmap_fork_until(&child, e->map, until) : -EAGAIN;
+	int err = e->forks < OP_FORKS ? vmmap_fork_until(&child, e->map, until) : -EAGAIN;
 
 	if (err)
 		return err;

@@ -8,11 +8,9 @@
 
 struct engine_copy { uint64_t word; bool written; };     /* B's pager: a page's first 8 bytes; by a sync             */
 
-#define ENGINE_FORKS 8
-
 struct engine {
 	struct vmmap *map;                       /* the youngest child's, after OP_FORK                            */
-	struct vmmap *parent[ENGINE_FORKS];
+	struct vmmap *parent[OP_FORKS];
 	unsigned forks;
 	struct physmem *physmem;
 	struct vmmap_object *object[OBJECT_FILES];

@@ -9,6 +9,10 @@
 
 #define BRK_PAGES 96u                            /* other calls seldom go there, so that the break can move         */
 
+#define FORK_AFTER  120u                         /* calls and touches, in the mean; children fork, too             */
+#define CHILD_LIVES 80u
+#define DEEPEST     3u
+
 static const uint8_t weight[KIND_COUNT] = {
 	[KIND_MMAP_ANY] = 9,
 	[KIND_MMAP_HINT] = 5,
@@ -323,14 +327,28 @@ static void gen_resize(struct gen *g, struct op *op)
 		op->len -= below(g, PAGE - 8);
 }
 
+/* In a child: a page that it or its parent has written; else `otherwise`. */
+static struct range pick_copied(struct gen *g, struct range otherwise)
+{
+	const struct model *m = g->m;
+	uint64_t i = pick_page(g);
+
+	for (uint64_t tries = 0; tries < m->pages; tries++, i = i + 1 == m->pages ? 0 : i + 1)
+		if (m->page[i].mapped && (m->page[i].copied || m->fork[m->forks - 1].page[i].copied))
+			return (struct range){ i, i + 1 };
+	return otherwise;
+}
+
 static void gen_touch(struct gen *g, struct op *op)
 {
 	struct range r = pick_vma(g);
 
+	if (g->m->forks && !one_in(g, 4))
+		r = pick_copied(g, r);
 	for (int i = 0; i < 6 && op->kind == KIND_WRITE; i++) {  /* prefer what may be written                     */
 		const struct model_page *p = &g->m->page[r.lo];
 
-		if (p->mapped && (p->prot & PROT_WRITE) && (p->shared || g->private_writes))
+		if (p->mapped && (p->prot & PROT_WRITE) && (p->shared || gen_writes(g)))
 			break;
 		r = pick_vma(g);
 	}
@@ -344,47 +362,6 @@ static void gen_touch(struct gen *g, struct op *op)
 	op->addr = at(g, r.lo);
 	op->call = op->kind == KIND_READ ? OP_READ : OP_WRITE;
 	op->value = 1 + (prng_next(&g->rng) >> 16);
-}
-
-/* Arguments that no call takes; the answer is an errno and nothing changes. */
-static void spoil(struct gen *g, struct op *op)
-{
-	switch (below(g, 4)) {
-	case 0:
-		if (op->call == OP_MMAP && !(op->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
-			op->offset = 123;
-		else if (op->call != OP_BRK && op->call != OP_MLOCK && op->call != OP_MUNLOCK)
-			op->addr += 1 + below(g, PAGE - 1);
-		break;
-	case 1:
-		if (op->call == OP_MREMAP)
-			op->new_len = 0;
-		else if (op->call != OP_BRK)
-			op->len = 0;
-		break;
-	case 2:
-		if (op->call == OP_MLOCK)
-			op->flags = 2;
-		else if (op->call == OP_MMAP)
-			op->flags &= ~3;
-		else if (op->call == OP_MPROTECT)
-			op->prot |= 0x100;
-		else if (op->call == OP_MSYNC)
-			op->flags = one_in(g, 2) ? 8 : MS_SYNC | MS_ASYNC;
-		else if (op->call == OP_MREMAP)
-			op->flags = MREMAP_FIXED;
-		else if (op->call == OP_MADVISE)
-			op->advice = 77;
-		break;
-	default:
-		if (op->call == OP_MREMAP)
-			op->flags |= 64;
-		else if (op->call == OP_MMAP && op->object)
-			op->offset = UINT64_C(0x7ffffffffffff000);
-		else if (op->call != OP_BRK && op->call != OP_MLOCK && op->call != OP_MUNLOCK)
-			op->len = UINT64_MAX - below(g, 2 * PAGE);
-		break;
-	}
 }
 
 static void gen_call(struct gen *g, struct op *op)
@@ -443,6 +420,9 @@ static void gen_call(struct gen *g, struct op *op)
 		if (op->addr - g->m->lo + op->len > g->m->hi - g->m->lo)
 			op->len = g->m->hi - op->addr;
 		break;
+	case KIND_FORK: case KIND_EXIT:
+		op->call = op->kind == KIND_FORK ? OP_FORK : OP_EXIT;
+		return;
 	case KIND_READ: case KIND_WRITE:
 		gen_touch(g, op);
 		return;
@@ -452,7 +432,7 @@ static void gen_call(struct gen *g, struct op *op)
 		break;
 	}
 	if (one_in(g, 40))
-		spoil(g, op);
+		gen_spoil(g, op);
 }
 
 static bool lacking(const struct gen *g, unsigned kind)
@@ -467,6 +447,12 @@ static unsigned pick_kind(struct gen *g)
 	unsigned total = 0, kind;
 	uint64_t dice;
 
+	if (g->forks && g->m->forks && one_in(g, CHILD_LIVES))
+		return KIND_EXIT;
+	if (g->forks && g->m->forks < DEEPEST && one_in(g, FORK_AFTER))
+		return KIND_FORK;
+	if (g->forks && g->m->forks && one_in(g, 4))
+		return one_in(g, 2) ? KIND_READ : KIND_WRITE;
 	for (kind = 0; kind < KIND_COUNT; kind++)
 		total += weight[kind];
 	dice = below(g, total);

@@ -23,7 +23,7 @@ static bool allowed(const struct gen *g, const struct op *op)
 		if (!p->mapped)
 			continue;
 		if (op->call == OP_MREMAP) {
-			if (p->touched == 2)             /* where a move makes it lie is history, too              */
+			if (p->touched == 2 || p->pieced)        /* where a move makes it lie is history, too      */
 				return false;
 			/* whether written memory is one VMA or two is history: only pure moves do not care          */
 			if (p->touched && n > 1 && !((op->flags & MREMAP_FIXED) && op->len == op->new_len))
@@ -34,7 +34,10 @@ static bool allowed(const struct gen *g, const struct op *op)
 		}
 		if (op->advice == MADV_WILLNEED && (g->lack & LACK_WILLNEED) && !p->object)
 			return false;
-		if (!g->private_writes && write && !p->shared && (p->prot & PROT_WRITE))
+		if (!gen_writes(g) && write && !p->shared && (p->prot & PROT_WRITE))
+			return false;
+		/* in a batch the model runs ahead, and cannot be told whether the contents have gone by now */
+		if (g->forks && op->advice == MADV_FREE && p->copied)
 			return false;
 		/* a read of a huge page's memory is a write to the anonymous group */
 		if (!g->private_writes && (p->advice & VMMAP_HUGEPAGE) && !p->shared &&
@@ -61,6 +64,8 @@ static bool allowed_locked(const struct gen *g, const struct op *op)
 		return false;
 	if (op->call != OP_MLOCK && op->call != OP_MPROTECT && op->call != OP_MREMAP)
 		return true;
+	if (op->call == OP_MPROTECT && op->prot & PROT_GROWSDOWN && m->page[i].pieced)
+		return false;                            /* which is history                                       */
 	if (op->call == OP_MPROTECT && op->prot & PROT_GROWSDOWN)
 		while (i && m->joined[i])                /* from the start of the VMA                              */
 			i--, n++;

@@ -179,7 +179,7 @@ int kernel_deep(struct kernel *k, struct row *rows, unsigned room)
 	unsigned n = 0;
 	FILE *in;
 
-	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)k->child);
+	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)k->ring->pid);
 	in = fopen(path, "re");
 	if (!in)
 		return -errno;

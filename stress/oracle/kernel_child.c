@@ -184,16 +184,17 @@ static void drop_ipc_lock(void)
 /* From here on the child answers. This process goes on when that has ended, and answers what ended it. */
 static int64_t begin(void)
 {
-	int64_t pid = raw(syscall(SYS_fork));
+	int64_t pid = forks < OP_FORKS ? raw(syscall(SYS_fork)) : -EAGAIN;
 
-	if (pid > 0)
-		return raw(syscall(SYS_wait4, pid, NULL, 0, NULL)) == pid ? 0 : -ECHILD;
-	if (pid == 0) {
+	if (pid > 0) {
+		pid = raw(syscall(SYS_wait4, pid, NULL, 0, NULL)) == pid ? 0 : -ECHILD;
+	} else if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(maps_file);
 		maps_file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);       /* of this map, not of its parent's */
 		forks++;
 	}
+	ring->pid = getpid();
 	return pid;
 }
 
@@ -471,6 +472,7 @@ _Noreturn void kernel_child(struct ring *shared)
 	bool resumed = false;
 
 	ring = shared;
+	ring->pid = getpid();
 	ring->error = set_up();
 	for (;;) {
 		if (ring->command == RING_RUN || !resumed) {
@@ -486,11 +488,13 @@ _Noreturn void kernel_child(struct ring *shared)
 			continue;
 		}
 		ring->used = 0;
-		for (unsigned i = 0; i < ring->n; i++) {
-			ring->result[i] = run(&ring->op[i]);
+		for (ring->at = 0; ring->at < ring->n && !resumed; ring->at++) {
+			int64_t result = run(&ring->op[ring->at]);       /* perhaps another op's by now: begin()  */
+
+			ring->result[ring->at] = result;
 			resumed = ring->command != RING_RUN;     /* it came to a child, and ended that     */
-			if (ring->list_after[i] && !resumed)
-				list(i);
+			if (ring->list_after[ring->at] && !resumed)
+				list(ring->at);
 		}
 	}
 }

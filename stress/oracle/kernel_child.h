@@ -19,7 +19,8 @@ struct ring {                                    /* MAP_SHARED; go and done hand
 	char why[128];
 	uint64_t lo, hi;
 	int file[OBJECT_FILES];
-	unsigned n, used;                        /* ops; rows in use                                               */
+	pid_t pid;                               /* who runs them                                                  */
+	unsigned n, at, used;                    /* ops, the one that is run: by whoever goes on; rows in use      */
 	struct op op[KERNEL_BATCH];
 	int64_t result[KERNEL_BATCH];
 	uint8_t list_after[KERNEL_BATCH];

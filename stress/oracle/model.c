@@ -27,6 +27,15 @@ static void touch_vma(struct model *m, uint64_t i, uint8_t touched)
 		m->page[i].touched = touched;
 }
 
+void pages_piece(struct model *m, uint64_t i)
+{
+	uint64_t lo, hi;
+
+	model_vma(m, i, &lo, &hi);
+	for (i = lo; i < hi; i++)
+		m->page[i].pieced = 1;
+}
+
 /* After a change of [lo, hi): which neighbours are one VMA now. fresh: what is inside is new, not merged. */
 void pages_rejoin(struct model *m, uint64_t lo, uint64_t hi, bool fresh)
 {
@@ -39,6 +48,8 @@ void pages_rejoin(struct model *m, uint64_t lo, uint64_t hi, bool fresh)
 		m->joined[i] = now;
 		if (now && a->touched != b->touched)
 			touch_vma(m, i, a->touched == 1 || b->touched == 1 ? 1 : 2);
+		if (now && a->pieced != b->pieced)
+			pages_piece(m, i);
 	}
 }
 
@@ -51,7 +62,7 @@ void pages_put(struct model *m, uint64_t i, const struct model_page *value)
 		m->object[value->object].mapped++;
 		m->used++;
 	} else {
-		m->page[i].mapped = m->page[i].touched = 0;
+		m->page[i].mapped = m->page[i].touched = m->page[i].pieced = 0;
 	}
 	if (!old.mapped)
 		return;
@@ -247,6 +258,8 @@ int64_t pages_touch(struct model *m, uint64_t addr, bool write, uint64_t value)
 	now = pages_content(m, p);
 	if (write ? !(p->prot & PROT_WRITE) : !p->prot)  /* x86: what may be accessed at all may be read              */
 		return OP_FAULT(FAULT_ACCERR);
+	if (write && now == OP_FAULT(FAULT_BUS) && !p->shared)
+		touch_vma(m, i, 1);              /* Linux makes the group, and asks the object then                */
 	if (!write || now == OP_FAULT(FAULT_BUS))
 		return now;
 	if (p->shared) {
@@ -286,7 +299,8 @@ unsigned model_list(const struct model *m, struct row *rows, unsigned room)
 			rows[n] = (struct row){
 				m->lo + lo * PAGE, m->lo + hi * PAGE, p->object ? p->off * PAGE : 0,
 				p->object,         p->prot,           p->shared,
-				p->noreserve,      p->locked,         p->advice,         p->growsdown};
+				p->noreserve,      p->locked,         p->advice,         p->growsdown,
+				p->touched || p->pieced};
 		n++;
 	}
 	return n;
@@ -301,6 +315,7 @@ bool model_loose(const struct model *m, uint64_t border)
 
 void model_reset(struct model *m)
 {
+	pages_forget_forks(m);
 	for (uint32_t i = 0; i < m->objects; i++)
 		free(m->object[i].value);
 	memset(m->object, 0, m->object_room * sizeof(*m->object));
@@ -369,6 +384,7 @@ int model_init(struct model *m, uint64_t lo, uint64_t hi)
 
 void model_fini(struct model *m)
 {
+	pages_forget_forks(m);
 	for (uint32_t i = 0; m->object && i < m->objects; i++)
 		free(m->object[i].value);
 	free(m->page);

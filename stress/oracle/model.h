@@ -20,12 +20,15 @@ struct model_page {
 	                                            its pages away, and with a whole VMA the group): 2             */
 	uint8_t copied, lazy;                    /* the page has contents of its own; MADV_FREE may drop them       */
 	uint8_t locked;                          /* 1: mlock; 2: on fault                                          */
+	uint8_t pieced;                          /* of a child: only mlock had kept its VMA in pieces; perhaps it still
+	                                            is (Linux joins nothing in a fork, the engine does)            */
 	uint16_t advice;
 	uint32_t object; /* OBJECT_*, shared anonymous from OBJECT_FILES on; 0 = private anonymous */
 	uint64_t off;                            /* in pages; private anonymous: the page number                   */
 	uint64_t value;                          /* first 8 bytes, where copied                                    */
 };
 
+struct model_fork { struct model_page *page; uint8_t *joined; uint64_t used, brk; };     /* a parent                */
 struct model_object { uint64_t pages, mapped; uint64_t *value; };        /* value: room for OBJECT_PAGES of a file */
 
 struct model {
@@ -40,12 +43,15 @@ struct model {
 	uint32_t objects, object_room;
 	uint64_t splits, merges;                 /* borders made inside and removed between VMAs                   */
 	int64_t placed;                          /* follow: address that the engine chose for this op              */
+	struct model_fork fork[OP_FORKS];        /* what the parents are like; the youngest last                   */
+	unsigned forks;
 };
 
 int  model_init(struct model *m, uint64_t lo, uint64_t hi);      /* brk area starts at lo. -ENOMEM                  */
 void model_fini(struct model *m);
 void model_reset(struct model *m);                               /* nothing mapped, objects empty                   */
-int  model_copy(struct model *to, const struct model *from);     /* two of one region. -ENOMEM: to needs a reset     */
+int  model_copy(struct model *to, const struct model *from);     /* two of one region, from not in a child. -ENOMEM: to
+	                                                            needs a reset                                  */
 int64_t model_run(struct model *m, const struct op *op);
 unsigned model_list(const struct model *m, struct row *rows, unsigned room);     /* number of VMAs                 */
 /* The two pages beside the border may be one VMA or two: private writes have made that a question of history. */

@@ -270,8 +270,10 @@ static int64_t populate(struct model *m, uint64_t lo, uint64_t hi, bool write)
 			return -ENOMEM;
 		if (!(p->prot & (write ? PROT_WRITE : PROT_READ)))
 			return -EINVAL;
-		if (pages_content(m, p) == OP_FAULT(FAULT_BUS))
+		if (pages_content(m, p) == OP_FAULT(FAULT_BUS)) {
+			pages_touch(m, m->lo + i * PAGE, write, 0);
 			return -EFAULT;
+		}
 		if (write && !p->shared)
 			pages_fill(m, i);
 	}
@@ -376,12 +378,7 @@ static int64_t do_resize(struct model *m, const struct op *op)
 	for (uint64_t i = pages; o->value && i < o->pages; i++)
 		o->value[i] = 0;
 	o->pages = pages;
-	for (uint64_t i = 0; i < m->pages; i++) {
-		struct model_page *p = &m->page[i];
-
-		if (p->mapped && p->object == op->object && p->off >= pages)
-			p->copied = p->lazy = 0;
-	}
+	pages_cut(m, op->object, pages);
 	return 0;
 }
 
@@ -417,9 +414,8 @@ int64_t model_run(struct model *m, const struct op *op)
 	case OP_RESIZE: return do_resize(m, op);
 	case OP_MLOCK: return do_mlock(m, op, op->flags & MLOCK_ONFAULT ? 2 : 1);
 	case OP_MUNLOCK: return do_mlock(m, op, 0);
-	case OP_FORK:
-	case OP_EXIT:
-		return -ENOSYS;                  /* it has one map                                                 */
+	case OP_FORK: return pages_fork(m);
+	case OP_EXIT: return pages_exit(m);
 	case OP_LIMIT:
 		m->limit_as = op->len;
 		m->limit_locked = op->new_len;

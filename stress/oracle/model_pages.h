@@ -9,6 +9,7 @@
 void pages_rejoin(struct model *m, uint64_t lo, uint64_t hi, bool fresh);
 void pages_put(struct model *m, uint64_t i, const struct model_page *value);     /* NULL: nothing is mapped there   */
 void pages_unmap(struct model *m, uint64_t lo, uint64_t hi);
+void pages_piece(struct model *m, uint64_t i);                                   /* all of the VMA around i         */
 bool pages_free(const struct model *m, uint64_t i, uint64_t n);                  /* false also outside the region   */
 /* ... and not in the guard gap of the stack next above. */
 bool pages_clear(const struct model *m, uint64_t i, uint64_t n);
@@ -23,5 +24,11 @@ int64_t pages_lock_in(struct model *m, uint64_t lo, uint64_t hi);
 int64_t pages_content(const struct model *m, const struct model_page *p);        /* what a load sees, or BUS        */
 void pages_fill(struct model *m, uint64_t i);                                    /* faulted in, as if stored to    */
 int64_t pages_touch(struct model *m, uint64_t addr, bool write, uint64_t value); /* a load or a store               */
+
+/* ---- children (model_fork.c) ---- */
+int64_t pages_fork(struct model *m);             /* the model is the child's from here on. 0, -EAGAIN, -ENOMEM      */
+int64_t pages_exit(struct model *m);             /* it is the parent's again. -ECHILD                               */
+void pages_cut(struct model *m, uint32_t object, uint64_t pages);        /* private copies beyond: in parents, too  */
+void pages_forget_forks(struct model *m);
 
 #endif

@@ -9,7 +9,8 @@
 const char *const op_kind_name[KIND_COUNT] = {
 	"mmap", "mmap_hint", "mmap_fixed", "mmap_noreplace", "munmap", "mprotect", "mremap_shrink", "mremap_grow",
 	"mremap_move", "mremap_dontunmap", "madvise_flag", "madvise_dontneed", "madvise_free", "madvise_willneed",
-	"madvise_populate", "brk", "msync", "resize", "mlock", "munlock", "read", "write",
+	"madvise_populate", "brk", "msync", "resize", "mlock", "munlock", "fork", "exit", "read",
+	"write",
 };
 
 struct flag { int bit; const char *name; };

@@ -21,6 +21,7 @@ enum op_call {
 	OP_LIMIT,                                /* on an empty region: from here on so much more, see below       */
 	OP_FORK, OP_EXIT,                        /* what follows meets the child; it ends, the parent goes on      */
 };
+#define OP_FORKS 8u                              /* children of children: -EAGAIN beyond                           */
 
 /* What the statistics call a kind: a call with a purpose. The touches come last: they sample contents, and are not
  * counted as calls. */
@@ -28,7 +29,7 @@ enum op_kind {
 	KIND_MMAP_ANY, KIND_MMAP_HINT, KIND_MMAP_FIXED, KIND_MMAP_NOREPLACE, KIND_MUNMAP, KIND_MPROTECT,
 	KIND_MREMAP_SHRINK, KIND_MREMAP_GROW, KIND_MREMAP_MOVE, KIND_MREMAP_DONTUNMAP, KIND_MADVISE_FLAG,
 	KIND_MADVISE_DONTNEED, KIND_MADVISE_FREE, KIND_MADVISE_WILLNEED, KIND_MADVISE_POPULATE, KIND_BRK,
-	KIND_MSYNC, KIND_RESIZE, KIND_MLOCK, KIND_MUNLOCK,
+	KIND_MSYNC, KIND_RESIZE, KIND_MLOCK, KIND_MUNLOCK, KIND_FORK, KIND_EXIT,
 	KIND_CALLS, KIND_READ = KIND_CALLS, KIND_WRITE, KIND_COUNT
 };
 
@@ -59,6 +60,7 @@ struct row {
 	uint8_t prot, shared, noreserve, locked;
 	uint16_t advice;                         /* enum vmmap_advice_bits                                         */
 	uint8_t growsdown;
+	uint8_t loose;                           /* the model's: is it one VMA, and ends here? History knows        */
 };
 
 extern const char *const op_kind_name[KIND_COUNT];

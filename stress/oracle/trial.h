@@ -33,7 +33,7 @@ struct compared {
 };
 
 /* True when they are the same; else why[160] says the first difference. */
-bool trial_same(const struct model *m, const struct compared *c, struct pairing *pairing, char *why);
+bool trial_same(const struct compared *c, struct pairing *pairing, char *why);
 void pairing_clear(struct pairing *pairing);
 
 struct trial {

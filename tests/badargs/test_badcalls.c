@@ -3,6 +3,8 @@
  * test_badcalls.c - bad arguments of the calls that Linux has not, or not like this: configurations, objects, frames,
  * placement within a range, the break, faults and accesses, held ranges, queries.
  */
+#include <vmmap/physmem_hotplug.h>
+
 #include "tests/badargs/unchanged.h"
 
 #define SPACE (UINT64_C(1) << 47)
@@ -81,6 +83,7 @@ static void test_frames(void **state)
 	struct physmem_config config = { .size = sizeof config, .segments = good, .nsegments = 2 };
 	struct physmem_usage usage;
 	struct physmem *pm;
+	struct physmem_run run;
 	uint64_t pfn;
 
 	(void)state;
@@ -101,10 +104,25 @@ static void test_frames(void **state)
 	assert_int_equal(physmem_frame_free(pm, 17), -EINVAL);
 	assert_int_equal(physmem_frame_free(pm, 24), -EINVAL);
 	assert_int_equal(physmem_frame_free(pm, PHYSMEM_NONE), -EINVAL);
-	assert_int_equal(physmem_frame_free(pm, pfn == 23 ? 22 : 23), -EINVAL);
+	assert_int_equal(physmem_frame_free(pm, pfn == 23 ? 22 : 23), -EALREADY);
 	assert_null(physmem_frame_bytes(pm, pfn));                       /* metadata only */
 	assert_int_equal(physmem_frame_free(pm, pfn), 0);
-	assert_int_equal(physmem_frame_free(pm, pfn), -EINVAL);          /* twice */
+	assert_int_equal(physmem_frame_free(pm, pfn), -EALREADY);        /* twice */
+	assert_int_equal(physmem_run_alloc(pm, 10, &run), -EINVAL);
+	assert_int_equal(physmem_run_alloc(pm, 1u << 31, &run), -EINVAL);
+	run = (struct physmem_run){ 12, 0, 3 };                          /* no multiple of its order */
+	assert_int_equal(physmem_run_free(pm, &run), -EALREADY);
+	run = (struct physmem_run){ 12, 0, 10 };
+	assert_int_equal(physmem_run_free(pm, &run), -EINVAL);
+	assert_int_equal(physmem_plug(pm, 16, 0, 0), -EINVAL);
+	assert_int_equal(physmem_plug(pm, 24, 1, 0), -EINVAL);           /* above */
+	assert_int_equal(physmem_plug(pm, FAR, FAR, 0), -EINVAL);
+	assert_int_equal(physmem_unplug(pm, 10, 0, NULL, NULL), -EINVAL);
+	assert_int_equal(physmem_unplug(pm, 24, 1, NULL, NULL), -EINVAL);
+	assert_int_equal(physmem_unplug(pm, FAR, FAR, NULL, NULL), -EINVAL);
+	assert_int_equal(physmem_unplug(pm, 16, 2, NULL, NULL), -ENXIO);
+	assert_int_equal(physmem_unplug(pm, 10, 1, &(struct physmem_unplug_options){ 0 }, NULL), -EINVAL);
+	assert_int_equal(physmem_listen(pm, &(struct physmem_listener){ .fn = NULL }), -EINVAL);
 	physmem_get_usage(pm, &usage);
 	assert_int_equal(usage.owned, 0);
 	assert_int_equal(usage.frames, 10);
@@ -344,6 +362,7 @@ static void test_until(void **state)
 	struct vmmap *map = maps_new(*state);
 	struct vmmap_held held;
 	char byte = 'a';
+	uint64_t pfn;
 
 	maps_fixed(map, 0, 8, RW, NORES);
 	for (unsigned i = 0; i < sizeof deadlines / sizeof deadlines[0]; i++) {
@@ -369,6 +388,8 @@ static void test_until(void **state)
 		refuses(map, -EFAULT, vmmap_fault_until(map, BASE + 9 * PAGE, PROT_READ, NULL, until));
 		refuses(map, -EFAULT, vmmap_read_until(map, BASE + 9 * PAGE, &byte, 1, until));
 		refuses(map, -EFAULT, vmmap_write_until(map, SPACE, &byte, 1, until));
+		refuses(map, -EINVAL, vmmap_pin_until(map, BASE, 0, &pfn, until));
+		refuses(map, -EFAULT, vmmap_pin_until(map, BASE + 9 * PAGE, PAGE, &pfn, until));
 		refuses(map, -EINVAL, vmmap_hold_until(map, BASE, PAGE, NULL, until));
 		refuses(map, -EINVAL, vmmap_hold_until(map, BASE, 0, &held, until));
 	}

@@ -4,8 +4,9 @@
  * thread may want but the page-table entry's; one that finds its page present writes none at all.
  *
  * What is left out as the thread's own: its stack, its slot, its blocks in the instance's tables, and the metadata word
- * of the frame that it took from its own cache (nobody else knows that frame before the entry does). liburcu's reader
- * word does not pass base/atomic.h; it is the thread's own as well. libc's rwlock does not either: --wrap reports it.
+ * and record of the frame that it took from its own cache (nobody else knows that frame before the entry does).
+ * liburcu's reader word does not pass base/atomic.h; it is the thread's own as well. libc's rwlock does not either:
+ * --wrap reports it.
  *
  * The policies that lock something are measured the same way and must show it, so that this test can see.
  */
@@ -105,14 +106,17 @@ static struct wrote sort(const struct log *l)
 	struct vmmap *map = l->map;
 	struct wrote w = { 0 };
 	struct vtree_seen seen;
+	const struct frame_record *record = NULL;
 	uintptr_t entry, frame = 0;
 
 	rcu_enter(l->self);
 	entry = (uintptr_t)pt_find(&map->pt, l->addr);
 	vtree_find(&map->tree, l->addr, &seen);
 	rcu_leave(l->self);
-	if (l->info.pfn != PHYSMEM_NONE)
+	if (l->info.pfn != PHYSMEM_NONE) {
 		frame = (uintptr_t)&map->physmem->word[l->info.pfn - map->physmem->base];
+		record = frame_record_of(map->physmem, l->info.pfn);
+	}
 	for (unsigned i = 0; i < l->n && i < WRITES; i++) {
 		uintptr_t at = (uintptr_t)l->where[i];
 
@@ -120,7 +124,7 @@ static struct wrote sort(const struct log *l)
 			continue;
 		if (at == entry)
 			w.entry++;
-		else if (at == frame)
+		else if (at == frame || (frame && in_block(at, record, sizeof *record)))
 			w.frame++;
 		else if (in_block(at, map->lock_state, map->policy->state_bytes))
 			w.lock++;

@@ -23,7 +23,7 @@
 #include "vmmap/space/space.h"
 
 #define LEN     (4 * MIB)                                /* two leaves, and too much for the brief form            */
-#define SOON_MS 5000
+#define SOON_MS 20000
 
 static struct gate first_leaf, next_collect, locked, unlocking;
 

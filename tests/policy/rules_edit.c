@@ -141,19 +141,18 @@ static bool deadline(struct rule_run *run)
 	return true;
 }
 
-struct pounder { pthread_t thread; struct fake_map *map; atomic_u32 *stop; unsigned lo, hi; uint64_t rounds; int err; };
+struct pounder { pthread_t thread; struct fake_map *map; atomic_u32 *stop; unsigned lo, hi; int err; };
 
 static void *pound(void *arg)
 {
 	struct pounder *p = arg;
 
-	while (!atomic_load_relaxed(p->stop) && !p->err) {
+	do {                                             /* once at least, however late it came to run            */
 		struct lock_edit e = fake_begin(p->map, p->lo, p->hi, LOCK_FOREVER, &p->err);
 
 		if (!p->err)
 			fake_end(p->map, &e);
-		p->rounds++;
-	}
+	} while (!atomic_load_relaxed(p->stop) && !p->err);
 	return NULL;
 }
 
@@ -196,7 +195,7 @@ static bool bounded_overtaking(struct rule_run *run)
 	atomic_store_relaxed(&stop, 1);
 	for (unsigned i = 0; i < 3; i++) {
 		pthread_join(p[i].thread, NULL);
-		ok &= !p[i].err && p[i].rounds > 0;
+		ok &= !p[i].err;
 	}
 	RULE_NEED(run, ok);
 	run->policy->stats(run->map->state, &stats);

@@ -7,7 +7,7 @@
 #include "tests/policy/rules.h"
 
 #define NEVER_MS 60                              /* long enough to see that something does not happen             */
-#define SOON_MS  3000                            /* it must happen                                                 */
+#define SOON_MS  20000                           /* it must happen                                                 */
 
 extern struct gate hold;                         /* passed by an edit that is to be held, while it is              */
 extern struct gate asleep, woken;                /* of the role "edit": before it sleeps, after it was granted     */

@@ -268,9 +268,9 @@ static void test_rwsem_handoff(void **state)
 	actor_start(&a, map, hold_edit, 6, 7, LOCK_FOREVER);
 	for (unsigned i = 0; i < 2; i++) {
 		assert_true(gate_wait(&asleep, SOON_MS));        /* it is in the queue now                       */
-		gate_open(&asleep);
 		gate_at(&woken, "edit", "rwsem_woken");
-		fake_end(map, &e);
+		fake_end(map, &e);                               /* while it cannot look: it would be granted it */
+		gate_open(&asleep);
 		assert_true(gate_wait(&woken, SOON_MS));
 		e = fake_begin(map, 6, 7, LOCK_FOREVER, &err);
 		assert_int_equal(err, 0);

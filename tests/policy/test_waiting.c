@@ -141,6 +141,8 @@ static void test_partial_take(void **state)
 
 static struct gate late;
 
+#define QUIT_MS 500                              /* also where threads begin late: it waits before it quits         */
+
 /* Page 4 is held by an edit, and wanted by a waiter. */
 struct wait { struct fake_map *map; struct lock_edit e; struct actor waiter; };
 
@@ -176,7 +178,7 @@ static void test_cancel_against_grant(void **state)
 	struct wait w;
 
 	(void)state;
-	wait_begin(&w, "vma", as_edit, 20, "waiter_before_cancel");
+	wait_begin(&w, "vma", as_edit, QUIT_MS, "waiter_before_cancel");
 	assert_int_equal(point_call(NULL, "handover_before_grant", let_it_cancel, &w.waiter), 0);
 	fake_end(w.map, &w.e);
 	wait_end(&w);
@@ -212,7 +214,7 @@ static void test_wait_again(void **state)
 	struct wait w;
 
 	(void)state;
-	wait_begin(&w, "vma", edit_again, 20, "waiter_before_cancel");
+	wait_begin(&w, "vma", edit_again, QUIT_MS, "waiter_before_cancel");
 	gate_at(&asleep, "edit", "waiter_before_sleep");
 	gate_open(&late);
 	assert_true(gate_wait(&asleep, SOON_MS));                /* the second time                                   */
@@ -228,7 +230,7 @@ static void test_rwsem_quit_against_grant(void **state)
 	struct wait w;
 
 	(void)state;
-	wait_begin(&w, "rwsem", as_fault, 20, "rwsem_before_quit");
+	wait_begin(&w, "rwsem", as_fault, QUIT_MS, "rwsem_before_quit");
 	fake_end(w.map, &w.e);                                   /* grants it                                         */
 	gate_open(&late);
 	wait_end(&w);

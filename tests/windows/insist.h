@@ -6,7 +6,7 @@
 #include "tests/policy/gate.h"
 #include "tests/windows/window.h"
 
-#define INSIST_SOON_MS 5000
+#define INSIST_SOON_MS 20000
 
 static struct gate insist_asleep, insist_woken;
 

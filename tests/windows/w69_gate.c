@@ -45,6 +45,7 @@ static void script(const char *policy)
 	point_release("late", "rmap_after_pin");
 	expect(point_stop("late", "rmap_inside", NULL, NULL) == 0);      /* it must not come there */
 	window_join(&late);
+	rcu_drain();
 	expect(mem_bytes(MEM_MAP) + sizeof(struct rmap_gate) == pinned);
 	expect(point_timeouts() == 0);
 	expect(resize.result == 0 && late.result == 0);

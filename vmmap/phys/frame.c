@@ -21,6 +21,9 @@
  *             plus, in the late stack, what was deferred while one read section lasted: a reader that lost its CPU
  *             holds back what the others free meanwhile, as it would delay a TLB shootdown. After it, each close
  *             takes four chains from there, and an allocation that finds nothing else takes all.
+ * KINDS       each slot has two caches, and there are two depots: frames for what can be moved, and for what cannot.
+ *             While a frame is out its block keeps at least its class, so one of the unmovable cache lies in no block
+ *             that somebody counts on to be emptied. Only the engine defers, and what it has can be moved.
  * CACHED      loaded has at most 64 frames and one chain that came home; spare has up to 64 such chains, fewer in small
  *             instances, so that a slot which takes and gives in turn uses its own frames again: each frame's word is
  *             on a line that it then shares with nobody. Out of other slots' reach are `loaded` and `open` only.
@@ -37,8 +40,7 @@
 #include <errno.h>
 
 #include "base/point.h"
-#include "vmmap/phys/frame_depot.h"
-#include "vmmap/phys/frame_shelf.h"
+#include "vmmap/phys/frame_isolate.h"
 #include "vmmap/phys/physmem_slots.h"
 
 /* Marks a chain FREE, hangs `after` on its end. */
@@ -55,78 +57,95 @@ static void chain_free(struct physmem *pm, uint32_t chain, uint32_t after)
 	}
 }
 
-/* Deferred frames that have become free go to the depot. */
-static void frame_scrap(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
+/* Deferred frames become free. Returns those that may stay in a cache: all, but while somebody isolates. */
+static uint32_t chain_ends(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
 {
 	chain_free(pm, chain, 0);
-	frame_depot_give(pm, slot, chain);
+	return unlikely(frame_isolating(pm)) ? frame_sort_out(pm, slot, chain) : chain;
+}
+
+void frame_scrap(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
+{
+	chain = chain_ends(pm, slot, chain);
+	if (chain)
+		frame_depot_give(pm, slot, FRAME_MOVABLE, chain);
 }
 
 /* A chain of free frames on the slot's shelf, or to the depot if that is full. The owner's moves are odd, or it has
  * far_lock. */
-static void spare_put(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
+static void spare_put(struct physmem *pm, struct frame_slot *slot, enum frame_kind kind, uint32_t chain)
 {
-	uint32_t before = frame_shelf_take(&slot->spare);
+	struct frame_cache *cache = &slot->cache[kind];
+	uint32_t before = frame_shelf_take(&cache->spare);
 
 	if (!before)
-		slot->spare_n = 0;       /* somebody may have taken all of it */
-	if (slot->spare_n < pm->spare_max) {
-		slot->spare_n++;
+		cache->spare_n = 0;      /* somebody may have taken all of it */
+	if (cache->spare_n < pm->spare_max) {
+		cache->spare_n++;
 		atomic_store_relaxed(&frame_batch_of(pm, chain)->next, before);
-		atomic_store_release(&slot->spare, chain);                       /* S1 */
+		atomic_store_release(&cache->spare, chain);                      /* S1 */
 		return;
 	}
-	atomic_store_release(&slot->spare, before);                              /* S1 */
-	frame_depot_give(pm, slot, chain);
+	atomic_store_release(&cache->spare, before);                             /* S1 */
+	frame_depot_give(pm, slot, kind, chain);
 }
 
-void frame_spare_put_all(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
+void frame_spare_put_all(struct physmem *pm, struct frame_slot *slot, enum frame_kind kind, uint32_t chain)
 {
 	uint32_t next;
 
 	for (; chain; chain = next) {
 		next = atomic_load_relaxed(&frame_batch_of(pm, chain)->next);
-		spare_put(pm, slot, chain);
+		spare_put(pm, slot, kind, chain);
 	}
 }
 
-uint32_t frame_spare_pop(struct physmem *pm, struct frame_slot *slot)
+uint32_t frame_spare_pop(struct physmem *pm, struct frame_slot *slot, enum frame_kind kind)
 {
-	uint32_t chain = frame_shelf_take(&slot->spare), rest;
+	struct frame_cache *cache = &slot->cache[kind];
+	uint32_t chain = frame_shelf_take(&cache->spare), rest;
 
 	if (!chain)
 		return 0;
 	rest = atomic_load_relaxed(&frame_batch_of(pm, chain)->next);
 	BASE_POINT(frame_spare_in_hand);
-	slot->spare_n--;
+	cache->spare_n--;
 	if (rest)
-		atomic_store_release(&slot->spare, rest);                        /* S1 */
+		atomic_store_release(&cache->spare, rest);                       /* S1 */
 	return chain;
 }
 
 /* What is loaded becomes the first of the spare chains. */
-static void loaded_put(struct physmem *pm, struct frame_slot *slot)
+static void loaded_put(struct physmem *pm, struct frame_slot *slot, enum frame_kind kind)
 {
-	frame_set_count(pm, slot->loaded, atomic_load_relaxed(&slot->loaded_n));
-	spare_put(pm, slot, slot->loaded);
-	slot->loaded = 0;
-	atomic_store_relaxed(&slot->loaded_n, 0);
+	struct frame_cache *cache = &slot->cache[kind];
+
+	frame_set_count(pm, cache->loaded, atomic_load_relaxed(&cache->loaded_n));
+	spare_put(pm, slot, kind, cache->loaded);
+	cache->loaded = 0;
+	atomic_store_relaxed(&cache->loaded_n, 0);
 }
 
 /* A deferred chain comes home: in front of what is loaded, where it is used again while warm. */
 void frame_home(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
 {
-	uint32_t more = frame_chain_count(pm, chain);
+	struct frame_cache *cache = &slot->cache[FRAME_MOVABLE];
+	uint32_t more;
 
-	if (atomic_load_relaxed(&slot->loaded_n) > pm->batch)
-		loaded_put(pm, slot);
-	chain_free(pm, chain, slot->loaded);
-	slot->loaded = chain;
-	atomic_store_relaxed(&slot->loaded_n, atomic_load_relaxed(&slot->loaded_n) + more);
+	if (unlikely(slot->locked))
+		chain = chain_ends(pm, slot, chain);
+	if (!chain)
+		return;
+	more = frame_chain_count(pm, chain);
+	if (atomic_load_relaxed(&cache->loaded_n) > pm->batch)
+		loaded_put(pm, slot, FRAME_MOVABLE);
+	chain_free(pm, chain, cache->loaded);
+	cache->loaded = chain;
+	atomic_store_relaxed(&cache->loaded_n, atomic_load_relaxed(&cache->loaded_n) + more);
 }
 
-/* Gives the open chain a cookie. It is the caller's then; 0 if there is none. */
-static uint32_t open_take(struct physmem *pm, struct frame_slot *slot)
+/* It is the caller's then. */
+uint32_t frame_open_take(struct physmem *pm, struct frame_slot *slot)
 {
 	uint32_t chain = slot->open;
 
@@ -188,7 +207,6 @@ static void closed_to_late(struct physmem *pm, struct frame_slot *slot, uint32_t
 	}
 }
 
-/* The open chain starts its grace period; older ones end theirs. */
 void frame_close(struct physmem *pm, struct frame_slot *slot)
 {
 	uint32_t before, chain, waiting, waits;
@@ -196,13 +214,13 @@ void frame_close(struct physmem *pm, struct frame_slot *slot)
 	frame_moves_step(slot);
 	before = frame_shelf_take(&slot->closed);
 	waits = frame_closed_sort(pm, slot, before, &waiting);
-	if (before && !waits && (atomic_load_relaxed(&pm->late_stack) & UINT32_MAX))
+	if (before && !waits && (atomic_load_relaxed(&pm->late_stack.head) & UINT32_MAX))
 		late_trim(pm, slot);
 	if (waiting >= FRAME_CLOSED_MAX) {
 		closed_to_late(pm, slot, waits);
 		waits = 0;
 	}
-	chain = open_take(pm, slot);
+	chain = frame_open_take(pm, slot);
 	if (chain)
 		atomic_store_relaxed(&frame_batch_of(pm, chain)->next, waits);
 	BASE_POINT(frame_close_before_shelf);
@@ -211,81 +229,117 @@ void frame_close(struct physmem *pm, struct frame_slot *slot)
 }
 
 /* A batch is full. Inside a read section it may grow on for a while. */
-void frame_full(struct physmem *pm, struct frame_slot *slot, struct thread_slot *self)
+void frame_full(struct physmem *pm, struct thread_slot *self)
 {
-	if (!rcu_inside(self) || atomic_load_relaxed(&slot->open_n) >= pm->defer_batch * FRAME_DEFER_HELD)
+	uint32_t most = pm->defer_batch * (rcu_inside(self) ? FRAME_DEFER_HELD : 1);
+	struct frame_slot *slot = frame_slot_enter(pm, self);
+
+	if (slot && atomic_load_relaxed(&slot->open_n) >= most)
 		frame_close(pm, slot);
+	frame_slot_leave(self, slot);
 }
 
 /* The threads that got no slot block for want of memory use the depot, one frame at a time. */
-static void single_free(struct physmem *pm, uint32_t index)
+static void single_free(struct physmem *pm, uint32_t index, enum frame_kind kind)
 {
 	uint64_t old = atomic_load_relaxed(&pm->word[index]);
+
+	if (unlikely(frame_isolating(pm)) && frame_is_leaving(pm, index)) {
+		frame_to_row(pm, NULL, index);
+		return;
+	}
 
 	atomic_store_relaxed(&pm->word[index], frame_word(old, FRAME_FREE, 0));
 	frame_set_count(pm, index + 1, 1);
-	frame_depot_give(pm, NULL, index + 1);
+	frame_depot_give(pm, NULL, kind, index + 1);
 }
 
-void frame_defer_slow(struct physmem *pm, struct thread_slot *self, uint32_t index)
+static void single_defer(struct physmem *pm, uint32_t index)
 {
-	struct frame_slot *slot = thread_local_mine(&pm->slots, self);
 	uint64_t old = atomic_load_relaxed(&pm->word[index]);
 
-	if (slot) {
-		frame_defer_by(pm, self, pm->base + index, frame_owner(old));
-		return;
-	}
 	atomic_store_relaxed(&pm->word[index], frame_word(old, FRAME_DEFERRED, 0));
 	frame_set_count(pm, index + 1, 1);
 	frame_batch_of(pm, index + 1)->cookie = rcu_poll_start();
 	frame_late_put(pm, NULL, index + 1);
 }
 
-void frame_free_slow(struct physmem *pm, struct thread_slot *self, uint32_t index)
+void frame_defer_slow(struct physmem *pm, struct thread_slot *self, uint32_t index)
 {
-	struct frame_slot *slot = thread_local_mine(&pm->slots, self);
+	struct frame_slot *slot = frame_slot_enter(pm, self);
+	bool full = slot ? frame_open_push(pm, slot, index) >= pm->defer_batch : false;
 
-	if (!slot) {
-		single_free(pm, index);
+	if (!slot)
+		single_defer(pm, index);
+	frame_slot_leave(self, slot);
+	if (full)
+		frame_full(pm, self);
+}
+
+static void slot_free(struct physmem *pm, struct frame_slot *slot, uint32_t index, enum frame_kind kind)
+{
+	bool leaves = unlikely(slot->locked) && frame_is_leaving(pm, index) && !BASE_MUTANT(free_stays);
+
+	if (!leaves && atomic_load_relaxed(&slot->cache[kind].loaded_n) < pm->batch) {
+		frame_push(pm, &slot->cache[kind], index, atomic_load_relaxed(&pm->word[index]));
 		return;
 	}
-	if (atomic_load_relaxed(&slot->loaded_n) >= pm->batch) {
-		frame_moves_step(slot);
-		loaded_put(pm, slot);
-		frame_moves_step(slot);
-	}
-	frame_push(pm, slot, index, atomic_load_relaxed(&pm->word[index]));
+	frame_moves_step(slot);
+	if (leaves)
+		frame_to_row(pm, slot, index);
+	else
+		loaded_put(pm, slot, kind);
+	frame_moves_step(slot);
+	if (!leaves)
+		frame_push(pm, &slot->cache[kind], index, atomic_load_relaxed(&pm->word[index]));
+}
+
+void frame_free_slow(struct physmem *pm, struct thread_slot *self, uint32_t index, enum frame_kind kind)
+{
+	struct frame_slot *slot = frame_slot_enter(pm, self);
+
+	if (!slot)
+		single_free(pm, index, kind);
+	else
+		slot_free(pm, slot, index, kind);
+	frame_slot_leave(self, slot);
 }
 
 /* ---- a slot's end, and the instance's ---- */
 
-/* What is free in the slot's cache goes to the depot. The owner's moves are odd. */
-static void slot_flush(struct physmem *pm, struct frame_slot *slot)
+void frame_cache_flush(struct physmem *pm, struct frame_slot *slot, enum frame_kind kind)
 {
-	uint32_t chain = frame_shelf_take(&slot->spare), next;
+	struct frame_cache *cache = &slot->cache[kind];
+	uint32_t chain = frame_shelf_take(&cache->spare), next;
 
 	for (; chain; chain = next) {
 		next = atomic_load_relaxed(&frame_batch_of(pm, chain)->next);
-		frame_depot_give(pm, slot, chain);
+		frame_depot_give(pm, slot, kind, chain);
 	}
-	if (slot->loaded) {
-		frame_set_count(pm, slot->loaded, atomic_load_relaxed(&slot->loaded_n));
-		frame_depot_give(pm, slot, slot->loaded);
+	if (cache->loaded) {
+		frame_set_count(pm, cache->loaded, atomic_load_relaxed(&cache->loaded_n));
+		frame_depot_give(pm, slot, kind, cache->loaded);
 	}
-	slot->loaded = 0;
-	atomic_store_relaxed(&slot->loaded_n, 0);
+	cache->loaded = 0;
+	atomic_store_relaxed(&cache->loaded_n, 0);
+}
+
+static void slot_flush(struct physmem *pm, struct frame_slot *slot)
+{
+	for (enum frame_kind kind = 0; kind < FRAME_KINDS; kind++)
+		frame_cache_flush(pm, slot, kind);
 }
 
 void frame_flush(struct physmem *pm, struct thread_slot *self)
 {
-	struct frame_slot *slot = thread_local_at(&pm->slots, self->number);
+	struct frame_slot *slot = frame_slot_enter(pm, self);
 
-	if (!slot || BASE_MUTANT(frame_flush_keeps))
-		return;
-	frame_moves_step(slot);
-	slot_flush(pm, slot);
-	frame_moves_step(slot);
+	if (slot && !BASE_MUTANT(frame_flush_keeps)) {
+		frame_moves_step(slot);
+		slot_flush(pm, slot);
+		frame_moves_step(slot);
+	}
+	frame_slot_leave(self, slot);
 }
 
 /* settled: every grace period is over (the caller waited). */
@@ -309,10 +363,14 @@ void frame_slot_drain(struct physmem *pm, struct frame_slot *slot, bool settled)
 void frame_slot_exit(struct thread_exit_hook *hook, uint32_t number)
 {
 	struct physmem *pm = container_of(hook, struct physmem, hook);
-	struct frame_slot *slot = thread_local_at(&pm->slots, number);
+	struct thread_slot *self = thread_at(number);
+	struct frame_slot *slot;
 
-	if (slot && !BASE_MUTANT(frame_exit_keeps))
-		frame_slot_drain(pm, slot, false);
+	if (!thread_local_at(&pm->slots, number) || BASE_MUTANT(frame_exit_keeps))
+		return;
+	slot = frame_slot_enter(pm, self);
+	frame_slot_drain(pm, slot, false);
+	frame_slot_leave(self, slot);
 }
 
 void frame_settle(struct physmem *pm)

@@ -14,14 +14,18 @@
 #include "base/rcu.h"
 #include "vmmap/physmem.h"
 
-/* Who has a frame: nobody; who called physmem_frame_alloc; a map, as anonymous memory; a memory object. */
-enum frame_owner { FRAME_OWNER_NONE, FRAME_OWNER_CALLER, FRAME_OWNER_MAP, FRAME_OWNER_OBJECT };
+/* Who has a frame: nobody; who called physmem_frame_alloc; a map, as anonymous memory; a memory object; the host, by
+ * the balloon; nobody ever again. */
+enum frame_owner {
+	FRAME_OWNER_NONE, FRAME_OWNER_CALLER, FRAME_OWNER_MAP, FRAME_OWNER_OBJECT, FRAME_OWNER_BALLOON,
+	FRAME_OWNER_POISON
+};
 
 /*
  * Takes a frame: from this slot's cache, from its deferred frames whose grace period has passed, from the depot, from
- * what other slots can spare, in this order. PHYSMEM_NONE: nothing is left. Contents undefined.
- * Inside a read section it never waits; outside one it waits for a grace period rather than fail while frames are only
- * deferred (the exception of promise P-7). A caller that got PHYSMEM_NONE inside may leave, call again, and start over.
+ * what other slots can spare, in this order. PHYSMEM_NONE: nothing is left. Contents undefined. Inside a read section,
+ * so it never waits; frame_take, outside one, waits for a grace period rather than fail while frames are only deferred
+ * (the exception of promise P-7). A caller that got PHYSMEM_NONE inside may leave, call frame_refill, and start over.
  */
 static inline uint64_t frame_alloc(struct physmem *pm, struct thread_slot *self);
 /* Brings a frame into this slot's cache, as frame_alloc would, waiting no longer than the thread's deadline. 0;
@@ -39,8 +43,17 @@ static inline void frame_free(struct physmem *pm, struct thread_slot *self, uint
 static inline void frame_defer(struct physmem *pm, struct thread_slot *self, uint64_t pfn);
 /* The same for another owner than a map. owner: a constant; the same for a frame all its life. */
 static inline uint64_t frame_alloc_for(struct physmem *pm, struct thread_slot *self, enum frame_owner owner);
+/* The same, with its name in the reverse map from its first instant on (frame_record.h). */
+static inline uint64_t frame_alloc_named(struct physmem *pm, struct thread_slot *self, enum frame_owner owner,
+					 uint64_t where, uint64_t page);
 static inline void frame_free_by(struct physmem *pm, struct thread_slot *self, uint64_t pfn, enum frame_owner owner);
 static inline void frame_defer_by(struct physmem *pm, struct thread_slot *self, uint64_t pfn, enum frame_owner owner);
+/* The same by who may be in no read section: what is above must be called inside one (frame_isolate.c). Outside,
+ * frame_take waits as frame_alloc says, and frame_give_later does what frame_tidy does. */
+static inline uint64_t frame_take(struct physmem *pm, struct thread_slot *self, enum frame_owner owner);
+static inline void frame_give(struct physmem *pm, struct thread_slot *self, uint64_t pfn, enum frame_owner owner);
+static inline void frame_give_later(struct physmem *pm, struct thread_slot *self, uint64_t pfn,
+				    enum frame_owner owner);
 /* Starts the grace period of a full batch, if there is one. Outside read and leaf sections, holding nothing. Cheap. */
 static inline void frame_tidy(struct physmem *pm, struct thread_slot *self);
 
@@ -75,6 +88,9 @@ uint64_t physmem_audit(struct physmem *pm, FILE *report);
 
 #define frame_alloc(pm, self)  BASE_SITE(SITE_FRAME, (frame_alloc)(pm, self), PHYSMEM_NONE)
 #define frame_alloc_for(pm, self, owner) BASE_SITE(SITE_FRAME, (frame_alloc_for)(pm, self, owner), PHYSMEM_NONE)
+#define frame_take(pm, self, owner) BASE_SITE(SITE_FRAME, (frame_take)(pm, self, owner), PHYSMEM_NONE)
+#define frame_alloc_named(pm, self, owner, where, page) \
+	BASE_SITE(SITE_FRAME, (frame_alloc_named)(pm, self, owner, where, page), PHYSMEM_NONE)
 #define frame_refill(pm, self) BASE_SITE(SITE_FRAME, (frame_refill)(pm, self), -ENOMEM)
 
 #endif

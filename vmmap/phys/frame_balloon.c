@@ -207,11 +207,11 @@ uint64_t frame_balloon_leave(struct frame_balloon *b, uint64_t lo, uint64_t hi)
 
 	park_lock(&b->lock);
 	for (uint64_t i = b->n; i-- > 0;) {
-		uint64_t index = b->run[i] >> 4;
+		uint64_t index = b->run[i] >> 4, n = UINT64_C(1) << (b->run[i] & 15);
 
-		if (index < lo || index >= hi)
+		if (index + n <= lo || index >= hi)
 			continue;
-		frames += UINT64_C(1) << (b->run[i] & 15);
+		frames += n;
 		move_run(b, i);
 	}
 	park_unlock(&b->lock);
@@ -220,11 +220,17 @@ uint64_t frame_balloon_leave(struct frame_balloon *b, uint64_t lo, uint64_t hi)
 
 /* ---- life ---- */
 
+static bool is_config(const struct frame_balloon_config *c)
+{
+	return c->inflate != NULL && c->deflate != NULL && c->most != 0 && c->order <= FRAME_BLOCK_ORDER;
+}
+
 int frame_balloon_init(struct frame_balloon *b, struct frame_bits *bits, const struct frame_balloon_config *c)
 {
-	if (c->inflate == NULL || c->deflate == NULL || c->most == 0 || c->order > FRAME_BLOCK_ORDER)
+	if (!is_config(c))
 		return -EINVAL;
-	*b = (struct frame_balloon){ .bits = bits, .config = *c, .capacity = bits->frames >> c->order };
+	*b = (struct frame_balloon){ .bits = bits, .config = *c, .capacity = bits->frames >> c->order,
+				     .told_most = c->most };
 	b->search.end = bits->frames >> FRAME_BLOCK_ORDER;
 	b->run = mem_reserve(MEM_FRAME, b->capacity * sizeof(*b->run));
 	b->told = mem_alloc(MEM_FRAME, c->most * sizeof(*b->told), CACHE_LINE);
@@ -238,6 +244,21 @@ void frame_balloon_fini(struct frame_balloon *b)
 {
 	if (b->n != 0)
 		(void)frame_balloon_deflate(b, UINT64_MAX);
-	mem_free(MEM_FRAME, b->told, b->config.most * sizeof(*b->told));
+	mem_free(MEM_FRAME, b->told, b->told_most * sizeof(*b->told));
 	mem_unreserve(MEM_FRAME, b->run, b->capacity * sizeof(*b->run));
+}
+
+int frame_balloon_change(struct frame_balloon *b, const struct frame_balloon_config *c)
+{
+	int err = 0;
+
+	if (!is_config(c) || c->most > b->told_most || b->bits->frames >> c->order > b->capacity)
+		return -EINVAL;
+	park_lock(&b->lock);
+	if (b->n != 0)
+		err = -EBUSY;
+	else
+		b->config = *c;
+	park_unlock(&b->lock);
+	return err;
 }

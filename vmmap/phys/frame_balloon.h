@@ -30,11 +30,12 @@ struct frame_balloon {
 	struct frame_bits *bits;         /*                                                                [const] */
 	struct frame_balloon_config config; /*                                                             [const] */
 	uint64_t capacity;               /* runs                                                           [const] */
+	unsigned told_most;              /* of config, at first                                            [const] */
 	struct park_mutex lock;          /* of what follows; held while the host is told                           */
 	uint64_t *run;                   /* [n of capacity]: index << 4 | order, in the order in which they came   */
 	uint64_t n, rich;
 	struct frame_search search;
-	struct frame_ballooned *told;    /* [most]                                                                 */
+	struct frame_ballooned *told;    /* [told_most]                                                            */
 	atomic_u64 frames;               /* in the balloon                                                         */
 	atomic_u32 pressed;              /* who is short of memory                                                 */
 };
@@ -44,6 +45,9 @@ int  frame_balloon_init(struct frame_balloon *b, struct frame_bits *bits, const 
 	MUST_CHECK;
 /* All of it is the machine's again. */
 void frame_balloon_fini(struct frame_balloon *b);
+/* Another config: no smaller runs than the first one's, no more at a time. 0; -EINVAL: as init; -EBUSY: it has
+ * frames. */
+int  frame_balloon_change(struct frame_balloon *b, const struct frame_balloon_config *c) MUST_CHECK;
 
 /* Takes up to n free frames, whole blocks first, but leaves `low`; not while somebody is short of memory. Returns how
  * many the host has taken. */
@@ -53,8 +57,8 @@ uint64_t frame_balloon_deflate(struct frame_balloon *b, uint64_t n);
 /* For who finds no frame: the same, and until frame_balloon_press_ends nobody inflates. 0: the balloon is empty. */
 uint64_t frame_balloon_press(struct frame_balloon *b, uint64_t n);
 void     frame_balloon_press_ends(struct frame_balloon *b);
-/* For who has set the blocks of [lo, hi) offline: what the balloon has there it gives back, and takes as much
- * elsewhere, or is smaller then. Returns how many frames were there. */
+/* For who has set the blocks of [lo, hi) offline: runs of the balloon that have a frame there it gives back, and
+ * takes as much elsewhere, or is smaller then. Returns how many frames these were. */
 uint64_t frame_balloon_leave(struct frame_balloon *b, uint64_t lo, uint64_t hi);
 
 #endif

@@ -34,15 +34,15 @@
 #include "base/point.h"
 #include "vmmap/phys/frame_bits_change.h"
 
-int frame_bits_init(struct frame_bits *b, uint64_t frames, bool sectioned)
+int frame_bits_init(struct frame_bits *b, uint64_t frames, enum physseg_form form)
 {
 	uint64_t blocks = (frames + FRAME_BLOCK_FRAMES - 1) >> FRAME_BLOCK_ORDER;
 	int err;
 
 	*b = (struct frame_bits){ .frames = blocks << FRAME_BLOCK_ORDER };
-	err = physseg_plane_init(&b->block, blocks, sizeof(atomic_u64), sectioned);
+	err = physseg_plane_init(&b->block, blocks, sizeof(atomic_u64), form);
 	if (err == 0)
-		err = physseg_plane_init(&b->row, blocks * FRAME_BLOCK_ROWS, sizeof(atomic_u64), sectioned);
+		err = physseg_plane_init(&b->row, blocks * FRAME_BLOCK_ROWS, sizeof(atomic_u64), form);
 	if (err != 0)
 		frame_bits_fini(b);
 	return err;
@@ -52,6 +52,7 @@ void frame_bits_fini(struct frame_bits *b)
 {
 	physseg_plane_fini(&b->row);
 	physseg_plane_fini(&b->block);
+	*b = (struct frame_bits){ 0 };
 }
 
 uint64_t frame_bits_word(struct frame_bits *b, uint64_t block)
@@ -190,6 +191,7 @@ bool frame_bits_take_in(struct frame_bits *b, uint64_t block, unsigned order, en
 		return false;
 	BASE_POINT(frame_bits_promised);
 	if (!claim(rows, order, &at)) {
+		BASE_POINT(frame_bits_lost);
 		frame_bits_return(b, block, word, 1u << order);
 		return false;
 	}

@@ -12,20 +12,14 @@
 
 #include "base/compiler.h"
 #include "vmmap/phys/frame_block.h"
+#include "vmmap/phys/frame_planes.h"
 #include "vmmap/phys/frame_row.h"
-#include "vmmap/phys/physseg_plane.h"
 
 #define FRAME_BLOCK_ROWS (FRAME_BLOCK_FRAMES / FRAME_ROW_FRAMES)
 
 /* Who wants to know which blocks there are to be reported (frame_block_reportable): called by whoever makes one so,
- * after that, holding nothing. */
+ * after that, holding nothing; perhaps also once more by one who saw it before another was set. Never goes away. */
 struct frame_listener { void (*reportable)(struct frame_listener *l, uint64_t block); };
-
-struct frame_bits {
-	uint64_t frames;                 /* that may ever be                                               [const] */
-	struct frame_listener *listener; /* NULL: nobody. Set while nobody is in a call                    [const] */
-	struct physseg_plane block, row; /* words                                                                  */
-};
 
 /* Some free frames of one row: bit i is frame first + i. */
 struct frame_some { uint64_t first, mask; };
@@ -33,8 +27,9 @@ struct frame_some { uint64_t first, mask; };
 /* Blocks [first, end): where a segment lies. cursor: where the last search of this kind ended; the caller's. */
 struct frame_search { uint64_t first, end, cursor; };
 
-/* 0; -ENOMEM. sectioned: does not try for one array. */
-int  frame_bits_init(struct frame_bits *b, uint64_t frames, bool sectioned) MUST_CHECK;
+/* 0; -ENOMEM. */
+int  frame_bits_init(struct frame_bits *b, uint64_t frames, enum physseg_form form) MUST_CHECK;
+/* Also after an init that failed, and of bits that are all zeroes. */
 void frame_bits_fini(struct frame_bits *b);
 
 /* ---- frames come and go: one such call at a time, that of who changes the segments ---- */
@@ -67,8 +62,15 @@ int  frame_bits_split(struct frame_bits *b, uint64_t block, enum frame_class cla
 bool frame_bits_step(struct frame_bits *b, uint64_t block, frame_block_step *step) MUST_CHECK;
 /* 0: absent. */
 uint64_t frame_bits_word(struct frame_bits *b, uint64_t block);
-/* By who has set the block offline: takes what is free of frames [lo, hi) of one block. Returns how many. */
-unsigned frame_bits_claim(struct frame_bits *b, uint64_t lo, uint64_t hi);
+/* The frame is not free in its row: somebody has it, or it is a hole. Quiescent only. */
+bool frame_bits_is_taken(struct frame_bits *b, uint64_t index);
+/* By who has set the block offline: takes what is free of frames [lo, hi) of one block. Returns how many, and adds
+ * their bits to rows[row of the block]. */
+unsigned frame_bits_claim_rows(struct frame_bits *b, uint64_t lo, uint64_t hi, uint64_t *rows);
+static inline unsigned frame_bits_claim(struct frame_bits *b, uint64_t lo, uint64_t hi)
+{
+	return frame_bits_claim_rows(b, lo, hi, (uint64_t[FRAME_BLOCK_ROWS]){ 0 });
+}
 
 /* ---- many blocks: frame_bits_search.c ---- */
 

@@ -29,7 +29,7 @@ static ALWAYS_INLINE uint64_t frame_bits_change_to(atomic_u64 *word, frame_block
 		new = step(old, n, class);
 		if (new == FRAME_BLOCK_NO)
 			return new;
-	} while (!atomic_cas_acqrel(word, &old, new));                           /* B1, B2 */
+	} while (!atomic_cas_seqcst(word, &old, new));                           /* B1, B2; L1 */
 	return new;
 }
 
@@ -41,12 +41,15 @@ static ALWAYS_INLINE bool frame_bits_change(atomic_u64 *word, frame_block_step *
 
 static inline void frame_bits_tell(struct frame_bits *b, uint64_t block)
 {
-	if (b->listener != NULL)
-		b->listener->reportable(b->listener, block);
+	struct frame_listener *l = atomic_load_seqcst(&b->listener);             /* L1 -> L2 */
+
+	if (l != NULL)
+		l->reportable(l, block);
 }
 
 /* Of a step that may end with a block to be reported: the listener is told after the CAS, or a look in between would
- * find the block not so, and nobody would come again. */
+ * find the block not so, and nobody would come again. Who begins to listen looks at all words after that (L2): one of
+ * the two sees the other. */
 static ALWAYS_INLINE bool frame_bits_change_told(struct frame_bits *b, uint64_t block, atomic_u64 *word,
 						 frame_block_step *step, uint32_t n, enum frame_class class)
 {

@@ -98,7 +98,7 @@ void frame_bits_go(struct frame_bits *b, uint64_t lo, uint64_t hi)
 }
 
 /* Of a row, what is free of those bits. */
-static unsigned claim_bits(struct frame_bits *b, uint64_t block, atomic_u64 *row, uint64_t bits)
+static uint64_t claim_bits(struct frame_bits *b, uint64_t block, atomic_u64 *row, uint64_t bits)
 {
 	atomic_u64 *word = frame_bits_block(b, block);
 
@@ -109,19 +109,23 @@ static unsigned claim_bits(struct frame_bits *b, uint64_t block, atomic_u64 *row
 		if (mask == 0 || !frame_bits_change(word, frame_block_claim, n, FRAME_CLASS_NONE))
 			return 0;
 		if (atomic_cas_acquire(row, &old, old | mask))                   /* R2 -> R1 */
-			return n;
+			return mask;
 		frame_bits_return(b, block, word, n);
 	}
 }
 
-unsigned frame_bits_claim(struct frame_bits *b, uint64_t lo, uint64_t hi)
+unsigned frame_bits_claim_rows(struct frame_bits *b, uint64_t lo, uint64_t hi, uint64_t *mine)
 {
 	struct part p = part_of(block_of(lo), lo, hi);
 	atomic_u64 *rows = frame_bits_rows(b, p.block), *word = frame_bits_block(b, p.block);
 	unsigned n = 0;
 
-	for (unsigned r = 0; rows != NULL && word != NULL && r < FRAME_BLOCK_ROWS; r++)
-		n += claim_bits(b, p.block, &rows[r], bits_in_row(p, r));
+	for (unsigned r = 0; rows != NULL && word != NULL && r < FRAME_BLOCK_ROWS; r++) {
+		uint64_t mask = claim_bits(b, p.block, &rows[r], bits_in_row(p, r));
+
+		mine[r] |= mask;
+		n += (unsigned)__builtin_popcountll(mask);
+	}
 	return n;
 }
 
@@ -133,6 +137,17 @@ static uint64_t violation(FILE *report, const char *what, uint64_t block, uint64
 		fprintf(report, "frame_bits: %s (block %#llx, word %#llx)\n", what, (unsigned long long)block,
 			(unsigned long long)word);
 	return 1;
+}
+
+bool frame_bits_is_taken(struct frame_bits *b, uint64_t index)
+{
+	uint64_t block = index >> FRAME_BLOCK_ORDER, word = frame_bits_word(b, block);
+	atomic_u64 *rows = frame_bits_rows(b, block);
+
+	if (frame_block_present(word) == 0 || frame_block_class(word) == FRAME_CLASS_WHOLE)
+		return true;
+	return atomic_load_relaxed(&rows[index / FRAME_ROW_FRAMES % FRAME_BLOCK_ROWS]) >>
+	       (index % FRAME_ROW_FRAMES) & 1;
 }
 
 static uint64_t audit_block(struct frame_bits *b, uint64_t block, FILE *report)

@@ -5,7 +5,8 @@
  * WAYS      1. blocks that the class uses already, from the cursor on: the last one that gave, then those behind it,
  *           then those before it. 2. blocks that are all free. 3. any that may: movable frames in unmovable blocks, and
  *           the other way round where the segment allows it. Order 9 has the second way only.
- * LOOKS     are relaxed and promise nothing: frame_bits_take_in asks again, by its CAS.
+ * LOOKS     promise nothing: frame_bits_take_in asks again, by its CAS. Who finds nothing knows of what he saw taken
+ *           that its taker had begun (M1 in frame_refill.c): the look is an acquire.
  * COST      a word for each block, three times at worst: when nearly all of the segment is out.
  * NOT PROMISED  a search sees each block at its own time. -ENOMEM says that none had a run when it was looked at; what
  *           came back behind the search, or was in another one's hands, it does not know.
@@ -49,7 +50,8 @@ static bool search(struct frame_bits *b, struct frame_search *s, struct want *wa
 		uint64_t block = from + i < s->end ? from + i : from + i - blocks;
 		atomic_u64 *word = frame_bits_block(b, block);
 
-		if (word == NULL || !suits(atomic_load_relaxed(word), want, way) || !take_from(b, block, want, way))
+		if (word == NULL || !suits(atomic_load_acquire(word), want, way) ||              /* B2 -> B1 */
+		    !take_from(b, block, want, way))
 			continue;
 		s->cursor = block;
 		return true;

@@ -3,23 +3,27 @@
  * frame_inline.h - layout of an instance and the paths that hit the slot's own cache. Included by frame.h only.
  *
  * WORD of a frame (one per frame of the span, lazily backed: 0 = FRESH)
- *   0..1   state   FRESH (never handed out) FREE (in a cache or the depot) OWNED DEFERRED
+ *   0..1   state   FRESH (never handed out) FREE (in a cache, the depot, or its row) OWNED DEFERRED
  *   2..33  link    index + 1 of the next frame in the chain it is in; 0 ends the chain; while OWNED:
  *   2..5   owner   whose it is
- *   6..9   order   of the run that was taken, at its first frame                        (10..33: 0)
+ *   6..9   order   of the run that was taken, at its first frame (frame_run.c)          (10..33: 0)
  *   34..63 lives   how often the frame has been handed out: its generation
  *   So half a word says whether a frame is owned, by whom, and in which order: one comparison when it is given back.
  * RECORD   counts and the reverse map: frame_record.h. With the word and the place for a chain: 48 bytes a frame.
  *
  * A chain belongs to whoever holds its head: one slot's list (owner only), one of a slot's two shelves (taken whole by
- * swap, by anybody), or a node of one of the instance's two stacks (frame_depot.c).
+ * swap, by anybody), or a node of one of the instance's two stacks (frame_depot.c). A
+ * frame that is in no chain and not owned is free in its row (frame_bits.c).
  */
 #ifndef VMMAP_PHYS_FRAME_INLINE_H
 #define VMMAP_PHYS_FRAME_INLINE_H
 
 #include "base/assert.h"
 #include "base/compiler.h"
+#include "base/park.h"
+#include "base/point.h"
 #include "base/thread.h"
+#include "vmmap/phys/frame_planes.h"
 
 enum frame_state { FRAME_FRESH, FRAME_FREE, FRAME_OWNED, FRAME_DEFERRED };
 
@@ -27,7 +31,8 @@ enum frame_state { FRAME_FRESH, FRAME_FREE, FRAME_OWNED, FRAME_DEFERRED };
 #define FRAME_LINK_SHIFT 2
 #define FRAME_OWNER_SHIFT 2
 #define FRAME_ORDER_SHIFT 6
-#define FRAME_LIVES_ONE  (UINT64_C(1) << 34)
+#define FRAME_LIVES_SHIFT 34
+#define FRAME_LIVES_ONE  (UINT64_C(1) << FRAME_LIVES_SHIFT)
 #define FRAME_LIVES_MASK (~(FRAME_LIVES_ONE - 1))
 #define FRAME_SPAN_MAX   (UINT64_C(0xffffffff))          /* frames from the first to the last of an instance: 16 TiB */
 #define FRAME_PFN_MAX    (UINT64_C(1) << 40)             /* what a page-table entry can hold                       */
@@ -36,6 +41,7 @@ enum frame_state { FRAME_FRESH, FRAME_FREE, FRAME_OWNED, FRAME_DEFERRED };
 #define FRAME_DEFER_BATCH 128u           /* frames that share a grace period                                        */
 #define FRAME_DEFER_HELD  4u             /* ... times this, if they were all deferred inside one read section       */
 #define FRAME_SPARE_MAX   64u            /* free chains that a slot keeps; more go to the depot                     */
+#define FRAME_DEPOT_MAX   256u           /* ... and beyond that many there, to the rows                             */
 #define FRAME_CLOSED_MAX  32u            /* chains of a slot that wait for readers; more go to the late stack       */
 
 static inline enum frame_state frame_state(uint64_t word) { return (enum frame_state)(word & FRAME_STATE_MASK); }
@@ -51,6 +57,12 @@ static inline uint32_t frame_owned(enum frame_owner owner, unsigned order)
 	return FRAME_OWNED | (uint32_t)owner << FRAME_OWNER_SHIFT | order << FRAME_ORDER_SHIFT;
 }
 
+/* Of a word, its next life, taken by that owner. */
+static inline uint64_t frame_word_taken(uint64_t old, enum frame_owner owner, unsigned order)
+{
+	return ((old & FRAME_LIVES_MASK) + FRAME_LIVES_ONE) | frame_owned(owner, order);
+}
+
 /* Of a word that says OWNED. */
 static inline enum frame_owner frame_owner(uint64_t word) { return (enum frame_owner)(word >> FRAME_OWNER_SHIFT & 15); }
 static inline unsigned frame_order(uint64_t word) { return (unsigned)(word >> FRAME_ORDER_SHIFT) & 15; }
@@ -58,7 +70,7 @@ static inline unsigned frame_order(uint64_t word) { return (unsigned)(word >> FR
 /* Beside the word of a chain's first frame, while the chain is on a shelf or in a stack. */
 struct frame_batch {
 	atomic_u32 next;                 /* link of the next chain in the stack, or on the shelf                   */
-	atomic_u32 count;                /* frames in this chain                                                   */
+	atomic_u32 count;                /* frames in this chain | chains in the stack from here on << 16          */
 	uint64_t cookie;                 /* deferred chains: its grace period; read by the chain's holder          */
 };
 
@@ -67,67 +79,122 @@ struct frame_record {                            /* frame_record.h              
 	atomic_u64 where, page;          /* the reverse map; 0: not told                                           */
 };
 
-struct frame_slot {
+struct physseg_table;
+struct physmem_listener;
+struct frame_mover;
+
+/* Frames for what can be moved, and for what cannot: they come from blocks of their class, and stay apart. */
+enum frame_kind { FRAME_MOVABLE, FRAME_UNMOVABLE, FRAME_KINDS };
+
+struct frame_cache {
 	uint32_t loaded;                 /* owner only: chain that serves alloc and free                           */
-	uint32_t open;                   /* owner only: chain of deferred frames that still grows                  */
-	atomic_u32 loaded_n, open_n;     /* owner writes                                                           */
+	atomic_u32 loaded_n;             /* owner writes                                                           */
 	atomic_u32 spare;                /* shelf: chains of free frames, the newest first                         */
+	uint32_t spare_n;                /* owner only: chains it has put on `spare`, unless somebody took them    */
+	uint64_t cursor;                 /* owner only: the block of its last refill from rows                     */
+};
+
+struct frame_slot {
+	struct frame_cache cache[FRAME_KINDS];
+	uint32_t open;                   /* owner only: chain of deferred frames, movable ones, that still grows   */
+	atomic_u32 open_n;               /* owner writes                                                           */
 	atomic_u32 closed;               /* shelf: chains of deferred frames with cookies, the newest first        */
 	atomic_u64 taken;                /* owner writes: frames taken from the depot less frames given            */
 	atomic_u64 late;                 /* owner writes: frames put on the late stack less frames taken from it   */
 	atomic_u64 moves;                /* owner writes: odd while it moves what is on its shelves (frame.c)      */
-	uint32_t spare_n;                /* owner only: chains it has put on `spare`, unless somebody took them    */
+	uint64_t run_cursor;             /* owner only: the block of its last run                                  */
+	/* While somebody isolates (frame_isolate.c) others come to a slot's chains as well. */
+	atomic_u32 lock;                 /* of all of the above but `moves`, `taken`, `late`, then                 */
+	bool locked;                     /* owner only: it has `lock`                                              */
+	uint64_t swept;                  /* owner, under `lock`: the isolation that it has sorted its caches for   */
 };
 
+#define FRAME_ISOLATING        UINT64_C(0xffff)  /* of `isolating`: how many are at it                             */
+#define FRAME_ISOLATIONS_SHIFT 16                /* ... how many have ever been                                    */
+
+struct frame_stack { PAIR_ALIGNED atomic_u64 head; };            /* tag << 32 | link of the first chain            */
+
 struct physmem {
-	uint64_t base, span;             /* first pfn; frames from there to the end of the last segment  [const]   */
+	uint64_t base, span;             /* first pfn, a multiple of 512; frames that there may be from it [const] */
 	atomic_u64 *word;                /* [span]                                                                 */
 	struct frame_batch *batch_of;    /* [span]                                                                 */
 	struct frame_record *record;     /* [span]                                                                 */
 	unsigned char *bytes;            /* [span] pages, or NULL                                                  */
 	/* FRAME_BATCH, FRAME_DEFER_BATCH, FRAME_SPARE_MAX, less in small instances                        [const] */
-	uint32_t batch, defer_batch, spare_max;
-	struct physmem_range *segment;   /* [nsegments]                                                            */
-	uint32_t nsegments;
-	uint64_t frames;                 /* sum of their pages                                                     */
+	uint32_t batch, defer_batch, spare_max, depot_max;
+	struct frame_bits bits;          /* which frames are free, below the chains                                */
+	struct physseg_table *segments;  /* bare: which frames there are                                           */
+	struct park_mutex plug_lock;     /* one change of the segments at a time                                   */
+	atomic_u64 blocks;               /* all segments so far end below this block; only grows                   */
+	atomic_u64 frames;               /* in all segments                                                        */
+	struct park_mutex listen_lock;   /* of what follows; held while listeners are called                       */
+	struct physmem_listener *listeners;
+	uint64_t listened;               /* how often somebody has begun to listen                                 */
+	atomic_u64 isolated;             /* frames that unplugs have claimed                                       */
+	struct thread_local_table fast;  /* what of `slots` the paths below see: nothing while somebody isolates   */
 	struct thread_local_table slots; /* of struct frame_slot                                                   */
+	atomic_u64 isolating;            /* frame_isolate.c                                                        */
+	atomic_u32 isolate_lock;
 	struct thread_exit_hook hook;
+	struct park_mutex host_lock;     /* what the host is told begins, or ends                                  */
+	_Atomic(struct physmem_report *) report;         /* NULL until the first start; then for good              */
+	_Atomic(struct physmem_balloon *) balloon;       /* the same                                               */
+	_Atomic(const struct frame_mover *) mover;       /* NULL: nothing has entries, so nothing can be moved     */
+	atomic_u64 poisoned;             /* frames that are out of use                                             */
+	atomic_u32 poisoner;             /* thread + 1 that has a block offline to poison; slept on by who is short */
+	atomic_u32 shorts;               /* who is short of memory, and wants no poison to begin                   */
 
-	PAIR_ALIGNED atomic_u64 depot;   /* stack of free chains: tag << 32 | link                                 */
-	PAIR_ALIGNED atomic_u64 late_stack; /* deferred chains that a reader held back for many batches            */
+	struct frame_stack depot[FRAME_KINDS];   /* free chains                                                    */
+	struct frame_stack late_stack;   /* deferred chains that a reader held back for many batches               */
 	atomic_u32 far_lock;             /* one searches the places of others at a time (frame.c)                  */
-	PAIR_ALIGNED atomic_u64 fresh;   /* segment << 32 | frames of it handed out so far                         */
 	PAIR_ALIGNED atomic_u64 stray_taken; /* `taken` and `late` of threads that got no slot block (no memory)   */
 	atomic_u64 stray_late;
 };
 
 uint64_t frame_alloc_slow(struct physmem *pm, struct thread_slot *self, enum frame_owner owner);
-void frame_free_slow(struct physmem *pm, struct thread_slot *self, uint32_t index);
+uint64_t frame_alloc_named_slow(struct physmem *pm, struct thread_slot *self, enum frame_owner owner, uint64_t where,
+				uint64_t page);
+void frame_free_slow(struct physmem *pm, struct thread_slot *self, uint32_t index, enum frame_kind kind);
 void frame_defer_slow(struct physmem *pm, struct thread_slot *self, uint32_t index);
-void frame_close(struct physmem *pm, struct frame_slot *slot);
-void frame_full(struct physmem *pm, struct frame_slot *slot, struct thread_slot *self);
+void frame_full(struct physmem *pm, struct thread_slot *self);
 
 static inline bool frame_has_bytes(const struct physmem *pm) { return pm->bytes != NULL; }
 
-/* Puts a frame of ours in front of the slot's loaded chain. */
-static ALWAYS_INLINE void frame_push(struct physmem *pm, struct frame_slot *slot, uint32_t index, uint64_t word)
+/* What maps and objects have can be moved away from under them, what a caller has cannot. owner: a constant. */
+static ALWAYS_INLINE enum frame_kind frame_kind_of(enum frame_owner owner)
 {
-	atomic_store_relaxed(&pm->word[index], frame_word(word, FRAME_FREE, slot->loaded));
-	slot->loaded = index + 1;
-	atomic_bump(&slot->loaded_n, 1);
+	return owner == FRAME_OWNER_CALLER ? FRAME_UNMOVABLE : FRAME_MOVABLE;
 }
 
-/* Takes the first frame of a loaded chain that is not empty. */
-static ALWAYS_INLINE uint64_t frame_pop(struct physmem *pm, struct frame_slot *slot, enum frame_owner owner)
+/* Puts a frame of ours in front of the cache's loaded chain. */
+static ALWAYS_INLINE void frame_push(struct physmem *pm, struct frame_cache *cache, uint32_t index, uint64_t word)
 {
-	uint32_t index = slot->loaded - 1;
-	uint64_t word = atomic_load_relaxed(&pm->word[index]);
+	atomic_store_relaxed(&pm->word[index], frame_word(word, FRAME_FREE, cache->loaded));
+	cache->loaded = index + 1;
+	atomic_bump(&cache->loaded_n, 1);
+}
+
+/* Takes the first frame of a loaded chain that is not empty: index is what that says. */
+static ALWAYS_INLINE uint64_t frame_pop_first(struct physmem *pm, struct frame_cache *cache, enum frame_owner owner,
+					      uint32_t index)
+{
+	atomic_u64 *words = pm->word;
+	uint64_t word = atomic_load_relaxed(&words[index]), pfn;
 
 	ASSERT(frame_state(word) == FRAME_FREE);
-	slot->loaded = frame_link(word);
-	atomic_store_relaxed(&slot->loaded_n, atomic_load_relaxed(&slot->loaded_n) - 1);
-	atomic_store_relaxed(&pm->word[index], ((word & FRAME_LIVES_MASK) + FRAME_LIVES_ONE) | frame_owned(owner, 0));
-	return pm->base + index;
+	cache->loaded = frame_link(word);
+	atomic_store_relaxed(&cache->loaded_n, atomic_load_relaxed(&cache->loaded_n) - 1);
+	atomic_store_release(&words[index],
+			     (word | (FRAME_LIVES_ONE - 1)) + 1 + frame_owned(owner, 0));        /* N1 -> N2 */
+	pfn = pm->base + index;
+	if (pfn == PHYSMEM_NONE)
+		__builtin_unreachable();         /* so that callers look for it where it may come from only          */
+	return pfn;
+}
+
+static ALWAYS_INLINE uint64_t frame_pop(struct physmem *pm, struct frame_cache *cache, enum frame_owner owner)
+{
+	return frame_pop_first(pm, cache, owner, cache->loaded - 1);
 }
 
 /* The index of a frame that the engine says it owns as that. Checked in release builds too: a double free must not go
@@ -141,43 +208,76 @@ static ALWAYS_INLINE uint32_t frame_owned_index(struct physmem *pm, uint64_t pfn
 
 static ALWAYS_INLINE uint64_t frame_alloc_for(struct physmem *pm, struct thread_slot *self, enum frame_owner owner)
 {
-	struct frame_slot *slot = thread_local_at(&pm->slots, self->number);
+	struct frame_slot *slot = thread_local_at(&pm->fast, self->number);
+	enum frame_kind kind = frame_kind_of(owner);
 
-	if (likely(slot && slot->loaded))
-		return frame_pop(pm, slot, owner);
+	ASSERT(rcu_inside(self));
+	if (likely(slot && slot->cache[kind].loaded))
+		return frame_pop(pm, &slot->cache[kind], owner);
 	return frame_alloc_slow(pm, self, owner);
+}
+
+static ALWAYS_INLINE uint64_t frame_pop_named(struct physmem *pm, struct frame_cache *cache, enum frame_owner owner,
+					      uint64_t where, uint64_t page)
+{
+	uint32_t index = cache->loaded - 1;
+	struct frame_record *r = &pm->record[index];
+
+	atomic_store_relaxed(&r->where, where);                                  /* N1 -> N2 */
+	atomic_store_relaxed(&r->page, page);
+	return frame_pop_first(pm, cache, owner, index);
+}
+
+/* owner: a map or an object, whose frames are movable. */
+static ALWAYS_INLINE uint64_t (frame_alloc_named)(struct physmem *pm, struct thread_slot *self, enum frame_owner owner,
+						  uint64_t where, uint64_t page)
+{
+	struct frame_slot *slot = thread_local_at(&pm->fast, self->number);
+
+	ASSERT(rcu_inside(self));
+	if (likely(slot && slot->cache[FRAME_MOVABLE].loaded))
+		return frame_pop_named(pm, &slot->cache[FRAME_MOVABLE], owner, where, page);
+	return frame_alloc_named_slow(pm, self, owner, where, page);
 }
 
 static ALWAYS_INLINE void frame_free_by(struct physmem *pm, struct thread_slot *self, uint64_t pfn,
 					enum frame_owner owner)
 {
-	struct frame_slot *slot = thread_local_at(&pm->slots, self->number);
+	struct frame_slot *slot = thread_local_at(&pm->fast, self->number);
+	enum frame_kind kind = frame_kind_of(owner);
 	uint32_t index = frame_owned_index(pm, pfn, owner);
 
-	if (likely(slot && atomic_load_relaxed(&slot->loaded_n) < pm->batch))
-		frame_push(pm, slot, index, atomic_load_relaxed(&pm->word[index]));
+	ASSERT(rcu_inside(self));
+	BASE_POINT(frame_free_found);
+	if (likely(slot && atomic_load_relaxed(&slot->cache[kind].loaded_n) < pm->batch))
+		frame_push(pm, &slot->cache[kind], index, atomic_load_relaxed(&pm->word[index]));
 	else
-		frame_free_slow(pm, self, index);
+		frame_free_slow(pm, self, index, kind);
+}
+
+/* A frame of ours begins to wait for its readers, in front of the slot's open chain. Returns how long that is. */
+static ALWAYS_INLINE uint32_t frame_open_push(struct physmem *pm, struct frame_slot *slot, uint32_t index)
+{
+	uint32_t n = atomic_load_relaxed(&slot->open_n) + 1;
+
+	atomic_store_relaxed(&pm->word[index],
+			     frame_word(atomic_load_relaxed(&pm->word[index]), FRAME_DEFERRED, slot->open));
+	slot->open = index + 1;
+	atomic_store_relaxed(&slot->open_n, n);
+	return n;
 }
 
 static ALWAYS_INLINE void frame_defer_by(struct physmem *pm, struct thread_slot *self, uint64_t pfn,
 					 enum frame_owner owner)
 {
-	struct frame_slot *slot = thread_local_at(&pm->slots, self->number);
+	struct frame_slot *slot = thread_local_at(&pm->fast, self->number);
 	uint32_t index = frame_owned_index(pm, pfn, owner);
-	uint32_t n;
 
-	if (unlikely(!slot)) {
+	ASSERT(rcu_inside(self));
+	if (unlikely(!slot))
 		frame_defer_slow(pm, self, index);
-		return;
-	}
-	atomic_store_relaxed(&pm->word[index],
-			     frame_word(atomic_load_relaxed(&pm->word[index]), FRAME_DEFERRED, slot->open));
-	slot->open = index + 1;
-	n = atomic_load_relaxed(&slot->open_n) + 1;
-	atomic_store_relaxed(&slot->open_n, n);
-	if (unlikely(n >= pm->defer_batch))
-		frame_full(pm, slot, self);
+	else if (unlikely(frame_open_push(pm, slot, index) >= pm->defer_batch))
+		frame_full(pm, self);
 }
 
 static inline uint64_t frame_alloc(struct physmem *pm, struct thread_slot *self)
@@ -200,7 +300,36 @@ static inline void frame_tidy(struct physmem *pm, struct thread_slot *self)
 	struct frame_slot *slot = thread_local_at(&pm->slots, self->number);
 
 	if (unlikely(slot && atomic_load_relaxed(&slot->open_n) >= pm->defer_batch))
-		frame_full(pm, slot, self);
+		frame_full(pm, self);
+}
+
+static inline uint64_t frame_take(struct physmem *pm, struct thread_slot *self, enum frame_owner owner)
+{
+	struct frame_slot *slot;
+	uint64_t pfn = PHYSMEM_NONE;
+
+	rcu_enter(self);
+	slot = thread_local_at(&pm->fast, self->number);
+	if (likely(slot && slot->cache[frame_kind_of(owner)].loaded))
+		pfn = frame_pop(pm, &slot->cache[frame_kind_of(owner)], owner);
+	rcu_leave(self);
+	return likely(pfn != PHYSMEM_NONE) ? pfn : frame_alloc_slow(pm, self, owner);
+}
+
+static inline void frame_give(struct physmem *pm, struct thread_slot *self, uint64_t pfn, enum frame_owner owner)
+{
+	rcu_enter(self);
+	frame_free_by(pm, self, pfn, owner);
+	rcu_leave(self);
+}
+
+static inline void frame_give_later(struct physmem *pm, struct thread_slot *self, uint64_t pfn, enum frame_owner owner)
+{
+	rcu_enter(self);
+	frame_defer_by(pm, self, pfn, owner);
+	rcu_leave(self);
+	if (!rcu_inside(self))
+		frame_tidy(pm, self);
 }
 
 #endif

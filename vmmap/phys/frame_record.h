@@ -9,17 +9,23 @@
  *           is an entry if the owner is FRAME_OWNER_MAP, else it is none. So who is alone writes nothing, and a map
  *           that never shares a frame never touches the record.
  *           share: by who has a reference, keeps it through the call, and says nothing for others (an entry: LOCKED).
+ *           A reference of a map's frame that is no entry is a pin (vmmap/space/pin.c); unpin says so if there is none.
  *           drop: everybody once for each reference. Of all drops one is told that it was the last: the record is 0
  *           again, and the frame is the caller's to free or defer.
- * WHERE     the reverse map: an anonymous group's or an object's name (a pointer, or a number), and the page in it.
- *           Which of them: the owner class. Written by who has the only reference, before anybody can find the frame
- *           through `where`; it stays until the last drop. Who comes from the frame has an answer that may be of the
- *           frame's last life by now: it looks at the frame's word (`lives`) again, or at the entries (which decide).
+ * WHERE     the reverse map: the name of a map or of an object, and the page in it (vmmap/space/rmap_frame.c says of
+ *           what kind). 0: not told. Written before the frame is OWNED; another name, or page, by who has the only
+ *           reference, while nobody can find the frame by an entry. It stays when the frame is freed: of a frame that
+ *           is not OWNED, or not by a map or an object, nobody believes it. Not told any more: a frame that may go on
+ *           as a pin's only, before its last entry is counted out: what it names may be freed before the frame is.
+ *           Who comes from the frame reads its word, then the name, then the word again (frame_name): the same life,
+ *           so the name is of that life, and what it points to was there when the second look was made.
  * EDGES     K1 a drop, after the last access by that reference (release; and the acquire of what it continues) -> K2
  *           the drop that is the last, or a look that finds one reference (acquire): all other accesses are over.
  *           W1 store-release of `where`, after `page` -> W2 acquire load: the page, and what `where` points to.
+ *           N1 the name is stored, then the word, OWNED (frame_pop: release) -> N2 a load of the word: no name of an
+ *           earlier life. A name of a later life would have come with another word.
  * PROGRESS  lock-free.
- * INVARIANT the record of a frame that is not OWNED is all 0 (physmem_audit). maps <= references.
+ * INVARIANT the counts of a frame that is not OWNED are 0 (physmem_audit). maps <= references.
  * NOT HERE  that a name in `where` still has an object: its life is its owner's (grace periods). Who may map what.
  * SOURCE    _refcount and _mapcount of Linux's struct page, in one word, so that both are of one instant.
  */
@@ -61,6 +67,20 @@ static inline struct frame_counts frame_counts(struct physmem *pm, uint64_t pfn)
 	return (struct frame_counts){ (uint32_t)counts, (uint32_t)(counts >> 32) };
 }
 
+/* A pin goes. false: there is none. *last: it was the last reference, the record is 0, the frame the caller's alone. */
+static inline bool frame_unpin(struct physmem *pm, uint64_t pfn, bool *last)
+{
+	atomic_u64 *counts = &frame_record_of(pm, pfn)->counts;
+	uint64_t old = atomic_load_acquire(counts);                              /* K2 -> K1 */
+
+	do {
+		if ((uint32_t)old <= old >> 32)          /* 0: nobody has counted, so nobody has pinned            */
+			return false;
+		*last = old == frame_counts_word(1, 0);
+	} while (!atomic_cas_acqrel(counts, &old, *last ? 0 : old - frame_counts_word(1, 0)));   /* K1, K2 */
+	return true;
+}
+
 /* So many references more, so many of them maps. By who has one. Never fails: fewer than 2^32. */
 static inline void frame_share(struct physmem *pm, uint64_t pfn, uint32_t refs, uint32_t maps)
 {
@@ -94,8 +114,6 @@ static inline bool frame_drop(struct physmem *pm, uint64_t pfn, bool map)
 			CHECK(told >> 32 == map);
 			if (old != 0)
 				atomic_store_relaxed(&r->counts, 0);
-			if (atomic_load_relaxed(&r->where) != 0)
-				atomic_store_relaxed(&r->where, 0);
 			return true;
 		}
 		CHECK(told >> 32 >= map && (uint32_t)told != 0);
@@ -119,13 +137,19 @@ static inline bool frame_alone(struct physmem *pm, uint64_t pfn)
 	return !seen || BASE_MUTANT(frame_alone_stores) || atomic_cas_acqrel(counts, &seen, 0); /* K2 -> K1 */
 }
 
-/* where is not 0. */
+/* where is not 0. By who has the only reference. */
 static inline void frame_set_where(struct physmem *pm, uint64_t pfn, uint64_t where, uint64_t page)
 {
 	struct frame_record *r = frame_record_of(pm, pfn);
 
 	atomic_store_relaxed(&r->page, page);
 	atomic_store_release(&r->where, where);                                  /* W1 */
+}
+
+/* By who gives the only entry up, before that. */
+static inline void frame_unname(struct physmem *pm, uint64_t pfn)
+{
+	atomic_store_relaxed(&frame_record_of(pm, pfn)->where, 0);
 }
 
 /* 0: not told. */
@@ -136,6 +160,42 @@ static inline uint64_t frame_where(struct physmem *pm, uint64_t pfn, uint64_t *p
 
 	*page = atomic_load_relaxed(&r->page);
 	return where;
+}
+
+/* By who has all references: the frame is about to be freed, and nobody counts any more. */
+static inline void frame_forget(struct physmem *pm, uint64_t pfn)
+{
+	struct frame_record *r = frame_record_of(pm, pfn);
+
+	if (atomic_load_relaxed(&r->counts) != 0)
+		atomic_store_relaxed(&r->counts, 0);
+}
+
+/* Is it out, alone? Its word: owner class and life. */
+static inline bool frame_out(struct physmem *pm, uint64_t pfn, uint64_t *word)
+{
+	*word = atomic_load_acquire(&pm->word[pfn - pm->base]);                  /* N2 -> N1 */
+	return frame_state(*word) == FRAME_OWNED && frame_order(*word) == 0;
+}
+
+/* Is it the same life still? Then what was read since is of that life. */
+static inline bool frame_still(struct physmem *pm, uint64_t pfn, uint64_t word)
+{
+	return atomic_load_acquire(&pm->word[pfn - pm->base]) == word ||         /* N2 */
+	       BASE_MUTANT(frame_name_one_look);
+}
+
+struct frame_name { uint64_t word, where, page; };       /* word: owner class and life                             */
+
+/* Of this instant: owner class, life and name of a frame that is out, alone. false: it is not, or has no name. What the
+ * name points to is there as long as the caller's read section, if it is freed by a grace period after the frame. */
+static inline bool frame_name(struct physmem *pm, uint64_t pfn, struct frame_name *out)
+{
+	if (!frame_out(pm, pfn, &out->word))
+		return false;
+	out->where = frame_where(pm, pfn, &out->page);
+	BASE_POINT(frame_name_read);
+	return out->where != 0 && frame_still(pm, pfn, out->word);
 }
 
 #endif

@@ -4,12 +4,14 @@
  *
  * NOTHING     is left only if one look at all places says so, at one instant: none of what it looks at is filled, or in
  *             somebody's hands, from its begin to its end. Moves into the stacks change their tags. What an owner does
- *             with its shelves stands between two steps of its `moves`, odd meanwhile. Who empties the late stack or
- *             shelves of others has the instance's `far_lock`; inside a read section that is tried only. A chain that
- *             is in no such place at that instant is in a slot's own cache. Then the frames of objects that died and
- *             wait for their round (base/rcu) are waited for, once.
- * EDGES       M1 an owner's moves, odd (before S2) -> M2 a look reads them after the shelf that S2 emptied; even again
- *             by a release store after the last fill: who sees that sees the fill's step.
+ *             with its shelves and with rows stands between two steps of its `moves`, odd meanwhile. Who empties the
+ *             late stack or shelves of others has the instance's `far_lock`; inside a read section that is tried only.
+ *             A chain that is in no such place at that instant is in a slot's own cache. Then what died and what the
+ *             host has is fetched (frame_short.c), and the last look of all is one while nothing of that is left. What
+ *             is free of the other kind goes to its rows before a search says no: there blocks change their class.
+ * EDGES       M1 an owner's moves, odd, before it empties a shelf (S2) or a block (frame_bits.c) -> M2 a look reads
+ *             them after the shelf or the block's word that was emptied; even again by a release store after the last
+ *             fill: who sees that sees the fill's step.
  *             F1 far_lock's release -> F2 its acquire.
  * ORDER       far_lock is a leaf of the order; waits are outside of it, and of read sections.
  * PROGRESS    refill_near is lock-free. A search waits for another one, which is bounded: O(slots, chains that wait);
@@ -21,19 +23,24 @@
 
 #include "base/spin.h"
 #include "vmmap/phys/frame.h"
-#include "vmmap/phys/frame_shelf.h"
+#include "vmmap/phys/frame_isolate.h"
+#include "vmmap/phys/frame_short.h"
 
 /* How often an allocation looks again, because something moved while it looked, or was deferred and then lost to
  * others, before it reports that nothing is left. One that holds a chain in its hands and goes no further (it may have
  * lost its CPU) is waited for however long that takes. */
 #define LOOKS 64
 
-static bool load(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
+static bool load(struct physmem *pm, struct frame_slot *slot, enum frame_kind kind, uint32_t chain)
 {
+	struct frame_cache *cache = &slot->cache[kind];
+
+	if (chain && unlikely(slot->locked))
+		chain = frame_sort_out(pm, slot, chain);
 	if (!chain)
 		return false;
-	slot->loaded = chain;
-	atomic_store_relaxed(&slot->loaded_n, frame_chain_count(pm, chain));
+	cache->loaded = chain;
+	atomic_store_relaxed(&cache->loaded_n, frame_chain_count(pm, chain));
 	return true;
 }
 
@@ -57,27 +64,44 @@ static bool settle(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
 }
 
 /* Own spare chain, own closed chains, the depot: what nearly every refill finds. */
-static bool refill_near(struct physmem *pm, struct frame_slot *slot)
+static bool refill_near(struct physmem *pm, struct frame_slot *slot, enum frame_kind kind)
 {
-	bool tells = !BASE_MUTANT(refill_untold);
+	struct frame_cache *cache = &slot->cache[kind];
+	bool tells = !BASE_MUTANT(refill_untold), loaded;
 	uint32_t chain, closed, waiting;
 
 	if (tells)
 		frame_moves_step(slot);
-	chain = frame_spare_pop(pm, slot);
-	if (!chain) {
+	chain = frame_spare_pop(pm, slot, kind);
+	if (!chain && kind == FRAME_MOVABLE) {
 		closed = frame_closed_sort(pm, slot, frame_shelf_take(&slot->closed), &waiting);
 		if (closed)
 			atomic_store_release(&slot->closed, closed);             /* S1 */
 	}
+	if (!chain && !cache->loaded)
+		chain = frame_depot_take(pm, slot, kind);
+	loaded = load(pm, slot, kind, chain);
 	if (tells)
 		frame_moves_step(slot);
-	return load(pm, slot, chain) || slot->loaded || load(pm, slot, frame_depot_take(pm, slot));
+	return loaded || cache->loaded;
+}
+
+/* What is free of the other kind, and within reach, goes to its rows; from there it may serve this one. */
+static void refill_other(struct physmem *pm, struct frame_slot *slot, enum frame_kind kind)
+{
+	enum frame_kind other = kind == FRAME_MOVABLE ? FRAME_UNMOVABLE : FRAME_MOVABLE;
+
+	frame_moves_step(slot);
+	frame_cache_flush(pm, slot, other);
+	frame_rows_gather(pm, slot, other);
+	load(pm, slot, kind, frame_depot_take(pm, slot, kind));
+	frame_moves_step(slot);
 }
 
 /* Every chain of the late stack, own deferred frames, other slots' shelves. True: some frames wait for readers. */
-static bool refill_far(struct physmem *pm, struct frame_slot *slot)
+static bool refill_far(struct physmem *pm, struct frame_slot *slot, enum frame_kind kind)
 {
+	struct frame_cache *cache = &slot->cache[kind];
 	uint32_t late = frame_late_take_all(pm), chain, n = thread_count();
 	bool waiting;
 
@@ -93,11 +117,13 @@ static bool refill_far(struct physmem *pm, struct frame_slot *slot)
 		if (!other)
 			continue;
 		waiting |= settle(pm, slot, frame_shelf_take(&other->closed));
-		if (!slot->loaded) {
-			frame_spare_put_all(pm, slot, frame_shelf_take(&other->spare));
-			load(pm, slot, frame_spare_pop(pm, slot));
+		if (!cache->loaded) {
+			frame_spare_put_all(pm, slot, kind, frame_shelf_take(&other->cache[kind].spare));
+			load(pm, slot, kind, frame_spare_pop(pm, slot, kind));
 		}
 	}
+	if (!cache->loaded)
+		refill_other(pm, slot, kind);
 	return waiting;
 }
 
@@ -105,9 +131,10 @@ static bool refill_far(struct physmem *pm, struct frame_slot *slot)
  * hands of one who may bring it there. */
 static uint64_t far_stamp(struct physmem *pm, const struct frame_slot *mine, bool *moving)
 {
-	uint64_t sum = (atomic_load_acquire(&pm->depot) >> 32) +                /* D2 -> D1: the tags */
-		       (atomic_load_acquire(&pm->late_stack) >> 32);
+	uint64_t sum = atomic_load_acquire(&pm->late_stack.head) >> 32;         /* D2 -> D1: the tags */
 
+	for (enum frame_kind kind = 0; kind < FRAME_KINDS; kind++)
+		sum += atomic_load_acquire(&pm->depot[kind].head) >> 32;         /* D2 -> D1 */
 	*moving = false;
 	for (uint32_t i = 0, n = thread_count(); i < n; i++) {
 		struct frame_slot *slot = thread_local_at(&pm->slots, i);
@@ -121,17 +148,17 @@ static uint64_t far_stamp(struct physmem *pm, const struct frame_slot *mine, boo
 
 enum far { FAR_GOT, FAR_WAITS, FAR_AGAIN, FAR_IN_HAND, FAR_NOTHING };
 
-static enum far far_look(struct physmem *pm, struct frame_slot *slot)
+static enum far far_look(struct physmem *pm, struct frame_slot *slot, enum frame_kind kind)
 {
 	bool moving, moved, waiting;
 	uint64_t before = far_stamp(pm, slot, &moving), after;
 
-	if (refill_near(pm, slot))
+	if (refill_near(pm, slot, kind))
 		return FAR_GOT;
-	waiting = refill_far(pm, slot);
+	waiting = refill_far(pm, slot, kind);
 	BASE_POINT(frame_refill_looked);
 	after = far_stamp(pm, slot, &moved);
-	if (slot->loaded)
+	if (slot->cache[kind].loaded)
 		return FAR_GOT;
 	if (waiting)
 		return FAR_WAITS;
@@ -151,32 +178,42 @@ static bool far_lock(struct physmem *pm, const struct thread_slot *self)
 }
 
 /* Beyond what refill_near finds. */
-static enum far refill_search(struct physmem *pm, struct frame_slot *slot, struct thread_slot *self)
+static enum far refill_search(struct physmem *pm, struct thread_slot *self, enum frame_kind kind)
 {
+	struct frame_slot *slot;
 	enum far found;
 
 	BASE_POINT(frame_refill_before_lock);
 	if (!far_lock(pm, self))
 		return FAR_NOTHING;
-	found = far_look(pm, slot);
+	slot = frame_slot_enter(pm, self);
+	found = far_look(pm, slot, kind);
+	frame_slot_leave(self, slot);
 	spin_unlock(&pm->far_lock);                                              /* F1 */
 	return found;
 }
 
-int (frame_refill)(struct physmem *pm, struct thread_slot *self)
+/* What nearly every refill is. 0; -ENOMEM: no slot; -EAGAIN: there is nothing near by. */
+static int refill_first(struct physmem *pm, struct thread_slot *self, enum frame_kind kind)
 {
-	struct frame_slot *slot = thread_local_mine(&pm->slots, self);
-	struct park_spin spin = PARK_SPIN;
-	bool drained = false;
+	struct frame_slot *slot;
+	int err = -ENOMEM;
 
-	if (!slot)
-		return -ENOMEM;
-	if (atomic_load_relaxed(&slot->open_n) >= pm->defer_batch)
-		frame_full(pm, slot, self);
-	if (slot->loaded || refill_near(pm, slot))
-		return 0;
+	frame_tidy(pm, self);
+	slot = frame_slot_enter(pm, self);
+	if (slot)
+		err = slot->cache[kind].loaded || refill_near(pm, slot, kind) ? 0 : -EAGAIN;
+	frame_slot_leave(self, slot);
+	return err;
+}
+
+/* Looks at all places until one has something, or what may bring frames there has been done. */
+static int refill_all(struct physmem *pm, struct thread_slot *self, enum frame_kind kind, struct frame_short *s)
+{
+	struct park_spin spin = PARK_SPIN;
+
 	for (unsigned looks = 0;;) {
-		enum far found = refill_search(pm, slot, self);
+		enum far found = refill_search(pm, self, kind);
 		int err = 0;
 
 		if (found == FAR_GOT)
@@ -188,19 +225,68 @@ int (frame_refill)(struct physmem *pm, struct thread_slot *self)
 			park_spin(&spin);
 		else if (found == FAR_WAITS)
 			err = rcu_poll_wait(self->deadline_ns);
-		else if (drained || BASE_MUTANT(refill_no_drain))
-			return -ENOMEM;
 		else
-			err = rcu_drain_until(self->deadline_ns);
+			err = frame_short_of(pm, self, s, pm->batch);
 		if (err)
 			return err;
-		drained |= found == FAR_NOTHING;
+	}
+}
+
+static int refill(struct physmem *pm, struct thread_slot *self, enum frame_kind kind)
+{
+	struct frame_short s = { 0 };
+	int err = refill_first(pm, self, kind);
+
+	if (err != -EAGAIN)
+		return err;
+	err = refill_all(pm, self, kind, &s);
+	frame_short_ends(pm, &s);
+	return err;
+}
+
+int (frame_refill)(struct physmem *pm, struct thread_slot *self)
+{
+	return refill(pm, self, FRAME_MOVABLE);
+}
+
+/* A refill, and the slot, which has a frame of that kind then, entered; NULL: nothing is left, nothing is entered. Who
+ * drains may take out again what was loaded, once for each unplug that begins. */
+static struct frame_slot *enter_filled(struct physmem *pm, struct thread_slot *self, enum frame_kind kind)
+{
+	for (;;) {
+		struct frame_slot *slot;
+
+		if (BASE_SITE(SITE_FRAME, refill(pm, self, kind), -ENOMEM))
+			return NULL;
+		slot = frame_slot_enter(pm, self);
+		if (likely(slot && slot->cache[kind].loaded))
+			return slot;
+		frame_slot_leave(self, slot);
 	}
 }
 
 NOINLINE uint64_t frame_alloc_slow(struct physmem *pm, struct thread_slot *self, enum frame_owner owner)
 {
-	if (frame_refill(pm, self))
+	enum frame_kind kind = frame_kind_of(owner);
+	struct frame_slot *slot = enter_filled(pm, self, kind);
+	uint64_t pfn;
+
+	if (!slot)
 		return PHYSMEM_NONE;
-	return frame_pop(pm, thread_local_at(&pm->slots, self->number), owner);
+	pfn = frame_pop(pm, &slot->cache[kind], owner);
+	frame_slot_leave(self, slot);
+	return pfn;
+}
+
+NOINLINE uint64_t frame_alloc_named_slow(struct physmem *pm, struct thread_slot *self, enum frame_owner owner,
+					 uint64_t where, uint64_t page)
+{
+	struct frame_slot *slot = enter_filled(pm, self, FRAME_MOVABLE);
+	uint64_t pfn;
+
+	if (!slot)
+		return PHYSMEM_NONE;
+	pfn = frame_pop_named(pm, &slot->cache[FRAME_MOVABLE], owner, where, page);
+	frame_slot_leave(self, slot);
+	return pfn;
 }

@@ -20,6 +20,8 @@
  *            begins one at least each `age`: within 2 ages and the time of 3 passes.
  * EDGES      N1 a block's CAS, then its bit is set -> N2 the swap that clears the bits, then the look at the block.
  *            N3 missed is set, after the block's CAS -> N4 the swap that clears it, then the look at all.
+ *            L1 a block's CAS, then the look whether somebody listens -> L2 somebody does, then the look at all: all
+ *            four are sequentially consistent, so one of the two sees the other, and nothing is missed at the begin.
  *            C3 a capture's block is written -> C4 it is read. C1 it has been read -> C2 its place is written again.
  *            F1 flight is made odd, then holders are looked at -> H1 holders go up, then flight is looked at: all four
  *            are sequentially consistent, so one of the two sees the other. F2 flight is made even, after the blocks'
@@ -55,44 +57,62 @@ struct pass {
 
 static uint64_t noted_words(uint64_t blocks) { return (blocks + 63) / 64; }
 
-int frame_report_init(struct frame_report *r, struct frame_bits *bits, const struct frame_report_config *c)
+int frame_report_init(struct frame_report *r, struct frame_bits *bits)
 {
 	uint64_t blocks = bits->frames >> FRAME_BLOCK_ORDER;
 	int err;
 
-	if (c->tell == NULL || c->most == 0 || c->notify > c->most)
-		return -EINVAL;
-	*r = (struct frame_report){ .bits = bits, .config = *c, .blocks = blocks };
+	*r = (struct frame_report){ .bits = bits, .blocks = blocks };
 	r->noted = mem_reserve(MEM_FRAME, noted_words(blocks) * sizeof(*r->noted));
 	r->takes = mem_reserve(MEM_FRAME, blocks);
-	r->told = mem_alloc(MEM_FRAME, c->most * sizeof(*r->told), CACHE_LINE);
-	err = r->noted == NULL || r->takes == NULL || r->told == NULL ? -ENOMEM : frame_report_listen(r);
+	r->told = mem_alloc(MEM_FRAME, FRAME_REPORT_MOST * sizeof(*r->told), CACHE_LINE);
+	err = r->noted == NULL || r->takes == NULL || r->told == NULL ? -ENOMEM : frame_report_note_init(r);
 	if (err != 0)
 		frame_report_fini(r);
 	return err;
 }
 
+int frame_report_begin(struct frame_report *r, const struct frame_report_config *c)
+{
+	if (c->tell == NULL || c->most == 0 || c->most > FRAME_REPORT_MOST || c->notify > c->most ||
+	    c->capture > FRAME_REPORT_CAPTURE || (c->capture & (c->capture - 1)) != 0)
+		return -EINVAL;
+	r->config = *c;
+	frame_report_listen(r);
+	return 0;
+}
+
+void frame_report_end(struct frame_report *r)
+{
+	atomic_store_seqcst(&r->bits->listener, NULL);                           /* L2 */
+}
+
 void frame_report_fini(struct frame_report *r)
 {
-	r->bits->listener = NULL;
+	frame_report_end(r);
 	thread_local_free(&r->captures, NULL, NULL);
-	mem_free(MEM_FRAME, r->told, r->config.most * sizeof(*r->told));
+	mem_free(MEM_FRAME, r->told, FRAME_REPORT_MOST * sizeof(*r->told));
 	mem_unreserve(MEM_FRAME, r->takes, r->blocks);
 	mem_unreserve(MEM_FRAME, r->noted, noted_words(r->blocks) * sizeof(*r->noted));
 }
 
 /* ---- who wants no block to be told ---- */
 
-void frame_report_hold(struct frame_report *r)
+int frame_report_hold(struct frame_report *r, uint64_t until_ns)
 {
 	uint32_t flight;
+	int err;
 
 	(void)atomic_add_seqcst(&r->holders, 1);                                 /* H1 */
 	for (;;) {
 		flight = atomic_load_seqcst(&r->flight);                         /* H2 -> F1, F2 */
 		if (!(flight & 1) || BASE_MUTANT(frame_report_hold_hurries))
-			return;
-		(void)park_wait(&r->flight, flight, PARK_FOREVER);
+			return 0;
+		err = park_wait(&r->flight, flight, until_ns);
+		if (err != 0) {
+			frame_report_let(r);
+			return err;
+		}
 	}
 }
 

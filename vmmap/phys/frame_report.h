@@ -39,16 +39,20 @@ struct frame_report_config {
 };
 #define FRAME_REPORT_CONFIG { NULL, NULL, NULL, 0, 64, 1, 32, 2048, true }
 
+#define FRAME_REPORT_MOST    1024u
+#define FRAME_REPORT_CAPTURE 1024u
+
 struct frame_capture;
 
 struct frame_report {
-	struct frame_listener listener;  /* what frame_bits calls                                          [const] */
+	struct frame_listener by_bitmap, by_capture;     /* what frame_bits calls, one of them             [const] */
 	struct frame_bits *bits;         /*                                                                [const] */
-	struct frame_report_config config; /*                                                              [const] */
 	uint64_t blocks;                 /* that there may ever be                                         [const] */
+	atomic_u32 begin, capture;       /* of config, for those who note                                          */
+	struct frame_report_config config; /*                                                              } in turn */
 	atomic_u64 *noted;               /* a bit for each block: it may be reportable                             */
 	unsigned char *takes;            /* of each block, the low bits of its count when last met         } in turn */
-	struct frame_told *told;         /* [most]                                                         }       */
+	struct frame_told *told;         /* [FRAME_REPORT_MOST]                                            }       */
 	uint64_t rich;                   /* a block near which much is free                                }       */
 	struct thread_local_table captures;      /* struct frame_capture                                           */
 	struct park_mutex turn;          /* of the pass                                                            */
@@ -59,9 +63,14 @@ struct frame_report {
 	atomic_u32 holders;              /* who wants none to be                                                   */
 };
 
-/* 0; -ENOMEM; -EINVAL: no tell, most 0, notify above most, capture no power of two. While nobody uses the bits, which
- * outlive r. */
-int  frame_report_init(struct frame_report *r, struct frame_bits *bits, const struct frame_report_config *c) MUST_CHECK;
+/* Makes one that is off. 0; -ENOMEM. The bits outlive it. */
+int  frame_report_init(struct frame_report *r, struct frame_bits *bits) MUST_CHECK;
+/* From here on the bits tell r. 0; -EINVAL: no tell, most 0 or above FRAME_REPORT_MOST, notify above most, capture no
+ * power of two or above FRAME_REPORT_CAPTURE. r is off, and no pass goes on. */
+int  frame_report_begin(struct frame_report *r, const struct frame_report_config *c) MUST_CHECK;
+/* Off. Somebody may be noting something still, which does no harm until frame_report_fini. No pass goes on. */
+void frame_report_end(struct frame_report *r);
+/* While nobody uses the bits. */
 void frame_report_fini(struct frame_report *r);
 
 /* SOME: what there is in banks of `notify` and more. ALL: fewer, too. NOW: and what was taken from lately. */
@@ -81,9 +90,9 @@ int  frame_report_pass(struct frame_report *r, enum frame_report_how how, struct
 enum frame_report_how frame_report_wait(struct frame_report *r, uint64_t until_ns);
 void frame_report_ask(struct frame_report *r);
 
-/* From its return until frame_report_let no block is being told: what is free can be had, and claimed. Waits for one
- * call of tell at most, so not from there. */
-void frame_report_hold(struct frame_report *r);
+/* From its return until frame_report_let no block is being told: what is free can be had, and claimed. 0; -ETIMEDOUT:
+ * that time has come first, and nothing is held. Waits for one call of tell at most, so not from there. */
+int  frame_report_hold(struct frame_report *r, uint64_t until_ns) MUST_CHECK;
 void frame_report_let(struct frame_report *r);
 
 /* ---- between the two files ---- */
@@ -92,7 +101,9 @@ void frame_report_let(struct frame_report *r);
 bool frame_report_note(struct frame_report *r, uint64_t block);
 /* What slots have captured is noted. Returns how many words were looked at. */
 uint64_t frame_report_collect(struct frame_report *r);
-/* From here on the bits tell r. 0; -EINVAL: no such size of a capture. */
-int frame_report_listen(struct frame_report *r) MUST_CHECK;
+/* Makes what those who note need. 0; -ENOMEM. */
+int  frame_report_note_init(struct frame_report *r) MUST_CHECK;
+/* From here on they note. */
+void frame_report_listen(struct frame_report *r);
 
 #endif

@@ -27,11 +27,19 @@ static inline void frame_set_count(struct physmem *pm, uint32_t chain, uint32_t 
 	atomic_store_relaxed(&frame_batch_of(pm, chain)->count, n);
 }
 
-/* Of the slot's spare chains: takes the newest (0: none); puts such chains there, linked by `next`, what finds
- * no room goes to the depot. The owner's moves are odd, or it has far_lock. */
-uint32_t frame_spare_pop(struct physmem *pm, struct frame_slot *slot);
-void frame_spare_put_all(struct physmem *pm, struct frame_slot *slot, uint32_t chain);
+/* Of the slot's spare chains of a kind: takes the newest (0: none); puts such chains there, linked by `next`, what
+ * finds no room goes to the depot. The owner's moves are odd, or it has far_lock. */
+uint32_t frame_spare_pop(struct physmem *pm, struct frame_slot *slot, enum frame_kind kind);
+void frame_spare_put_all(struct physmem *pm, struct frame_slot *slot, enum frame_kind kind, uint32_t chain);
+/* What the slot has free of a kind goes to the depot. The owner's moves are odd. */
+void frame_cache_flush(struct physmem *pm, struct frame_slot *slot, enum frame_kind kind);
 
+/* The slot's open chain, with a cookie; 0: it has none. */
+uint32_t frame_open_take(struct physmem *pm, struct frame_slot *slot);
+/* The open chain starts its grace period; older ones end theirs. */
+void frame_close(struct physmem *pm, struct frame_slot *slot);
+/* Deferred frames that have become free go to the depot. */
+void frame_scrap(struct physmem *pm, struct frame_slot *slot, uint32_t chain);
 /* A deferred chain whose readers are gone goes in front of the slot's own cache, where it is used again while warm. */
 void frame_home(struct physmem *pm, struct frame_slot *slot, uint32_t chain);
 /*

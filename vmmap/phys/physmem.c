@@ -2,111 +2,144 @@
 /*
  * physmem.c - an instance: segments, metadata, the public calls.
  *
- * Everything per frame lies in arrays over the span from the first frame to the end of the last segment, reserved and
+ * Everything per frame lies in arrays over the span from the first frame that there may be to the last, reserved and
  * lazily backed: an index is a subtraction whatever the number of segments (reference: Linux's vmemmap), and a
- * machine of 1 TiB costs memory only for the frames that are used. A hole's words stay FRESH, so that freeing one is
- * an error.
+ * machine of 1 TiB costs memory only for the frames that are used, and a word for each 2 MiB. A hole's words stay
+ * FRESH, so that freeing one is an error.
  *
- * Written once before the instance is known to others [const]: base, span, arrays, segments, batch sizes.
+ * Written once before the instance is known to others [const]: base, span, arrays, batch sizes.
  * USAGE  cached = loaded + spare, deferred = open + closed + late, free = frames - taken: sums over slots, exact when
- *             no
- *        call runs. There is no shared counter.
+ *        no call runs. Shared counters are those that seldom change: `frames` (physmem_plug.c), `poisoned`, and the
+ *        balloon's.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "vmmap/phys/frame_depot.h"
+#include "vmmap/phys/physmem_balloon.h"
+#include "vmmap/phys/physmem_report.h"
 #include "vmmap/phys/physmem_slots.h"
+#include "vmmap/phys/physseg.h"
+#include "vmmap/physmem_host.h"
 
 #define PHYSMEM_DEFAULT_PAGES (UINT64_C(1) << 18)
 
 /* ---- life ---- */
 
-static bool segments_fit(const struct physmem_range *segment, unsigned n)
+/* Segments that follow each other in [base, limit). */
+static bool segments_fit(const struct physmem_range *segment, unsigned n, uint64_t base, uint64_t limit)
 {
-	uint64_t end = 0;
+	uint64_t end = base;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (!segment[i].pages || segment[i].pfn >= FRAME_PFN_MAX || segment[i].pfn < end ||
-		    segment[i].pages > FRAME_PFN_MAX - segment[i].pfn)
+		if (!segment[i].pages || segment[i].pfn < end || segment[i].pfn >= limit ||
+		    segment[i].pages > limit - segment[i].pfn)
 			return false;
 		end = segment[i].pfn + segment[i].pages;
 	}
-	return n && end - segment[0].pfn <= FRAME_SPAN_MAX;
+	return n != 0;
 }
 
 static void physmem_free(struct physmem *pm)
 {
 	uint64_t span = pm->span;
 
+	physmem_report_fini(pm);
+	physmem_balloon_fini(pm);
 	thread_local_free(&pm->slots, NULL, NULL);
+	physseg_destroy(pm->segments);
+	frame_bits_fini(&pm->bits);
 	mem_unreserve(MEM_FRAME, pm->bytes, span << PAGE_SHIFT);
 	mem_unreserve(MEM_FRAME, pm->record, span * sizeof(*pm->record));
 	mem_unreserve(MEM_FRAME, pm->batch_of, span * sizeof(*pm->batch_of));
 	mem_unreserve(MEM_FRAME, pm->word, span * sizeof(*pm->word));
-	mem_free(MEM_FRAME, pm->segment, pm->nsegments * sizeof(*pm->segment));
 	mem_free(MEM_FRAME, pm, sizeof(*pm));
 }
 
 /* Small instances move frames in small batches, so that a few caches do not swallow all of them. */
-static void set_batches(struct physmem *pm)
+static void set_batches(struct physmem *pm, uint64_t frames)
 {
 	pm->batch = FRAME_BATCH;
-	while (pm->batch > 1 && pm->batch > pm->frames / 64)
+	while (pm->batch > 1 && pm->batch > frames / 64)
 		pm->batch /= 2;
 	pm->defer_batch = pm->batch * (FRAME_DEFER_BATCH / FRAME_BATCH);
 	pm->spare_max = FRAME_SPARE_MAX;
-	while (pm->spare_max > 1 && pm->spare_max > pm->frames / pm->batch / 64)
+	while (pm->spare_max > 1 && pm->spare_max > frames / pm->batch / 64)
 		pm->spare_max /= 2;
+	pm->depot_max = FRAME_DEPOT_MAX;
+	while (pm->depot_max > 1 && pm->depot_max > frames / pm->batch / 8)
+		pm->depot_max /= 2;
 }
 
-static int physmem_fill(struct physmem *pm, const struct physmem_range *segment, unsigned n, bool bytes)
+static int arrays_reserve(struct physmem *pm, bool bytes)
 {
-	const struct physmem_range *last = &segment[n - 1];
-
-	pm->base = segment[0].pfn;
-	pm->span = last->pfn + last->pages - pm->base;
-	pm->nsegments = n;
-	for (unsigned i = 0; i < n; i++)
-		pm->frames += segment[i].pages;
-	set_batches(pm);
-	if (thread_local_init(&pm->slots, sizeof(struct frame_slot)))
-		return -ENOMEM;
-	pm->segment = mem_alloc(MEM_FRAME, n * sizeof(*segment), CACHE_LINE);
 	pm->word = mem_reserve(MEM_FRAME, pm->span * sizeof(*pm->word));
 	pm->batch_of = mem_reserve(MEM_FRAME, pm->span * sizeof(*pm->batch_of));
 	pm->record = mem_reserve(MEM_FRAME, pm->span * sizeof(*pm->record));
 	if (bytes)
 		pm->bytes = mem_reserve(MEM_FRAME, pm->span << PAGE_SHIFT);
-	if (!pm->segment || !pm->word || !pm->batch_of || !pm->record || (bytes && !pm->bytes))
+	return pm->word && pm->batch_of && pm->record && (pm->bytes || !bytes) ? 0 : -ENOMEM;
+}
+
+static int parts_init(struct physmem *pm, bool bytes)
+{
+	int err;
+
+	if (thread_local_init(&pm->slots, sizeof(struct frame_slot)))
 		return -ENOMEM;
-	memcpy(pm->segment, segment, n * sizeof(*segment));
-	return 0;
+	err = arrays_reserve(pm, bytes);
+	if (err == 0)
+		err = frame_bits_init(&pm->bits, pm->span, PLANE_FLAT);
+	if (err == 0)
+		err = physseg_create_bare(&pm->segments, pm->base, pm->base + pm->span);
+	return err;
+}
+
+static int physmem_fill(struct physmem *pm, const struct physmem_config *config, const struct physmem_range *segment,
+			unsigned n)
+{
+	uint64_t frames = 0;
+	int err = parts_init(pm, config->bytes);
+
+	for (unsigned i = 0; i < n; i++)
+		frames += segment[i].pages;
+	set_batches(pm, frames);
+	for (unsigned i = 0; i < n && err == 0; i++)
+		err = physmem_plug(pm, segment[i].pfn, segment[i].pages, 0);
+	return err;
+}
+
+/* Where segments may be: what the config says, or what its segments need. */
+static void set_span(struct physmem_config *config, const struct physmem_range *segment, unsigned n)
+{
+	if (config->limit == 0) {
+		config->base = segment[0].pfn;
+		config->limit = segment[n - 1].pfn + segment[n - 1].pages;
+	}
 }
 
 API int physmem_create(struct physmem **out, const struct physmem_config *config)
 {
-	struct physmem_range all = { 0, PHYSMEM_DEFAULT_PAGES };
-	const struct physmem_range *segment = &all;
-	unsigned n = 1;
+	struct physmem_config c = config ? *config : (struct physmem_config)PHYSMEM_CONFIG;
+	struct physmem_range all = { c.base, c.pages ? c.pages : PHYSMEM_DEFAULT_PAGES };
+	const struct physmem_range *segment = c.segments ? c.segments : &all;
+	unsigned n = c.segments ? c.nsegments : 1;
 	struct physmem *pm;
 	int err;
 
-	if (!out || (config && config->size != sizeof(*config)))
+	if (!out || c.size != sizeof(c) || n == 0)
 		return -EINVAL;
-	if (config && config->pages)
-		all.pages = config->pages;
-	if (config && config->segments) {
-		segment = config->segments;
-		n = config->nsegments;
-	}
-	if (!segments_fit(segment, n))
+	set_span(&c, segment, n);
+	c.base -= c.base % FRAME_BLOCK_FRAMES;
+	if (c.limit > FRAME_PFN_MAX || !segments_fit(segment, n, c.base, c.limit) || c.limit - c.base > FRAME_SPAN_MAX)
 		return -EINVAL;
 	pm = mem_alloc(MEM_FRAME, sizeof(*pm), CACHE_PAIR);
 	if (!pm)
 		return -ENOMEM;
-	err = physmem_fill(pm, segment, n, config && config->bytes);
+	pm->base = c.base;
+	pm->span = c.limit - c.base;
+	err = physmem_fill(pm, &c, segment, n);
 	if (err) {
 		physmem_free(pm);
 		return err;
@@ -123,6 +156,7 @@ API void physmem_destroy(struct physmem *pm)
 
 	if (!pm)
 		return;
+	physmem_balloon_stop(pm);
 	thread_exit_hook_remove(&pm->hook);
 	rcu_drain(); /* objects put last, after vmmap_destroy, give their frames back late */
 	frame_settle(pm);
@@ -135,22 +169,7 @@ API void physmem_destroy(struct physmem *pm)
 
 API uint64_t physmem_frame_alloc(struct physmem *pm)
 {
-	return frame_alloc_for(pm, thread_self(), FRAME_OWNER_CALLER);
-}
-
-/* Unlike the engine's frame_free this decides a race between two frees of one frame: by CAS. */
-API int physmem_frame_free(struct physmem *pm, uint64_t pfn)
-{
-	uint64_t index = pfn - pm->base, old;
-
-	if (index >= pm->span)
-		return -EINVAL;
-	old = atomic_load_relaxed(&pm->word[index]);
-	if ((uint32_t)old != frame_owned(FRAME_OWNER_CALLER, 0) ||
-	    !atomic_cas_relaxed(&pm->word[index], &old, frame_word(old, FRAME_FREE, 0)))
-		return -EINVAL;
-	frame_free_slow(pm, thread_self(), (uint32_t)index);
-	return 0;
+	return frame_take(pm, thread_self(), FRAME_OWNER_CALLER);
 }
 
 API void physmem_get_usage(struct physmem *pm, struct physmem_usage *out)
@@ -158,7 +177,7 @@ API void physmem_get_usage(struct physmem *pm, struct physmem_usage *out)
 	uint64_t taken = atomic_load_relaxed(&pm->stray_taken), late = atomic_load_relaxed(&pm->stray_late);
 
 	memset(out, 0, sizeof(*out));
-	out->frames = pm->frames;
+	out->frames = atomic_load_relaxed(&pm->frames);
 	for (uint32_t i = 0, n = thread_count(); i < n; i++) {
 		struct frame_slot *slot = thread_local_at(&pm->slots, i);
 
@@ -166,12 +185,17 @@ API void physmem_get_usage(struct physmem *pm, struct physmem_usage *out)
 			continue;
 		taken += atomic_load_relaxed(&slot->taken);
 		late += atomic_load_relaxed(&slot->late);
-		out->cached += atomic_load_relaxed(&slot->loaded_n) +
-			       frame_shelf_count(pm, atomic_load_relaxed(&slot->spare));
+		for (enum frame_kind kind = 0; kind < FRAME_KINDS; kind++)
+			out->cached += atomic_load_relaxed(&slot->cache[kind].loaded_n) +
+				       frame_shelf_count(pm, atomic_load_relaxed(&slot->cache[kind].spare));
 		out->deferred += atomic_load_relaxed(&slot->open_n) +
 				 frame_shelf_count(pm, atomic_load_relaxed(&slot->closed));
 	}
-	out->free = pm->frames - taken;
+	out->free = out->frames - taken;
 	out->deferred += late;
-	out->owned = pm->frames - out->free - out->cached - out->deferred;
+	out->balloon = physmem_balloon_size(pm);
+	out->poisoned = atomic_load_relaxed(&pm->poisoned);
+	out->isolated = atomic_load_relaxed(&pm->isolated);
+	out->owned = out->frames - out->free - out->cached - out->deferred - out->balloon - out->poisoned -
+		     out->isolated;
 }

@@ -48,18 +48,15 @@ static const struct physseg_index *index_named(const char *name)
 	return NULL;
 }
 
-API int physseg_create(struct physseg_table **out, const struct physseg_config *config)
+static int create(struct physseg_table **out, const struct physseg_index *index, uint64_t base, uint64_t limit,
+		  enum physseg_states states)
 {
-	const struct physseg_config c = config ? *config : (struct physseg_config)PHYSSEG_CONFIG;
-	uint64_t limit = c.limit ? c.limit : c.base + DEFAULT_SPAN;
-	const struct physseg_index *index = index_named(c.index);
 	struct physseg_table *t;
 	int err;
 
-	if (out == NULL || c.size != sizeof(c) || index == NULL || limit <= c.base || limit > PHYSSEG_PFN_MAX ||
-	    limit - c.base > PHYSSEG_SPAN_MAX)
+	if (out == NULL || limit <= base || limit > PHYSSEG_PFN_MAX || limit - base > PHYSSEG_SPAN_MAX)
 		return -EINVAL;
-	t = physseg_frames_table(c.base, limit, c.sections != 0);
+	t = physseg_frames_table(base, limit, states);
 	if (t == NULL)
 		return -ENOMEM;
 	t->index = index;
@@ -70,6 +67,22 @@ API int physseg_create(struct physseg_table **out, const struct physseg_config *
 	else
 		physseg_frames_end(t);
 	return err;
+}
+
+int physseg_create_bare(struct physseg_table **out, uint64_t base, uint64_t limit)
+{
+	return create(out, &physseg_bitmap, base, limit, PHYSSEG_BARE);
+}
+
+API int physseg_create(struct physseg_table **out, const struct physseg_config *config)
+{
+	const struct physseg_config c = config ? *config : (struct physseg_config)PHYSSEG_CONFIG;
+	const struct physseg_index *index = index_named(c.index);
+
+	if (c.size != sizeof(c) || index == NULL)
+		return -EINVAL;
+	return create(out, index, c.base, c.limit ? c.limit : c.base + DEFAULT_SPAN,
+		      c.sections ? PHYSSEG_SECTIONS : PHYSSEG_FLAT);
 }
 
 API void physseg_destroy(struct physseg_table *t)
@@ -186,6 +199,8 @@ void physseg_cut_front(struct physseg_table *t, struct physseg *seg, uint32_t to
 void physseg_cut_back(struct physseg_table *t, struct physseg *seg, uint32_t to)
 {
 	set_run(t, seg, run_of(run_start(atomic_load_relaxed(&seg->run)), to));
+	if (t->index->cut != NULL)
+		t->index->cut(t, seg);
 }
 
 void physseg_drop(struct physseg_table *t, struct physseg *seg)

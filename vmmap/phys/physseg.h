@@ -7,6 +7,10 @@
 
 #include "vmmap/physseg.h"
 
+/* A table of segments only, in [base, limit): of the frames themselves it knows nothing, so that plug costs no byte for
+ * each of them, and physseg_phys_to_frame, physseg_frame have no answer. Index: bitmap. */
+int physseg_create_bare(struct physseg_table **out, uint64_t base, uint64_t limit);
+
 /* Segments sorted, disjoint, not empty, their available parts inside; slots, index, frames and sums agree. Writes a
  * line per violation to report (NULL: none). Returns their number. Quiescent only. */
 uint64_t physseg_audit(struct physseg_table *t, FILE *report);

@@ -10,10 +10,14 @@
  *           upper bits of words that became 0. So an upper bit may promise too much, never too little, and a key is
  *           there or not from one store of level 0 on.
  * READERS   beside it. Who follows an upper bit to an empty word goes on behind it.
- * NEAR      near[i]: the handle of the segment that begins in frames [8 i, 8 i + 8), if one does; MANY, if more do.
- *           With the frame's state and its word of level 0 that is all that a lookup needs: three lines that many
- *           segments share, so that lookups in very many of them find them in a cache. Only while nobody changes the
- *           table (T1, T2 in physseg.c); who meets a change goes the long way, which waits for nobody either.
+ * NEAR      near[i]: if one segment begins in frames [8 i, 8 i + 8), its handle and which of these frames it has: a
+ *           lookup of one of them is that word; fragments lie in theirs as a whole, so that lookups in very many of
+ *           them touch one line each, of few. If more begin there: MANY. Any other frame takes its state, its word of
+ *           level 0, and near[] where that says that its segment begins: three lines that many segments share. All
+ *           this only while nobody changes the table (T1, T2 in physseg.c); who meets a change goes the long way,
+ *           which waits for nobody either.
+ *             bits 0..25 slot, 26..28 seven less the first frame, 29..31 the last one, 32.. generation. 0 and MANY have
+ *             no generation, and the first frame behind the last.
  * EDGES     B1 store-release of at[i], then of a level's word, near[i] -> B2 acquire load of the word, then of at[i].
  *           T1 of physseg.c -> T2.
  */
@@ -26,8 +30,12 @@
 #define WORD_SHIFT 6u
 #define WORD_BITS  64u
 #define NEAR_SHIFT 3u
+#define NEAR_LAST  ((1u << NEAR_SHIFT) - 1)      /* of the frames of a word                                        */
 #define NEAR_BITS  UINT64_C(0xff)
-#define NEAR_MANY  UINT64_MAX                    /* no handle: generations stop before that                        */
+#define NEAR_SLOT  ((UINT32_C(1) << 26) - 1)
+#define NEAR_MANY  UINT64_C(1)
+
+_Static_assert((uint64_t)PHYSSEG_BOOT_SLOTS << PHYSSEG_CHUNKS <= NEAR_SLOT + 1, "a slot's number fits into near");
 
 /* Words of a level. */
 static uint64_t level_words(const struct physseg_table *t, unsigned level)
@@ -46,13 +54,13 @@ static void bitmap_fini(struct physseg_table *t)
 
 static int bitmap_init(struct physseg_table *t)
 {
-	int err = physseg_plane_init(&t->bitmap.low, level_words(t, 0), sizeof(atomic_u64), sectioned(t));
+	int err = physseg_plane_init(&t->bitmap.low, level_words(t, 0), sizeof(atomic_u64), form(t));
 
 	if (err == 0)
-		err = physseg_plane_init(&t->bitmap.at, t->span, sizeof(atomic_u64), sectioned(t));
+		err = physseg_plane_init(&t->bitmap.at, t->span, sizeof(atomic_u64), form(t));
 	if (err == 0)
 		err = physseg_plane_init(&t->bitmap.near, ((uint64_t)(t->span - 1) >> NEAR_SHIFT) + 1,
-					 sizeof(atomic_u64), sectioned(t));
+					 sizeof(atomic_u64), form(t));
 	for (unsigned level = 1; err == 0 && level < PHYSSEG_LEVELS; level++) {
 		t->bitmap.level[level] = mem_reserve(MEM_FRAME, level_words(t, level) * sizeof(atomic_u64));
 		if (t->bitmap.level[level] == NULL)
@@ -113,22 +121,41 @@ static struct physseg *segment_at(struct physseg_table *t, uint32_t key)
 	return (struct physseg *)(uintptr_t)word;
 }
 
-/* near, of the frames around key, after its bit was set or cleared. A segment that is being plugged has no odd
- * generation yet: it will be the next one. */
+/* ---- near ---- */
+
+/* first: of the frames that it is for. A segment that is being plugged has no odd generation yet: it will be the next
+ * one. */
+static uint64_t near_word(const struct physseg *seg, uint64_t first)
+{
+	uint64_t run = atomic_load_relaxed(&seg->run), from = run_start(run) - first, last = run_end(run) - first - 1;
+
+	last = last < NEAR_LAST ? last : NEAR_LAST;
+	return seg->number | (NEAR_LAST - from) << 26 | last << 29 |
+	       (uint64_t)(atomic_load_relaxed(&seg->generation) | 1) << 32;
+}
+
+static struct physseg_handle near_handle(uint64_t near)
+{
+	return (struct physseg_handle){ (uint32_t)near & NEAR_SLOT, (uint32_t)(near >> 32) };
+}
+
+static uint32_t near_first(uint64_t near) { return NEAR_LAST - (near >> 26 & NEAR_LAST); }
+static uint32_t near_last(uint64_t near) { return near >> 29 & NEAR_LAST; }
+
+/* After the bit of key was set or cleared, or the segment there was cut. */
 static void set_near(struct physseg_table *t, uint32_t key)
 {
 	uint64_t first = key >> NEAR_SHIFT << NEAR_SHIFT, near = 0;
 	uint64_t bits = atomic_load_relaxed(word_of(t, 0, key)) >> (first % WORD_BITS) & NEAR_BITS;
 
-	if (bits != 0 && (bits & (bits - 1)) == 0) {
-		struct physseg *seg = segment_at(t, (uint32_t)(first + (unsigned)__builtin_ctzll(bits)));
-
-		near = seg->number | (uint64_t)(atomic_load_relaxed(&seg->generation) | 1) << 32;
-	} else if (bits != 0) {
+	if (bits != 0 && (bits & (bits - 1)) == 0)
+		near = near_word(segment_at(t, (uint32_t)(first + (unsigned)__builtin_ctzll(bits))), first);
+	else if (bits != 0)
 		near = NEAR_MANY;
-	}
 	atomic_store_release(physseg_plane_word(&t->bitmap.near, key >> NEAR_SHIFT), near);      /* B1 */
 }
+
+/* ---- changes ---- */
 
 static void set_key(struct physseg_table *t, struct physseg *seg, uint32_t key)
 {
@@ -180,6 +207,11 @@ static void bitmap_remove(struct physseg_table *t, struct physseg *seg, uint32_t
 {
 	(void)seg;
 	clear_key(t, start);
+}
+
+static void bitmap_cut(struct physseg_table *t, struct physseg *seg)
+{
+	set_near(t, run_start(atomic_load_relaxed(&seg->run)));
 }
 
 /* ---- readers ---- */
@@ -241,31 +273,46 @@ static bool key_above(struct physseg_table *t, uint32_t at, uint32_t *key)
 	}
 }
 
-/* Of frame `at`, which is there. 0: it takes a longer search. */
-static uint64_t near_of(struct physseg_table *t, uint32_t at, uint32_t *key)
+/* 0 also where there is no such word. */
+static uint64_t near_at(struct physseg_table *t, uint32_t at)
 {
-	uint64_t hit = bits_of(t, 0, at) & up_to(at % WORD_BITS), near;
+	atomic_u64 *word = physseg_plane_word(&t->bitmap.near, at >> NEAR_SHIFT);
 
-	if (hit == 0)
+	return word != NULL ? atomic_load_acquire(word) : 0;                     /* B2 -> B1 */
+}
+
+/* Of the segment of frame `at`, which does not begin beside it. 0: there is no such frame; MANY: it takes a longer
+ * search. */
+static uint64_t near_below(struct physseg_table *t, uint32_t at, uint32_t *key)
+{
+	uint64_t hit, near;
+
+	if (physseg_frame_state(t, at) == 0)
 		return 0;
+	hit = bits_of(t, 0, at) & up_to(at % WORD_BITS);
+	if (hit == 0)
+		return NEAR_MANY;
 	*key = (at & ~(WORD_BITS - 1)) | (WORD_BITS - 1 - (unsigned)__builtin_clzll(hit));
-	near = atomic_load_acquire(physseg_plane_word(&t->bitmap.near, *key >> NEAR_SHIFT));     /* B2 -> B1 */
-	return near != NEAR_MANY ? near : 0;
+	near = near_at(t, *key);
+	return near != 0 ? near : NEAR_MANY;     /* 0: a change is under way                                        */
 }
 
 static bool bitmap_quick(struct physseg_table *t, uint32_t at, struct physseg_handle *h, uint64_t *offset)
 {
-	uint64_t turn = atomic_load_acquire(&t->turn), near = 0;                 /* T2 -> T1 */
-	bool there = physseg_frame_state(t, at) != 0;
-	uint32_t key = 0;
+	uint64_t turn = atomic_load_acquire(&t->turn), near;                     /* T2 -> T1 */
+	uint32_t i = at & NEAR_LAST, key;
 
-	if (there)
-		near = near_of(t, at, &key);
-	if ((there && near == 0) || ((turn & 1 || atomic_load_relaxed(&t->turn) != turn) &&
-				     !BASE_MUTANT(physseg_turn_unseen)))
+	if (t->bare)
 		return false;
-	if (there) {
-		*h = (struct physseg_handle){ (uint32_t)near, (uint32_t)(near >> 32) };
+	near = near_at(t, at);
+	key = at - i + near_first(near);
+	if (i < near_first(near) || i > near_last(near))
+		near = near_below(t, at, &key);
+	if (near == NEAR_MANY || ((turn & 1 || atomic_load_relaxed(&t->turn) != turn) &&
+				  !BASE_MUTANT(physseg_turn_unseen)))
+		return false;
+	if (near != 0) {
+		*h = near_handle(near);
 		if (offset != NULL)
 			*offset = at - key;
 	}
@@ -293,6 +340,7 @@ const struct physseg_index physseg_bitmap = {
 	.insert = bitmap_insert,
 	.move = bitmap_move,
 	.remove = bitmap_remove,
+	.cut = bitmap_cut,
 	.commit = bitmap_nothing,
 	.quick = bitmap_quick,
 	.floor = bitmap_floor,

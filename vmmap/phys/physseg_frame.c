@@ -13,6 +13,7 @@
  * FAST      the states stand behind the table itself, and most tables have them from pfn 0 on, so that neither their
  *           place is loaded nor a base taken off: eight instructions with the return (`vmmap-bench physmem` counts
  *           them). Tables in sections, those above 16 TiB, and frames that are not there take the long way.
+ * BARE      tables have none: the frames' own layer knows its frames (physmem.c), and a plug costs no byte for each.
  * NOT HERE  what a frame is used for: that is its allocator's.
  * SOURCE    vmemmap and SPARSEMEM of Linux (memory-model.rst); PHYS_TO_VM_PAGE of the BSDs.
  */
@@ -39,19 +40,28 @@ static struct physseg_table *sectioned_table(uint64_t frame_base, uint64_t limit
 {
 	struct physseg_table *t = mem_alloc(MEM_FRAME, sizeof(*t), CACHE_PAIR);
 
-	if (t == NULL || physseg_plane_init(&t->frame, limit - frame_base, sizeof(t->state[0]), true) == 0)
+	if (t == NULL || physseg_plane_init(&t->frame, limit - frame_base, sizeof(t->state[0]), PLANE_SECTIONS) == 0)
 		return t;
 	mem_free(MEM_FRAME, t, sizeof(*t));
 	return NULL;
 }
 
-struct physseg_table *physseg_frames_table(uint64_t base, uint64_t limit, bool sections)
+static struct physseg_table *bare_table(void)
+{
+	struct physseg_table *t = mem_alloc(MEM_FRAME, sizeof(*t), CACHE_PAIR);
+
+	if (t != NULL)
+		t->bare = true;
+	return t;
+}
+
+struct physseg_table *physseg_frames_table(uint64_t base, uint64_t limit, enum physseg_states states)
 {
 	uint64_t frame_base = limit <= PHYSSEG_SPAN_MAX ? 0 : base;
-	struct physseg_table *t = sections ? NULL : flat_table(frame_base, limit);
+	struct physseg_table *t = states == PHYSSEG_FLAT ? flat_table(frame_base, limit) : NULL;
 
 	if (t == NULL)
-		t = sectioned_table(frame_base, limit);
+		t = states == PHYSSEG_BARE ? bare_table() : sectioned_table(frame_base, limit);
 	if (t == NULL)
 		return NULL;
 	t->base = base;
@@ -74,6 +84,8 @@ int physseg_frames_cover(struct physseg_table *t, uint32_t lo, uint32_t hi)
 {
 	uint64_t first = t->base - t->frame_base;
 
+	if (t->bare)
+		return 0;
 	return physseg_plane_cover(&t->frame, first + lo, first + hi - 1);
 }
 
@@ -81,7 +93,7 @@ static void set_states(struct physseg_table *t, uint32_t lo, uint32_t hi, uint8_
 {
 	uint64_t first = t->base - t->frame_base;
 
-	for (uint64_t i = first + lo; i < first + hi; i++)
+	for (uint64_t i = first + lo; i < first + hi && !t->bare; i++)
 		atomic_store_release(physseg_plane_byte(&t->frame, i), state);   /* F1 */
 }
 
@@ -97,7 +109,8 @@ void physseg_frames_go(struct physseg_table *t, uint32_t lo, uint32_t hi) { set_
 
 static struct physseg_frame *frame_at(struct physseg_table *t, uint64_t pfn)
 {
-	atomic_u8 *state = pfn - t->base < t->span ? physseg_plane_byte(&t->frame, pfn - t->frame_base) : NULL;
+	bool inside = pfn - t->base < t->span && !t->bare;
+	atomic_u8 *state = inside ? physseg_plane_byte(&t->frame, pfn - t->frame_base) : NULL;
 
 	return state != NULL && atomic_load_relaxed(state) != 0 ? (struct physseg_frame *)state : NULL;
 }

@@ -61,6 +61,8 @@ struct physseg_index {
 	void (*insert)(struct physseg_table *t, struct physseg *seg, uint32_t start);
 	void (*move)(struct physseg_table *t, struct physseg *seg, uint32_t from, uint32_t to);
 	void (*remove)(struct physseg_table *t, struct physseg *seg, uint32_t start);
+	/* Also under the lock: the segment ends earlier now. NULL: the index does not know ends. */
+	void (*cut)(struct physseg_table *t, struct physseg *seg);
 	void (*commit)(struct physseg_table *t);
 	/* What physseg_find would say, if that can be told from a few words while nobody changes the table; else false.
 	 * NULL: there is no such way. */
@@ -77,7 +79,7 @@ extern const struct physseg_index physseg_bitmap, physseg_cow_array, physseg_rbt
 
 struct physseg_bits {                            /* of the index bitmap                                            */
 	struct physseg_plane low, at;            /* a bit per frame; slots by first frame                          */
-	struct physseg_plane near;               /* per 8 frames: the handle, if one segment begins there          */
+	struct physseg_plane near;               /* per 8 frames: a segment that begins there                       */
 	atomic_u64 *level[PHYSSEG_LEVELS];       /* [0]: low                                               [const] */
 };
 
@@ -95,6 +97,7 @@ struct physseg_table {
 	const struct physseg_index *index;
 	uint64_t base;                           /* first pfn                                              [const] */
 	uint32_t span;                           /* pages                                                  [const] */
+	bool bare;                               /* no states of frames                                    [const] */
 	atomic_u32 running;                      /* boot is over                                                   */
 	atomic_u64 turn;                         /* odd: a change is under way                                     */
 	atomic_u64 changes;                      /* what may hide a frame from a lookup that began before          */
@@ -111,7 +114,11 @@ struct physseg_table {
 	LINE_ALIGNED atomic_u8 state[];          /* of frames: here, so that finding them takes no load            */
 };
 
-static inline bool sectioned(const struct physseg_table *t) { return t->reserved == 0; }
+/* Of what else goes by frame. */
+static inline enum physseg_form form(const struct physseg_table *t)
+{
+	return t->bare ? PLANE_FLAT : t->reserved == 0 ? PLANE_SECTIONS : PLANE_EITHER;
+}
 
 static inline uint64_t run_of(uint64_t start, uint64_t end) { return start | end << 32; }
 static inline uint32_t run_start(uint64_t run) { return (uint32_t)run; }
@@ -137,8 +144,9 @@ struct physseg_handle physseg_handle_of(struct physseg_table *t, struct physseg 
 bool physseg_bounds(struct physseg_table *t, struct physseg_handle h, uint64_t *start, uint64_t *end);
 
 /* ---- physseg_frame.c ---- */
+enum physseg_states { PHYSSEG_FLAT, PHYSSEG_SECTIONS, PHYSSEG_BARE };     /* flat: or in sections, if it must be      */
 /* A table for pfns [base, limit), all zeroes but for what its frames need; NULL. */
-struct physseg_table *physseg_frames_table(uint64_t base, uint64_t limit, bool sections);
+struct physseg_table *physseg_frames_table(uint64_t base, uint64_t limit, enum physseg_states states);
 void physseg_frames_end(struct physseg_table *t);
 /* Not under the lock: memory for the states of [lo, hi). -ENOMEM */
 int  physseg_frames_cover(struct physseg_table *t, uint32_t lo, uint32_t hi) MUST_CHECK;

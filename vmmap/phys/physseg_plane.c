@@ -14,12 +14,12 @@ static uint64_t section_bytes(const struct physseg_plane *p) { return section_un
 /* Of bytes: so that where its section begins can be told from a byte's address. Else that would cost as much again. */
 static uint64_t section_align(const struct physseg_plane *p) { return p->unit == 1 ? 2 * PLANE_UNITS : CACHE_LINE; }
 
-int physseg_plane_init(struct physseg_plane *p, uint64_t units, uint64_t unit, bool sectioned)
+int physseg_plane_init(struct physseg_plane *p, uint64_t units, uint64_t unit, enum physseg_form form)
 {
 	p->units = units;
 	p->unit = unit;
-	p->flat = sectioned ? NULL : mem_reserve(MEM_FRAME, units * unit);
-	p->section = p->flat ? NULL : mem_reserve(MEM_FRAME, sections(p) * sizeof(*p->section));
+	p->flat = form == PLANE_SECTIONS ? NULL : mem_reserve(MEM_FRAME, units * unit);
+	p->section = p->flat || form == PLANE_FLAT ? NULL : mem_reserve(MEM_FRAME, sections(p) * sizeof(*p->section));
 	return p->flat || p->section ? 0 : -ENOMEM;
 }
 

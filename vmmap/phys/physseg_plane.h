@@ -27,8 +27,11 @@ struct physseg_plane {
 	_Atomic(char *) *section;                        /* [units / PLANE_UNITS, rounded up]                      */
 };
 
-/* 0; -ENOMEM. sectioned: does not try for one array. */
-int  physseg_plane_init(struct physseg_plane *p, uint64_t units, uint64_t unit, bool sectioned) MUST_CHECK;
+/* One array, or sections if that is not to be had; sections; one array, or nothing. */
+enum physseg_form { PLANE_EITHER, PLANE_SECTIONS, PLANE_FLAT };
+
+/* 0; -ENOMEM. */
+int  physseg_plane_init(struct physseg_plane *p, uint64_t units, uint64_t unit, enum physseg_form form) MUST_CHECK;
 /* Also of a plane that is all zeroes. */
 void physseg_plane_fini(struct physseg_plane *p);
 /* Makes the sections of units [first, last]. 0; -ENOMEM: perhaps not all of them, which nobody can tell. */

@@ -234,35 +234,48 @@ uint64_t pt_protect(struct pt *pt, struct lock_range r, uint64_t allow, bool obj
 
 /* ---- share ---- */
 
-/* Stores that began before are over when it returns: what the child shows is what the frame has. */
-static void share_one(atomic_u64 *entry, atomic_u64 *copy, const struct pt_share *s)
+/* Stores that began before are over when it returns: what the child shows is what the frame has. LOCKED until the child
+ * has it, too, so that who looks for all that show the frame finds as many as are counted (migrate.c). false: it wants
+ * a spare frame. */
+static bool share_one(atomic_u64 *entry, atomic_u64 *copy, uint64_t addr, const struct pt_share *s)
 {
-	uint64_t seen = atomic_load_seqcst(entry), next;                         /* W2 -> F1 */
+	uint64_t seen = atomic_load_seqcst(entry), next, fresh;                  /* W2 -> F1 */
 
-	for (;;) {
+	do {
 		if (unlikely(seen & PT_LOCKED) && !BASE_MUTANT(share_skips_locked))
 			seen = pt_settled(entry);
 		if (!pt_has_frame(seen) || seen & PT_OBJECT)
-			return;
-		next = pt_entry(pt_pfn(seen), (seen & PT_BITS & ~(uint64_t)PT_WRITE) | PT_SHARED, 0);
-		if (BASE_MUTANT(share_keeps_write))
-			next |= seen & PT_WRITE;
+			return true;
+		if (seen & PT_PINNED && !s->spare(s->arg))
+			return false;
 		BASE_POINT(pt_share_before_cas);
-		if (next == seen || atomic_cas_seqcst(entry, &seen, next))      /* W2 -> F1; S1 -> S2 */
-			break;
+	} while (!atomic_cas_seqcst(entry, &seen, seen | PT_LOCKED));           /* W2 -> F1; S1 -> S2 */
+	if (seen & PT_PINNED && s->copy(pt_pfn(seen), addr, &fresh, s->arg)) {
+		pt_store(copy, pt_entry(fresh, seen & PT_BITS & ~(uint64_t)(PT_PINNED | PT_YOUNG | PT_LOCKED), 0));
+		pt_store(entry, seen & ~(uint64_t)PT_LOCKED);
+		return true;
 	}
+	next = pt_entry(pt_pfn(seen), (seen & PT_BITS & ~(uint64_t)(PT_WRITE | PT_LOCKED | PT_PINNED)) | PT_SHARED, 0);
+	if (BASE_MUTANT(share_keeps_write))
+		next |= seen & PT_WRITE;
+	if (BASE_MUTANT(share_counts_late))
+		pt_store(entry, next);
+	BASE_POINT(pt_share_locked);
 	if (!BASE_MUTANT(share_uncounted))
 		s->share(pt_pfn(next), s->arg);
 	pt_store(copy, next & ~(uint64_t)PT_YOUNG);
+	if (!BASE_MUTANT(share_counts_late))
+		pt_store(entry, next);
+	return true;
 }
 
-int pt_share(struct pt *pt, struct pt *child, struct thread_slot *self, struct lock_range r, const struct pt_share *s)
+int pt_share(struct pt *pt, struct pt *child, struct thread_slot *self, struct lock_range *r, const struct pt_share *s)
 {
-	uint64_t addr = r.lo;
+	uint64_t addr = r->lo;
 	atomic_u64 *entry;
 
-	while ((entry = pt_next(pt, &addr, r.hi))) {
-		unsigned n = run_length(addr, r.hi);
+	while ((entry = pt_next(pt, &addr, r->hi))) {
+		unsigned n = run_length(addr, r->hi);
 		atomic_u64 *copy = NULL;
 
 		for (unsigned i = 0; i < n; i++) {
@@ -270,7 +283,9 @@ int pt_share(struct pt *pt, struct pt *child, struct thread_slot *self, struct l
 				continue;
 			if (!copy && !(copy = pt_make(child, self, addr)))      /* the same place in its table      */
 				return -ENOMEM;
-			share_one(&entry[i], &copy[i], s);
+			r->lo = addr + ((uint64_t)i << PAGE_SHIFT);
+			if (!share_one(&entry[i], &copy[i], r->lo, s))
+				return -EAGAIN;
 		}
 		addr += (uint64_t)n << PAGE_SHIFT;
 	}

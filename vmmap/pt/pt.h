@@ -7,6 +7,7 @@
  *         bit 1 PRESENT; 2..4 READ WRITE EXEC: what an access may do without a fault (never more than the VMA allows)
  *         5 DIRTY, 6 YOUNG, 7 ZERO: the shared zero page (no frame), 8 OBJECT: the frame is the page cache's
  *         9 SHARED: the frame may be in entries of other maps as well, which were forked; never with WRITE
+ *         10 PINNED: the frame may have references that are no entries; never with SHARED, ZERO, OBJECT
  *         12..51 frame number; 52..63 toucher: slot number + 1 of the only thread that touched it, 0 = several
  * Policy-free: the fault's protocol (CAS to LOCKED, re-check, store) and the writer's (lk first, then load each entry,
  * waiting for LOCKED ones) are the caller's; all entry and table loads that a writer may skip on are seq_cst here.
@@ -24,7 +25,7 @@
 enum pt_bits {
 	PT_LOCKED = 1, PT_PRESENT = 2, PT_READ = 4, PT_WRITE = 8, PT_EXEC = 16,
 	PT_ACCESS = PT_READ | PT_WRITE | PT_EXEC,
-	PT_DIRTY = 32, PT_YOUNG = 64, PT_ZERO = 128, PT_OBJECT = 256, PT_SHARED = 512,
+	PT_DIRTY = 32, PT_YOUNG = 64, PT_ZERO = 128, PT_OBJECT = 256, PT_SHARED = 512, PT_PINNED = 1024,
 };
 #define PT_PFN_SHIFT     12
 #define PT_PFN_MASK      ((UINT64_C(1) << 40) - 1)
@@ -79,9 +80,16 @@ uint64_t pt_protect(struct pt *pt, struct lock_range r, uint64_t allow, bool obj
  * nothing moved. Both ranges held. */
 int  pt_move(struct pt *pt, struct thread_slot *self, struct lock_range from, uint64_t to) MUST_CHECK;
 /* Private frames of r (not ZERO, not OBJECT) become shared: their entries lose WRITE, and stand, not young, in `child`
- * as well, which nobody else uses yet; `share` is told of each. -ENOMEM: of some. r is held. */
-struct pt_share { void (*share)(uint64_t pfn, void *arg); void *arg; };
-int  pt_share(struct pt *pt, struct pt *child, struct thread_slot *self, struct lock_range r,
+ * as well, which nobody else uses yet; `share` is told of each. -ENOMEM: of some. r is held. -EAGAIN: r->lo, which is
+ * PINNED, is next, and there is no spare frame. */
+struct pt_share {
+	void (*share)(uint64_t pfn, void *arg);
+	bool (*spare)(void *arg);                /* of a PINNED entry: is there a frame for a copy?                */
+	/* ... it is LOCKED: the frame of its copy, for the child alone; or false: nobody pins it any more, share */
+	bool (*copy)(uint64_t pfn, uint64_t addr, uint64_t *fresh, void *arg);
+	void *arg;
+};
+int  pt_share(struct pt *pt, struct pt *child, struct thread_slot *self, struct lock_range *r,
 	      const struct pt_share *s) MUST_CHECK;
 /* Unlinks tables whose span lies wholly inside r (all their entries were zapped, r is held); freed by RCU with
  * whatever a late fault hangs below meanwhile. Returns tables unlinked. */

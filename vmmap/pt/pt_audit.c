@@ -100,12 +100,14 @@ static void audit_entry(struct audit *a, uint64_t addr, uint64_t entry)
 		violation(a, "entry left LOCKED", addr, entry);
 	if (!(entry & PT_PRESENT))
 		violation(a, "entry neither EMPTY nor present", addr, entry);
-	if (entry & (UINT64_C(3) << 10))
+	if (entry & (UINT64_C(1) << 11))
 		violation(a, "reserved bits", addr, entry);
 	if ((entry & PT_ZERO) && (pt_pfn(entry) || (entry & (PT_WRITE | PT_OBJECT))))
 		violation(a, "zero page with a frame, writable, or of an object", addr, entry);
 	if (entry & PT_SHARED && entry & (PT_WRITE | PT_ZERO | PT_OBJECT))
 		violation(a, "shared frame writable, the zero page, or of an object", addr, entry);
+	if (entry & PT_PINNED && entry & (PT_SHARED | PT_ZERO | PT_OBJECT))
+		violation(a, "pinned frame shared, the zero page, or of an object", addr, entry);
 	if (pt_toucher(entry) > THREAD_MAX)
 		violation(a, "toucher is no slot", addr, entry);
 }

@@ -49,10 +49,10 @@ static void audit_vmas(struct audit *a)
 				  "mergeable VMAs meet at %#" PRIx64 " (bits %#" PRIx64 ", groups %#" PRIx64
 				  " %#" PRIx64 ")",
 				  end, atomic_load_relaxed(&v->bits), vma_anon(last), vma_anon(v));
-		if (vma_object(v) && !vma_object(v)->shared_anon &&
+		if ((vma_object(v) || vma_delta(v)) &&
 		    (!vma_rmap(v) || !rmap_covers(vma_rmap(v), a->map, vma_delta(v), seen.r)))
 			audit_say(a, "object %" PRIu64 " does not know that it is mapped at %#" PRIx64,
-				  vma_object(v)->number, seen.r.lo);
+				  vma_object(v) ? vma_object(v)->number : 0, seen.r.lo);
 		last = v;
 		end = seen.r.hi;
 	}
@@ -99,6 +99,18 @@ static void audit_object_entry(struct audit *a, const struct vma *vma, uint64_t 
 		audit_say(a, "stores at %#" PRIx64 " go into a page that is not dirty", addr);
 }
 
+/* References that are no entries are pins: of frames with one entry, which says so. */
+static void audit_counts(struct audit *a, uint64_t addr, uint64_t entry)
+{
+	struct frame_counts counts = frame_counts(a->map->physmem, pt_pfn(entry));
+
+	if (!(entry & PT_SHARED) && counts.maps > 1)
+		audit_say(a, "the frame of %#" PRIx64 " is counted as shared, the entry does not say so", addr);
+	if (counts.refs > counts.maps && (!(entry & PT_PINNED) || counts.maps != 1))
+		audit_say(a, "the frame of %#" PRIx64 " is pinned %u times, the entry does not say so, or %u show it",
+			  addr, counts.refs - counts.maps, counts.maps);
+}
+
 /* Each entry lies in a VMA that allows at least what the entry allows. */
 static void audit_entry(uint64_t addr, uint64_t entry, void *arg)
 {
@@ -119,8 +131,10 @@ static void audit_entry(uint64_t addr, uint64_t entry, void *arg)
 		audit_say(a, "a shared frame is writable at private %#" PRIx64, addr);
 	if (entry & PT_OBJECT)
 		audit_object_entry(a, seen.vma, addr, entry);
-	if (pt_has_frame(entry) && !(entry & PT_SHARED) && frame_counts(a->map->physmem, pt_pfn(entry)).refs > 1)
-		audit_say(a, "the frame of %#" PRIx64 " is counted as shared, the entry does not say so", addr);
+	if (pt_has_frame(entry) && !(entry & PT_OBJECT))
+		audit_counts(a, addr, entry);
+	if (pt_has_frame(entry) && !rmap_leads(a->map, addr, pt_pfn(entry)))
+		audit_say(a, "the frame of %#" PRIx64 " does not lead there", addr);
 	a->frames += pt_has_frame(entry) && !(entry & PT_OBJECT);
 }
 
@@ -154,6 +168,20 @@ static void audit_objects(struct audit *a)
 	}
 }
 
+/* Frames that no entry shows any more, but somebody has pinned. */
+static uint64_t audit_pinned(struct physmem *pm)
+{
+	uint64_t n = 0;
+
+	for (uint64_t i = 0; i < pm->span; i++) {
+		uint64_t word = atomic_load_relaxed(&pm->word[i]);
+
+		if (frame_state(word) == FRAME_OWNED && frame_owner(word) == FRAME_OWNER_MAP)
+			n += frame_counts(pm, pm->base + i).maps == 0;
+	}
+	return n;
+}
+
 static void audit_frames(struct audit *a)
 {
 	struct physmem_usage usage;
@@ -162,6 +190,8 @@ static void audit_frames(struct audit *a)
 	if (!a->map->family || atomic_load_relaxed(&a->map->family->maps) > 1)   /* others may have frames of it   */
 		return;
 	physmem_get_usage(a->map->physmem, &usage);
+	if (a->frames != UINT64_MAX && usage.owned > a->frames)
+		a->frames += audit_pinned(a->map->physmem);
 	if (a->frames != UINT64_MAX && usage.owned != a->frames)
 		audit_say(a, "%" PRIu64 " frames are owned, %" PRIu64 " are mapped or cached", usage.owned, a->frames);
 }

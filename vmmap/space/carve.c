@@ -245,12 +245,11 @@ static void work_release(struct carve_work *w)
 	for (unsigned i = 0; i < w->beside; i++)
 		pol->edit_drop(w->map->lock_state, w->e, &w->neighbour[i]->slot);
 	for (unsigned i = 0; i < w->deads; i++) {
-		struct object *object = vma_object(w->dead[i]);
 		struct rmap *rmap = vma_rmap(w->dead[i]);
 
 		pol->edit_dead(w->map->lock_state, w->e, &w->dead[i]->slot);
 		vma_give(&w->map->vmas, w->e->self, w->dead[i]);
-		space_backing_put(object, rmap);
+		space_backing_put(rmap);
 	}
 }
 

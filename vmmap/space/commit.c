@@ -200,11 +200,10 @@ void space_bury(struct vmmap *map, struct thread_slot *self, struct vma *dead)
 {
 	while (dead) {
 		struct vma *next = atomic_load_relaxed(&dead->next_free);
-		struct object *object = vma_object(dead);
 		struct rmap *rmap = vma_rmap(dead);
 
 		vma_give(&map->vmas, self, dead);
-		space_backing_put(object, rmap);
+		space_backing_put(rmap);
 		dead = next;
 	}
 }

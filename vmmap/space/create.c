@@ -14,7 +14,7 @@ struct space_local *space_local_make(struct vmmap *map, struct thread_slot *self
 	return thread_local_mine(&map->locals, self);
 }
 
-static int create_parts(struct vmmap *map)
+static int create_parts(struct vmmap *map, struct vmmap *like)
 {
 	int err = thread_local_init(&map->locals, sizeof(struct space_local));
 
@@ -30,7 +30,7 @@ static int create_parts(struct vmmap *map)
 	if (err)
 		goto tree;
 	map->pt.locked = map->policy->caps & LOCK_CAP_TABLES;
-	err = rmap_gate_make(&map->gate, map);
+	err = rmap_gate_make(&map->gate, map, like ? like->gate : NULL);
 	if (err)
 		goto pt;
 	map->lock_state = mem_alloc(MEM_MAP, map->policy->state_bytes ? map->policy->state_bytes : 1, CACHE_PAIR);
@@ -114,7 +114,8 @@ static int create_map(struct vmmap **out, const struct vmmap_config *config, con
 	if (!err)
 		err = create_physmem(map, like);
 	if (!err) {
-		err = create_parts(map);
+		physmem_set_mover(map->physmem, &space_mover);
+		err = create_parts(map, like);
 		if (err)
 			create_leave_physmem(map);
 	}
@@ -142,11 +143,7 @@ int vmmap_create(struct vmmap **out, const struct vmmap_config *config)
 
 int (space_create_like)(struct vmmap **out, struct vmmap *map)
 {
-	int err = create_map(out, &map->config, map->policy, map);
-
-	if (!err)
-		rmap_gate_close((*out)->gate);           /* nobody is inside yet                                    */
-	return err;
+	return create_map(out, &map->config, map->policy, map);
 }
 
 /* Frames and object references that the map still holds. */
@@ -166,7 +163,7 @@ static void destroy_contents(struct vmmap *map, struct thread_slot *self)
 			return;
 		at = seen.r.hi;
 		if (seen.vma != last)
-			space_backing_put(vma_object(seen.vma), vma_rmap(seen.vma));
+			space_backing_put(vma_rmap(seen.vma));
 		last = seen.vma;
 	}
 }
@@ -177,14 +174,14 @@ void vmmap_destroy(struct vmmap *map)
 		return;
 	rmap_gate_close(map->gate);                      /* an object that it maps may be in a resize or a sync    */
 	destroy_contents(map, thread_self());
-	rcu_drain();                                     /* retired tables, nodes and objects                      */
+	rmap_gate_put(map->gate);
+	rcu_drain();                                     /* retired tables, nodes, objects, the gate               */
 	map->policy->fini(map->lock_state);
 	mem_free(MEM_MAP, map->lock_state, map->policy->state_bytes ? map->policy->state_bytes : 1);
 	pt_fini(&map->pt);
 	vtree_fini(&map->tree);
 	vma_pool_fini(&map->vmas);
 	thread_local_free(&map->locals, NULL, NULL);
-	rmap_gate_put(map->gate);
 	create_leave_physmem(map);
 	mem_free(MEM_MAP, map, sizeof *map);
 }

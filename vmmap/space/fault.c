@@ -19,7 +19,7 @@
  *         who holds an entry of the frame raises it, and a fork of this map would have changed lk (5).
  * STACKS  a hole is no answer yet in a map with stacks: holding nothing, the fault extends the one above if it may
  *         (grow.c), and begins again.
- * WAITING between 4 and 6 nothing is allocated, slept on, or called: a LOCKED entry is held for a few instructions.
+ * WAITING between 4 and 6 nothing is allocated, slept on, called: a LOCKED entry is held for a few instructions.
  * OBJECT  an entry that shows a page of an object, or a copy of one, is stored only if after 4 the page still is that
  *         frame, inside the object; and one that lets a program store into a page of a pager's object, only after the
  *         page's dirty mark (object.h, Z and Y). An absent page of such an object is read outside of the visit,
@@ -46,22 +46,34 @@ struct fault {
 
 enum fault_step { FAULT_DONE, FAULT_AGAIN, FAULT_FAIL, FAULT_NOMEM, FAULT_READ };
 
-/* Apart, so that a fault that tells nobody does not put the range together. */
+/* Apart: a fault that tells nobody does not put the range together. */
 static NOINLINE void fault_tell_touch(struct fault *f, enum lock_touch what)
 {
 	space_touch(f->map, f->self, (struct lock_range){ f->page, f->page + PAGE_BYTES }, what, false);
 }
 
-static ALWAYS_INLINE void fault_touch(struct fault *f, enum lock_touch what)
+static ALWAYS_INLINE void fault_touch(struct fault *f, struct vmmap *map, enum lock_touch what)
 {
-	if (unlikely(f->map->policy->touch != NULL))
+	if (unlikely(map->policy->touch != NULL))
 		fault_tell_touch(f, what);
 }
 
-static ALWAYS_INLINE bool fault_prepare_frame(struct fault *f)
+/* One that is left from a visit before may get another page in its name: nobody has it but us. */
+static NOINLINE void fault_name_again(const struct fault *f, uint64_t page)
 {
-	if (f->frame == PHYSMEM_NONE)
-		f->frame = frame_alloc(f->map->physmem, f->self);
+	frame_set_where(f->map->physmem, f->frame, rmap_name(f->map->gate), page);
+}
+
+/* pm: map's, which the caller has loaded: an ordered load between two plain ones makes two of them. */
+static ALWAYS_INLINE bool fault_prepare(struct fault *f, struct vmmap *map, struct physmem *pm, const struct vma *vma)
+{
+	uint64_t page = (f->page >> PAGE_SHIFT) + (uint64_t)vma_delta(vma);
+
+	if (unlikely(f->frame != PHYSMEM_NONE)) {
+		fault_name_again(f, page);
+		return true;
+	}
+	f->frame = frame_alloc_named(pm, f->self, FRAME_OWNER_MAP, rmap_name(map->gate), page);
 	return f->frame != PHYSMEM_NONE;
 }
 
@@ -96,6 +108,7 @@ static struct object *fault_checked(const struct vma *vma, const struct space_ne
 static enum fault_step fault_object(struct fault *f, const struct vma *vma, const struct space_new *is, uint64_t *pfn)
 {
 	enum object_has has;
+	bool unread;
 
 	f->object = fault_checked(vma, is);
 	f->object_page = (uint64_t)((int64_t)(f->page >> PAGE_SHIFT) + is->delta);
@@ -105,8 +118,8 @@ static enum fault_step fault_object(struct fault *f, const struct vma *vma, cons
 		return FAULT_DONE;
 	if (has == OBJECT_NOMEM)
 		return FAULT_NOMEM;
-	if (has == OBJECT_ABSENT &&
-	    !(f->unread && f->unread_number == f->object->number && f->unread_page == f->object_page))
+	unread = f->unread && f->unread_number == f->object->number && f->unread_page == f->object_page;
+	if (has == OBJECT_MOVES || (has == OBJECT_ABSENT && !unread))
 		return FAULT_READ;
 	f->info.code = VMMAP_BUS;
 	return FAULT_FAIL;
@@ -139,22 +152,28 @@ static uint32_t fault_toucher(const struct fault *f, uint64_t seen)
 	return pt_toucher(seen) == f->self->number + 1 ? f->self->number + 1 : 0;
 }
 
-/* A private page of its own: zeroed, or a copy of pfn. */
-static ALWAYS_INLINE enum fault_step fault_own_page(struct fault *f, struct lock_visit *v, struct vma *vma,
-						    uint64_t bits, uint64_t pfn, uint64_t *value)
+/* The entry of a private page of its own: zeroed, or a copy of pfn. 0: no memory. */
+static ALWAYS_INLINE uint64_t fault_new_page(struct fault *f, struct vmmap *map, struct lock_visit *v, struct vma *vma,
+					     uint64_t bits, uint64_t pfn)
 {
-	struct physmem *pm = f->map->physmem;
+	struct physmem *pm = map->physmem;
 
-	if (unlikely(!fault_prepare_frame(f)))
-		return FAULT_NOMEM;
+	if (unlikely(!fault_prepare(f, map, pm, vma)))
+		return 0;
 	if (unlikely(pfn != PHYSMEM_NONE))
 		frame_copy(pm, f->frame, pfn);
 	else if (frame_has_bytes(pm))
 		frame_zero(pm, f->frame);
 	f->info.pfn = f->frame;
-	*value = pt_entry(f->frame, PT_PRESENT | PT_YOUNG | PT_DIRTY | space_pt_access(bits), f->self->number + 1);
 	fault_group(f, v, vma);
-	return FAULT_DONE;
+	return pt_entry(f->frame, PT_PRESENT | PT_YOUNG | PT_DIRTY | space_pt_access(bits), f->self->number + 1);
+}
+
+static inline enum fault_step fault_own_page(struct fault *f, struct lock_visit *v, struct vma *vma, uint64_t bits,
+					     uint64_t pfn, uint64_t *value)
+{
+	*value = fault_new_page(f, f->map, v, vma, bits, pfn);
+	return *value ? FAULT_DONE : FAULT_NOMEM;
 }
 
 /* Present, and good enough once the permissions are: a spurious fault, or one after mprotect. */
@@ -239,28 +258,41 @@ static enum fault_step fault_mapped(struct fault *f, struct lock_visit *v, const
 	return FAULT_DONE;
 }
 
-/* Steps 4 to 6. object: what the VMA maps. */
-static ALWAYS_INLINE enum fault_step fault_commit(struct fault *f, struct lock_visit *v, atomic_u64 *entry,
-						  uint64_t seen, uint64_t value, const struct object *object)
+/* A private copy is found by the object, as its pages are. Only here is it sure that the VMA keeps that. */
+static NOINLINE void fault_name_copy(const struct fault *f, const struct object *object)
 {
-	const struct lock_policy *pol = f->map->policy;
+	uint64_t page;
 
-	if (value == seen)
-		return pol->visit_valid(f->map->lock_state, v) ? FAULT_DONE : FAULT_AGAIN;
-	fault_touch(f, LOCK_TOUCH_ENTRY);
+	(void)frame_where(f->map->physmem, f->frame, &page);
+	frame_set_where(f->map->physmem, f->frame, rmap_name_copy(object), page);
+}
+
+struct fault_change { uint64_t seen, value; };
+
+/* Steps 4 to 6. object: what the VMA maps. */
+static ALWAYS_INLINE enum fault_step fault_commit(struct fault *f, struct vmmap *map, struct lock_visit *v,
+						  atomic_u64 *entry, struct fault_change c, const struct object *object)
+{
+	const struct lock_policy *pol = map->policy;
+
+	if (c.value == c.seen)
+		return pol->visit_valid(map->lock_state, v) ? FAULT_DONE : FAULT_AGAIN;
+	fault_touch(f, map, LOCK_TOUCH_ENTRY);
 	if (BASE_MUTANT(dirty_before_lock) && object && f->object && f->dirties)
 		object_dirty(f->object, f->object_page, f->object_pfn);
 	BASE_POINT(fault_before_cas);
-	if (unlikely(!pt_lock(entry, seen)))                     /* F1 -> W2 */
+	if (unlikely(!pt_lock(entry, c.seen)))                     /* F1 -> W2 */
 		return FAULT_AGAIN;
 	BASE_POINT(fault_before_valid);
-	if (unlikely(!pol->visit_valid(f->map->lock_state, v) ||         /* F2 -> D1, then Z2, Z4, Y2 */
+	if (unlikely(!pol->visit_valid(map->lock_state, v) ||            /* F2 -> D1, then Z2, Z4, Y2 */
 		     (object && !fault_object_holds(f)))) {
-		pt_store(entry, BASE_MUTANT(fault_undo_empties) ? 0 : seen);
+		pt_store(entry, BASE_MUTANT(fault_undo_empties) ? 0 : c.seen);
 		return FAULT_AGAIN;
 	}
 	BASE_POINT(fault_before_store);
-	pt_store(entry, value);
+	if (object && f->frame != PHYSMEM_NONE && f->info.pfn == f->frame)
+		fault_name_copy(f, object);
+	pt_store(entry, c.value);
 	if (BASE_MUTANT(dirty_after_store) && object && f->object && f->dirties) {
 		BASE_POINT(fault_after_store);
 		object_dirty(f->object, f->object_page, f->object_pfn);
@@ -301,16 +333,18 @@ static NOINLINE enum fault_step fault_other(struct fault *f, struct lock_visit *
 		step = fault_anonymous(f, v, is->bits, seen, &value);
 		if (unlikely(step != FAULT_DONE))
 			return step;
-		return fault_changed(f, fault_commit(f, v, entry, seen, value, NULL), seen);
+		step = fault_commit(f, f->map, v, entry, (struct fault_change){ seen, value }, NULL);
+		return fault_changed(f, step, seen);
 	}
 	step = fault_mapped(f, v, is, seen, &value);
 	if (step != FAULT_DONE)
 		return fault_stop(f, v, step);
-	return fault_changed(f, fault_commit(f, v, entry, seen, value, is->object), seen);
+	step = fault_commit(f, f->map, v, entry, (struct fault_change){ seen, value }, is->object);
+	return fault_changed(f, step, seen);
 }
 
 /* Steps 2 to 6 of one visit. */
-static ALWAYS_INLINE enum fault_step fault_visit(struct fault *f, struct lock_visit *v)
+static ALWAYS_INLINE enum fault_step fault_visit(struct fault *f, struct vmmap *map, struct lock_visit *v)
 {
 	struct vma *vma = v->slot ? space_vma(v->slot) : NULL;
 	uint64_t bits = likely(vma != NULL) ? atomic_load_acquire(&vma->bits) : 0, seen, value = 0;     /* B2 -> B1 */
@@ -319,13 +353,13 @@ static ALWAYS_INLINE enum fault_step fault_visit(struct fault *f, struct lock_vi
 
 	if (unlikely(!space_allows(bits, f->access))) {
 		f->info.code = vma ? VMMAP_ACCERR : VMMAP_MAPERR;
-		return f->map->policy->visit_valid(f->map->lock_state, v) || BASE_MUTANT(fault_denies_unchecked)
+		return map->policy->visit_valid(map->lock_state, v) || BASE_MUTANT(fault_denies_unchecked)
 			       ? FAULT_FAIL
 			       : FAULT_AGAIN;
 	}
-	fault_touch(f, LOCK_TOUCH_VMA);
+	fault_touch(f, map, LOCK_TOUCH_VMA);
 	BASE_POINT(fault_before_walk);
-	entry = pt_make(&f->map->pt, f->self, f->page);
+	entry = pt_make(&map->pt, f->self, f->page);
 	if (unlikely(!entry))
 		return FAULT_NOMEM;
 	seen = atomic_load_acquire(entry);                                       /* S2 -> S1 */
@@ -334,9 +368,10 @@ static ALWAYS_INLINE enum fault_step fault_visit(struct fault *f, struct lock_vi
 	object = atomic_load_acquire(&vma->object);                             /* B2 -> B1 */
 	if (likely(!seen && !object && f->access == VMA_WRITE)) {
 		f->info.how = VMMAP_ANON;
-		if (unlikely(fault_own_page(f, v, vma, bits, PHYSMEM_NONE, &value) != FAULT_DONE))
+		value = fault_new_page(f, map, v, vma, bits, PHYSMEM_NONE);
+		if (unlikely(!value))
 			return FAULT_NOMEM;
-		return fault_commit(f, v, entry, seen, value, NULL);
+		return fault_commit(f, map, v, entry, (struct fault_change){ seen, value }, NULL);
 	}
 	return fault_other(f, v, entry, seen,
 			   &(struct space_new){ .bits = bits, .object = object,
@@ -431,7 +466,7 @@ int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint
 		if (unlikely(err))
 			break;
 		BASE_POINT(fault_after_begin);
-		step = fault_visit(&f, &v);
+		step = fault_visit(&f, map, &v);
 		map->policy->visit_end(map->lock_state, &v);
 		BASE_POINT(fault_after_end);
 		if (likely(step == FAULT_DONE))
@@ -441,7 +476,7 @@ int space_fault(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint
 			break;
 	}
 	if (unlikely(f.frame != PHYSMEM_NONE))
-		frame_free(map->physmem, self, f.frame);
+		frame_give(map->physmem, self, f.frame, FRAME_OWNER_MAP);
 	if (likely(!err))
 		space_count(map, self, f.info.how == VMMAP_PRESENT ? SPACE_FAULT_HIT : SPACE_FAULT, 1);
 	if (info)

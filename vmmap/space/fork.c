@@ -4,7 +4,7 @@
  *
  * STEPS   1 the break's word, if the map has one, then an edit of all usable addresses: [waits], nothing is done yet
  *         2 VMA by VMA, low to high: shut it; one like it goes into the child; its private frames become shared, and
- *           their entries go into the child's page table (pt_share)
+ *           their entries go into the child's page table (pt_share); what is pinned is copied at once (pin.c)
  *           What has been done is let go on the way, where the policy can (edit_part): after some work, at a border of
  *           VMAs. What the fork has in hand for the child is put there before: a pointer to an object is good as long
  *           as the VMA that has a reference is held.
@@ -35,6 +35,8 @@ struct space_fork {
 	const struct rmap *from;                 /* hint of the parent whose mapping comes last ...                */
 	struct rmap *rmap;                       /* ... and the child's for it, with a reference of ours           */
 	uint64_t work;                           /* since something was let go                                     */
+	const struct space_new *of;              /* the VMA whose entries are gone through                         */
+	uint64_t spare;                          /* a frame for the copy of a page that is pinned; PHYSMEM_NONE    */
 };
 
 /* ---- the child's VMAs ---- */
@@ -82,15 +84,13 @@ static void fork_forget_hint(struct space_fork *f)
 	f->from = NULL;
 }
 
-/* Where the child maps the object: one hint for what one hint of the parent is for. */
+/* Where the child maps the object, or has what moved: one hint for what one hint of the parent is for. */
 static int fork_backing(struct space_fork *f, struct space_new *is, struct lock_range r)
 {
-	if (!is->object)
+	if (!is->rmap)
 		return 0;
-	if (is->object->shared_anon) {
+	if (is->object && is->object->shared_anon)
 		object_hand_on(is->object);
-		return 0;
-	}
 	if (f->from != is->rmap) {
 		fork_forget_hint(f);
 		if (rmap_make(&f->rmap, is->object, f->child->gate))
@@ -157,18 +157,58 @@ static void fork_share(uint64_t pfn, void *arg)
 	f->work++;
 }
 
+static bool fork_spare(void *arg)
+{
+	return ((struct space_fork *)arg)->spare != PHYSMEM_NONE;
+}
+
+/* The entry is LOCKED: no pin can come. One that goes now is copied for all the same. */
+static bool fork_copy(uint64_t pfn, uint64_t addr, uint64_t *fresh, void *arg)
+{
+	struct space_fork *f = arg;
+	struct frame_counts counts = frame_counts(f->map->physmem, pfn);        /* K2 -> K1 */
+	const struct space_new *is = f->of;
+
+	if (counts.refs == counts.maps || BASE_MUTANT(fork_shares_pinned))
+		return false;
+	frame_copy(f->map->physmem, f->spare, pfn);
+	frame_set_where(f->map->physmem, f->spare,
+			is->object ? rmap_name_copy(is->object) : rmap_name(f->child->gate),
+			(addr >> PAGE_SHIFT) + (uint64_t)is->delta);
+	*fresh = f->spare;
+	f->spare = PHYSMEM_NONE;
+	f->work++;
+	return true;
+}
+
+/* Outside of the read section, where one may wait for frames that are only deferred. */
+static int fork_make_spare(struct space_fork *f)
+{
+	int err = frame_refill(f->map->physmem, f->self);
+
+	if (err)
+		return -ENOMEM;
+	rcu_enter(f->self);
+	f->spare = frame_alloc_named(f->map->physmem, f->self, FRAME_OWNER_MAP, rmap_name(f->child->gate), 0);
+	rcu_leave(f->self);
+	return f->spare == PHYSMEM_NONE ? -ENOMEM : 0;
+}
+
 /* Only a VMA with a group has frames of its own: a first write makes it before its entry. */
 static int fork_entries(struct space_fork *f, const struct space_new *is, struct lock_range r)
 {
-	const struct pt_share share = { fork_share, f };
+	const struct pt_share share = { fork_share, fork_spare, fork_copy, f };
 	int err;
 
 	if (is->bits & VMA_SHARED || !is->anon)
 		return 0;
+	f->of = is;
 	space_touch(f->map, f->self, r, LOCK_TOUCH_ENTRY, true);
-	rcu_enter(f->self);
-	err = pt_share(&f->map->pt, &f->child->pt, f->self, r, &share);
-	rcu_leave(f->self);
+	do {
+		rcu_enter(f->self);
+		err = pt_share(&f->map->pt, &f->child->pt, f->self, &r, &share);
+		rcu_leave(f->self);
+	} while (err == -EAGAIN && (err = fork_make_spare(f)) == 0);
 	return err;
 }
 
@@ -251,7 +291,7 @@ static void fork_cut(struct space_fork *f, const struct vtree_seen *seen)
 {
 	struct rmap *rmap = vma_rmap(seen->vma);
 
-	if (rmap)
+	if (rmap && rmap->object)
 		rmap_cut(rmap, f->self);
 }
 
@@ -270,6 +310,8 @@ static int fork_begin(struct space_fork *f)
 
 static void fork_end(struct space_fork *f)
 {
+	if (f->spare != PHYSMEM_NONE)
+		frame_give(f->map->physmem, f->self, f->spare, FRAME_OWNER_MAP);
 	fork_forget_hint(f);
 	space_edit_end(f->map, &f->e);
 	if (f->map->brk_start)
@@ -278,7 +320,7 @@ static void fork_end(struct space_fork *f)
 
 int vmmap_fork(struct vmmap **out, struct vmmap *map)
 {
-	struct space_fork f = { .map = map, .self = thread_self() };
+	struct space_fork f = { .map = map, .self = thread_self(), .spare = PHYSMEM_NONE };
 	int err = out ? space_create_like(&f.child, map) : -EINVAL;
 
 	if (err)

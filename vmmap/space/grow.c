@@ -233,6 +233,8 @@ static int grow_held(struct vmmap *map, struct lock_edit *e, uint64_t page, unsi
 	BASE_POINT(grow_before_slots);
 	if (!vma_anon(b.above))
 		vma_anon_join(b.above, thread_next_number(e->self) | 1);
+	if (unlikely(vma_rmap(b.above) != NULL))
+		rmap_extend(vma_rmap(b.above), gap);
 	grow_slots(map, e->self, gap, b.above);
 	if (limited)
 		grow_pay(map, e->self, gap, b.above);

@@ -106,12 +106,11 @@ static uint64_t claim_version(const struct lock_claim *c, struct thread_slot *se
 
 static void view_piece_undo(struct vmmap *map, struct thread_slot *self, struct vma *piece)
 {
-	struct object *object = vma_object(piece);
 	struct rmap *rmap = vma_rmap(piece);
 
 	atomic_store_release(&piece->slot.lk, LOCK_DEAD);                       /* G1 -> V1, P2 */
 	vma_give(&map->vmas, self, piece);
-	space_backing_put(object, rmap);
+	space_backing_put(rmap);
 }
 
 /* The VMA is held by us and spans leaves. Cuts it to c->r; outer pieces are freed. *hi: where what we hold ends. */

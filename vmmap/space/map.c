@@ -156,14 +156,6 @@ static int map_somewhere(struct vmmap *map, struct thread_slot *self, const stru
 	return err == -EEXIST ? -ERESTART : err;
 }
 
-static NOINLINE int map_backing(struct vmmap *map, struct space_mmap *m)
-{
-	if (!m->object->shared_anon)
-		return rmap_make(&m->rmap, m->object, map->gate);
-	object_get(m->object);
-	return 0;
-}
-
 /* Before it can be seen (grow.c, GUARD). */
 static NOINLINE void map_has(struct vmmap *map, int flags)
 {
@@ -191,7 +183,7 @@ int64_t space_mmap(struct vmmap *map, struct thread_slot *self, struct space_mma
 	bool taken = false;
 	int err;
 
-	if (unlikely(m->object && map_backing(map, m)))
+	if (unlikely(m->object && rmap_make(&m->rmap, m->object, map->gate)))
 		return -ENOMEM;
 	if (unlikely(m->flags & (MAP_GROWSDOWN | MAP_LOCKED)))
 		map_has(map, m->flags);
@@ -203,7 +195,7 @@ int64_t space_mmap(struct vmmap *map, struct thread_slot *self, struct space_mma
 		err = map_at(map, self, m, r, &taken);
 	}
 	if (!taken)
-		space_backing_put(m->object, m->rmap);
+		space_backing_put(m->rmap);
 	if (err)
 		return err == MAP_LIMIT_LOCKED ? -EAGAIN : err;
 	space_count(map, self, SPACE_MMAP, 1);

@@ -161,7 +161,6 @@ static void merge_border(struct vmmap *map, struct lock_edit *e, uint64_t at)
 {
 	bool left_taken = false, right_taken = false;
 	struct vma *left, *right;
-	struct object *object;
 	struct rmap *rmap;
 
 	if (at == 0 || at >= ADDRESS_END || !merge_pair(map, e->self, e->mine.lk, at, &left, &right))
@@ -181,7 +180,6 @@ static void merge_border(struct vmmap *map, struct lock_edit *e, uint64_t at)
 		return;
 	}
 	BASE_POINT(merge_before_slots);
-	object = vma_object(right);
 	rmap = vma_rmap(right);
 	if (rmap)
 		rmap_swallow(vma_rmap(left), rmap);
@@ -193,7 +191,7 @@ static void merge_border(struct vmmap *map, struct lock_edit *e, uint64_t at)
 	map->policy->edit_dead(map->lock_state, e, &right->slot);
 	vma_give(&map->vmas, e->self, right);
 	merge_let(map, e, left, left_taken);
-	space_backing_put(object, rmap);
+	space_backing_put(rmap);
 	space_count(map, e->self, SPACE_MERGE, 1);
 }
 

@@ -4,11 +4,12 @@
  * object.h.
  *
  * The page cache is a page table keyed by page number: one concurrent index for both. A page, once in, stays in with
- * its frame until the object dies or a resize cuts it off, which visits every entry that maps it first (resize.c): so
- * an entry needs no reference on the frame. The VMAs of one mmap share a reference on the object (rmap.c); shared
- * anonymous memory has no handle, is never resized or synced, and so its VMAs hold one each and nobody keeps track of
- * them. The last put retires the object by RCU: a listing may still be reading its name, and an access that hit an
- * entry may still be copying. Its tables stay until then: a pointer to a page's word is good as long as a reference.
+ * its frame until the object dies, a resize cuts it off (resize.c) or it goes to another frame (migrate_object.c),
+ * which visit every entry that maps it first: so an entry needs no reference on the frame. The VMAs of one mmap share
+ * a reference on the object (rmap.c). The last put retires the object by RCU: a listing may still be reading its name,
+ * and an access that hit an entry may still be copying. Its tables stay until then: a pointer to a page's word is good
+ * as long as a reference. Then its frames go, and its memory by another round: who has read its name in a frame's
+ * record (rmap_frame.c) may be looking at it.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -53,7 +54,7 @@ int (object_make)(struct object **out, const struct object_new *is, bool shared_
 		o->object.pager = *is->pager;
 	o->object.shared_anon = shared_anon;
 	strncpy(o->object.name, is->name, sizeof o->object.name - 1);
-	rmap_list_init(&o->object);
+	rmap_list_init(&o->object.where);
 	*out = &o->object;
 	return 0;
 }
@@ -78,18 +79,26 @@ static void object_free_page(uint64_t addr, uint64_t entry, void *arg)
 
 	(void)addr;
 	if (pt_has_frame(entry))
-		frame_free_by(object->physmem, thread_self(), pt_pfn(entry), FRAME_OWNER_OBJECT);
+		frame_give(object->physmem, thread_self(), pt_pfn(entry), FRAME_OWNER_OBJECT);
 	atomic_store_relaxed(pt_find(&object->pages, addr), 0);
 }
 
+static void object_free_memory(struct rcu_item *item)
+{
+	struct object *object = container_of(item, struct object, rcu);
+
+	pt_fini(&object->pages);
+	mem_free(MEM_OBJECT, container_of(object, struct vmmap_object, object), sizeof(struct vmmap_object));
+}
+
+/* Its frames first: who has read its name from one of them may still be looking at it. */
 static void object_free(struct rcu_item *item)
 {
 	struct object *object = container_of(item, struct object, rcu);
 
 	pt_walk(&object->pages, (struct lock_range){ 0, ADDRESS_END }, object_free_page, object);
 	frame_flush(object->physmem, thread_self());
-	pt_fini(&object->pages);
-	mem_free(MEM_OBJECT, container_of(object, struct vmmap_object, object), sizeof(struct vmmap_object));
+	rcu_retire(thread_self(), &object->rcu, object_free_memory);
 }
 
 /* What the slots have added up, modulo 2^64, is what the map pays for: an object may die under another thread. */
@@ -175,7 +184,7 @@ static void object_decide(struct object *object, struct thread_slot *self, uint6
 static bool object_make_page(struct object *object, struct thread_slot *self, uint64_t page, atomic_u64 *entry,
 			     uint64_t seen)
 {
-	uint64_t frame = frame_alloc_for(object->physmem, self, FRAME_OWNER_OBJECT), is;
+	uint64_t frame = frame_alloc_named(object->physmem, self, FRAME_OWNER_OBJECT, rmap_name(object), page), is;
 
 	if (frame == PHYSMEM_NONE)
 		return false;
@@ -213,6 +222,8 @@ enum object_has object_page(struct object *object, struct thread_slot *self, uin
 		/* Where the pager has nothing, nothing is asked for; `filled` only goes down, so that stays right. */
 		if (seen & OBJECT_NEW)
 			object_decide(object, self, page, entry, seen);
+		else if (seen & OBJECT_MOVING && !BASE_MUTANT(page_made_over_moving))
+			return OBJECT_MOVES;
 		else if (object_paged(object) &&
 			 page << PAGE_SHIFT < atomic_load_seqcst(&object->filled))       /* P1 -> P2 */
 			return OBJECT_ABSENT;
@@ -226,7 +237,7 @@ enum object_has object_page(struct object *object, struct thread_slot *self, uin
 /* Is it the page's frame? */
 static bool object_shows(struct object *object, uint64_t page, uint64_t pfn)
 {
-	uint64_t now = atomic_load_seqcst(pt_find(&object->pages, page << PAGE_SHIFT));  /* Z4 -> Z3 */
+	uint64_t now = atomic_load_seqcst(pt_find(&object->pages, page << PAGE_SHIFT));  /* Z4 -> Z3; X2 -> X1 */
 
 	return (now & PT_PRESENT && pt_pfn(now) == pfn) || BASE_MUTANT(fault_no_page);
 }
@@ -248,7 +259,7 @@ bool object_dirty(struct object *object, uint64_t page, uint64_t pfn)
 	if (page >= object_pages(object))                                        /* Z2, before the page: see Z4 */
 		return false;
 	entry = pt_find(&object->pages, page << PAGE_SHIFT);
-	now = atomic_load_seqcst(entry);                                        /* Z4 -> Z3 */
+	now = atomic_load_seqcst(entry);                                        /* Z4 -> Z3; X2 -> X1 */
 	do {
 		if (!(now & PT_PRESENT) || pt_pfn(now) != pfn)
 			return false;

@@ -7,8 +7,8 @@
  *            A resize may take the BUSY mark away: what was read is dropped then, and the fault starts again.
  * SYNC       one page after the other: DIRTY becomes WRITEBACK, WRITE goes out of every entry that maps the page (no
  *            store is in flight then), its bytes are copied, write_page is given the copy. Who meets WRITEBACK waits:
- *            two writes of one page follow each other. Who holds a range (vmmap_hold) does not wait for the mark,
- *            since its owner may wait for that.
+ *            two writes of one page follow each other. Who meets MOVING waits, too: it may be dirty. Who holds a
+ *            range (vmmap_hold) does not wait for WRITEBACK, since its owner may wait for that.
  * CALLBACKS  run with nothing held but the mark and a reference; they may sleep, and may call anything that does not
  *            wait for this very mark (a fault on that page, a sync of it, a resize that cuts it off while it is
  *            written).
@@ -95,24 +95,24 @@ int object_fill(struct object *object, struct thread_slot *self, uint64_t page)
 	seen = atomic_load_seqcst(entry);                                       /* B2 -> B1 */
 	if (seen & OBJECT_BUSY)
 		return object_wait(object, self, entry, seen);
-	if (seen & (PT_PRESENT | OBJECT_NEW))
+	if (seen & (PT_PRESENT | OBJECT_NEW) || !object_paged(object))
 		return 0;
 	rcu_enter(self);
-	frame = frame_alloc_for(object->physmem, self, FRAME_OWNER_OBJECT);      /* inside: does not wait; the fault
-										  * does, by its deadline */
+	/* Inside: does not wait; the fault does, by its deadline. */
+	frame = frame_alloc_named(object->physmem, self, FRAME_OWNER_OBJECT, rmap_name(object), page);
 	rcu_leave(self);
 	if (frame == PHYSMEM_NONE)
 		return -ENOMEM;
 	if (!atomic_cas_seqcst(entry, &seen,                                    /* P1 -> P2 */
 			       pt_entry(frame, OBJECT_BUSY | (seen & OBJECT_WRITEBACK), 0))) {
-		frame_free_by(object->physmem, self, frame, FRAME_OWNER_OBJECT);
+		frame_give(object->physmem, self, frame, FRAME_OWNER_OBJECT);
 		return 0;
 	}
 	BASE_POINT(fill_busy);
 	err = fill_read(object, self, page, frame);
 	BASE_POINT(fill_before_publish);
 	if (!fill_publish(entry, frame, !err && page < object_pages(object)))    /* Z5 -> Z6: after BUSY */
-		frame_free_by(object->physmem, self, frame, FRAME_OWNER_OBJECT);    /* nobody but us has seen it  */
+		frame_give(object->physmem, self, frame, FRAME_OWNER_OBJECT);    /* nobody but us has seen it  */
 	object_woken(object);
 	return err;
 }
@@ -131,6 +131,13 @@ static int sync_take(struct object *object, struct thread_slot *self, atomic_u64
 		if (seen & OBJECT_WRITEBACK && !BASE_MUTANT(sync_no_wait)) {
 			if (self->holds && self->deadline_ns != LOCK_TRY && !BASE_MUTANT(sync_waits_holding))
 				return -EDEADLK;
+			err = object_wait(object, self, entry, seen);
+			if (err)
+				return err;
+			seen = atomic_load_seqcst(entry);                       /* Y1 -> Y2 */
+			continue;
+		}
+		if (seen & OBJECT_MOVING && !BASE_MUTANT(sync_passes_moving)) {
 			err = object_wait(object, self, entry, seen);
 			if (err)
 				return err;

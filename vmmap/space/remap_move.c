@@ -126,15 +126,11 @@ static void remap_follow(struct remap *m, const struct space_new *attr)
 	}
 }
 
-/* A mapping with another delta is another hint. */
+/* A mapping with another delta is another hint; anonymous memory at its first place needs none. */
 static int remap_backing(struct remap *m, struct space_new *attr)
 {
-	if (!attr->object)
+	if (!attr->object && !attr->delta)
 		return 0;
-	if (attr->object->shared_anon) {
-		object_get(attr->object);
-		return 0;
-	}
 	if (rmap_make(&attr->rmap, attr->object, m->map->gate))
 		return -ENOMEM;
 	rmap_place(attr->rmap, attr->delta, m->to);
@@ -154,18 +150,29 @@ static void remap_leave(struct remap *m)
 	space_replace(m->map, &m->source, gone, NULL);
 }
 
+/* Who moves a frame of the object, and may have passed the destination already, sees that he has (object.h, V). */
+static void remap_entries(struct remap *m, struct object *object)
+{
+	BASE_POINT(remap_before_move);
+	if (object)
+		atomic_add_seqcst(&object->moves, 1);                            /* V1 -> V2 */
+	rcu_enter(m->self);
+	if (pt_move(&m->map->pt, m->self, m->from, m->to.lo))
+		CHECK(!"tables of the destination were made before");
+	rcu_leave(m->self);
+	if (object)
+		atomic_add_seqcst(&object->moves, OBJECT_MOVED - 1);             /* V1 -> V2 */
+}
+
 static void remap_commit(struct remap *m, const struct space_new *attr, struct vma *vma)
 {
 	space_shut(m->map, &m->target, m->to);
 	space_touch(m->map, m->self, m->to, LOCK_TOUCH_ENTRY, true);
 	space_touch(m->map, m->self, m->from, LOCK_TOUCH_ENTRY, true);
 	space_zap(m->map, m->self, m->to, false);
-	rcu_enter(m->self);
-	if (pt_move(&m->map->pt, m->self, m->from, m->to.lo))
-		CHECK(!"tables of the destination were made before");
-	rcu_leave(m->self);
+	remap_entries(m, attr->object);
 	BASE_POINT(remap_after_move);
-	if (attr->rmap)
+	if (attr->object)
 		remap_follow(m, attr);
 	space_replace_slots(m->map, &m->target, m->to, vma);
 	if (m->keep)
@@ -209,6 +216,6 @@ int remap_move(struct remap *m)
 			limit_end(m->map, m->self);
 	}
 	if (err)
-		space_backing_put(attr.object, attr.rmap);
+		space_backing_put(attr.rmap);
 	return err;
 }

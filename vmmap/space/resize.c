@@ -35,7 +35,7 @@ static void resize_drop(struct object *object, struct thread_slot *self, atomic_
 		if (!atomic_cas_seqcst(entry, &seen, seen & OBJECT_WRITEBACK))           /* Z3 -> Z4 */
 			continue;
 		if (seen & (PT_PRESENT | OBJECT_NEW))
-			frame_defer_by(object->physmem, self, pt_pfn(seen), FRAME_OWNER_OBJECT);
+			frame_give_later(object->physmem, self, pt_pfn(seen), FRAME_OWNER_OBJECT);
 		else
 			object_woken(object);
 		seen &= OBJECT_WRITEBACK;

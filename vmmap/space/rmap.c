@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * rmap.c - where an object is mapped: a ring of hints per object, and the walk over all entries that map its pages.
+ *          The same for what has moved of a map's anonymous memory: a ring per map and slot (rmap_frame.c walks them).
  *
  * HINT       struct rmap says: in this map, with this delta, some of the pages [lo, hi) may be mapped. One is made by
  *            each mmap of an object (each move by mremap: another delta); every VMA of that mapping points at it and
@@ -19,17 +20,18 @@
  *            let go; by then the mover has looked at the size, and taken WRITE out (remap_move.c).
  *   under a policy that downgrades, munmap takes the VMAs out before it zaps: a walk that meets entries in a gap waits
  *            until they are gone. A frame that it goes on to free must not be shown by any.
- * GATE       a walker is inside a map only between rmap_gate's enter and leave; vmmap_destroy closes the gate and waits
- *            for who is inside, and for nobody else. Both by RMW on one word; the last out wakes. Its map has a
- *            reference on it, and each walk one for each hint that it has pinned; hints have none: every mmap of every
- *            object would count there. A hint that no VMA has any more is in the ring only while a walk has it pinned.
+ * PINS       each walk has a reference on the gate (rmap_gate.c) of each hint that it has pinned; hints have none: each
+ *            mmap of every object would count there. A hint that no VMA has any more is in the ring only while a walk
+ *            has it pinned.
+ * ANONYMOUS  memory that never moved needs no hint: its pages stand at their own numbers (delta 0). A VMA of another
+ *            delta has one, without an object, in a ring of its map: that of the slot that moved it, so that threads
+ *            that move memory of their own meet in no line. In one ring of the map a move and the put of its hint were
+ *            4.5 transfers (docs/scalability.md). gate.moved spares maps in which nothing has moved the look at each
+ *            slot. It is a hint: who does not see it yet misses what he might have missed in the ring (rmap_frame.c,
+ *            COMPLETE).
  * EDGES      L1 ring lock's release -> L2 its acquire.  E1 rmap_place, rmap_extend (before publication) -> E2 the walk.
- *            G1 a walker comes and leaves by the gate -> G2 who closed it: what it did in the map, before that is
- *            destroyed.
- *            G3 a fork opens its child's gate, then loads the size of what that maps (Z2) -> G1: the walk of a resize
- *            comes in, or the fork sees the size that it has stored before (Z1).
- *            R1 each put of a reference -> the last one (of hints, gates, objects): what was done with what it frees.
- * ORDER      ranges -> object.lock -> leaf section. Under object.lock nothing is allocated, called or slept on.
+ *            R1 each put of a reference -> the last one (of hints, objects): what was done with what it frees.
+ * ORDER      ranges -> object.lock, moved_lock -> leaf section. Under it nothing is allocated, called or slept on.
  * PROGRESS   rmap_get, extend: lock-free. put: the lock only for the last reference. A walk waits for ranges that
  *            others hold, by address, and for LOCKED entries.
  * NOT PROMISED  the ring's lock is held for one store per mapping when a walk begins.
@@ -40,102 +42,61 @@
 #include "base/spin.h"
 #include "vmmap/space/space.h"
 
-#define RMAP_CLOSED  UINT32_C(0x80000000)
 #define RMAP_ENTRIES 512                         /* entries per visit: bounds the RCU section                      */
 
-/* ---- the gate of a map ---- */
+/* ---- the ring of an object, or of what a slot moved in a map ---- */
 
-int rmap_gate_make(struct rmap_gate **out, struct vmmap *map)
+void rmap_list_init(struct rmap *head)
 {
-	struct rmap_gate *gate = mem_alloc(MEM_MAP, sizeof *gate, CACHE_LINE);
-
-	if (!gate)
-		return -ENOMEM;
-	atomic_store_relaxed(&gate->refs, 1);
-	gate->map = map;
-	*out = gate;
-	return 0;
+	head->next = head->prev = head;
 }
 
-void rmap_gate_get(struct rmap_gate *gate)
+static struct rmap *rmap_head(const struct rmap *where)
 {
-	atomic_add_relaxed(&gate->refs, 1);
+	return where->object ? &where->object->where : &where->local->moved;
 }
 
-void rmap_gate_open(struct rmap_gate *gate)
+static atomic_u32 *rmap_lock(const struct rmap *where)
 {
-	atomic_store_seqcst(&gate->inside, 0);                                   /* G3 -> G1 */
-}
-
-void rmap_gate_put(struct rmap_gate *gate)
-{
-	if (atomic_sub_acqrel(&gate->refs, 1) == 1)                              /* R1 -> R1 */
-		mem_free(MEM_MAP, gate, sizeof *gate);
-}
-
-bool rmap_gate_enter(struct rmap_gate *gate)
-{
-	uint32_t inside = atomic_load_seqcst(&gate->inside);                    /* G1 -> G2: the CAS compares it */
-
-	while (!(inside & RMAP_CLOSED) || BASE_MUTANT(gate_lets_in))
-		if (atomic_cas_seqcst(&gate->inside, &inside, inside + 1))      /* G1 -> G2 */
-			return true;
-	return false;
-}
-
-void rmap_gate_leave(struct rmap_gate *gate)
-{
-	if (atomic_sub_acqrel(&gate->inside, 1) == (RMAP_CLOSED | 1))            /* G1 -> G2 */
-		park_wake(&gate->inside, 1);
-}
-
-void rmap_gate_close(struct rmap_gate *gate)
-{
-	uint32_t inside = atomic_or_seqcst(&gate->inside, RMAP_CLOSED) | RMAP_CLOSED;    /* G2 -> G1 */
-
-	while (inside != RMAP_CLOSED && !BASE_MUTANT(gate_no_wait)) {
-		park_wait(&gate->inside, inside, PARK_FOREVER);
-		inside = atomic_load_seqcst(&gate->inside);                      /* G2 -> G1 */
-	}
-}
-
-/* ---- the ring of an object ---- */
-
-void rmap_list_init(struct object *object)
-{
-	object->where.next = object->where.prev = &object->where;
+	return where->object ? &where->object->lock : &where->local->moved_lock;
 }
 
 int (rmap_make)(struct rmap **out, struct object *object, struct rmap_gate *gate)
 {
-	struct rmap *where = mem_alloc(MEM_OBJECT, sizeof *where, CACHE_LINE);
+	struct space_local *local = object ? NULL : space_local_make(gate->map, thread_self());
+	struct rmap *where = object || local ? mem_alloc(MEM_OBJECT, sizeof *where, CACHE_LINE) : NULL;
 
 	if (!where)
 		return -ENOMEM;
 	atomic_store_relaxed(&where->refs, 1);
 	where->object = object;
 	where->gate = gate;
-	object_get(object);
+	where->local = local;
+	if (object)
+		object_get(object);
+	else if (!atomic_load_relaxed(&gate->moved))
+		atomic_store_relaxed(&gate->moved, 1);
 	*out = where;
 	return 0;
 }
 
 void rmap_place(struct rmap *where, int64_t delta, struct lock_range r)
 {
-	struct object *object = where->object;
-	struct rmap *head = &object->where;
+	struct rmap *head = rmap_head(where);
 
-	spin_lock(&object->lock);                                                /* L2 -> L1 */
+	spin_lock(rmap_lock(where));                                             /* L2 -> L1 */
 	atomic_store_seqcst(&where->delta, delta);                              /* E1 -> E2 */
 	atomic_store_seqcst(&where->lo, (r.lo >> PAGE_SHIFT) + (uint64_t)delta);        /* E1 -> E2 */
 	atomic_store_seqcst(&where->hi, (r.hi >> PAGE_SHIFT) + (uint64_t)delta);        /* E1 -> E2 */
+	if (!head->next)
+		rmap_list_init(head);
 	if (!where->next) {
 		where->next = head->next;
 		where->prev = head;
 		head->next->prev = where;
 		head->next = where;
 	}
-	spin_unlock(&object->lock);                                              /* L1 */
+	spin_unlock(rmap_lock(where));                                           /* L1 */
 }
 
 static void extend_pages(struct rmap *where, uint64_t lo, uint64_t hi)
@@ -172,6 +133,7 @@ void rmap_get(struct rmap *where)
 void rmap_put(struct rmap *where)
 {
 	struct object *object = where->object;
+	atomic_u32 *lock = rmap_lock(where);
 	uint64_t refs = atomic_load_relaxed(&where->refs);
 	bool last;
 
@@ -179,17 +141,18 @@ void rmap_put(struct rmap *where)
 		if (atomic_cas_acqrel(&where->refs, &refs, refs - 1))            /* R1 -> R1 */
 			return;
 	/* A walk may take a reference until it is out of the ring. */
-	spin_lock(&object->lock);                                                /* L2 -> L1 */
+	spin_lock(lock);                                                         /* L2 -> L1 */
 	last = atomic_sub_acqrel(&where->refs, 1) == 1;                          /* R1 -> R1 */
 	if (last && where->next) {
 		where->next->prev = where->prev;
 		where->prev->next = where->next;
 	}
-	spin_unlock(&object->lock);                                              /* L1 */
+	spin_unlock(lock);                                                       /* L1 */
 	if (!last)
 		return;
 	mem_free(MEM_OBJECT, where, sizeof *where);
-	object_put(object);
+	if (object)
+		object_put(object);
 }
 
 /* ---- the walk ---- */
@@ -365,7 +328,7 @@ bool rmap_covers(struct rmap *where, const struct vmmap *map, int64_t delta, str
 	uint64_t lo = (r.lo >> PAGE_SHIFT) + (uint64_t)delta, hi = (r.hi >> PAGE_SHIFT) + (uint64_t)delta;
 	bool linked = false;
 
-	for (struct rmap *at = where->object->where.next; at != &where->object->where; at = at->next)
+	for (struct rmap *at = rmap_head(where)->next; at && at != rmap_head(where); at = at->next)
 		linked |= at == where;
 	return linked && where->gate->map == map && atomic_load_relaxed(&where->delta) == delta &&
 	       atomic_load_relaxed(&where->lo) <= lo && hi <= atomic_load_relaxed(&where->hi);

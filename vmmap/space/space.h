@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/point.h"
 #include "locks/policy/policy.h"
+#include "vmmap/phys/frame_mover.h"
 #include "vmmap/phys/frame_record.h"
 #include "vmmap/pt/pt.h"
 #include "vmmap/space/limit.h"
@@ -45,6 +46,9 @@ struct space_local {
 	uint64_t left[SCAVENGE_SETS][SCAVENGE_WAYS] LINE_ALIGNED;        /* spans that it unmapped something of    */
 	struct limit_local limit;
 	atomic_u64 shared_pages;                 /* that count as committed: what came here less what went          */
+	atomic_u32 moved_lock LINE_ALIGNED;      /* of the next                                                    */
+	struct rmap moved;                       /* head of a ring: anonymous memory that it moved (rmap.c); of zeros:
+	                                            nothing yet                                                    */
 };
 
 /* A physmem that came with a map: the last of the maps that were forked from it takes it along. */
@@ -140,6 +144,9 @@ static inline void limit_part(struct vmmap *map, struct thread_slot *self, uint6
 		limit_pages(map, self, bits, sign * (int64_t)((hi - lo) >> PAGE_SHIFT));
 }
 
+/* ---- frames that move (migrate.c) ---- */
+extern const struct frame_mover space_mover;     /* of each instance that a map or an object is made on            */
+
 /* ---- frames of zapped entries (retire.c) ---- */
 struct space_retire { struct pt_batch batch; struct vmmap *map; struct thread_slot *self; };
 void space_retire_init(struct space_retire *r, struct vmmap *map, struct thread_slot *self);
@@ -160,8 +167,8 @@ struct space_new {                               /* a VMA to be made            
 	uint64_t bits;
 	int64_t delta;
 	struct object *object;
-	struct rmap *rmap;                       /* of object; its reference (without one, the object's) is taken over
-	                                            when the VMA is published                                      */
+	struct rmap *rmap;                       /* where it is mapped; its reference is taken over when the VMA is
+	                                            published. NULL: anonymous, delta 0                            */
 	uint64_t anon;
 };
 
@@ -189,21 +196,13 @@ static inline struct space_new space_vma_attr(const struct vma *vma)
 /* The reference on what it maps that a VMA holds, one more and one less. */
 static inline void space_backing_get(const struct space_new *is)
 {
-	if (likely(!is->object))
-		return;
-	if (is->rmap)
+	if (unlikely(is->rmap != NULL))
 		rmap_get(is->rmap);
-	else
-		object_get(is->object);
 }
-static inline void space_backing_put(struct object *object, struct rmap *rmap)
+static inline void space_backing_put(struct rmap *rmap)
 {
-	if (likely(!object))
-		return;
-	if (rmap)
+	if (unlikely(rmap != NULL))
 		rmap_put(rmap);
-	else
-		object_put(object);
 }
 
 /* ---- the brief form (carve.c): one change in one leaf section ---- */
@@ -364,6 +363,9 @@ int     space_mlock(struct vmmap *map, struct thread_slot *self, uint64_t addr, 
 int space_populate_locked(struct vmmap *map, struct thread_slot *self, struct lock_range r, bool private_only);
 int     space_populate(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t access);
 ssize_t space_copy(struct vmmap *map, struct thread_slot *self, uint64_t addr, void *bytes, size_t len, bool write);
+/* pfn[pages of r]: all or nothing. And n of them go; 0, or the first error, with all others gone (pin.c). */
+int     space_pin(struct vmmap *map, struct thread_slot *self, struct lock_range r, uint64_t *pfn) MUST_CHECK;
+int     space_unpin(struct vmmap *map, struct thread_slot *self, const uint64_t *pfn, uint64_t n);
 /* A VMA of these attributes may be read, written, executed? (x86: any permission makes it readable) */
 static inline bool space_allows(uint64_t bits, uint64_t access)
 {

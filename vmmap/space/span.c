@@ -161,12 +161,11 @@ int (space_cut)(struct vmmap *map, struct lock_edit *e, uint64_t addr)
 	map->policy->edit_born(map->lock_state, e, &right->slot);
 	err = space_cut_held(map, e->self, vma, addr, right);
 	if (err) {
-		struct object *object = vma_object(right);
 		struct rmap *rmap = vma_rmap(right);
 
 		map->policy->edit_dead(map->lock_state, e, &right->slot);
 		vma_give(&map->vmas, e->self, right);
-		space_backing_put(object, rmap);
+		space_backing_put(rmap);
 	} else if (!e->mine.lk) {
 		atomic_store_release(&vma->slot.lk, thread_next_number(e->self));       /* LOOK -> LOOK */
 	}

@@ -56,7 +56,7 @@ struct vma {
 	atomic_u64 anon;                         /* odd: the anonymous group. even: none until a write fault CASes it
 	                                            in; another number in each life, for late faults               */
 	_Atomic(struct vma *) next_free;         /* pool; in the tree: VMA_COUNTED, or not (vma_counted)           */
-	_Atomic(struct rmap *) rmap;             /* holds one reference; NULL: no object, or a shared anonymous one.
+	_Atomic(struct rmap *) rmap;             /* holds one reference; NULL: no object, and delta 0.
 	                                            Read only by who holds the VMA, or in a section that shows it. Of
 	                                            the first VMA of a batch in the depot: the next batch          */
 } LINE_ALIGNED;

@@ -2,7 +2,10 @@
 /* litmus.c - see litmus.h. */
 #include "tests/unit/explore/litmus.h"
 
+#include <sched.h>
+
 #include "base/atomic.h"
+#include "base/rcu.h"
 #include "bench/explore/scenario.h"
 
 static atomic_u64 x __attribute__((aligned(64))), y __attribute__((aligned(64))), n __attribute__((aligned(64)));
@@ -80,3 +83,27 @@ void count_twice_0(void) { atomic_store_relaxed(&n, atomic_load_relaxed(&n) + 1)
 void count_twice_1(void) { atomic_store_relaxed(&n, atomic_load_relaxed(&n) + 1); }
 
 unsigned count_twice_sum(void) { return (unsigned)atomic_load_relaxed(&n); }
+
+static struct rcu_item item;
+
+static void item_last(struct rcu_item *it) { (void)it; }
+static void item_again(struct rcu_item *it)
+{
+	struct thread_slot *self = thread_self();
+
+	rcu_enter(self);
+	atomic_store_release(&x, 1);
+	atomic_store_release(&x, 2);             /* where the others may go on, and end                            */
+	rcu_leave(self);
+	rcu_retire(self, it, item_last);
+}
+void item_retired(void)
+{
+	struct thread_slot *self = thread_self();
+
+	rcu_retire(self, &item, item_again);
+	rcu_retire_flush(self);
+	while (atomic_load_acquire(&x) == 0)
+		sched_yield();
+}
+void item_once_more(void) { rcu_drain(); }

@@ -32,5 +32,7 @@ void coherence_read(void);                       /* r0 = x; r1 = x              
 void count_twice_0(void);                        /* a planted race: n = n + 1, by load and store                   */
 void count_twice_1(void);
 unsigned count_twice_sum(void);
+void item_retired(void);                         /* ends while the item's callback, which retires it again, is inside */
+void item_once_more(void);                       /* rounds, until it has been called back for the last time         */
 
 #endif

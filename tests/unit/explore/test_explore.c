@@ -26,6 +26,7 @@ static void empty(void) { scene_map(); }
 static void note(void)  { outcomes |= 1u << (scene.word[0] + 2 * scene.word[1]); }
 static void both_counted(void) { expect(count_twice_sum() == 2); }
 static void order_of_x(void)   { expect(scene.word[0] <= scene.word[1]); }
+static void nothing(void) { }
 static void once_seen(void)
 {
 	expect(scene.word[0] <= scene.word[2] && scene.word[1] <= scene.word[3]);
@@ -49,6 +50,9 @@ LITMUS(lb, lb_0, lb_1, note);
 LITMUS(coherence, coherence_write, coherence_read, order_of_x);
 LITMUS(count_twice, count_twice_0, count_twice_1, both_counted);
 SCENARIO(iriw, .what = "iriw", .set_up = empty, .body = { iriw_x, iriw_y, iriw_read }, .check = once_seen);
+
+SCENARIO(late_callback, .what = "late_callback", .set_up = empty, .body = { item_retired, nothing },
+	 .check = item_once_more);
 
 /* Two ranges of one VMA that overlap. */
 static void four_pages(void) { scene_map(); scene_mmap(PAGES(0, 4), RW); }
@@ -221,6 +225,13 @@ static void waiting_below_what_is_held_is_found(void **state)
 	assert_int_equal(order_of("descending_acquire"), FAIL_ORDER);
 }
 
+/* The bodies have ended, and the worker is inside: the checks wait for it, and see it leave. */
+static void sections_end_after_the_bodies(void **state)
+{
+	(void)state;
+	assert_int_equal(result_of("late_callback", STRATEGY_RANDOM, false, 500).failure, FAIL_NONE);
+}
+
 static void schedules_are_strings(void **state)
 {
 	static struct schedule s;
@@ -270,6 +281,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(one_word_is_coherent),
 		cmocka_unit_test(plain_accesses_must_be_ordered),
 		cmocka_unit_test(waiting_below_what_is_held_is_found),
+		cmocka_unit_test(sections_end_after_the_bodies),
 		cmocka_unit_test(schedules_are_strings),
 		cmocka_unit_test(long_schedules_are_short_strings),
 	};

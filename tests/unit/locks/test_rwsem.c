@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* test_rwsem.c - the global lock: who excludes whom, deadlines, downgrade, and that nobody is left behind. */
+/*
+ * test_rwsem.c - the global lock: who excludes whom, deadlines, downgrade, and that nobody is left behind.
+ *
+ * mutant: rwsem_all_look
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -8,6 +12,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -36,12 +41,13 @@ static void test_states(void **state)
 	assert_int_equal(atomic_load_relaxed(&sem.word), 0);
 }
 
-struct one { pthread_t thread; bool exclusive; uint64_t deadline_ns; int rc; atomic_u32 in; };
+struct one { pthread_t thread; const char *role; bool exclusive; uint64_t deadline_ns; int rc; atomic_u32 in; };
 
 static void *one_main(void *arg)
 {
 	struct one *o = arg;
 
+	point_role(o->role);
 	o->rc = o->exclusive ? rwsem_wait_exclusive(&sem, o->deadline_ns) : rwsem_wait_shared(&sem, o->deadline_ns);
 	atomic_store_release(&o->in, 1);
 	if (!o->rc && o->exclusive)
@@ -51,11 +57,16 @@ static void *one_main(void *arg)
 	return NULL;
 }
 
-static void one_start(struct one *o, bool exclusive, uint64_t deadline_ns)
+static void one_start_as(struct one *o, const char *role, bool exclusive, uint64_t deadline_ns)
 {
-	*o = (struct one){ .exclusive = exclusive, .deadline_ns = deadline_ns };
+	*o = (struct one){ .role = role, .exclusive = exclusive, .deadline_ns = deadline_ns };
 	if (pthread_create(&o->thread, NULL, one_main, o))
 		o->rc = -1;
+}
+
+static void one_start(struct one *o, bool exclusive, uint64_t deadline_ns)
+{
+	one_start_as(o, NULL, exclusive, deadline_ns);
 }
 
 static void until(uint32_t bit)
@@ -108,6 +119,38 @@ static void test_downgrade_lets_readers_in(void **state)
 	pthread_join(writer.thread, NULL);
 	assert_int_equal(early, 0);
 	assert_int_equal(atomic_load_relaxed(&sem.word), 0);
+}
+
+static atomic_u32 second_looked;
+
+static void looked(void *arg)
+{
+	(void)arg;
+	atomic_store_relaxed(&second_looked, 1);
+}
+
+/* Only the first in the queue looks from time to time: hundreds that did would leave releasers no room at its lock. */
+static void test_only_the_first_looks(void **state)
+{
+	uint64_t waits = atomic_load_relaxed(&sem.waits_exclusive), looks;
+	struct one first, second;
+
+	(void)state;
+	assert_true(rwsem_try_exclusive(&sem));
+	one_start(&first, true, UINT64_MAX);
+	until(RWSEM_QUEUED);
+	assert_int_equal(point_call("second", "rwsem_look", looked, NULL), 0);
+	one_start_as(&second, "second", true, UINT64_MAX);
+	while (atomic_load_relaxed(&sem.waits_exclusive) < waits + 2)
+		usleep(100);
+	looks = point_hits("rwsem_look");
+	while (point_hits("rwsem_look") < looks + 40)
+		usleep(1000);
+	rwsem_unlock_exclusive(&sem);
+	pthread_join(first.thread, NULL);
+	pthread_join(second.thread, NULL);
+	assert_int_equal(atomic_load_relaxed(&second_looked), 0);
+	assert_int_equal(point_timeouts(), 0);
 }
 
 #define CROWD 6
@@ -165,12 +208,16 @@ static void test_crowd(void **state)
 
 int main(void)
 {
+	const char *mutant = getenv("VMMAP_MUTANT");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_states),
 		cmocka_unit_test(test_deadline_frees_the_way),
 		cmocka_unit_test(test_downgrade_lets_readers_in),
+		cmocka_unit_test(test_only_the_first_looks),
 		cmocka_unit_test(test_crowd),
 	};
 
+	if (mutant && point_mutant_select(mutant))
+		return 99;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "vmmap/phys/frame.h"
+#include "tests/unit/phys/outside.h"
 
 static inline struct physmem *make(uint64_t pages, int bytes)
 {
@@ -30,6 +30,16 @@ static inline struct physmem_usage usage(struct physmem *pm)
 
 	physmem_get_usage(pm, &u);
 	return u;
+}
+
+/* How many frames have left their rows, ever. */
+static inline uint64_t handed_out(struct physmem *pm)
+{
+	uint64_t n = 0;
+
+	for (uint64_t i = 0; i < pm->span; i++)
+		n += frame_state(pm->word[i]) != FRAME_FRESH;
+	return n;
 }
 
 static inline void assert_clean(struct physmem *pm)

@@ -28,9 +28,9 @@ static inline void plug(uint64_t lo, uint64_t hi, enum frame_class kind)
 	frame_bits_come(&bits, lo, hi, kind);
 }
 
-static inline void set_up(bool sectioned, uint64_t lo, uint64_t hi)
+static inline void set_up(enum physseg_form form, uint64_t lo, uint64_t hi)
 {
-	assert_int_equal(frame_bits_init(&bits, FRAMES, sectioned), 0);
+	assert_int_equal(frame_bits_init(&bits, FRAMES, form), 0);
 	plug(lo, hi, FRAME_CLASS_NONE);
 }
 

@@ -48,7 +48,8 @@ static inline void reporter(struct frame_report_config c)
 		host.says[i] = FRAME_ACCEPTED;
 	c.tell = host_tell;
 	c.bank = host_bank;
-	assert_int_equal(frame_report_init(&report, &bits, &c), 0);
+	assert_int_equal(frame_report_init(&report, &bits), 0);
+	assert_int_equal(frame_report_begin(&report, &c), 0);
 }
 
 static inline struct frame_report_config config(void)

@@ -10,8 +10,11 @@
 
 #include "tests/unit/phys/physseg_tables.h"
 
+#ifndef MODEL_BASE
 #define MODEL_BASE 1000u                                 /* first pfn of the table                                 */
-#define MODEL_SPAN 256u
+#define MODEL_UNIT 1u                                    /* pages: what is there is in multiples of that           */
+#endif
+#define MODEL_SPAN (256u * MODEL_UNIT)
 #define MODEL_SEGMENTS 65000u                            /* numbers given out                                      */
 
 struct model {

@@ -6,6 +6,7 @@
 #include "base/park.h"
 #include "base/point.h"
 #include "tests/unit/phys/fixture.h"
+#include "vmmap/phys/frame_bits.h"
 
 /* ---- one thread ---- */
 
@@ -41,12 +42,12 @@ static void test_own_frames_come_back(void **state)
 		for (int i = 0; i < 3000; i++)
 			frame_free(pm, self, pfn[i]);
 		if (round == 0) {
-			depot = pm->depot;
-			fresh = pm->fresh;
+			depot = pm->depot[FRAME_MOVABLE].head;
+			fresh = handed_out(pm);
 		}
 	}
-	assert_int_equal(pm->depot, depot);
-	assert_int_equal(pm->fresh, fresh);
+	assert_int_equal(pm->depot[FRAME_MOVABLE].head, depot);
+	assert_int_equal(handed_out(pm), fresh);
 	assert_clean(pm);
 	physmem_destroy(pm);
 }
@@ -75,7 +76,7 @@ static void test_spare_chains_are_taken(void **state)
 	assert_int_equal(mine, 4096);
 	pm->spare_max = 64;
 	assert_int_equal((uintptr_t)take_all(pm), 4096);                 /* all on the shelf, now */
-	assert_int_equal((uint32_t)pm->depot, 0);
+	assert_int_equal((uint32_t)pm->depot[FRAME_MOVABLE].head, 0);
 	assert_int_equal(pthread_create(&thread, NULL, take_all, pm), 0);
 	assert_int_equal(pthread_join(thread, &got), 0);
 	assert_in_range((uintptr_t)got, 4096 - 2 * FRAME_BATCH, 4096);
@@ -173,7 +174,7 @@ static void test_late_stack_shrinks(void **state)
 		frame_defer(pm, self, frame_alloc(pm, self));
 	rcu_leave(self);
 	assert_int_equal(usage(pm).deferred, 50000);
-	assert_true((uint32_t)pm->late_stack != 0);
+	assert_true((uint32_t)pm->late_stack.head != 0);
 	for (int i = 0; i < 60 * 128; i++)
 		frame_defer(pm, self, frame_alloc(pm, self));
 	assert_in_range(usage(pm).deferred, 1, 256);
@@ -192,10 +193,8 @@ static void test_free_without_memory(void **state)
 	mem_fail_nth(1);
 	assert_true(frame_alloc(pm, self) == PHYSMEM_NONE);
 	for (int i = 0; i < 3; i++) {                            /* as if another thread had allocated them */
-		uint64_t fresh = atomic_add_relaxed(&pm->fresh, 1);
-
-		pm->word[fresh] = frame_owned(FRAME_OWNER_MAP, 0);
-		pfn[i] = fresh;
+		assert_true(frame_bits_take_in(&pm->bits, 0, 0, FRAME_CLASS_MOVABLE, false, &pfn[i]));
+		pm->word[pfn[i]] = frame_owned(FRAME_OWNER_MAP, 0);
 		pm->stray_taken++;
 	}
 	for (int i = 0; i < 3; i++) {

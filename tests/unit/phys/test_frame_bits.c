@@ -134,7 +134,7 @@ static void movable_segments_hold_nothing_else(void **state)
 	uint64_t index;
 
 	(void)state;
-	assert_int_equal(frame_bits_init(&bits, FRAMES, false), 0);
+	assert_int_equal(frame_bits_init(&bits, FRAMES, PLANE_EITHER), 0);
 	plug(0, 3 * BLOCK + 100, FRAME_CLASS_MOVABLE);
 	assert_int_equal(frame_bits_cover(&bits, 3 * BLOCK + 100, FRAMES, FRAME_CLASS_NONE), -EINVAL);
 	plug(4 * BLOCK, FRAMES, FRAME_CLASS_NONE);

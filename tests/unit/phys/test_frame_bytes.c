@@ -7,10 +7,10 @@
 
 #include <cmocka.h>
 
-#include <pthread.h>
 #include <string.h>
 
-#include "vmmap/phys/frame.h"
+#include "tests/unit/phys/crew.h"
+#include "tests/unit/phys/outside.h"
 
 static struct physmem *pm;
 static uint64_t frame;
@@ -127,13 +127,9 @@ static void *race(void *arg)
 static void test_racing_copies(void **state)
 {
 	struct racer r[2] = { { UINT64_C(0x1111111111111111), 0 }, { UINT64_C(0x2222222222222222), 0 } };
-	pthread_t thread[2];
 
 	(void)state;
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(pthread_create(&thread[i], NULL, race, &r[i]), 0);
-	for (int i = 0; i < 2; i++)
-		pthread_join(thread[i], NULL);
+	crew_run(2, race, r, sizeof(r[0]));
 	assert_int_equal(r[0].torn + r[1].torn, 0);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/point.h"
 #include "vmmap/phys/frame_depot.h"
+#include "tests/unit/phys/outside.h"
 
 static struct physmem *make(uint64_t pages)
 {
@@ -22,7 +23,7 @@ static struct physmem *make(uint64_t pages)
 	return pm;
 }
 
-static void test_fresh_batches_end_at_multiples(void **state)
+static void test_a_chain_lies_in_one_row(void **state)
 {
 	struct physmem_config config = PHYSMEM_CONFIG;
 	struct physmem_range seg[] = { { 30, 100 }, { 1024, 8192 } };
@@ -34,15 +35,16 @@ static void test_fresh_batches_end_at_multiples(void **state)
 	config.nsegments = 2;
 	assert_int_equal(physmem_create(&pm, &config), 0);
 	for (int i = 0; i < 3; i++)
-		chain[i] = frame_depot_take(pm, NULL);
-	assert_int_equal(frame_chain_count(pm, chain[0]), 34);           /* 30 .. 63 */
-	assert_int_equal(frame_chain_count(pm, chain[1]), 64);           /* 64 .. 127 */
+		chain[i] = frame_depot_take(pm, NULL, FRAME_MOVABLE);
+	assert_int_equal(frame_chain_count(pm, chain[0]), 64);           /* 64 .. 127: most of all */
+	assert_int_equal(frame_chain_count(pm, chain[1]), 34);           /* 30 .. 63 */
 	assert_int_equal(frame_chain_count(pm, chain[2]), 2);            /* 128, 129: end of the segment */
-	assert_int_equal(frame_depot_fresh_used(pm), 100);
+	assert_int_equal(chain[0], 64 + 1);
+	assert_int_equal(chain[1], 30 + 1);
 	for (int i = 0; i < 3; i++)
-		frame_depot_give(pm, NULL, chain[i]);
-	assert_int_equal(frame_depot_take(pm, NULL), chain[2]);          /* last in, first out: warm */
-	frame_depot_give(pm, NULL, chain[2]);
+		frame_depot_give(pm, NULL, FRAME_MOVABLE, chain[i]);
+	assert_int_equal(frame_depot_take(pm, NULL, FRAME_MOVABLE), chain[2]);          /* last in, first out: warm */
+	frame_depot_give(pm, NULL, FRAME_MOVABLE, chain[2]);
 	assert_int_equal(physmem_audit(pm, stderr), 0);
 	physmem_destroy(pm);
 }
@@ -64,12 +66,12 @@ static void test_late_stack_counts_as_deferred(void **state)
 	physmem_get_usage(pm, &u);
 	assert_int_equal(u.deferred, 32768);
 	assert_int_equal(u.owned, 0);
-	assert_true((uint32_t)pm->late_stack != 0);
+	assert_true((uint32_t)pm->late_stack.head != 0);
 	assert_int_equal(physmem_audit(pm, stderr), 0);
 	frame_settle(pm);
 	physmem_get_usage(pm, &u);
 	assert_int_equal(u.deferred, 0);
-	assert_int_equal((uint32_t)pm->late_stack, 0);
+	assert_int_equal((uint32_t)pm->late_stack.head, 0);
 	assert_int_equal(physmem_audit(pm, stderr), 0);
 	physmem_destroy(pm);
 }
@@ -86,7 +88,7 @@ static void *pop_once(void *arg)
 	struct popper *p = arg;
 
 	point_role("popper");
-	p->got = frame_depot_take(p->pm, NULL);
+	p->got = frame_depot_take(p->pm, NULL, FRAME_MOVABLE);
 	point_role(NULL);
 	return NULL;
 }
@@ -98,33 +100,33 @@ static void *pop_once(void *arg)
 static bool b_handed_out_twice(struct physmem *pm, const char *mutant)
 {
 	struct popper p = { pm, 0 };
-	uint32_t a = frame_depot_take(pm, NULL), b = frame_depot_take(pm, NULL), next;
+	uint32_t a = frame_depot_take(pm, NULL, FRAME_MOVABLE), b = frame_depot_take(pm, NULL, FRAME_MOVABLE), next;
 	pthread_t thread;
 	bool twice;
 
-	frame_depot_give(pm, NULL, b);
-	frame_depot_give(pm, NULL, a);
+	frame_depot_give(pm, NULL, FRAME_MOVABLE, b);
+	frame_depot_give(pm, NULL, FRAME_MOVABLE, a);
 	point_reset();
 	assert_int_equal(point_mutant_select(mutant), 0);
 	assert_int_equal(point_stop("popper", "depot_pop_before_cas", NULL, NULL), 0);
 	assert_int_equal(pthread_create(&thread, NULL, pop_once, &p), 0);
 	assert_true(point_wait_reached("popper", "depot_pop_before_cas", UINT64_C(2000000000)));
-	assert_int_equal(frame_depot_take(pm, NULL), a);
-	assert_int_equal(frame_depot_take(pm, NULL), b);
-	frame_depot_give(pm, NULL, a);
+	assert_int_equal(frame_depot_take(pm, NULL, FRAME_MOVABLE), a);
+	assert_int_equal(frame_depot_take(pm, NULL, FRAME_MOVABLE), b);
+	frame_depot_give(pm, NULL, FRAME_MOVABLE, a);
 	point_release("popper", "depot_pop_before_cas");
 	pthread_join(thread, NULL);
 	assert_int_equal(p.got, a);
-	next = frame_depot_take(pm, NULL);
+	next = frame_depot_take(pm, NULL, FRAME_MOVABLE);
 	twice = next == b;
 	assert_int_equal(point_timeouts(), 0);
 	point_reset();
 	if (twice)
 		pm->stray_taken -= frame_chain_count(pm, b);     /* counted out twice, and comes back once */
 	else
-		frame_depot_give(pm, NULL, next);
-	frame_depot_give(pm, NULL, b);
-	frame_depot_give(pm, NULL, a);
+		frame_depot_give(pm, NULL, FRAME_MOVABLE, next);
+	frame_depot_give(pm, NULL, FRAME_MOVABLE, b);
+	frame_depot_give(pm, NULL, FRAME_MOVABLE, a);
 	return twice;
 }
 
@@ -145,7 +147,7 @@ static void test_aba(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fresh_batches_end_at_multiples),
+		cmocka_unit_test(test_a_chain_lies_in_one_row),
 		cmocka_unit_test(test_late_stack_counts_as_deferred),
 		cmocka_unit_test(test_aba),
 	};

@@ -51,7 +51,7 @@ static void a_free_says_whose_it_is(void **state)
 	uint64_t pfn = frame_alloc(pm, self);
 
 	(void)state;
-	assert_int_equal(physmem_frame_free(pm, pfn), -EINVAL);
+	assert_int_equal(physmem_frame_free(pm, pfn), -EPERM);
 	frame_free(pm, self, pfn);
 	pfn = physmem_frame_alloc(pm);
 	assert_int_equal(physmem_frame_free(pm, pfn), 0);
@@ -110,11 +110,12 @@ static void counts_are_exact(void **state)
 	physmem_destroy(pm);
 }
 
-static void where_goes_with_the_last(void **state)
+static void where_stays_for_a_life(void **state)
 {
 	struct physmem *pm = make(1024, 0);
 	struct thread_slot *self = thread_self();
 	uint64_t pfn = frame_alloc(pm, self), page;
+	struct frame_name name = { 0 };
 	int group;
 
 	(void)state;
@@ -124,9 +125,15 @@ static void where_goes_with_the_last(void **state)
 	assert_false(frame_drop(pm, pfn, true));
 	assert_int_equal(frame_where(pm, pfn, &page), (uintptr_t)&group);
 	assert_int_equal(page, 77);
+	assert_true(frame_name(pm, pfn, &name));
+	assert_true(name.where == (uintptr_t)&group && name.page == 77);
 	assert_true(frame_drop(pm, pfn, true));
-	assert_int_equal(frame_where(pm, pfn, &page), 0);
 	frame_free(pm, self, pfn);
+	assert_false(frame_name(pm, pfn, &name));                       /* nobody has it: nobody believes it          */
+	assert_int_equal(frame_alloc_named(pm, self, FRAME_OWNER_OBJECT, 8, 5), pfn);
+	assert_true(frame_name(pm, pfn, &name));
+	assert_true(name.where == 8 && name.page == 5 && frame_owner(name.word) == FRAME_OWNER_OBJECT);
+	frame_free_by(pm, self, pfn, FRAME_OWNER_OBJECT);
 	assert_clean(pm);
 	physmem_destroy(pm);
 }
@@ -138,10 +145,7 @@ static void the_audit_sees_a_record_that_was_left(void **state)
 	uint64_t pfn = frame_alloc(pm, self);
 
 	(void)state;
-	frame_set_where(pm, pfn, 8, 0);
 	frame_free(pm, self, pfn);
-	assert_int_equal(physmem_audit(pm, NULL), 1);
-	frame_set_where(pm, pfn, 0, 0);
 	frame_record_of(pm, pfn)->counts = 1;
 	assert_int_equal(physmem_audit(pm, NULL), 1);
 	frame_record_of(pm, pfn)->counts = 0;
@@ -159,6 +163,45 @@ static void drop_beside(void *arg)
 {
 	(void)arg;
 	last += frame_drop(shared, shared_pfn, true);
+}
+
+/* Between the two looks of who asks for its name the frame is freed, and taken for another. */
+static void taken_again(void *arg)
+{
+	struct thread_slot *self = thread_self();
+
+	(void)arg;
+	frame_free(shared, self, shared_pfn);
+	assert_int_equal(frame_alloc_named(shared, self, FRAME_OWNER_MAP, 16, 6), shared_pfn);
+}
+
+static bool named_beside(void)
+{
+	struct frame_name name;
+	bool named;
+
+	shared = make(1024, 0);
+	shared_pfn = frame_alloc_named(shared, thread_self(), FRAME_OWNER_MAP, 8, 5);
+	assert_int_equal(point_call("names", "frame_name_read", taken_again, NULL), 0);
+	point_role("names");
+	named = frame_name(shared, shared_pfn, &name);
+	point_role(NULL);
+	assert_int_equal(point_timeouts(), 0);
+	point_reset();
+	frame_free(shared, thread_self(), shared_pfn);
+	physmem_destroy(shared);
+	return named;
+}
+
+static void a_name_is_of_one_life(void **state)
+{
+	(void)state;
+	if (!point_available())
+		skip();
+	point_reset();
+	assert_false(named_beside());
+	assert_int_equal(point_mutant_select("frame_name_one_look"), 0);
+	assert_true(named_beside());
 }
 
 /* Of two that let go at once, one is the last. */
@@ -262,9 +305,10 @@ int main(void)
 		cmocka_unit_test(a_free_says_whose_it_is),
 		cmocka_unit_test(who_is_alone_has_written_nothing),
 		cmocka_unit_test(counts_are_exact),
-		cmocka_unit_test(where_goes_with_the_last),
+		cmocka_unit_test(where_stays_for_a_life),
 		cmocka_unit_test(the_audit_sees_a_record_that_was_left),
 		cmocka_unit_test(of_two_one_is_the_last),
+		cmocka_unit_test(a_name_is_of_one_life),
 		cmocka_unit_test(of_many_one_is_the_last),
 	};
 

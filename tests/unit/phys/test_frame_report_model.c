@@ -69,7 +69,7 @@ static void try_offline(void)
 		assert_true(step(block, frame_block_online));
 		return;
 	}
-	frame_report_hold(&report);
+	assert_int_equal(frame_report_hold(&report, PARK_FOREVER), 0);
 	assert_int_equal(frame_bits_claim(&bits, lo, lo + BLOCK), BLOCK);
 	frame_report_let(&report);
 	frame_bits_go(&bits, lo, lo + BLOCK);

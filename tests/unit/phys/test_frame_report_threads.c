@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "base/clock.h"
+#include "base/assert.h"
 #include "tests/unit/phys/frame_report_fixture.h"
 
 #define THREADS 3u
@@ -93,7 +94,7 @@ static void notes_go_before_the_look(void **state)
 static void hold(void *arg)
 {
 	(void)arg;
-	frame_report_hold(&report);
+	CHECK(frame_report_hold(&report, PARK_FOREVER) == 0);
 }
 
 /* Somebody wants a block, and holds, when a pass is about to tell of the only one that is free. */
@@ -148,7 +149,7 @@ static void *take_the_last(void *arg)
 	(void)thread_self();                             /* who has no number is not counted when it waits         */
 	other_got = frame_bits_take(&bits, &s, FRAME_BLOCK_ORDER, FRAME_CLASS_MOVABLE, &index) == 0;
 	if (!other_got) {
-		frame_report_hold(&report);
+		CHECK(frame_report_hold(&report, PARK_FOREVER) == 0);
 		other_got = frame_bits_take(&bits, &s, FRAME_BLOCK_ORDER, FRAME_CLASS_MOVABLE, &index) == 0;
 		frame_report_let(&report);
 	}
@@ -164,7 +165,7 @@ static void *unplug_the_last(void *arg)
 	(void)arg;
 	(void)thread_self();
 	other_got = step(0, frame_block_offline);
-	frame_report_hold(&report);
+	CHECK(frame_report_hold(&report, PARK_FOREVER) == 0);
 	other_got = other_got && frame_bits_claim(&bits, 0, BLOCK) == BLOCK;
 	frame_report_let(&report);
 	if (other_got)
@@ -272,7 +273,7 @@ static void tell_many(void *arg, struct frame_told *told, unsigned n)
 
 static void look_that_nothing_is_told(void)
 {
-	frame_report_hold(&report);
+	CHECK(frame_report_hold(&report, PARK_FOREVER) == 0);
 	for (uint64_t block = 0; block < BLOCKS; block++)
 		if (frame_bits_word(&bits, block) & FRAME_BLOCK_REPORTING)
 			(void)atomic_add_relaxed(&wrong, 1);
@@ -334,7 +335,8 @@ static void beside_all_that(unsigned capture, uint64_t low)
 	c.most = 3;
 	c.low = low;
 	c.idle = false;
-	assert_int_equal(frame_report_init(&report, &bits, &c), 0);
+	assert_int_equal(frame_report_init(&report, &bits), 0);
+	assert_int_equal(frame_report_begin(&report, &c), 0);
 	atomic_store_relaxed(&over, 0);
 	atomic_store_relaxed(&enough, 0);
 	assert_int_equal(pthread_create(&reports, NULL, report_all_the_time, NULL), 0);

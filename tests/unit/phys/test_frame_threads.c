@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* test_frame_threads.c - the caches under many threads: no frame has two owners, slots that only take or only give. */
-#include <pthread.h>
-
 #include "base/park.h"
 #include "base/point.h"
 #include "base/prng.h"
+#include "tests/unit/phys/crew.h"
 #include "tests/unit/phys/fixture.h"
 
 /* ---- many threads: no frame has two owners ---- */
@@ -79,18 +78,14 @@ static void run_churn(uint64_t pages, int rounds, uint32_t yield_one_in)
 	atomic_u32 *owner = calloc(pages, sizeof(*owner));
 	atomic_u64 ring[64] = { 0 };
 	struct churner c[THREADS];
-	pthread_t thread[THREADS];
 	uint64_t twice = 0;
 
 	point_yield(yield_one_in, 1);
-	for (unsigned i = 0; i < THREADS; i++) {
+	for (unsigned i = 0; i < THREADS; i++)
 		c[i] = (struct churner){ pm, owner, ring, i, rounds, 0, 0 };
-		assert_int_equal(pthread_create(&thread[i], NULL, churn, &c[i]), 0);
-	}
-	for (unsigned i = 0; i < THREADS; i++) {
-		pthread_join(thread[i], NULL);
+	crew_run(THREADS, churn, c, sizeof(c[0]));
+	for (unsigned i = 0; i < THREADS; i++)
 		twice += c[i].twice;
-	}
 	point_yield(0, 0);
 	for (int i = 0; i < 64; i++)
 		if (ring[i])
@@ -152,10 +147,10 @@ static void test_producer_consumer(void **state)
 {
 	struct pipe p = { .pm = make(1 << 16, 0), .frames = 200000 };
 	struct thread_slot *self = thread_self();
-	pthread_t thread;
+	struct crew producer;
 
 	(void)state;
-	assert_int_equal(pthread_create(&thread, NULL, produce, &p), 0);
+	producer = crew_start(1, produce, &p, sizeof(p));
 	for (int i = 0; i < p.frames; i++) {
 		struct park_spin spin = PARK_SPIN;
 		uint64_t pfn;
@@ -168,10 +163,10 @@ static void test_producer_consumer(void **state)
 		else
 			frame_defer(p.pm, self, pfn - 1);
 	}
-	pthread_join(thread, NULL);
+	crew_join(&producer);
 	assert_int_equal(p.failed, 0);
 	/* Of 65,536: none pile up, but for what the one that frees keeps. */
-	assert_in_range(p.pm->fresh & UINT32_MAX, 1, 2048 + p.pm->spare_max * (FRAME_BATCH + FRAME_DEFER_BATCH));
+	assert_in_range(handed_out(p.pm), 1, 2048 + p.pm->spare_max * (FRAME_BATCH + FRAME_DEFER_BATCH));
 	assert_clean(p.pm);
 	physmem_destroy(p.pm);
 }

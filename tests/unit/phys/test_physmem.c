@@ -11,7 +11,7 @@
 #include <errno.h>
 
 #include "base/mem.h"
-#include "vmmap/phys/frame.h"
+#include "tests/unit/phys/outside.h"
 
 static struct physmem *make(const struct physmem_range *segments, unsigned n, uint64_t pages, int bytes)
 {
@@ -149,14 +149,14 @@ static void test_double_and_foreign_frees(void **state)
 
 	(void)state;
 	assert_int_equal(physmem_frame_free(pm, a), 0);
-	assert_int_equal(physmem_frame_free(pm, a), -EINVAL);            /* double */
+	assert_int_equal(physmem_frame_free(pm, a), -EALREADY);          /* double */
 	assert_int_equal(physmem_frame_free(pm, 0), -EINVAL);            /* below */
 	assert_int_equal(physmem_frame_free(pm, 130), -EINVAL);          /* hole */
 	assert_int_equal(physmem_frame_free(pm, 320), -EINVAL);          /* above */
 	assert_int_equal(physmem_frame_free(pm, PHYSMEM_NONE), -EINVAL);
-	assert_int_equal(physmem_frame_free(pm, 300), -EINVAL);          /* never handed out */
+	assert_int_equal(physmem_frame_free(pm, 300), -EALREADY);        /* never handed out */
 	frame_defer_by(pm, thread_self(), b, FRAME_OWNER_CALLER);
-	assert_int_equal(physmem_frame_free(pm, b), -EINVAL);            /* deferred */
+	assert_int_equal(physmem_frame_free(pm, b), -EALREADY);          /* deferred */
 	assert_usage(pm, 0);
 	physmem_destroy(pm);
 }
@@ -182,7 +182,7 @@ static void test_two_instances_do_not_mix(void **state)
 	uint64_t pfn = physmem_frame_alloc(a);
 
 	(void)state;
-	assert_int_equal(physmem_frame_free(b, pfn), -EINVAL);
+	assert_int_equal(physmem_frame_free(b, pfn), -EALREADY);
 	assert_usage(a, 1);
 	assert_usage(b, 0);
 	assert_int_equal(physmem_frame_free(a, pfn), 0);

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "vmmap/phys/frame.h"
+#include "tests/unit/phys/outside.h"
 
 static struct physmem *pm;
 static uint64_t pfn[200];
@@ -51,7 +51,7 @@ static void assert_found(void)
 
 static void test_wrong_state(void **state)
 {
-	atomic_u64 *word = &pm->word[my_slot()->loaded - 1];
+	atomic_u64 *word = &pm->word[my_slot()->cache[0].loaded - 1];
 	uint64_t was = *word;
 
 	(void)state;
@@ -64,20 +64,20 @@ static void test_wrong_state(void **state)
 static void test_lost_frame(void **state)
 {
 	struct frame_slot *slot = my_slot();
-	uint32_t was = slot->loaded;
+	uint32_t was = slot->cache[0].loaded;
 
 	(void)state;
-	slot->loaded = frame_link(pm->word[was - 1]);
-	slot->loaded_n--;
+	slot->cache[0].loaded = frame_link(pm->word[was - 1]);
+	slot->cache[0].loaded_n--;
 	assert_found();
-	slot->loaded = was;
-	slot->loaded_n++;
+	slot->cache[0].loaded = was;
+	slot->cache[0].loaded_n++;
 	assert_int_equal(physmem_audit(pm, stderr), 0);
 }
 
 static void test_owned_frame_in_a_chain(void **state)
 {
-	atomic_u64 *word = &pm->word[my_slot()->loaded - 1];
+	atomic_u64 *word = &pm->word[my_slot()->cache[0].loaded - 1];
 	uint64_t was = *word;
 
 	(void)state;
@@ -89,12 +89,12 @@ static void test_owned_frame_in_a_chain(void **state)
 static void test_frame_in_two_chains(void **state)
 {
 	struct frame_slot *slot = my_slot();
-	uint32_t spare = slot->spare, loaded = slot->loaded;
+	uint32_t spare = slot->cache[0].spare, loaded = slot->cache[0].loaded;
 
 	(void)state;
-	slot->spare = loaded;
+	slot->cache[0].spare = loaded;
 	assert_found();
-	slot->spare = spare;
+	slot->cache[0].spare = spare;
 }
 
 static void test_wrong_counts(void **state)
@@ -102,9 +102,9 @@ static void test_wrong_counts(void **state)
 	struct frame_slot *slot = my_slot();
 
 	(void)state;
-	slot->loaded_n++;
+	slot->cache[0].loaded_n++;
 	assert_found();
-	slot->loaded_n--;
+	slot->cache[0].loaded_n--;
 	slot->open_n--;
 	assert_found();
 	slot->open_n++;

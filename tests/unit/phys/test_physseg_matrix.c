@@ -7,26 +7,9 @@
 #include <stdlib.h>
 
 #include "base/prng.h"
-#include "tests/unit/phys/physseg_model.h"
+#include "tests/unit/phys/physseg_ranges.h"
 
 #define STEPS 100000u                                    /* of a random program under each index                   */
-
-struct range { uint64_t pfn, pages; };
-
-/* What is there before: [20, 60) [60, 100) [140, 200), and [120, 121). */
-static const struct range present[] = { { 1020, 40 }, { 1060, 40 }, { 1140, 60 }, { 1120, 1 } };
-
-static const struct range ranges[] = {
-	{ 1000, 10 }, { 1000, 20 }, { 1000, 21 },        /* absent; up to, over the lower end                      */
-	{ 1020, 1 }, { 1020, 10 }, { 1030, 10 }, { 1059, 1 }, { 1050, 10 },      /* front, middle, back            */
-	{ 1020, 40 }, { 1060, 40 },                      /* exact                                                  */
-	{ 1020, 80 }, { 1030, 60 }, { 1050, 20 }, { 1020, 60 }, { 1040, 60 },    /* two that touch                 */
-	{ 1090, 20 }, { 1090, 60 }, { 1100, 20 }, { 1100, 40 }, { 1120, 80 },    /* over a hole, in one            */
-	{ 1120, 1 }, { 1121, 19 }, { 1119, 3 },          /* one frame, and beside it                               */
-	{ 1200, 56 }, { 1199, 2 }, { 1190, 66 }, { 1200, 57 }, { 1255, 1 }, { 1255, 2 }, { 1256, 1 },    /* the end */
-	{ 1020, 0 }, { 1000, 0 }, { 999, 1 }, { 999, 30 }, { 0, 1 }, { 1000, 256 }, { 1000, 257 },
-	{ 1020, UINT64_MAX }, { UINT64_MAX, 1 }, { UINT64_MAX - 1, 5 }, { 1030, UINT64_MAX - 1020 },
-};
 
 struct stage { struct physseg_table *t; struct model m; };
 

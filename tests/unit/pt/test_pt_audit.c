@@ -92,7 +92,9 @@ static void test_stats_tell_empty_tables(void **state)
 static void test_audit_finds_bad_entries(void **state)
 {
 	static const uint64_t bad[] = {
-		PT_LOCKED | PT_PRESENT, PT_LOCKED, PT_READ, PT_PRESENT | 1 << 10, PT_PRESENT | 1 << 11,
+		PT_LOCKED | PT_PRESENT, PT_LOCKED, PT_READ, PT_PRESENT | 1 << 11,
+		PT_PRESENT | PT_PINNED | PT_SHARED, PT_PRESENT | PT_PINNED | PT_ZERO,
+		PT_PRESENT | PT_PINNED | PT_OBJECT,
 		PT_PRESENT | PT_SHARED | PT_WRITE, PT_PRESENT | PT_SHARED | PT_OBJECT, PT_PRESENT | PT_SHARED | PT_ZERO,
 		PT_PRESENT | PT_ZERO | PT_WRITE, PT_PRESENT | PT_ZERO | PT_OBJECT,
 		PT_PRESENT | PT_ZERO | UINT64_C(7) << 12,

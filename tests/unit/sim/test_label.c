@@ -223,14 +223,14 @@ static void names_say_type_and_field(void **state)
 	check(&vtree_leaf_of(&map->tree, AREA)->first[3], "vtree_leaf.first[]");
 	check(pt_find(&map->pt, AREA), "pt_table.word[]");
 	check(&map->tree.root[2], "vmmap.tree.root[]");
-	check(&physmem->fresh, "physmem.fresh");
+	check(&physmem->far_lock, "physmem.far_lock");
 	check(&physmem->word[1], "frame.word[]");
 	check(&physmem->batch_of[1].cookie, "frame_batch.cookie");
 	check(physmem->bytes, "frame.bytes");
 	check(&thread_self()->rcu_word, "thread.c:slot_of[].rcu_word");
 	check(&thread_current, "thread.c:thread_current");
 	check(&rcu_global.epoch, "rcu.c:rcu_global.epoch");
-	check(thread_local_at(&physmem->slots, thread_self()->number), "frame_slot.loaded");
+	check(thread_local_at(&physmem->slots, thread_self()->number), "frame_slot.cache[].loaded");
 	check(thread_local_at(&map->locals, thread_self()->number), "space_local.last.slot");
 	check(&policy, "test_label.c:policy[]");
 	check(&physmem, "stack");

@@ -4,8 +4,9 @@
  * places of their own; a line that another core has written since, or that another core has and this one writes, is a
  * transfer (MSI, one line per 64 bytes, no capacity). The first rounds are not counted: arenas, leaves and tables come
  * apart then. What RCU's worker fetches is not counted, what the others fetch after it is; its naps last as long as it
- * likes, since the clock counts switches: how often its rounds come is for vmmap-manycore, which has a clock. Each
- * profile stands for a finding of docs/scalability.md.
+ * likes, since the clock counts switches: how often its rounds come is for vmmap-manycore, which has a clock. Memory
+ * comes from an arena for each core, as there: libc would serve all cores, one thread to it, from one, and hand a core
+ * what another one has just given back. Each profile stands for a finding of docs/scalability.md.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +18,7 @@
 #include <cmocka.h>
 
 #include "bench/sim/access.h"
+#include "bench/sim/arenas.h"
 #include "bench/sim/core.h"
 #include "bench/sim/kernel.h"
 #include "vmmap/physmem.h"
@@ -364,5 +366,6 @@ int main(int argc, char **argv)
 	(void)argc;
 	kernel_same_addresses(argv);
 	core_begin(CORES);
+	arenas_begin();
 	return cmocka_run_group_tests_name("lines", tests, NULL, NULL);
 }

@@ -250,19 +250,19 @@ static int64_t store(struct vmmap *map, uint64_t page)
 
 static int64_t hold(struct vmmap *map, uint64_t page)
 {
-	int err = vmmap_hold(map, BASE + (2 * page + 1) * PAGE, 60 * PAGE, &held);
+	int err = vmmap_hold(map, BASE + (2 * page + 1) * PAGE, 60 * PAGE, &pages_held);
 
 	if (!err)
-		vmmap_release(map, &held);
+		vmmap_release(map, &pages_held);
 	return err;
 }
 
 static int64_t hold_middle(struct vmmap *map, uint64_t page)
 {
-	int err = vmmap_hold(map, BASE + (1100 + 3 * page) * PAGE, PAGE, &held);
+	int err = vmmap_hold(map, BASE + (1100 + 3 * page) * PAGE, PAGE, &pages_held);
 
 	if (!err)
-		vmmap_release(map, &held);
+		vmmap_release(map, &pages_held);
 	return err;
 }
 
@@ -369,6 +369,14 @@ static int64_t lock_all(struct vmmap *map, uint64_t page)
 static int64_t lock_one(struct vmmap *map, uint64_t page)
 {
 	return vmmap_mlock(map, BASE + (2 * page + 1) * PAGE, PAGE, MLOCK_ONFAULT);
+}
+
+static int64_t pin_pages(struct vmmap *map, uint64_t page)
+{
+	uint64_t pfns[20];
+	int err = vmmap_pin(map, BASE + (1001 + 512 * page) * PAGE, 20 * PAGE, pfns);
+
+	return err ? err : vmmap_unpin(map, pfns, 20);
 }
 
 static int64_t unlock_middle(struct vmmap *map, uint64_t page)

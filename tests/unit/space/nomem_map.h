@@ -9,7 +9,7 @@
 
 static const char *policy_now;
 static struct vmmap_object *file, *paged;
-static struct vmmap_held held;
+static struct vmmap_held pages_held;
 static struct vmmap *other;
 static struct physmem *machine;
 static struct vmmap_object *extra;

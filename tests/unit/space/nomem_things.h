@@ -3,6 +3,8 @@
 #ifndef TESTS_UNIT_SPACE_NOMEM_THINGS_H
 #define TESTS_UNIT_SPACE_NOMEM_THINGS_H
 
+#include <vmmap/physmem_host.h>
+#include <vmmap/physmem_hotplug.h>
 #include <vmmap/physseg.h>
 
 #include "tests/unit/space/nomem_map.h"
@@ -83,6 +85,24 @@ static int64_t fork_map(struct vmmap *map, uint64_t page)
 	return err;
 }
 
+static uint64_t pinned;
+
+static void other_pin(struct vmmap *map, uint64_t page)
+{
+	(void)page;
+	assert_int_equal(vmmap_pin(map, BASE + 1001 * PAGE, PAGE, &pinned), 0);
+}
+
+/* A frame more, for what is pinned. */
+static int64_t fork_pinned(struct vmmap *map, uint64_t page)
+{
+	int64_t err = fork_map(map, page);
+
+	if (!err)
+		assert_int_equal(vmmap_unpin(map, &pinned, 1), 0);
+	return err;
+}
+
 static void other_fork(struct vmmap *map, uint64_t page)
 {
 	(void)page;
@@ -120,7 +140,118 @@ static void other_machine(struct vmmap *map, uint64_t page)
 	struct physmem_config config = PHYSMEM_CONFIG;
 
 	(void)map, (void)page;
+	config.limit = UINT64_C(1) << 20;
 	assert_int_equal(physmem_create(&machine, &config), 0);
+}
+
+static int64_t plug_segment(struct vmmap *map, uint64_t page)
+{
+	int err = physmem_plug(machine, 600000, 1000, 1);
+
+	(void)map, (void)page;
+	physmem_destroy(machine);
+	machine = NULL;
+	return err;
+}
+
+/* A part in the middle: the table of segments needs one more. */
+static int64_t unplug_part(struct vmmap *map, uint64_t page)
+{
+	int err = physmem_unplug(machine, 1000, 500, NULL, NULL);
+
+	(void)map, (void)page;
+	if (err)
+		return err;                      /* it is asked again */
+	physmem_destroy(machine);
+	machine = NULL;
+	return 0;
+}
+
+/* ---- a frame that moves, because it goes: more maps show it than its mover has room for on its stack ---- */
+
+#define SHARERS 40                               /* MIGRATE_FEW is 32                                              */
+#define SHARED_WORD UINT64_C(0x5ee)
+
+static struct vmmap *sharer[SHARERS];
+static uint64_t shared_frame;
+static bool shared_moved;
+
+static uint64_t frame_shown(struct vmmap *map, uint64_t addr)
+{
+	struct thread_slot *self = thread_self();
+	atomic_u64 *entry;
+	uint64_t pfn;
+
+	rcu_enter(self);
+	entry = pt_find(&map->pt, addr);
+	pfn = entry ? pt_pfn(atomic_load_acquire(entry)) : PHYSMEM_NONE;         /* S2 -> S1 of pt.c */
+	rcu_leave(self);
+	return pfn;
+}
+
+/* The first few hundred frames that are left lie in the block that is offline meanwhile: no room. */
+static int64_t unplug_shared(struct vmmap *map, uint64_t page)
+{
+	struct physmem_unplug_result result;
+	int err = physmem_unplug(maps_memory, shared_frame, 1, NULL, &result);
+
+	(void)map, (void)page;
+	shared_moved |= result.moved != 0;       /* by an unplug that was refused later, too                       */
+	return err;
+}
+
+/* All show one frame, the one that they began with unless it was moved, and what was stored there. */
+static unsigned sharers_wrong(struct vmmap *map, int64_t got)
+{
+	uint64_t pfn = frame_shown(sharer[0], BASE), has;
+	unsigned wrong = shared_moved == (pfn == shared_frame) || (got >= 0 && !shared_moved);
+
+	(void)map;
+	for (unsigned i = 0; i < SHARERS; i++) {
+		wrong += vmmap_read(sharer[i], BASE, &has, sizeof has) != sizeof has || has != SHARED_WORD;
+		wrong += frame_shown(sharer[i], BASE) != pfn || vmmap_audit(sharer[i], stderr);
+	}
+	wrong += physmem_audit(maps_memory, stderr) != 0;
+	for (unsigned i = 0; i < SHARERS && got >= 0; i++)
+		vmmap_destroy(sharer[i]);
+	return wrong;
+}
+
+static void other_sharers(struct vmmap *map, uint64_t page)
+{
+	struct vmmap_config config = VMMAP_CONFIG;
+	uint64_t word = SHARED_WORD;
+
+	(void)map, (void)page;
+	config.policy = policy_now;
+	config.physmem = maps_memory;
+	assert_int_equal(vmmap_create(&sharer[0], &config), 0);
+	assert_true(maps_fixed(sharer[0], 0, 1, RW, NORES) > 0);
+	assert_int_equal(vmmap_write(sharer[0], BASE, &word, sizeof word), sizeof word);
+	for (unsigned i = 1; i < SHARERS; i++)
+		assert_int_equal(vmmap_fork(&sharer[i], sharer[0]), 0);
+	shared_frame = frame_shown(sharer[0], BASE);
+	shared_moved = false;
+	nomem_after = sharers_wrong;
+}
+
+/* They take no memory. */
+static int hear_nothing(struct physmem_listener *l, enum physmem_event event, uint64_t pfn, uint64_t pages)
+{
+	(void)l, (void)event, (void)pfn, (void)pages;
+	return 0;
+}
+
+static int64_t listen_to_machine(struct vmmap *map, uint64_t page)
+{
+	struct physmem_listener l = { .fn = hear_nothing };
+	int err = physmem_listen(machine, &l);
+
+	(void)map, (void)page;
+	physmem_unlisten(machine, &l);
+	physmem_destroy(machine);
+	machine = NULL;
+	return err;
 }
 
 static int64_t destroy_machine(struct vmmap *map, uint64_t page)
@@ -129,6 +260,60 @@ static int64_t destroy_machine(struct vmmap *map, uint64_t page)
 	physmem_destroy(machine);
 	machine = NULL;
 	return 0;
+}
+
+static void host_accepts(void *arg, struct physmem_told *told, unsigned n)
+{
+	(void)arg;
+	for (unsigned i = 0; i < n; i++)
+		told[i].verdict = PHYSMEM_ACCEPTED;
+}
+
+/* A host that is told of the machine's blocks. */
+static int64_t begin_reports(struct vmmap *map, uint64_t page)
+{
+	struct physmem_report_config config = PHYSMEM_REPORT_CONFIG;
+	struct physmem_report_result result;
+	int err;
+
+	config.tell = host_accepts;
+	config.capture = page ? 8 : 0;
+	err = physmem_create(&machine, NULL);
+	if (err)
+		return err;
+	err = physmem_report_start(machine, &config);
+	if (!err)
+		err = physmem_report_pass(machine, PHYSMEM_REPORT_NOW, &result);
+	physmem_report_stop(machine);
+	(void)destroy_machine(map, page);
+	return err;
+}
+
+static void host_takes(void *arg, struct physmem_told *run, unsigned n) { host_accepts(arg, run, n); }
+static void host_gives(void *arg, const struct physmem_told *run, unsigned n) { (void)arg, (void)run, (void)n; }
+
+/* A balloon that grows and shrinks, and a frame out of use. */
+static int64_t grow_balloon(struct vmmap *map, uint64_t page)
+{
+	struct physmem_balloon_config config = PHYSMEM_BALLOON_CONFIG;
+	int err;
+
+	config.inflate = host_takes;
+	config.deflate = host_gives;
+	err = physmem_create(&machine, NULL);
+	if (err)
+		return err;
+	err = physmem_balloon_start(machine, &config);
+	if (!err && physmem_balloon_inflate(machine, UINT64_MAX / 2) != (1 << 18) - config.low)
+		err = -ENOMEM;
+	if (!err)
+		err = physmem_poison(machine, 100);
+	if (!err)
+		err = physmem_unpoison(machine, 100);
+	(void)physmem_balloon_deflate(machine, 10);
+	physmem_balloon_stop(machine);
+	(void)destroy_machine(map, page);
+	return err;
 }
 
 /* ---- tables of segments: one of each index, and one in sections ---- */
@@ -204,6 +389,18 @@ static int64_t take_frame(struct vmmap *map, uint64_t page)
 }
 
 static uint64_t others_frame;
+
+/* Where all frames are used, those that come back lie apart: then one will do. */
+static int64_t take_run(struct vmmap *map, uint64_t page)
+{
+	struct physmem_run run;
+	int err = physmem_run_alloc(maps_memory, 2, &run);
+
+	(void)map, (void)page;
+	if (err == -ENOMEM)
+		err = physmem_run_alloc(maps_memory, 0, &run);
+	return err ? err : physmem_run_free(maps_memory, &run);
+}
 
 static void other_frame(struct vmmap *map, uint64_t page)
 {

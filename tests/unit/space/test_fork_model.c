@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_fork_model.c - random programs of forks, stores, loads, unmaps, maps, moves and exits on a family of maps,
- * against a model with a record for each frame: contents, which entries show the same frame, and how many, are exact.
+ * test_fork_model.c - random programs of forks, stores, loads, unmaps, maps, moves, exits and migrations of frames on
+ * a family of maps, against a model with a record for each frame: contents, which entries show the same frame, and how
+ * many, are exact; and from each frame the reverse map leads to these entries, and to no other.
  *
  *     test_fork_model [STEPS [SEED [POLICY]]]
+ *
+ * mutant: seek_unmoved
  */
 #include "base/clock.h"
 #include "base/prng.h"
@@ -76,6 +79,24 @@ static uint64_t entry_of(struct vmmap *map, unsigned page)
 	return entry ? atomic_load_relaxed(entry) : 0;
 }
 
+/* From the frame to all entries that the model has for it (the exact shadow), this one among them, and to no other. */
+static void check_found(const struct model_map *m, unsigned i)
+{
+	struct rmap_found found[2 * MAPS * PAGES];
+	struct rmap_seek s = { .physmem = m->map->physmem, .pfn = m->page[i].frame->pfn - 1, .found = found,
+			       .most = ARRAY_SIZE(found) };
+	bool here = false;
+
+	assert_true(frame_name(s.physmem, s.pfn, &s.name));
+	rmap_seek(&s);
+	assert_int_equal(s.n, m->page[i].frame->refs);
+	for (unsigned k = 0; k < s.n; k++) {
+		here |= found[k].gate == m->map->gate && found[k].addr == BASE + i * PAGE;
+		rmap_gate_leave(found[k].gate);
+	}
+	assert_true(here);
+}
+
 /* The first to ask tells the model which frame it is. */
 static void check_page(struct model_map *m, unsigned i)
 {
@@ -96,6 +117,7 @@ static void check_page(struct model_map *m, unsigned i)
 		assert_true(entry & PT_SHARED);
 	if (entry & PT_SHARED)
 		assert_false(entry & PT_WRITE);
+	check_found(m, i);
 }
 
 static void check_all(void)
@@ -178,6 +200,20 @@ static void step_drop(struct model_map *m, unsigned lo)
 	model_unmap(m, lo, 1, true);
 }
 
+/* The page's contents go to another frame: nobody is in the way. */
+static void step_migrate(struct model_map *m, unsigned page)
+{
+	struct physmem *pm = m->map->physmem;
+	uint64_t pfn = pt_pfn(entry_of(m->map, page));
+
+	if (!m->page[page].frame)
+		return;
+	assert_int_equal(space_mover.move(pm, thread_self(), pfn), FRAME_MOVED);
+	assert_true(pt_pfn(entry_of(m->map, page)) != pfn);
+	m->page[page].frame->pfn = 0;
+	step_load(m, page);
+}
+
 /* Takes the right to store away, and gives it back. */
 static void step_protect(struct model_map *m, unsigned lo, unsigned n)
 {
@@ -186,16 +222,23 @@ static void step_protect(struct model_map *m, unsigned lo, unsigned n)
 	assert_int_equal(first, second);
 }
 
-static void step_move(struct model_map *m, unsigned from, unsigned to)
+/* Up to n pages that are mapped, to where they do not meet themselves. */
+static void step_move(struct model_map *m, unsigned from, unsigned to, unsigned n)
 {
-	if (!m->page[from].mapped || from == to)
+	unsigned apart = from < to ? to - from : from - to, k = 0;
+
+	while (k < n && k < apart && from + k < PAGES && to + k < PAGES && m->page[from + k].mapped)
+		k++;
+	if (!k)
 		return;
-	assert_int_equal(vmmap_mremap(m->map, BASE + from * PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+	assert_int_equal(vmmap_mremap(m->map, BASE + from * PAGE, k * PAGE, k * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
 				      BASE + to * PAGE),
 			 BASE + to * PAGE);
-	model_drop(&m->page[to]);
-	m->page[to] = m->page[from];
-	m->page[from] = (struct model_page){ false, NULL };
+	for (unsigned i = 0; i < k; i++) {
+		model_drop(&m->page[to + i]);
+		m->page[to + i] = m->page[from + i];
+		m->page[from + i] = (struct model_page){ false, NULL };
+	}
 }
 
 static void step(void)
@@ -216,7 +259,9 @@ static void step(void)
 	else if (what < 180)
 		step_protect(m, lo, n);
 	else if (what < 200)
-		step_move(m, lo, pick(PAGES));
+		step_move(m, lo, pick(PAGES), n);
+	else if (what < 260)
+		step_migrate(m, lo);
 	else if (what < 600)
 		step_load(m, lo);
 	else
@@ -262,8 +307,11 @@ static void test_programs(void **state)
 int main(int argc, char **argv)
 {
 	struct CMUnitTest tests[] = { cmocka_unit_test(test_programs) };
+	const char *mutant = getenv("VMMAP_MUTANT");
 	int bad = 0;
 
+	if (point_mutant_select(mutant && *mutant ? mutant : NULL))
+		return 99;
 	seed_now = clock_ns();                           /* printed: another program in each run                   */
 	if (argc > 1)
 		steps = strtoull(argv[1], NULL, 0);

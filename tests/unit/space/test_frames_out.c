@@ -9,7 +9,7 @@
 #include "base/point.h"
 #include "base/thread.h"
 #include "tests/unit/space/maps.h"
-#include "vmmap/phys/frame.h"
+#include "tests/unit/phys/outside.h"
 
 #define FEW 256
 

@@ -164,6 +164,14 @@ static int64_t store(struct vmmap *map, uint64_t until)
 	return vmmap_write_until(map, AT(2), &until, sizeof until, until);
 }
 
+static int64_t pin(struct vmmap *map, uint64_t until)
+{
+	uint64_t pfn;
+	int err = vmmap_pin_until(map, AT(2), PAGE, &pfn, until);
+
+	return err ? err : vmmap_unpin(map, &pfn, 1);
+}
+
 static int64_t hold(struct vmmap *map, uint64_t until)
 {
 	struct vmmap_held held;
@@ -211,6 +219,7 @@ static const struct row {
 	{ "fault, gap",   fault_gap,    0, { { 9, 10 }, { 4, 16 } } },
 	{ "read",         load,         0, { { 2, 3 }, { 0, 8 } } },
 	{ "write",        store,        0, { { 2, 3 }, { 0, 8 } } },
+	{ "pin",          pin,          0, { { 2, 3 }, { 0, 8 } } },
 	{ "hold",         hold,         0, { { 4, 5 }, { 15, 16 }, { 5, 6 }, { 10, 11 }, { 0, 40 } } },
 };
 

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* scenario_isolate.c - free frames of blocks that are to be emptied are drained, beside who takes and frees some. */
+#include "bench/explore/scenario.h"
+
+#define FEW 64
+
+/* Some are in the cache of a thread that does nothing more. */
+static void some_cached(void)
+{
+	scene_frames(FEW);
+	scene_map();
+	scene_mmap(PAGES(0, FEW), RW);
+	for (unsigned i = 0; i < 8; i++)
+		expect(scene_fault(0, PAGE(i), PROT_WRITE) == 0);
+	expect(scene_munmap(0, PAGES(4, 4)) == 0);
+}
+static void touch_and_free(void)
+{
+	(void)vmmap_fault(scene.map, PAGE(FEW / 2), PROT_WRITE, NULL);
+	expect(scene_munmap(0, PAGES(FEW / 2, 1)) == 0);
+}
+static void drain(void) { scene_isolate(); }
+static void touch(void) { (void)vmmap_fault(scene.map, PAGE(FEW / 4), PROT_WRITE, NULL); }
+static void free_used(void) { expect(scene_munmap(2, PAGES(0, 2)) == 0); }
+static void none_is_cached(void)
+{
+	expect(scene_cached() == 0);
+	scene_isolate_ends();
+}
+
+SCENARIO(isolate_free, .what = "caches are drained, while a thread takes a frame and frees it",
+	 .set_up = some_cached, .body = { touch_and_free, drain }, .check = none_is_cached,
+	 .mutants = "isolate_no_wait drain_own_only free_stays");
+SCENARIO(isolate_three, .what = "... and another one takes one, and a third lets go of what all may have read",
+	 .set_up = some_cached, .body = { touch, drain, free_used }, .check = none_is_cached);
+static void ends(void)
+{
+	touch_and_free();
+	scene_thread_exit();
+}
+
+SCENARIO(isolate_exit, .what = "... and ends", .set_up = some_cached, .body = { ends, drain }, .check = none_is_cached);

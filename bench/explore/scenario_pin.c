@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scenario_pin.c - a page is pinned, or given back, beside all that would take its frame away. Whatever comes first:
+ * the pin's frame is the page's as long as there is one, and the pin's own after that.
+ */
+#include "bench/explore/scene.h"
+
+#define OURS   1                                 /* words: what the page has at first; what a body stores           */
+#define STORED 5
+#define CHILD  scene.word[0]
+#define PFN    scene.word[1]                     /* where the pin is                                                */
+
+static uint64_t word_of(struct vmmap *map, uint64_t at)
+{
+	uint64_t word = 0;
+
+	expect(vmmap_read(map, at, &word, sizeof word) == sizeof word);
+	return word;
+}
+
+static void put(struct vmmap *map, uint64_t at, uint64_t word)
+{
+	expect(vmmap_write(map, at, &word, sizeof word) == sizeof word);
+}
+
+static uint64_t pfn_of(uint64_t at)
+{
+	struct vmmap_fault_info info;
+
+	expect(vmmap_fault(scene.map, at, PROT_WRITE, &info) == 0);
+	return info.pfn;
+}
+
+static void written(void)
+{
+	scene_map_bytes();
+	scene_mmap(PAGES(0, 4), RW);
+	put(scene.map, PAGE(0), OURS);
+}
+
+static void pin(void) { scene.result[0] = vmmap_pin(scene.map, PAGES(0, 1), &PFN); }
+static void unpin(void) { expect(vmmap_unpin(scene.map, &PFN, 1) == 0); }
+
+static void pinned(void)
+{
+	written();
+	pin();
+	expect(scene.result[0] == 0);
+}
+
+static void migrate(void) { (void)scene_migrate(scene.map, PAGE(0)); }
+static void store(void) { put(scene.map, PAGE(0), STORED); }
+static void unmap(void) { scene_munmap(1, PAGES(0, 4)); }
+static void fork_now(void)
+{
+	struct vmmap *made;
+
+	expect(vmmap_fork(&made, scene.map) == 0);
+	CHILD = (uintptr_t)made;
+}
+
+/* A store goes where the pin is; then it is given back. */
+static void stays(void)
+{
+	expect(scene.result[0] == 0 && pfn_of(PAGE(0)) == PFN);
+	unpin();
+}
+
+static void is_stored(void) { expect(word_of(scene.map, PAGE(0)) == STORED && scene_owned() == 1); }
+static void stays_stored(void)
+{
+	stays();
+	is_stored();
+}
+
+SCENARIO(pin_migrate, .what = "a page is pinned beside a migration and a store", .set_up = written,
+	 .body = { pin, migrate, store }, .check = stays_stored, .mutants = "pin_counts_late migrate_takes_pinned");
+
+SCENARIO(unpin_migrate, .what = "a pin goes beside a migration and a store", .set_up = pinned,
+	 .body = { unpin, migrate, store }, .check = is_stored);
+
+/* The pin came first, and has the frame alone; or it found no page. */
+static void alone(void)
+{
+	expect(scene.result[1] == 0 && scene_owned() == (scene.result[0] == 0));
+	if (scene.result[0] == 0) {
+		scene_mmap(PAGES(0, 1), RW);
+		expect(pfn_of(PAGE(0)) != PFN);
+		unpin();
+		scene_munmap(1, PAGES(0, 1));
+	}
+	expect(scene_owned() == 0);
+}
+
+SCENARIO(pin_unmap, .what = "a page is pinned beside its unmap", .set_up = written, .body = { pin, unmap },
+	 .check = alone, .mutants = "pin_counts_late unmap_frees_pinned");
+
+static void is_gone(void) { expect(scene_owned() == 0); }
+
+SCENARIO(unpin_unmap, .what = "a pin goes beside the page's unmap", .set_up = pinned, .body = { unpin, unmap },
+	 .check = is_gone);
+
+static void unpin_ours(void) { expect(vmmap_unpin(scene.map, &PFN, 1) == 0); }
+static void pinned_twice(void)
+{
+	pinned();
+	pin();
+}
+
+SCENARIO(unpin_twice, .what = "two pins of a page go beside its unmap", .set_up = pinned_twice,
+	 .body = { unpin, unpin_ours, unmap }, .check = is_gone);
+
+static void apart(void)
+{
+	struct vmmap *child = (struct vmmap *)(uintptr_t)CHILD;
+
+	expect(word_of(child, PAGE(0)) == OURS);
+	stays();
+	put(child, PAGE(0), 2);
+	expect(word_of(scene.map, PAGE(0)) == OURS && scene_owned() == 2);
+	expect(vmmap_audit(child, stderr) == 0);
+	vmmap_destroy(child);
+}
+
+SCENARIO(pin_fork, .what = "a page is pinned beside a fork", .set_up = written, .body = { pin, fork_now },
+	 .check = apart, .mutants = "fork_shares_pinned");

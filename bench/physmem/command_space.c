@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* command_space.c - address spaces: map, store, drop, unmap, fork, exit. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "bench/physmem/command.h"
+
+#define BYTES(pages) ((pages) * VMMAP_PAGE_SIZE)
+#define SHORT_OF_FRAMES "there is no frame left; plug more memory, or give some back (exit, unmap, free)"
+
+/* The space that word "SPACE/MAPPING" names, made if there is none; *mapping: its second half. */
+static int space_of(struct call *c, char *word, struct board_space **out, const char **mapping)
+{
+	const char *policy = call_option(c, "policy");
+	char *slash = strchr(word, '/');
+	int err;
+
+	if (slash == NULL || slash[1] == 0 || strchr(slash + 1, '/') != NULL)
+		return call_mistake(c, "for example: map shell/heap 8M", "map: '%s' is not SPACE/MAPPING", word);
+	*slash = 0;
+	*mapping = slash + 1;
+	*out = board_space(c->board, word);
+	if (*out != NULL && policy != NULL)
+		return call_mistake(c, "give it where the address space is made", "policy: '%s' is there already",
+				    word);
+	if (*out != NULL)
+		return 0;
+	err = call_new_name(c, word);
+	if (err != 0)
+		return err;
+	*out = board_new_space(c->board, word);
+	if (*out == NULL)
+		return call_mistake(c, "one of them may exit", "there are %u address spaces", BOARD_SLOTS);
+	err = board_space_open(c->board, *out, policy != NULL ? policy : "vma");
+	return err == 0 ? 0 : call_refused(c, err, "policies: see vmmap-stress --policy=help", "address space '%s'",
+					   word);
+}
+
+int command_map(struct call *c)
+{
+	struct board_space *s = NULL;
+	struct board_mapping *m;
+	uint64_t pages = 0;
+	const char *name = "";
+	int64_t addr;
+	int err = command_need_machine(c);
+
+	if (err == 0)
+		err = call_pages(c, "map", c->word[2], &pages);
+	if (err == 0)
+		err = space_of(c, c->word[1], &s, &name);
+	if (err != 0)
+		return err;
+	if (strlen(name) >= BOARD_NAME || board_mapping(s, name) != NULL)
+		return call_mistake(c, "unmap it first, or take another name", "map: '%s' has a mapping '%s'", s->name,
+				    name);
+	addr = vmmap_mmap(s->map, 0, BYTES(pages), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0);
+	if (addr < 0)
+		return call_refused(c, (int)addr, NULL, "map %s/%s", s->name, name);
+	m = board_new_mapping(s, name, pages);
+	if (m == NULL) {
+		vmmap_munmap(s->map, (uint64_t)addr, BYTES(pages));
+		return call_mistake(c, NULL, "'%s' has %u mappings", s->name, BOARD_SLOTS);
+	}
+	m->addr = (uint64_t)addr;
+	return 0;
+}
+
+/* Pages of a mapping, named by the words of a command. */
+static int part_of(struct call *c, struct board_space **s, struct board_mapping **m, struct call_pages *part)
+{
+	int err = command_need_machine(c);
+
+	if (err == 0)
+		err = call_mapping(c, c->word[1], s, m);
+	return err != 0 ? err : call_part(c, c->words > 2 ? c->word[2] : NULL, (*m)->pages, part);
+}
+
+int command_touch(struct call *c)
+{
+	struct board_space *s;
+	struct board_mapping *m;
+	struct call_pages part;
+	int err = part_of(c, &s, &m, &part);
+
+	if (err != 0)
+		return err;
+	for (uint64_t i = 0; i < part.n; i += part.step) {
+		err = board_store(c->board, s, m, part.first + i);
+		if (err != 0)
+			return call_refused(c, err, err == -ENOMEM ? SHORT_OF_FRAMES : "it has been unmapped",
+					    "touch %s: page %llu", c->word[1], (unsigned long long)(part.first + i));
+	}
+	return 0;
+}
+
+int command_drop(struct call *c)
+{
+	struct board_space *s;
+	struct board_mapping *m;
+	struct call_pages part;
+	int err = part_of(c, &s, &m, &part);
+
+	if (err != 0)
+		return err;
+	for (uint64_t i = 0; i < part.n; i += part.step) {
+		err = board_drop(s, m, part.first + i);
+		if (err != 0)
+			return call_refused(c, err, "it has been unmapped", "drop %s: page %llu", c->word[1],
+					    (unsigned long long)(part.first + i));
+	}
+	return 0;
+}
+
+int command_unmap(struct call *c)
+{
+	struct board_space *s;
+	struct board_mapping *m;
+	struct call_pages part;
+	uint64_t left = 0;
+	int err = part_of(c, &s, &m, &part);
+
+	if (err != 0)
+		return err;
+	err = vmmap_munmap(s->map, m->addr + BYTES(part.first), BYTES(part.n));
+	if (err != 0)
+		return call_refused(c, err, NULL, "unmap %s", c->word[1]);
+	for (uint64_t i = 0; i < part.n; i++)
+		m->stored[part.first + i] = BOARD_GONE;
+	for (uint64_t i = 0; i < m->pages; i++)
+		left += m->stored[i] != BOARD_GONE;
+	if (left == 0)
+		board_drop_mapping(m);
+	return 0;
+}
+
+int command_fork(struct call *c)
+{
+	struct board_space *parent = NULL, *child;
+	const char *mapping;
+	int err = command_need_machine(c);
+
+	if (err == 0)
+		err = call_space(c, c->word[1], &parent, &mapping);
+	if (err == 0)
+		err = call_new_name(c, c->word[2]);
+	if (err != 0)
+		return err;
+	child = board_new_space(c->board, c->word[2]);
+	if (child == NULL)
+		return call_mistake(c, "one of them may exit", "there are %u address spaces", BOARD_SLOTS);
+	err = board_space_fork(parent, child);
+	return err == 0 ? 0 : call_refused(c, err, NULL, "fork %s", c->word[1]);
+}
+
+int command_exit(struct call *c)
+{
+	struct board_space *s = NULL;
+	const char *mapping;
+	int err = command_need_machine(c);
+
+	if (err == 0)
+		err = call_space(c, c->word[1], &s, &mapping);
+	if (err == 0 && mapping != NULL)
+		err = call_mistake(c, "unmap lets a mapping go", "exit: '%s' is a mapping", c->word[1]);
+	if (err == 0)
+		board_space_close(s);
+	return err;
+}

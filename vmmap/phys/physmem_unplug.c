@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * physmem_unplug.c - segments, or parts of them, leave a machine that runs.
+ *
+ * STEPS     1. Every block that the range touches is set offline: that is the claim. A block that is offline already
+ *              is another unplug's: -EBUSY. Then it is looked whether all of the range is there, which stays true.
+ *           2. GOING_OFFLINE.
+ *           3. The caches are drained of its frames (frame_isolate.c).
+ *           4. Attempts: drain, claim what is free (its bits are ours: `mine`), go through what is left: a frame of a
+ *              map or an object is moved, another one is asked for or waited for, as the mode says. Until all is
+ *              claimed.
+ *           5. Commit, under plug_lock: out of the table of segments, which may fail for want of memory; then nothing
+ *              can. Words FRESH again with the generation kept, blocks absent, or online where a part of them stays.
+ *           6. OFFLINE. A failure gives back what was claimed, sets the blocks online, and tells CANCEL_OFFLINE; the
+ *              blocks' counts were right all the time.
+ * MEMORY    a frame is claimed when it is free, that is when all who may have read it are gone. So what its bytes lie
+ *           in goes back to the operating system before the commit, and nothing is left to be waited for. Words and
+ *           records stay backed: a generation must not come again.
+ * OTHERS    what the balloon has there it gives back, and takes elsewhere if it can; what is out of use goes as if it
+ *           were free, or is out of use again. A block that the host is being told of is waited for.
+ * WHO       frames claimed are the unplugger's; their words say FREE or FRESH still, so a free of one is -EALREADY.
+ * EDGES     physmem_poison.c M1 -> M2: the mover.
+ * ORDER     no lock is held while frames are moved or waited for, or listeners called. plug_lock in step 5 only.
+ * PROGRESS  two unplugs of disjoint blocks have only plug_lock, far_lock and listen_lock in common, each for a short
+ *           time.
+ * NOT HERE  which of the frames that stay could be moved by others; holes between segments (-ENXIO).
+ * SOURCE    offline_pages and its notifiers (Linux); uvm_physseg_unplug (NetBSD), which leaves frames in use to its
+ *           caller.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "vmmap/phys/frame_isolate.h"
+#include "vmmap/phys/frame_mover.h"
+#include "vmmap/phys/physmem_balloon.h"
+#include "vmmap/phys/physmem_notify.h"
+#include "vmmap/phys/physmem_poison.h"
+#include "vmmap/phys/physmem_report.h"
+#include "vmmap/phys/physseg.h"
+
+struct unplug {
+	struct physmem *pm;
+	struct thread_slot *self;
+	const struct physmem_unplug_options *how;
+	struct physmem_unplug_result result;
+	uint64_t lo, hi;                 /* indexes                                                                */
+	uint64_t first, end;             /* blocks                                                                 */
+	uint64_t *mine;                  /* [rows of these blocks] bits of frames that are claimed                 */
+	uint64_t *bad;                   /* the same; of those of them that were out of use                        */
+	uint64_t claimed;
+	int err;                         /* of the frame that ends it                                              */
+	uint64_t told;                   /* of physmem_notify_begin                                                */
+};
+
+static uint64_t pages_of(const struct unplug *u) { return u->hi - u->lo; }
+static uint64_t rows_of(const struct unplug *u) { return (u->end - u->first) * FRAME_BLOCK_ROWS; }
+static size_t mine_bytes(const struct unplug *u) { return 2 * rows_of(u) * sizeof(*u->mine); }
+
+static struct frame_slot *my_slot(const struct unplug *u)
+{
+	return thread_local_at(&u->pm->slots, u->self->number);
+}
+
+/* ---- the range ---- */
+
+static void set_online(struct unplug *u, uint64_t end)
+{
+	for (uint64_t block = u->first; block < end; block++)
+		CHECK(frame_bits_step(&u->pm->bits, block, frame_block_online));
+}
+
+static bool covered(const struct unplug *u)
+{
+	struct physseg_table *t = u->pm->segments;
+	uint64_t at = u->pm->base + u->lo, end = u->pm->base + u->hi;
+
+	while (at < end) {
+		struct physseg_handle h = physseg_find(t, at, NULL);
+		uint64_t to = physseg_end(t, h);
+
+		if (!physseg_valid(t, h) || to == PHYSSEG_NONE)
+			return false;
+		at = to;
+	}
+	return true;
+}
+
+static int set_offline(struct unplug *u)
+{
+	bool there = BASE_MUTANT(unplug_looks_early) && covered(u);
+
+	BASE_POINT(unplug_before_claim);
+	for (uint64_t block = u->first; block < u->end; block++) {
+		if (frame_bits_step(&u->pm->bits, block, frame_block_offline) || BASE_MUTANT(unplug_claims_twice))
+			continue;
+		set_online(u, block);
+		return frame_block_present(frame_bits_word(&u->pm->bits, block)) ? -EBUSY : -ENXIO;
+	}
+	if (there || covered(u))
+		return 0;
+	set_online(u, u->end);
+	return -ENXIO;
+}
+
+/* Frames that are not in the rows of whole blocks of the range, against all that could be had elsewhere; what is in
+ * caches, in the balloon and out of use counts for us, wherever it is, so that a no is sure. */
+static bool has_room(struct unplug *u)
+{
+	uint64_t used = 0, here = 0;
+	struct physmem_usage usage;
+
+	for (uint64_t block = u->first; block < u->end; block++) {
+		uint64_t word = frame_bits_word(&u->pm->bits, block);
+
+		here += frame_block_free(word);
+		if (block << FRAME_BLOCK_ORDER >= u->lo && (block + 1) << FRAME_BLOCK_ORDER <= u->hi)
+			used += frame_block_present(word) - frame_block_free(word);
+	}
+	physmem_get_usage(u->pm, &usage);
+	return used <= usage.cached + usage.deferred + usage.poisoned + (usage.free > here ? usage.free - here : 0) +
+		       (BASE_MUTANT(unplug_room_forgets) ? 0 : usage.balloon);
+}
+
+/* ---- claims ---- */
+
+static uint64_t *mine_of(struct unplug *u, uint64_t index)
+{
+	return &u->mine[index / FRAME_ROW_FRAMES - u->first * FRAME_BLOCK_ROWS];
+}
+
+static bool is_mine(struct unplug *u, uint64_t index)
+{
+	return *mine_of(u, index) >> (index % FRAME_ROW_FRAMES) & 1;
+}
+
+static void count_claimed(struct unplug *u, uint64_t n)
+{
+	frame_taken_count(u->pm, my_slot(u), n);
+	(void)atomic_add_relaxed(&u->pm->isolated, n);
+	u->claimed += n;
+}
+
+static void claim_free(struct unplug *u)
+{
+	for (uint64_t block = u->first; block < u->end; block++) {
+		uint64_t lo = block << FRAME_BLOCK_ORDER, hi = lo + FRAME_BLOCK_FRAMES;
+
+		lo = lo > u->lo ? lo : u->lo;
+		hi = hi < u->hi ? hi : u->hi;
+		count_claimed(u, frame_bits_claim_rows(&u->pm->bits, lo, hi, mine_of(u, block << FRAME_BLOCK_ORDER)));
+	}
+}
+
+/* Those that are out of use count as free. */
+static void claim_bad(struct unplug *u)
+{
+	for (uint64_t index = u->lo; index < u->hi; index++) {
+		uint64_t bit = UINT64_C(1) << (index % FRAME_ROW_FRAMES);
+
+		if (*mine_of(u, index) & bit || !physmem_poison_is(u->pm, index) ||
+		    !physmem_poison_leaves(u->pm, index))
+			continue;
+		*mine_of(u, index) |= bit;
+		u->bad[mine_of(u, index) - u->mine] |= bit;
+		count_claimed(u, 1);
+	}
+}
+
+static void bad_stay(struct unplug *u)
+{
+	for (uint64_t index = u->lo; index < u->hi; index++) {
+		uint64_t bit = UINT64_C(1) << (index % FRAME_ROW_FRAMES);
+
+		if (!(u->bad[mine_of(u, index) - u->mine] & bit))
+			continue;
+		*mine_of(u, index) &= ~bit;
+		count_claimed(u, -UINT64_C(1));
+		physmem_poison_stays(u->pm, index);
+	}
+}
+
+static void give_back(struct unplug *u)
+{
+	bad_stay(u);
+	for (uint64_t row = 0; row < rows_of(u); row++) {
+		struct frame_some some = { u->first * FRAME_BLOCK_FRAMES + row * FRAME_ROW_FRAMES, u->mine[row] };
+
+		if (some.mask == 0)
+			continue;
+		count_claimed(u, -(uint64_t)__builtin_popcountll(some.mask));
+		CHECK(frame_bits_give_some(&u->pm->bits, &some) == 0);
+	}
+}
+
+/* ---- what is left ---- */
+
+/* The first frame of the run that has this one; the frame itself, if none has. */
+static uint64_t head_of(struct unplug *u, uint64_t index, uint64_t *pages)
+{
+	for (unsigned order = 0; order <= FRAME_BLOCK_ORDER; order++) {
+		uint64_t head = index & ~((UINT64_C(1) << order) - 1);
+		uint64_t word = atomic_load_relaxed(&u->pm->word[head]);
+
+		*pages = frame_state(word) == FRAME_OWNED ? UINT64_C(1) << frame_order(word) : 0;
+		if (*pages > index - head)
+			return head;
+	}
+	*pages = 0;
+	return index;
+}
+
+static enum physmem_reason held(struct unplug *u, uint64_t head, uint64_t index, uint64_t pages)
+{
+	bool first = index == head || index == u->lo;
+
+	if (u->how->mode == PHYSMEM_UNPLUG_REVOKE && first)
+		u->how->revoke(u->how->arg, u->pm->base + head, pages);
+	return PHYSMEM_REASON_HELD;
+}
+
+static enum physmem_reason move(struct unplug *u, uint64_t index)
+{
+	const struct frame_mover *mover = atomic_load_acquire(&u->pm->mover);    /* M2 -> M1 */
+
+	if (mover == NULL)
+		return held(u, index, index, 1);
+	if (u->err != 0)
+		return PHYSMEM_REASON_NONE;
+	switch (mover->move(u->pm, u->self, u->pm->base + index)) {
+	case FRAME_MOVED:
+		u->result.moved++;
+		return PHYSMEM_REASON_READERS;
+	case FRAME_PINNED:
+		if (u->how->mode == PHYSMEM_UNPLUG_REVOKE)
+			u->how->revoke(u->how->arg, u->pm->base + index, 1);
+		return PHYSMEM_REASON_PINNED;
+	case FRAME_NO_MEMORY:
+		return PHYSMEM_REASON_NO_ROOM;
+	default:
+		return PHYSMEM_REASON_BUSY;
+	}
+}
+
+/* A frame that is not ours yet: why. */
+static enum physmem_reason look(struct unplug *u, uint64_t index)
+{
+	uint64_t word = atomic_load_relaxed(&u->pm->word[index]), head, pages;
+	enum frame_owner owner = frame_state(word) == FRAME_OWNED ? frame_owner(word) : FRAME_OWNER_NONE;
+
+	if (frame_state(word) == FRAME_DEFERRED)
+		return PHYSMEM_REASON_READERS;
+	if (owner == FRAME_OWNER_MAP || owner == FRAME_OWNER_OBJECT)
+		return move(u, index);
+	head = head_of(u, index, &pages);
+	return pages ? held(u, head, index, pages) : PHYSMEM_REASON_BUSY;
+}
+
+/* Nobody but its owner can change that. */
+static int ends(const struct unplug *u, enum physmem_reason why)
+{
+	if (u->how->mode != PHYSMEM_UNPLUG_FAIL)
+		return 0;
+	if (why == PHYSMEM_REASON_HELD || why == PHYSMEM_REASON_PINNED)
+		return -EBUSY;
+	return why == PHYSMEM_REASON_NO_ROOM ? -ENOMEM : 0;
+}
+
+/* The first frame that is left, but rather the first that ends it. */
+static void note(struct unplug *u, uint64_t index, enum physmem_reason why)
+{
+	int err = ends(u, why);
+
+	u->result.left[why]++;
+	if (why != PHYSMEM_REASON_NONE && (u->result.reason == PHYSMEM_REASON_NONE || (err != 0 && u->err == 0))) {
+		u->result.reason = why;
+		u->result.first = u->pm->base + index;
+	}
+	if (u->err == 0)
+		u->err = err;
+}
+
+/* Of the attempt before: nothing is left. */
+static void forget_left(struct unplug *u)
+{
+	memset(u->result.left, 0, sizeof(u->result.left));
+	u->result.reason = PHYSMEM_REASON_NONE;
+	u->result.first = 0;
+}
+
+/* One attempt. All that is left is counted, also if one of them ends it; but nothing is moved after that. */
+static int go_through(struct unplug *u)
+{
+	forget_left(u);
+	u->result.attempts++;
+	for (uint64_t index = u->lo; index < u->hi; index++)
+		if (!is_mine(u, index))
+			note(u, index, look(u, index));
+	return u->err;
+}
+
+/* Before the next attempt. */
+static int pause_for(struct unplug *u, struct park_spin *spin)
+{
+	if (u->how->attempts != 0 && u->result.attempts >= u->how->attempts)
+		return -EBUSY;
+	if (u->how->cancelled != NULL && u->how->cancelled(u->how->arg))
+		return -ECANCELED;
+	if (u->result.left[PHYSMEM_REASON_READERS] != 0)
+		return rcu_poll_wait(u->how->deadline_ns);
+	if (u->how->deadline_ns != PARK_FOREVER && clock_ns() >= u->how->deadline_ns)
+		return u->how->deadline_ns == PARK_TRY ? -EAGAIN : -ETIMEDOUT;
+	park_spin(spin);
+	return 0;
+}
+
+/* No call of the host's that began before these blocks were offline goes on; later ones are not of them. */
+static int wait_for_host(struct unplug *u)
+{
+	int err = BASE_MUTANT(unplug_trusts_host) ? 0 : physmem_report_await(u->pm, u->how->deadline_ns);
+
+	return err == -ETIMEDOUT && u->how->deadline_ns == PARK_TRY ? -EAGAIN : err;
+}
+
+static int empty(struct unplug *u)
+{
+	struct park_spin spin = PARK_SPIN;
+	int err = frame_isolate_wait(u->how->deadline_ns);
+
+	if (err == 0)
+		err = wait_for_host(u);
+	while (err == 0) {
+		(void)physmem_balloon_leave(u->pm, u->lo, u->hi);
+		(void)frame_isolate_drain(u->pm, u->self);
+		claim_free(u);
+		if (atomic_load_relaxed(&u->pm->poisoned) != 0)
+			claim_bad(u);
+		if (u->claimed == pages_of(u)) {
+			forget_left(u);
+			return 0;
+		}
+		err = go_through(u);
+		if (err == 0)
+			err = pause_for(u, &spin);
+	}
+	return err;
+}
+
+/* ---- commit ---- */
+
+static void forget(struct unplug *u)
+{
+	for (uint64_t index = u->lo; index < u->hi; index++) {
+		uint64_t word = atomic_load_relaxed(&u->pm->word[index]);
+
+		if (word & ~FRAME_LIVES_MASK)
+			atomic_store_relaxed(&u->pm->word[index], word & FRAME_LIVES_MASK);
+	}
+}
+
+/* The blocks at the ends, where a part of them stays. */
+static void ends_online(struct unplug *u)
+{
+	for (uint64_t block = u->first; block < u->end; block = block + 1 < u->end ? u->end - 1 : u->end)
+		if (frame_block_present(frame_bits_word(&u->pm->bits, block)) != 0)
+			CHECK(frame_bits_step(&u->pm->bits, block, frame_block_online));
+}
+
+static int commit(struct unplug *u)
+{
+	struct physmem *pm = u->pm;
+	uint64_t pages = pages_of(u);
+	int err;
+
+	if (pm->bytes)
+		mem_discard(pm->bytes + (u->lo << PAGE_SHIFT), pages << PAGE_SHIFT);
+	park_lock(&pm->plug_lock);
+	err = physseg_unplug(pm->segments, pm->base + u->lo, pages);
+	if (err == 0) {
+		forget(u);
+		frame_bits_go(&pm->bits, u->lo, u->hi);
+		ends_online(u);
+		atomic_store_relaxed(&pm->frames, atomic_load_relaxed(&pm->frames) - pages);
+		count_claimed(u, -pages);
+	}
+	park_unlock(&pm->plug_lock);
+	return err;
+}
+
+/* ---- the call ---- */
+
+static int isolated(struct unplug *u)
+{
+	int err = frame_isolate_begin(u->pm, u->self);
+
+	if (err != 0)
+		return err;
+	err = empty(u);
+	if (err == 0)
+		err = commit(u);
+	if (err != 0)
+		give_back(u);
+	frame_isolate_end(u->pm);
+	return err;
+}
+
+static int claimed(struct unplug *u)
+{
+	uint64_t pfn = u->pm->base + u->lo;
+	int err;
+
+	if (u->how->mode == PHYSMEM_UNPLUG_FAIL && !has_room(u)) {
+		set_online(u, u->end);
+		return -ENOMEM;
+	}
+	err = physmem_notify_begin(u->pm, PHYSMEM_GOING_OFFLINE, pfn, pages_of(u), &u->told);
+	if (err != 0) {
+		u->result.reason = PHYSMEM_REASON_VETO;
+		u->result.first = pfn;
+		set_online(u, u->end);
+		return err;
+	}
+	err = isolated(u);
+	if (err != 0)
+		set_online(u, u->end);
+	physmem_notify_end(u->pm, err ? PHYSMEM_CANCEL_OFFLINE : PHYSMEM_OFFLINE, pfn, pages_of(u), u->told);
+	return err;
+}
+
+static int unplug(struct unplug *u)
+{
+	uint64_t before;
+	int err;
+
+	if (atomic_load_relaxed(&u->pm->frames) == pages_of(u) && covered(u))
+		return -ENOMEM;
+	u->mine = mem_alloc(MEM_FRAME, mine_bytes(u), CACHE_PAIR);
+	if (!u->mine)
+		return -ENOMEM;
+	u->bad = u->mine + rows_of(u);
+	before = thread_deadline(u->self, u->how->deadline_ns);
+	err = set_offline(u);
+	if (err == 0)
+		err = claimed(u);
+	(void)thread_deadline(u->self, before);
+	mem_free(MEM_FRAME, u->mine, mine_bytes(u));
+	return err;
+}
+
+API int physmem_unplug(struct physmem *pm, uint64_t pfn, uint64_t pages, const struct physmem_unplug_options *options,
+		       struct physmem_unplug_result *out)
+{
+	static const struct physmem_unplug_options all = PHYSMEM_UNPLUG_OPTIONS;
+	struct unplug u = { .pm = pm, .self = thread_self(), .how = options ? options : &all };
+	int err;
+
+	if (pages == 0 || pfn < pm->base || pfn - pm->base >= pm->span || pages > pm->span - (pfn - pm->base))
+		return -EINVAL;
+	if (u.how->size != sizeof(all) || u.how->mode > PHYSMEM_UNPLUG_REVOKE ||
+	    (u.how->mode == PHYSMEM_UNPLUG_REVOKE && u.how->revoke == NULL))
+		return -EINVAL;
+	u.lo = pfn - pm->base;
+	u.hi = u.lo + pages;
+	u.first = u.lo >> FRAME_BLOCK_ORDER;
+	u.end = (u.hi + FRAME_BLOCK_FRAMES - 1) >> FRAME_BLOCK_ORDER;
+	err = unplug(&u);
+	if (out)
+		*out = u.result;
+	return err;
+}
