@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/compiler.h"
 #include "base/point.h"
 #include "base/prng.h"
 #include "tests/options.h"
@@ -33,7 +34,7 @@
 #define MOST  4                                  /* tokens of one thing                                           */
 #define TOKENS 24
 
-static unsigned ops = 600, threads = 4;
+static unsigned ops = BUILT_WITH_TSAN ? 200 : 600, threads = 4;
 static uint64_t seed = 1;
 
 struct run;

@@ -16,7 +16,7 @@
 static void wander(struct window_thread *t)
 {
 	t->result = 0;
-	for (uint64_t i = 0; i < 8 * SCAVENGE_PLACES && !t->result; i++) {
+	for (uint64_t i = 0; i < 3 * SCAVENGE_PLACES && !t->result; i++) {
 		uint64_t at = t->addr + i * SPAN;
 
 		if (vmmap_mmap(t->map, at, 2 * PAGE, RW, ANON | MAP_FIXED, NULL, 0) != (int64_t)at ||

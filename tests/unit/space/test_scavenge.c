@@ -7,7 +7,7 @@
 
 #define SPAN  UINT64_C(512)                      /* pages of a table                                               */
 #define WIDE  (SPAN * 512)                       /* pages of a table of tables                                     */
-#define TRIPS (8 * SCAVENGE_PLACES)
+#define TRIPS (3 * SCAVENGE_PLACES)
 
 static uint64_t tables(struct vmmap *map)
 {
