@@ -223,8 +223,8 @@ static ALWAYS_INLINE uint64_t frame_pop_named(struct physmem *pm, struct frame_c
 	uint32_t index = cache->loaded - 1;
 	struct frame_record *r = &pm->record[index];
 
-	atomic_store_relaxed(&r->where, where);                                  /* N1 -> N2 */
-	atomic_store_relaxed(&r->page, page);
+	atomic_store_release(&r->page, page);                                    /* W1 */
+	atomic_store_release(&r->where, where);                                  /* W1; N1 -> N2 */
 	return frame_pop_first(pm, cache, owner, index);
 }
 

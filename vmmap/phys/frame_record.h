@@ -21,9 +21,10 @@
  *           so the name is of that life, and what it points to was there when the second look was made.
  * EDGES     K1 a drop, after the last access by that reference (release; and the acquire of what it continues) -> K2
  *           the drop that is the last, or a look that finds one reference (acquire): all other accesses are over.
- *           W1 store-release of `where`, after `page` -> W2 acquire load: the page, and what `where` points to.
+ *           W1 store-release of `page`, then of `where` -> W2 acquire loads: the page, what `where` points to, and that
+ *           the life before has ended: who has read either of a later life finds another word behind it.
  *           N1 the name is stored, then the word, OWNED (frame_pop: release) -> N2 a load of the word: no name of an
- *           earlier life. A name of a later life would have come with another word.
+ *           earlier life.
  * PROGRESS  lock-free.
  * INVARIANT the counts of a frame that is not OWNED are 0 (physmem_audit). maps <= references.
  * NOT HERE  that a name in `where` still has an object: its life is its owner's (grace periods). Who may map what.
@@ -142,7 +143,7 @@ static inline void frame_set_where(struct physmem *pm, uint64_t pfn, uint64_t wh
 {
 	struct frame_record *r = frame_record_of(pm, pfn);
 
-	atomic_store_relaxed(&r->page, page);
+	atomic_store_release(&r->page, page);                                    /* W1 */
 	atomic_store_release(&r->where, where);                                  /* W1 */
 }
 
@@ -158,7 +159,7 @@ static inline uint64_t frame_where(struct physmem *pm, uint64_t pfn, uint64_t *p
 	struct frame_record *r = frame_record_of(pm, pfn);
 	uint64_t where = atomic_load_acquire(&r->where);                         /* W2 -> W1 */
 
-	*page = atomic_load_relaxed(&r->page);
+	*page = atomic_load_acquire(&r->page);                                   /* W2 -> W1 */
 	return where;
 }
 
