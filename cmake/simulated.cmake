@@ -3,7 +3,7 @@
 # compiler's. Flavours _sim, and _simpoints with test points, mutants and asserts. Under a sanitizer or coverage these
 # targets do not exist: the instrumentation would be the wrong one.
 set(VMMAP_SIMULATED_CALLS syscall sched_yield nanosleep clock_gettime sysconf
-  pthread_create pthread_key_create pthread_setspecific                          # bench/sim/kernel.c
+  pthread_create pthread_key_create pthread_setspecific pthread_atfork           # bench/sim/kernel.c
   mem_alloc mem_free mem_reserve mem_unreserve thread_local_make                 # bench/sim/heap.c
   mmap munmap)                                                                   # bench/sim/undo.c
 if(VMMAP_PLAIN_BUILD)
@@ -22,6 +22,7 @@ function(vmmap_simulated_module name dir)
     add_library(${name}${flavour} OBJECT EXCLUDE_FROM_ALL ${sources})
     vmmap_flavoured(${name}${flavour} ${flavour})
     vmmap_instrumented(${name}${flavour})
+    target_compile_options(${name}${flavour} PRIVATE -include ${PROJECT_SOURCE_DIR}/bench/sim/readers.h)
     if(harness)
       add_library(${name}${flavour}_harness OBJECT EXCLUDE_FROM_ALL ${harness})
       vmmap_flavoured(${name}${flavour}_harness ${flavour})

@@ -58,6 +58,7 @@ struct find {
 	unsigned reached;                /* scenarios that come by that place                                      */
 	const struct scenario *scenario; /* NULL: nobody found it                                                  */
 	enum strategy_kind strategy;
+	bool weak;                       /* loads see old values, though it is a mutant                            */
 	uint64_t seed, runs, all_runs;   /* in that scenario; in all that were tried                               */
 	enum failure failure;
 	char text[512], schedule[FOUND_TEXT];

@@ -13,6 +13,7 @@
 #include "bench/explore/campaign_in.h"
 #include "bench/explore/guide.h"
 #include "bench/explore/text.h"
+#include "bench/explore/weak.h"
 #include "bench/explore/weaken.h"
 #include "bench/sim/kernel.h"
 
@@ -65,6 +66,8 @@ static _Noreturn void hunt_here(const struct settings *s, struct find *f, const 
 
 	if (f->place != NULL)
 		CHECK(weaken_set(weaken_add(f->place), f->order));
+	if (f->weak)
+		weak_use();
 	run_prepare(scenario, s->policy, f->mutant);
 	f->runs = 0;
 	do {

@@ -386,6 +386,7 @@ static int hunt(struct arguments *a)
 	for (unsigned i = 0; i < a->nfinds && a->seeds == NULL; i++) {
 		a->finds[i].strategy = a->settings.strategy;
 		a->finds[i].seed = a->settings.seed;
+		a->finds[i].weak = a->finds[i].mutant != NULL && weak_on();
 	}
 	if (a->finds[0].place != NULL) {
 		weak_use();

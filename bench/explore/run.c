@@ -231,13 +231,13 @@ static void call(enum core_call what, struct core *about, const void *at)
 	if (self >= RUN_CORES)
 		return;
 	/* After the bodies, too: the engine's thread goes on from where they left it while the checks wait for it. */
-	if (what == CORE_CALL_SECTION_BEGIN || what == CORE_CALL_SECTION_END)
-		lifetime_section(self, what == CORE_CALL_SECTION_BEGIN);
+	if (what == CORE_CALL_SECTION_BEGIN || what == CORE_CALL_SECTION_END || what == CORE_CALL_LOST)
+		lifetime_section(what == CORE_CALL_LOST ? about->number : self, what == CORE_CALL_SECTION_BEGIN);
 	if (!running)
 		return;
 	switch (what) {
 	case CORE_CALL_WAIT:
-		if (thread_current != NULL && thread_current->rcu_nest != 0)
+		if (thread_current != NULL && thread_current->rcu_nest != 0 && !core_current->forks)
 			run_fail(FAIL_ASLEEP_INSIDE, "core %u sleeps inside a read section", self);
 		lockorder_waits(self);
 		turn_point(true);

@@ -273,7 +273,7 @@ void scene_asleep(unsigned i)
 
 	while (core_at(i)->state != CORE_FUTEX && core_at(i)->state != CORE_IDLE && sleeps_of(i) == before)
 		sched_yield();
-	if (weak_on())
+	if (weak_on() && core_current->number < RUN_CORES)
 		weak_knows(core_current->number, i);
 }
 
@@ -373,5 +373,6 @@ void scenario_check(const struct scenario *s)
 {
 	if (s->check != NULL)
 		s->check();
-	check_books(s);
+	if (!scene.no_more)
+		check_books(s);
 }

@@ -69,6 +69,7 @@ extern struct scene {
 	struct scene_stop { const char *at; unsigned body, says, awaits; } stop[SCENE_STOPS];
 	struct scene_range { uint64_t lo, hi; bool exclusive; } range[SCENARIO_CORES][SCENE_RANGES];
 	unsigned flags;
+	bool no_more;                    /* the process may exec or exit: no look at its maps                       */
 } scene;
 
 #define SCENE_BASE UINT64_C(0x100000000)
@@ -141,14 +142,18 @@ void scene_chain_back(uint32_t chain);
  * often as the last word says. */
 #define SCENE_LATER (SCENE_WORDS - 1)
 void scene_blocks(uint64_t n, unsigned capture);         /* n blocks, free; who reports them, notes as a capture says */
+void scene_blocks_untold(uint64_t n);                    /* ... and nobody reports them, until scene_reports_begin  */
+void scene_reports_begin(unsigned capture);
 void scene_report(void);                                 /* a pass; or another one is at it                         */
 bool scene_reported(uint64_t block);
 uint64_t scene_frame(uint64_t block);                    /* a frame of that block                                   */
+bool scene_frame_try(uint64_t block, uint64_t *index);   /* the same; false: it gives none                          */
 void scene_frame_back(uint64_t index);
 bool scene_block(uint64_t *index);                       /* a whole block, as who is short of memory gets it        */
 void scene_block_back(uint64_t index);
 bool scene_block_unplug(uint64_t block);                 /* all of it was to be had                                 */
 bool scene_block_there(uint64_t block);
+void scene_block_look(uint64_t block);                   /* offline, whether it is drained, online                  */
 /* All of the machine is to be emptied: parts_isolate.c. */
 void scene_isolate(void);
 uint64_t scene_cached(void);                             /* free frames that are in caches of slots                 */
@@ -160,6 +165,28 @@ uint64_t scene_deflate(void);
 bool scene_use_block(bool press);                        /* takes one and gives it back; press: short of memory     */
 bool scene_empty_block(uint64_t block);                  /* the balloon is not in it                                */
 uint64_t scene_ballooned(void);                          /* blocks                                                  */
+/* ... and of the machine's own: parts_machine.c. While the host is told, body 1 goes on until it sleeps or ends. */
+void scene_host(void);                                   /* it is told what is free, and there is a balloon         */
+uint64_t scene_told(void);                               /* two passes for all later: frames it knows to be free    */
+void scene_listen(void);                                 /* a listener: word[0] beginnings, word[1] ends            */
+void scene_named(void);                                  /* a frame that has a name                                 */
+void scene_named_anew(void);                             /* freed, and taken for another                            */
+void scene_name(void);                                   /* if it has a name, that is of the life of its word       */
+void scene_named_ends(void);
+bool scene_has_name(uint64_t pfn);
+void scene_nine_left(void);                              /* free: a run of 8 frames, and one more; of 64            */
+void scene_take_left(void);                              /* one of the run                                          */
+/* ... and of retired items: parts_rounds.c. */
+void scene_retire_batch(void);                           /* as much as a nap is for                                 */
+void scene_retire_much(void);                            /* more; it is called back before a nap would end          */
+void scene_drain_first(void);                            /* body 0: drains until body 1 queues, then thrice         */
+void scene_drain_second(void);
+/* ... and of a process that forks: what goes on is the child, without the other bodies. parts_process.c. */
+void scene_process(void);                                /* the library's thread is up                              */
+void scene_process_forks(void);
+void scene_process_forks_inside(void);                   /* a read section; the child may do no more than fork again */
+void scene_process_retires(void);                        /* and drains                                              */
+void scene_process_reads(void);                          /* a read section                                          */
 
 /* To come to a rare place without a preemption for each step there. */
 void scene_signal(unsigned n);

@@ -187,6 +187,23 @@ static void has_last(void)
 SCENARIO(fork_lets_go, .what = "a fork lets go of what it has done; a store there, an unmap above", .set_up = many_vmas,
 	 .body = { fork_now, unmap_last, store_first }, .check = has_last, .mutants = "part_gives_all");
 
+/* The fork goes on when the store is through: who waits for what it lets go is woken by that. */
+static void many_vmas_must(void)
+{
+	many_vmas();
+	scene.stop[0].awaits = BACK + SCENE_MUST;
+	scene_stop(0, "part_before_sweep", THIRD, FOURTH);
+}
+static void store_late(void)
+{
+	(void)scene_await(THIRD);
+	store();
+	scene_signal(BACK);
+}
+
+SCENARIO(fork_wakes, .what = "... and a store comes just then, and waits for it", .set_up = many_vmas_must,
+	 .body = { fork_now, store_late }, .check = stored, .mutants = "part_opens_early part_wakes_nobody");
+
 /* ---- objects ---- */
 
 static void private_copy(void)

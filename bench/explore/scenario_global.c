@@ -73,6 +73,36 @@ SCENARIO(global_granted, .what = "the lock is granted to an edit that was woken 
 	 .policy = "rwsem", .set_up = woken_and_granted, .body = { fault_twice, hold_beside },
 	 .mutants = "rwsem_forgets_grant");
 
+/* Two wait, one behind the other; hundreds that look leave who releases no room. */
+static void second_looks(void)
+{
+	scene_pages(4);
+	scene_stop(2, "rwsem_look", THIRD, THIRD);
+}
+static void hold_for_long(void)
+{
+	scene_hold(0, PAGES(0, 4));
+	scene_signal(THERE);
+	scene_asleep(1);
+	scene_signal(BACK);
+	scene_asleep(2);
+	expect(!scene_await(THIRD));
+	scene_release(0);
+}
+static void first_edit(void)
+{
+	scene_must(THERE);
+	expect(scene_munmap(1, PAGES(0, 1)) == 0);
+}
+static void second_edit(void)
+{
+	scene_must(BACK);
+	expect(scene_munmap(2, PAGES(1, 1)) == 0);
+}
+
+SCENARIO(global_one_looks, .what = "two edits wait for long: the first looks from time to time", .policy = "rwsem",
+	 .set_up = second_looks, .body = { hold_for_long, first_edit, second_edit }, .mutants = "rwsem_all_look");
+
 /* ---- rwsem: after a downgrade ---- */
 
 static void object_mapped(void)

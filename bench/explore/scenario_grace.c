@@ -120,7 +120,7 @@ static void find(void)
 SCENARIO(order_frame_found, .what = "a third finds the frames, without membarrier", .flags = SCENARIO_COLD,
 	 .set_up = found_by_third, .body = { give_away, read_between, find });
 SCENARIO(order_frame, .what = "a page is read again while its frame becomes another's", .flags = SCENARIO_COLD,
-	 .set_up = all_used, .body = { use_again, read_twice });
+	 .set_up = all_used, .body = { use_again, read_twice }, .mutants = "rcu_no_membarrier");
 SCENARIO(order_frame_epoch, .what = "a reader begins when the grace period has its number, and no more",
 	 .flags = SCENARIO_COLD, .set_up = begins_late, .body = { use_and_tell, read_late });
 SCENARIO(order_frame_heavy, .what = "the same without membarrier", .flags = SCENARIO_COLD,

@@ -108,3 +108,39 @@ SCENARIO(report_capture, .what = "two blocks come back, and there is place to no
 	 .body = { back_both, report }, .check = both_are_told, .mutants = "frame_report_misses");
 SCENARIO(report_capture_two, .what = "the same by two passes", .set_up = two_are_out,
 	 .body = { back_both, report, report }, .check = both_are_told);
+
+/* ---- reports begin ---- */
+
+static void nobody_listens(void)
+{
+	scene_map();
+	scene_blocks_untold(1);
+	scene.word[A] = scene_frame(0);
+}
+static void begin(void) { scene_reports_begin(0); }
+static void begin_by_capture(void) { scene_reports_begin(1); }
+
+SCENARIO(report_begins, .what = "reports begin, and the last frame of a block comes back", .set_up = nobody_listens,
+	 .body = { begin, back }, .check = is_told_then, .mutants = "frame_report_begins_late");
+SCENARIO(report_begins_capture, .what = "the same, and it is noted in arrays", .set_up = nobody_listens,
+	 .body = { begin_by_capture, back }, .check = is_told_then);
+
+/* ---- a block is found drained ---- */
+
+static void look(void) { scene_block_look(0); }
+static void take_and_give(void)
+{
+	uint64_t index;
+
+	if (!scene_frame_try(0, &index))
+		return;
+	scene_pause();
+	scene_frame_back(index);
+}
+
+SCENARIO(drained_give, .what = "the last frame comes back while a block is looked at that takes nothing more",
+	 .set_up = one_is_out, .body = { back, look }, .check = is_told_then, .mutants = "frame_bits_counts_first");
+SCENARIO(drained_take, .what = "a frame is taken just then", .set_up = one_block, .body = { take_and_give, look },
+	 .check = is_told_then, .mutants = "frame_bits_claims_first");
+SCENARIO(drained_report, .what = "... and the host is told", .set_up = one_block,
+	 .body = { take_and_give, look, report }, .check = is_told_then);

@@ -10,6 +10,8 @@
 #include "base/tool/cli.h"
 #include "bench/explore/text.h"
 
+#define WEAK "weak-"                     /* a mutant that needs --weak: before the strategy                         */
+
 /* What is wrong with the engine: the mutant's name, or a place and an order. Returns the rest of the line; NULL. */
 static const char *what(const char *line, struct find *f)
 {
@@ -33,13 +35,16 @@ static const char *what(const char *line, struct find *f)
 
 static bool understood(const char *line, struct find *f)
 {
-	char scenario[128], strategy[16];
+	char scenario[128], name[24];
+	const char *strategy = name;
 	unsigned long long runs, seed;
 
 	*f = (struct find){ .mutant = NULL };
 	line = what(line, f);
-	if (line == NULL || sscanf(line, "%127s %15s %llu %llu", scenario, strategy, &seed, &runs) != 4)
+	if (line == NULL || sscanf(line, "%127s %23s %llu %llu", scenario, name, &seed, &runs) != 4)
 		return false;
+	f->weak = strncmp(name, WEAK, strlen(WEAK)) == 0;
+	strategy += f->weak ? strlen(WEAK) : 0;
 	f->scenario = scenario_find(scenario);
 	f->seed = seed;
 	while (f->strategy < STRATEGIES && strcmp(strategy_name[f->strategy], strategy) != 0)
@@ -73,8 +78,8 @@ static void write_find(const struct find *f, FILE *to)
 		fprintf(to, "%s", f->mutant);
 	else
 		fprintf(to, "%s %s", f->place, f->order);
-	fprintf(to, " %s %s %llu %llu\n", f->scenario->name, strategy_name[f->strategy], (unsigned long long)f->seed,
-		(unsigned long long)f->runs);
+	fprintf(to, " %s %s%s %llu %llu\n", f->scenario->name, f->weak ? WEAK : "", strategy_name[f->strategy],
+		(unsigned long long)f->seed, (unsigned long long)f->runs);
 }
 
 int seeds_write(const char *path, const struct find *finds, unsigned n)

@@ -286,6 +286,8 @@ void weak_call(enum core_call what, uint32_t core, uint32_t about)
 {
 	if (what == CORE_CALL_BARRIER)
 		barrier_of_all();
+	else if (what == CORE_CALL_LOST && about < RUN_CORES)    /* a fork copies all memory as it is               */
+		join(&view_of[core], &view_of[about]);
 	else if (what == CORE_CALL_WOKEN && about < RUN_CORES)
 		join_seen(&view_of[about], &view_of[core]);
 }

@@ -329,6 +329,21 @@ void core_settle(uint64_t ns)
 
 /* ---- the same again ---- */
 
+void core_lose_others(void)
+{
+	for (uint32_t i = 0; i < cores; i++) {
+		struct core *c = &core_of[i];
+
+		if (c == core_current || c->state == CORE_IDLE)
+			continue;
+		busy -= !c->daemon;
+		c->exit_value = NULL;
+		c->slot = NULL;
+		enter(c, CORE_IDLE);
+		core_tell(CORE_CALL_LOST, c, NULL);
+	}
+}
+
 _Noreturn void core_abandon(void)
 {
 	core_main.state = CORE_READY;

@@ -36,6 +36,7 @@ struct core {
 	enum core_state state;
 	bool daemon;                     /* started by the library: core_run does not wait for it                   */
 	bool timed_out;
+	bool forks;                      /* the process: what it waits for ends in spite of its read section        */
 	const void *word;                /* CORE_FUTEX: what it sleeps on                                           */
 	uint64_t until;                  /* CORE_FUTEX, CORE_NAP: virtual time in ns; CORE_NEVER                    */
 	uint64_t nap_number;             /* order of going to sleep: the kernel wakes the oldest first              */
@@ -67,6 +68,7 @@ enum core_call {                         /* what a core asked of the kernel or o
 	CORE_CALL_GRACE_END,
 	CORE_CALL_SECTION_BEGIN,         /* outermost read section of the calling core                              */
 	CORE_CALL_SECTION_END,
+	CORE_CALL_LOST,                  /* told about each core that core_lose_others ends                         */
 };
 
 struct core_scheduler {
@@ -94,6 +96,9 @@ int  core_run(void);
 void core_settle(uint64_t ns);
 /* The calling core's slot is given back, as at a thread's exit; its next life takes another one. */
 void core_thread_exit(void);
+
+/* By a core, as in the child of a fork: it is the only one from now on. What the others hold they hold for ever. */
+void core_lose_others(void);
 
 /* By a core: core_run returns at once, all others stay as they are, until a picture is put back. */
 _Noreturn void core_abandon(void);

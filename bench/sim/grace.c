@@ -29,12 +29,11 @@
 static struct { atomic_u64 ctr; atomic_u32 futex; } gp PAIR_ALIGNED = { NEST_ONE, 0 };
 static struct grace_reader { atomic_u64 ctr; } PAIR_ALIGNED reader_of[CORE_MAX + 1];
 
-DEFINE_URCU_TLS(struct urcu_reader, urcu_memb_reader);   /* rcu.c takes its address, and nothing else              */
+static struct urcu_reader registered[CORE_MAX + 1];      /* rcu.c takes them out of the registry, in a fork's child */
 
-static struct grace_reader *mine(void)
-{
-	return &reader_of[core_current->number == CORE_MAIN ? CORE_MAX : core_current->number];
-}
+static uint32_t my_number(void) { return core_current->number == CORE_MAIN ? CORE_MAX : core_current->number; }
+static struct grace_reader *mine(void) { return &reader_of[my_number()]; }
+struct urcu_reader *grace_registry(void) { return &registered[my_number()]; }
 
 void urcu_memb_read_lock(void)
 {
@@ -76,13 +75,19 @@ static void barrier(void)
 	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 }
 
+/* Not told: liburcu has a lock for that. */
+__attribute__((no_sanitize("thread"))) static NOINLINE bool is_registered(uint32_t i)
+{
+	return registered[i].registered;
+}
+
 /* In a section that began before the last flip. */
 static bool inside_of_before(uint64_t phase)
 {
 	for (uint32_t i = 0; i <= CORE_MAX; i++) {
 		uint64_t ctr;
 
-		if (i >= core_count() && i != CORE_MAX)
+		if ((i >= core_count() && i != CORE_MAX) || !is_registered(i))
 			continue;
 		ctr = atomic_load_relaxed(&reader_of[i].ctr);
 		if ((ctr & (PHASE - 1)) != 0 && (ctr & PHASE) != phase)
@@ -116,5 +121,16 @@ void urcu_memb_synchronize_rcu(void)
 	core_tell(CORE_CALL_GRACE_END, core_current, NULL);
 }
 
-void urcu_memb_register_thread(void) { }
-void urcu_memb_unregister_thread(void) { }
+/* The list itself nobody needs: each reader is alone in its own. */
+void urcu_memb_register_thread(void)
+{
+	struct urcu_reader *reader = grace_registry();
+
+	CDS_INIT_LIST_HEAD(&reader->node);
+	reader->registered = 1;
+}
+
+void urcu_memb_unregister_thread(void)
+{
+	grace_registry()->registered = 0;
+}

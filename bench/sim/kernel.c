@@ -36,6 +36,7 @@ long __wrap_sysconf(int name);
 int __wrap_pthread_create(pthread_t *id, const pthread_attr_t *attr, void *(*fn)(void *arg), void *arg);
 int __wrap_pthread_key_create(pthread_key_t *key, void (*destructor)(void *value));
 int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
+int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
 static uint64_t ns_of(const struct timespec *ts)
 {
@@ -204,4 +205,28 @@ void kernel_thread_exit(void)
 		core_current->exit_value = NULL;
 		exit_handler(value);
 	}
+}
+
+/* ---- fork ---- */
+
+static void (*fork_prepare)(void), (*fork_child)(void);
+
+int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+{
+	CHECK(fork_prepare == NULL);             /* the library's; what is linked dynamically has its own          */
+	(void)parent;
+	fork_prepare = prepare;
+	fork_child = child;
+	return 0;
+}
+
+void kernel_fork(void)
+{
+	struct core *self = core_current;
+
+	self->forks = true;
+	fork_prepare();
+	self->forks = false;
+	core_lose_others();
+	fork_child();
 }

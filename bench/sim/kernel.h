@@ -17,5 +17,7 @@ uint64_t kernel_cpu_ns(void);                    /* which this process has used 
  * addresses (hashes, the order of objects) is the same in each run. Returns where that is so, or cannot be had. */
 void kernel_same_addresses(char **argv);
 void kernel_thread_exit(void);                   /* runs the library's exit handler, as a thread's end would       */
+/* The process forks, and what goes on is the child: the calling core is all that is left (core_lose_others). */
+void kernel_fork(void);
 
 #endif

@@ -64,6 +64,7 @@ EXCEPTION = {
                               "parts of the engine alone, for bodies of scenarios"),
     "bench/explore/parts_report.c": (["vmmap/phys"], "the same, of blocks of frames"),
     "bench/explore/parts_balloon.c": (["vmmap/phys"], "the same, of a balloon"),
+    "bench/explore/parts_machine.c": (["vmmap/phys"], "the same, of names and last frames"),
     "bench/explore/parts_isolate.c": (["vmmap/phys"], "the same, of caches that are drained"),
     "bench/explore/holders.c": (["locks/policy", "vmmap/space"], "keeps its own books of who holds a range lock"),
     "bench/explore/lockorder.c": (["locks/range_lock.h"], "is told of claims, hand-overs and waits"),

@@ -16,6 +16,7 @@ import sys
 # Led by scene_stop, scene_await, scene_asleep; waits that poll; a library thread; deadlines.
 ALWAYS = re.compile(r"^(beside_|queue_|window_|insist_|deadline_)")
 LED_EVERY = 5
+WEAK = "weak-"
 
 
 def lines(path):
@@ -31,6 +32,8 @@ def run(*command):
 def replayed(program, row, options):
     """None: as it should be. Else what is wrong."""
     fault, scenario, strategy, seed, runs = row
+    if strategy.startswith(WEAK):
+        strategy, options = strategy[len(WEAK):], [*options, "--weak"]
     how = [program, *options, f"--weaken={fault}" if "/" in fault else f"--mutant={fault}", f"--scenario={scenario}"]
     found = json.loads(run(*how, f"--strategy={strategy}", f"--seed={seed}", f"--schedules={int(runs) + 2000}",
                            "--jobs=1", "--json=-"))["scenarios"][0]
