@@ -151,6 +151,8 @@ bool scene_block_unplug(uint64_t block);                 /* all of it was to be 
 bool scene_block_there(uint64_t block);
 /* All of the machine is to be emptied: parts_isolate.c. */
 void scene_isolate(void);
+void scene_isolate_opens(void);                          /* caches were closed, and are open now                    */
+void scene_isolate_again(void);                          /* by who has opened them                                  */
 uint64_t scene_cached(void);                             /* free frames that are in caches of slots                 */
 void scene_isolate_ends(void);
 /* ... and of a balloon over blocks, word[b] saying whose block b is: parts_balloon.c. */
