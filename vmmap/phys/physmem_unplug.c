@@ -472,6 +472,8 @@ API int physmem_unplug(struct physmem *pm, uint64_t pfn, uint64_t pages, const s
 	struct unplug u = { .pm = pm, .self = thread_self(), .how = options ? options : &all };
 	int err;
 
+	if (out)
+		*out = u.result;
 	if (pages == 0 || pfn < pm->base || pfn - pm->base >= pm->span || pages > pm->span - (pfn - pm->base))
 		return -EINVAL;
 	if (u.how->size != sizeof(all) || u.how->mode > PHYSMEM_UNPLUG_REVOKE ||
