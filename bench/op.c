@@ -338,6 +338,13 @@ static int setup_reports(struct op_env *env)
 	return err ? err : op_churn_report(env);
 }
 
+static int setup_closed(struct op_env *env)
+{
+	int err = setup_pages(env);
+
+	return err ? err : op_churn_close(env);
+}
+
 static const struct op ops[] = {
 	{ "lookup", "vmmap_query at a random VMA's start", BATCH, 0, setup_many, run_lookup, NULL },
 	{ "list", "vmmap_query from each VMA's end to the next", BATCH, 0, setup_many, run_walk, NULL },
@@ -347,6 +354,8 @@ static const struct op ops[] = {
 	{ "churn", "write fault on an absent page, and its DONTNEED with 1023 others", BATCH, 0, setup_pages, op_churn,
 	  NULL },
 	{ "churn-reported", "the same, and a host is told what is free", BATCH, 1, setup_reports, op_churn_reported,
+	  NULL },
+	{ "churn-closed", "churn, with caches closed as for a drain: the slow way", BATCH, 1, setup_closed, op_churn,
 	  NULL },
 	{ "hold", "lock and unlock one VMA (vmmap_hold, vmmap_release)", BATCH, 0, setup_pages, run_hold, NULL },
 	{ "gap", "mmap of 8 pages where every gap but one is 4", 256, 0, setup_many, run_gap, again_gap },

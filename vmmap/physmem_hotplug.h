@@ -79,11 +79,12 @@ struct physmem_unplug_result {
 };
 
 /*
- * Takes [pfn, pfn + pages) away, while others use the instance: what is free there is not handed out any more, what
- * maps and objects have there is moved elsewhere, contents and all; then it is in no segment, and its contents are
- * the operating system's. It may be in several segments that touch, and in the middle of one. options NULL: all
- * defaults; out NULL: not wanted. Faults and frees elsewhere go on; an allocation may fail that could have had what
- * is taken away.
+ * Takes [pfn, pfn + pages) away, while others use the instance: what is free there is not handed out any more (but
+ * what a thread frees meanwhile may serve itself once more), what maps and objects have there is moved elsewhere,
+ * contents and all; then it is in no segment, and its contents are the operating system's. It may be in several
+ * segments that touch, and in the middle of one. options NULL: all defaults; out NULL: not wanted, else written
+ * whatever the call returns. Faults and frees elsewhere go on; an allocation may fail that could have had what is
+ * taken away.
  * 0; an error has changed nothing, but what was moved stays where it is now: -EINVAL: empty, outside [base, limit),
  * options wrong (REVOKE wants a function); -ENXIO: some of it is in no segment; -ENOMEM: it is all the memory that
  * there is, or FAIL and there is no room for what must be moved, or for our own books; -EBUSY: FAIL and a frame

@@ -18,6 +18,23 @@ void scene_isolate(void)
 	(void)frame_isolate_drain(scene.physmem, thread_self());
 }
 
+void scene_isolate_opens(void)
+{
+	expect(frame_isolate_begin(scene.physmem, thread_self()) == 0);
+	expect(frame_isolate_wait(PARK_FOREVER) == 0);
+	(void)frame_isolate_drain(scene.physmem, thread_self());
+	frame_isolate_open(scene.physmem);
+}
+
+void scene_isolate_again(void)
+{
+	all_blocks(frame_block_offline);
+	frame_isolate_close(scene.physmem);
+	expect(thread_local_mine(&scene.physmem->slots, thread_self()) != NULL);
+	expect(frame_isolate_wait(PARK_FOREVER) == 0);
+	(void)frame_isolate_drain(scene.physmem, thread_self());
+}
+
 uint64_t scene_cached(void)
 {
 	struct physmem_usage u;

@@ -156,6 +156,8 @@ bool scene_block_there(uint64_t block);
 void scene_block_look(uint64_t block);                   /* offline, whether it is drained, online                  */
 /* All of the machine is to be emptied: parts_isolate.c. */
 void scene_isolate(void);
+void scene_isolate_opens(void);                          /* caches were closed, and are open now                    */
+void scene_isolate_again(void);                          /* by who has opened them                                  */
 uint64_t scene_cached(void);                             /* free frames that are in caches of slots                 */
 void scene_isolate_ends(void);
 /* ... and of a balloon over blocks, word[b] saying whose block b is: parts_balloon.c. */

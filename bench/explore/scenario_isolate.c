@@ -33,6 +33,16 @@ SCENARIO(isolate_free, .what = "caches are drained, while a thread takes a frame
 	 .mutants = "isolate_no_wait drain_own_only free_stays");
 SCENARIO(isolate_three, .what = "... and another one takes one, and a third lets go of what all may have read",
 	 .set_up = some_cached, .body = { touch, drain, free_used }, .check = none_is_cached);
+
+static void some_cached_and_open(void)
+{
+	some_cached();
+	scene_isolate_opens();
+}
+static void drain_again(void) { scene_isolate_again(); }
+
+SCENARIO(isolate_again, .what = "... after caches were open for a while", .set_up = some_cached_and_open,
+	 .body = { touch_and_free, drain_again }, .check = none_is_cached, .mutants = "isolate_no_wait");
 static void ends(void)
 {
 	touch_and_free();

@@ -132,7 +132,7 @@ void frame_home(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
 	struct frame_cache *cache = &slot->cache[FRAME_MOVABLE];
 	uint32_t more;
 
-	if (unlikely(slot->locked))
+	if (unlikely(slot->judges))
 		chain = chain_ends(pm, slot, chain);
 	if (!chain)
 		return;
@@ -278,7 +278,7 @@ void frame_defer_slow(struct physmem *pm, struct thread_slot *self, uint32_t ind
 
 static void slot_free(struct physmem *pm, struct frame_slot *slot, uint32_t index, enum frame_kind kind)
 {
-	bool leaves = unlikely(slot->locked) && frame_is_leaving(pm, index) && !BASE_MUTANT(free_stays);
+	bool leaves = unlikely(slot->judges) && frame_is_leaving(pm, index) && !BASE_MUTANT(free_stays);
 
 	if (!leaves && atomic_load_relaxed(&slot->cache[kind].loaded_n) < pm->batch) {
 		frame_push(pm, &slot->cache[kind], index, atomic_load_relaxed(&pm->word[index]));

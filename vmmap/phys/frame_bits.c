@@ -88,16 +88,21 @@ static unsigned row_with(atomic_u64 *rows, unsigned order)
 {
 	unsigned r = 0;
 
-	while (r < FRAME_BLOCK_ROWS && frame_row_find(atomic_load_relaxed(&rows[r]), order) == FRAME_ROW_FRAMES)
-		r++;
+	for (; r < FRAME_BLOCK_ROWS; r++) {
+		uint64_t row = atomic_load_relaxed(&rows[r]);
+
+		if (row != FRAME_ROW_TAKEN && frame_row_find(row, order) != FRAME_ROW_FRAMES)
+			break;
+	}
 	return r;
 }
 
-static bool claim_in_block(atomic_u64 *rows, unsigned order, unsigned *at)
+/* In that row, or one behind it. */
+static bool claim_in_block(atomic_u64 *rows, unsigned order, unsigned r, unsigned *at)
 {
 	unsigned bit = 0;
 
-	for (unsigned r = row_with(rows, order); r < FRAME_BLOCK_ROWS; r++) {
+	for (; r < FRAME_BLOCK_ROWS; r++) {
 		if (claim_in_row(&rows[r], order, &bit)) {
 			*at = r * FRAME_ROW_FRAMES + bit;
 			return true;
@@ -148,21 +153,23 @@ static bool claim_some_rows(atomic_u64 *rows, unsigned order, bool look, unsigne
 	return false;
 }
 
-static bool may_have(atomic_u64 *rows, unsigned order)
+/* *row: where, if it is to be in one row. */
+static bool may_have(atomic_u64 *rows, unsigned order, unsigned *row)
 {
 	unsigned at;
 
 	if (order > FRAME_ROW_ORDER)
 		return claim_some_rows(rows, order, true, &at);
-	return order == 0 || row_with(rows, order) < FRAME_BLOCK_ROWS;
+	*row = row_with(rows, order);
+	return order == 0 || *row < FRAME_BLOCK_ROWS;
 }
 
 /* A single frame is there for who has a permit; a run may be gone. */
-static bool claim(atomic_u64 *rows, unsigned order, unsigned *at)
+static bool claim(atomic_u64 *rows, unsigned order, unsigned row, unsigned *at)
 {
 	if (order > FRAME_ROW_ORDER)
 		return claim_some_rows(rows, order, false, at);
-	while (!claim_in_block(rows, order, at))
+	for (; !claim_in_block(rows, order, row, at); row = row_with(rows, order))
 		if (order != 0)
 			return false;
 	return true;
@@ -179,18 +186,18 @@ bool frame_bits_take_in(struct frame_bits *b, uint64_t block, unsigned order, en
 {
 	atomic_u64 *rows = frame_bits_rows(b, block), *word = frame_bits_block(b, block);
 	frame_block_step *step = steal ? frame_block_steal : frame_block_take;
-	unsigned at = 0;
+	unsigned at = 0, row = 0;
 
 	if (rows == NULL || word == NULL)
 		return false;
 	if (order == FRAME_BLOCK_ORDER)
 		return take_whole(word, block, class, index);
-	if (!may_have(rows, order))
+	if (!may_have(rows, order, &row))
 		return false;
 	if (!BASE_MUTANT(frame_bits_claims_first) && !frame_bits_change(word, step, 1u << order, class))
 		return false;
 	BASE_POINT(frame_bits_promised);
-	if (!claim(rows, order, &at)) {
+	if (!claim(rows, order, row, &at)) {
 		BASE_POINT(frame_bits_lost);
 		frame_bits_return(b, block, word, 1u << order);
 		return false;

@@ -103,14 +103,19 @@ struct frame_slot {
 	atomic_u64 late;                 /* owner writes: frames put on the late stack less frames taken from it   */
 	atomic_u64 moves;                /* owner writes: odd while it moves what is on its shelves (frame.c)      */
 	uint64_t run_cursor;             /* owner only: the block of its last run                                  */
-	/* While somebody isolates (frame_isolate.c) others come to a slot's chains as well. */
+	/* While caches are closed (frame_isolate.c) others come to a slot's chains as well. */
 	atomic_u32 lock;                 /* of all of the above but `moves`, `taken`, `late`, then                 */
 	bool locked;                     /* owner only: it has `lock`                                              */
-	uint64_t swept;                  /* owner, under `lock`: the isolation that it has sorted its caches for   */
+	bool judges;                     /* owner only, in a call: what is freed is judged by its block's word     */
+	uint64_t swept;                  /* owner, under `lock`: the closing that it has sorted its caches for     */
 };
 
-#define FRAME_ISOLATING        UINT64_C(0xffff)  /* of `isolating`: how many are at it                             */
-#define FRAME_ISOLATIONS_SHIFT 16                /* ... how many have ever been                                    */
+/* Of `isolating`: who keeps caches closed; who isolates beside open ones; how often somebody has closed them. */
+#define FRAME_CLOSED_ONE       UINT64_C(1)
+#define FRAME_OPEN_ONE         (UINT64_C(1) << 12)
+#define FRAME_CLOSINGS_SHIFT   24
+#define FRAME_CLOSED           (FRAME_OPEN_ONE - 1)
+#define FRAME_ISOLATING        ((UINT64_C(1) << FRAME_CLOSINGS_SHIFT) - 1)
 
 struct frame_stack { PAIR_ALIGNED atomic_u64 head; };            /* tag << 32 | link of the first chain            */
 
@@ -131,7 +136,7 @@ struct physmem {
 	struct physmem_listener *listeners;
 	uint64_t listened;               /* how often somebody has begun to listen                                 */
 	atomic_u64 isolated;             /* frames that unplugs have claimed                                       */
-	struct thread_local_table fast;  /* what of `slots` the paths below see: nothing while somebody isolates   */
+	struct thread_local_table fast;  /* what of `slots` the paths below see: nothing while caches are closed   */
 	struct thread_local_table slots; /* of struct frame_slot                                                   */
 	atomic_u64 isolating;            /* frame_isolate.c                                                        */
 	atomic_u32 isolate_lock;

@@ -2,11 +2,12 @@
 /*
  * frame_isolate.c - frames of blocks that are to be emptied leave the caches of slots, idle ones too.
  *
- * WORDS       physmem.isolating   how often somebody has begun << 16 | how many are at it. Changed under isolate_lock.
+ * WORDS       physmem.isolating   how often somebody has closed the caches << 24 | how many isolate while they are
+ *                                 open << 12 | how many keep them closed. Changed under isolate_lock.
  *             physmem.fast        the same chunks as `slots`, by which the inlined paths find their slot; none of them
- *                                 while somebody isolates. So those take the slow way, for not an instruction more.
- *             frame_slot.lock     of its chains, while somebody isolates: its thread's, or whoever's who drains.
- *             frame_slot.swept    the `isolating` that its thread, or a drain, has gone through its caches for.
+ *                                 while caches are closed. So those take the slow way, for not an instruction more.
+ *             frame_slot.lock     of its chains, while caches are closed: its thread's, or whoever's who drains.
+ *             frame_slot.swept    the closing that its thread has gone through its caches for.
  * STEPS       1. Blocks are set offline: nothing is taken from their rows.
  *             2. begin: I1, then the chunks of `fast` go.
  *             3. A polled grace period (wait). All that touches a slot's chains does so inside a read section, in
@@ -16,16 +17,22 @@
  *             4. drain: every loaded chain, shelf and depot is gone through; frames of offline blocks go to their
  *                rows, the others stay. Open chains get their cookie; chains whose readers are gone become free, the
  *                others wait in the late stack, and a drain that comes again finds them there.
- *             5. end: the last one shows the chunks again.
- * NO ESCAPE   after 4 no chain of free frames anywhere has a frame of such a block. A frame becomes free by a free or
- *             by the end of its grace period, and is judged by its block's word at that moment (frame_free_slow,
- *             frame_home, frame_scrap); a chain that somebody took out of the depot or a shelf before 4 got there,
- *             when it is loaded (frame_refill.c); a slot's own chains, when its thread first comes under the lock
- *             (`swept`). What each of them remembers from before the block was offline counts for nothing.
+ *             5. open: what is long, the moving of what is used, needs no closed caches. The last one who opens shows
+ *                the chunks again. Before it drains again it closes (I1, the chunks go), and waits: 3, 4.
+ *             6. end, from closed: the last one shows the chunks again.
+ * NO ESCAPE   after 4, until 5, no chain of free frames anywhere has a frame of such a block. A frame becomes free by
+ *             a free or by the end of its grace period, and is judged by its block's word at that moment
+ *             (frame_free_slow, frame_home, frame_scrap); a chain that somebody took out of the depot or a shelf
+ *             before 4 got there, when it is loaded (frame_refill.c); a slot's own chains, when its thread first comes
+ *             under the lock (`swept`). What each of them remembers from before the block was offline counts for
+ *             nothing.
+ *             While caches are open one is not judged: a frame that an inlined path frees. It is in its thread's cache
+ *             then, may be had again there, and is found by 4 of the next closing. Who isolates and has met such a
+ *             one keeps caches closed the next time (physmem_unplug.c), so that it ends.
  *             Who had seen an earlier unplug's `isolating` and not this one's offline bits is waited for by 3.
  * EDGES       I1 begin stores `isolating`, after the blocks' words -> I2 who sees it sees the blocks offline.
- *             I3 end shows the chunks, after the drains -> thread.h B2: a slot's thread sees its chains as they were
- *             left.
+ *             I3 open, or end, shows the chunks, after the drains -> thread.h B2: a slot's thread sees its chains as
+ *             they were left.
  *             L1 unlock of a slot -> L2 its lock.       E3 (rcu_inline.h) -> 3: what a slot's thread did without the
  *             lock.
  * ORDER       far_lock -> a slot's lock; both are leaves else, nobody sleeps under them. isolate_lock: a leaf.
@@ -49,7 +56,7 @@ static NOINLINE void show(struct physmem *pm, uint32_t number)
 	uint32_t i = number / THREAD_CHUNK;
 
 	spin_lock(&pm->isolate_lock);
-	if (!(atomic_load_relaxed(&pm->isolating) & FRAME_ISOLATING))
+	if (!(atomic_load_relaxed(&pm->isolating) & FRAME_CLOSED))
 		atomic_store_release(&pm->fast.chunk[i], atomic_load_acquire(&pm->slots.chunk[i]));      /* I3 */
 	spin_unlock(&pm->isolate_lock);
 }
@@ -87,13 +94,16 @@ static void slot_sweep(struct physmem *pm, struct frame_slot *counts, struct fra
 }
 
 /* Somebody isolates. */
-static NOINLINE void slot_lock(struct physmem *pm, struct frame_slot *slot, uint64_t isolating)
+static NOINLINE void slot_judges(struct physmem *pm, struct frame_slot *slot, uint64_t isolating)
 {
+	slot->judges = true;
+	if (!(isolating & FRAME_CLOSED))
+		return;
 	spin_lock(&slot->lock);                                                  /* L2 -> L1 */
 	slot->locked = true;
-	if (slot->swept == isolating >> FRAME_ISOLATIONS_SHIFT)
+	if (slot->swept == isolating >> FRAME_CLOSINGS_SHIFT)
 		return;
-	slot->swept = isolating >> FRAME_ISOLATIONS_SHIFT;
+	slot->swept = isolating >> FRAME_CLOSINGS_SHIFT;
 	frame_moves_step(slot);
 	slot_sweep(pm, slot, slot);
 	frame_moves_step(slot);
@@ -110,7 +120,7 @@ struct frame_slot *frame_slot_enter(struct physmem *pm, struct thread_slot *self
 		return NULL;
 	isolating = atomic_load_acquire(&pm->isolating);                         /* I2 -> I1 */
 	if (unlikely(isolating & FRAME_ISOLATING))
-		slot_lock(pm, slot, isolating);
+		slot_judges(pm, slot, isolating);
 	else if (unlikely(thread_local_at(&pm->fast, self->number) == NULL))
 		show(pm, self->number);
 	return slot;
@@ -118,9 +128,12 @@ struct frame_slot *frame_slot_enter(struct physmem *pm, struct thread_slot *self
 
 void frame_slot_leave(struct thread_slot *self, struct frame_slot *slot)
 {
-	if (slot != NULL && slot->locked) {
-		slot->locked = false;
-		spin_unlock(&slot->lock);                                        /* L1 */
+	if (slot != NULL && slot->judges) {
+		bool locked = slot->locked;
+
+		slot->judges = slot->locked = false;
+		if (locked)
+			spin_unlock(&slot->lock);                                /* L1 */
 	}
 	rcu_leave(self);
 }
@@ -161,34 +174,39 @@ uint32_t frame_sort_out(struct physmem *pm, struct frame_slot *counts, uint32_t 
 
 /* ---- who isolates ---- */
 
+/* The chunks are there, or not, as the word says then. */
+static void change(struct physmem *pm, uint64_t by)
+{
+	uint64_t isolating;
+
+	spin_lock(&pm->isolate_lock);
+	isolating = atomic_load_relaxed(&pm->isolating) + by;
+	atomic_store_release(&pm->isolating, isolating);                         /* I1 */
+	for (unsigned i = 0; i < THREAD_MAX / THREAD_CHUNK; i++)
+		if (isolating & FRAME_CLOSED)
+			atomic_store_relaxed(&pm->fast.chunk[i], NULL);
+		else
+			atomic_store_release(&pm->fast.chunk[i], atomic_load_acquire(&pm->slots.chunk[i])); /* I3 */
+	spin_unlock(&pm->isolate_lock);
+}
+
+#define CLOSE ((UINT64_C(1) << FRAME_CLOSINGS_SHIFT) + FRAME_CLOSED_ONE)
+
 int frame_isolate_begin(struct physmem *pm, struct thread_slot *self)
 {
 	if (thread_local_mine(&pm->slots, self) == NULL)
 		return -ENOMEM;
-	spin_lock(&pm->isolate_lock);
-	atomic_store_release(&pm->isolating, atomic_load_relaxed(&pm->isolating) +
-			     (UINT64_C(1) << FRAME_ISOLATIONS_SHIFT) + 1);       /* I1 */
-	for (unsigned i = 0; i < THREAD_MAX / THREAD_CHUNK; i++)
-		atomic_store_relaxed(&pm->fast.chunk[i], NULL);
-	spin_unlock(&pm->isolate_lock);
+	change(pm, CLOSE);
 	return 0;
 }
+
+void frame_isolate_open(struct physmem *pm) { change(pm, FRAME_OPEN_ONE - FRAME_CLOSED_ONE); }
+void frame_isolate_close(struct physmem *pm) { change(pm, CLOSE - FRAME_OPEN_ONE); }
+void frame_isolate_end(struct physmem *pm) { change(pm, -FRAME_CLOSED_ONE); }
 
 int frame_isolate_wait(uint64_t deadline_ns)
 {
 	return BASE_MUTANT(isolate_no_wait) ? 0 : rcu_poll_wait(deadline_ns);
-}
-
-void frame_isolate_end(struct physmem *pm)
-{
-	uint64_t left;
-
-	spin_lock(&pm->isolate_lock);
-	left = atomic_load_relaxed(&pm->isolating) - 1;
-	atomic_store_release(&pm->isolating, left);                              /* I1 */
-	for (unsigned i = 0; !(left & FRAME_ISOLATING) && i < THREAD_MAX / THREAD_CHUNK; i++)
-		atomic_store_release(&pm->fast.chunk[i], atomic_load_acquire(&pm->slots.chunk[i]));      /* I3 */
-	spin_unlock(&pm->isolate_lock);
 }
 
 /* Deferred chains linked by `next`, in our hands. True: some wait for readers. */

@@ -9,17 +9,28 @@
 /* By who has set blocks offline: from here on what is freed in them goes to its row. Ends with frame_isolate_end. 0;
  * -ENOMEM: no memory for the slot of the caller, who is going to drain. */
 int  frame_isolate_begin(struct physmem *pm, struct thread_slot *self) MUST_CHECK;
+/* After a drain: the inlined paths find their slots again, until the caller closes them; then it must wait before it
+ * drains. What is freed by others is judged all the while; what they free may be in its thread's cache then. */
+void frame_isolate_open(struct physmem *pm);
+void frame_isolate_close(struct physmem *pm);
 /* Waits for whoever may not have seen that. Outside read sections. 0; -EAGAIN, -ETIMEDOUT. */
 int  frame_isolate_wait(uint64_t deadline_ns) MUST_CHECK;
 /* After that: what is free in offline blocks goes to its rows, whichever cache had it, idle threads' too. True: frames
  * are deferred somewhere, and their readers are not gone. Outside read sections; waits for no thread. */
 bool frame_isolate_drain(struct physmem *pm, struct thread_slot *self);
+/* Closed as it is. */
 void frame_isolate_end(struct physmem *pm);
 
 /* Somebody isolates. */
 static inline bool frame_isolating(struct physmem *pm)
 {
 	return atomic_load_acquire(&pm->isolating) & FRAME_ISOLATING;            /* I2 -> I1 */
+}
+
+/* ... and keeps caches closed. */
+static inline bool frame_is_closed(struct physmem *pm)
+{
+	return atomic_load_acquire(&pm->isolating) & FRAME_CLOSED;               /* I2 -> I1 */
 }
 
 /* The frame's block is to be emptied. */
@@ -29,7 +40,7 @@ static inline bool frame_is_leaving(struct physmem *pm, uint32_t index)
 }
 
 /* A slot's thread is about to use its chains, by another way than the inlined ones: inside a read section, and, while
- * somebody isolates, under the slot's lock. NULL: no memory for a slot; the section has begun all the same. */
+ * caches are closed, under the slot's lock. NULL: no memory for a slot; the section has begun all the same. */
 struct frame_slot *frame_slot_enter(struct physmem *pm, struct thread_slot *self);
 void frame_slot_leave(struct thread_slot *self, struct frame_slot *slot);
 

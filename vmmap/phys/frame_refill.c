@@ -35,7 +35,7 @@ static bool load(struct physmem *pm, struct frame_slot *slot, enum frame_kind ki
 {
 	struct frame_cache *cache = &slot->cache[kind];
 
-	if (chain && unlikely(slot->locked))
+	if (chain && unlikely(slot->judges))
 		chain = frame_sort_out(pm, slot, chain);
 	if (!chain)
 		return false;
@@ -249,10 +249,27 @@ int (frame_refill)(struct physmem *pm, struct thread_slot *self)
 	return refill(pm, self, FRAME_MOVABLE);
 }
 
-/* A refill, and the slot, which has a frame of that kind then, entered; NULL: nothing is left, nothing is entered. Who
- * drains may take out again what was loaded, once for each unplug that begins. */
-static struct frame_slot *enter_filled(struct physmem *pm, struct thread_slot *self, enum frame_kind kind)
+/* While caches are closed inlined paths do not see what is loaded. */
+static NOINLINE struct frame_slot *enter_loaded(struct physmem *pm, struct thread_slot *self, enum frame_kind kind)
 {
+	struct frame_slot *slot = frame_slot_enter(pm, self);
+
+	if (likely(slot && slot->cache[kind].loaded))
+		return slot;
+	frame_slot_leave(self, slot);
+	return NULL;
+}
+
+/* A refill, and the slot, which has a frame of that kind then, entered; NULL: nothing is left, nothing is entered. Who
+ * drains may take out again what was loaded, once for each closing. */
+static ALWAYS_INLINE struct frame_slot *enter_filled(struct physmem *pm, struct thread_slot *self, enum frame_kind kind)
+{
+	if (unlikely(frame_is_closed(pm))) {
+		struct frame_slot *slot = enter_loaded(pm, self, kind);
+
+		if (slot)
+			return slot;
+	}
 	for (;;) {
 		struct frame_slot *slot;
 

@@ -8,7 +8,7 @@
  *           3. The caches are drained of its frames (frame_isolate.c).
  *           4. Attempts: drain, claim what is free (its bits are ours: `mine`), go through what is left: a frame of a
  *              map or an object is moved, another one is asked for or waited for, as the mode says. Until all is
- *              claimed.
+ *              claimed. Caches are closed for the grace period and the drain, open while frames are moved.
  *           5. Commit, under plug_lock: out of the table of segments, which may fail for want of memory; then nothing
  *              can. Words FRESH again with the generation kept, blocks absent, or online where a part of them stays.
  *           6. OFFLINE. A failure gives back what was claimed, sets the blocks online, and tells CANCEL_OFFLINE; the
@@ -308,7 +308,7 @@ static int pause_for(struct unplug *u, struct park_spin *spin)
 	if (u->how->cancelled != NULL && u->how->cancelled(u->how->arg))
 		return -ECANCELED;
 	if (u->result.left[PHYSMEM_REASON_READERS] != 0)
-		return rcu_poll_wait(u->how->deadline_ns);
+		return 0;                        /* waits for a grace period                                       */
 	if (u->how->deadline_ns != PARK_FOREVER && clock_ns() >= u->how->deadline_ns)
 		return u->how->deadline_ns == PARK_TRY ? -EAGAIN : -ETIMEDOUT;
 	park_spin(spin);
@@ -321,6 +321,25 @@ static int wait_for_host(struct unplug *u)
 	int err = BASE_MUTANT(unplug_trusts_host) ? 0 : physmem_report_await(u->pm, u->how->deadline_ns);
 
 	return err == -ETIMEDOUT && u->how->deadline_ns == PARK_TRY ? -EAGAIN : err;
+}
+
+/* What is left is moved, or waited for, while caches are open; but if the attempt before this one has met a frame that
+ * was in somebody's hands, or cache, they stay closed, so that none can go round and round there. */
+static int attempt(struct unplug *u, struct park_spin *spin)
+{
+	bool open = u->result.left[PHYSMEM_REASON_BUSY] == 0 || BASE_MUTANT(unplug_keeps_open);
+	int err;
+
+	if (open)
+		frame_isolate_open(u->pm);
+	err = go_through(u);
+	if (err == 0)
+		err = pause_for(u, spin);
+	if (open)
+		frame_isolate_close(u->pm);
+	if (err == 0 && (open || u->result.left[PHYSMEM_REASON_READERS] != 0))
+		err = frame_isolate_wait(u->how->deadline_ns);
+	return err;
 }
 
 static int empty(struct unplug *u)
@@ -340,9 +359,7 @@ static int empty(struct unplug *u)
 			forget_left(u);
 			return 0;
 		}
-		err = go_through(u);
-		if (err == 0)
-			err = pause_for(u, &spin);
+		err = attempt(u, &spin);
 	}
 	return err;
 }
@@ -397,11 +414,11 @@ static int isolated(struct unplug *u)
 	if (err != 0)
 		return err;
 	err = empty(u);
+	frame_isolate_end(u->pm);                /* all is ours, or nothing is wanted any more                     */
 	if (err == 0)
 		err = commit(u);
 	if (err != 0)
 		give_back(u);
-	frame_isolate_end(u->pm);
 	return err;
 }
 
@@ -455,6 +472,8 @@ API int physmem_unplug(struct physmem *pm, uint64_t pfn, uint64_t pages, const s
 	struct unplug u = { .pm = pm, .self = thread_self(), .how = options ? options : &all };
 	int err;
 
+	if (out)
+		*out = u.result;
 	if (pages == 0 || pfn < pm->base || pfn - pm->base >= pm->span || pages > pm->span - (pfn - pm->base))
 		return -EINVAL;
 	if (u.how->size != sizeof(all) || u.how->mode > PHYSMEM_UNPLUG_REVOKE ||

@@ -170,6 +170,78 @@ static void whole_blocks_are_kept(void **state)
 	tear_down();
 }
 
+/* The block that a run of the order comes from. */
+static uint64_t block_of_run(struct frame_search *s, unsigned order)
+{
+	uint64_t index;
+
+	assert_int_equal(frame_bits_take(&bits, s, order, FRAME_CLASS_UNMOVABLE, &index), 0);
+	assert_int_equal(s->cursor, index / BLOCK);
+	return index / BLOCK;
+}
+
+/* Of 24 blocks 3 and 20 are unmovable, one frame of each is out. */
+static void set_up_many(void)
+{
+	assert_int_equal(frame_bits_init(&bits, 24 * BLOCK, PLANE_EITHER), 0);
+	plug(0, 24 * BLOCK, FRAME_CLASS_NONE);
+	assert_int_equal(take(3, 0, FRAME_CLASS_UNMOVABLE), 3 * BLOCK);
+	assert_int_equal(take(20, 0, FRAME_CLASS_UNMOVABLE), 20 * BLOCK);
+}
+
+/* The cursor's block, which is nobody's when the run is back; the class's own of its line; a free one there; then the
+ * class's own elsewhere, and a free one there. */
+static void runs_come_from_near(void **state)
+{
+	static const struct { uint64_t block; unsigned runs; } then[] = {
+		{ 5, 64 }, { 3, 63 }, { 4, 64 }, { 6, 64 }, { 7, 64 }, { 0, 64 }, { 1, 64 }, { 2, 64 }, { 20, 63 },
+		{ 21, 64 },
+	};
+	struct frame_search s = { 0, 24, 5 };
+
+	(void)state;
+	set_up_many();
+	for (unsigned i = 0; i < 10; i++) {
+		uint64_t index;
+
+		assert_int_equal(frame_bits_take(&bits, &s, 3, FRAME_CLASS_UNMOVABLE, &index), 0);
+		assert_int_equal(index, 5 * BLOCK);
+		assert_int_equal(frame_bits_give(&bits, index, 3), 0);
+		assert_true(frame_block_all_free(frame_bits_word(&bits, 5)));
+	}
+	for (unsigned i = 0; i < sizeof(then) / sizeof(then[0]); i++)
+		for (unsigned n = 0; n < then[i].runs; n++)
+			assert_int_equal(block_of_run(&s, 3), then[i].block);
+	s = (struct frame_search){ 8, 19, 2 };           /* a cursor outside is none */
+	assert_int_equal(block_of_run(&s, 3), 8);
+	s = (struct frame_search){ 18, 19, 18 };         /* a line that is cut at both ends */
+	assert_int_equal(block_of_run(&s, 8), 18);
+	assert_int_equal(block_of_run(&s, 8), 18);
+	assert_int_equal(frame_bits_take(&bits, &s, 8, FRAME_CLASS_UNMOVABLE, &(uint64_t){ 0 }), -ENOMEM);
+	tear_down();
+}
+
+/* What the host was told of stays untold while something else serves. */
+static void what_is_told_stays_so(void **state)
+{
+	struct frame_search s = { 0, 24, 13 };
+
+	(void)state;
+	set_up_many();
+	for (uint64_t block = 8; block < 16; block++) {
+		assert_true(step(block, frame_block_report));
+		if (block != 9)
+			assert_true(step(block, frame_block_reported));
+	}
+	assert_true(step(9, frame_block_unreported));
+	assert_int_equal(block_of_run(&s, 8), 9);
+	assert_int_equal(block_of_run(&s, 8), 9);
+	assert_int_equal(block_of_run(&s, 8), 20);
+	s.cursor = 13;
+	assert_int_equal(block_of_run(&s, 9), 13);       /* nothing else would do */
+	tear_down();
+}
+
 /* A block is emptied under its owners, and goes; what comes in its place is all free. */
 static void a_block_goes(void **state)
 {
@@ -253,6 +325,8 @@ int main(void)
 		cmocka_unit_test(rows_at_once),
 		cmocka_unit_test(movable_segments_hold_nothing_else),
 		cmocka_unit_test(whole_blocks_are_kept),
+		cmocka_unit_test(runs_come_from_near),
+		cmocka_unit_test(what_is_told_stays_so),
 		cmocka_unit_test(a_block_goes),
 		cmocka_unit_test(a_block_stays),
 		cmocka_unit_test(ragged_ends),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_frame_isolate.c - free frames of blocks that are to be emptied leave every cache, and do not come back there. */
 #include <pthread.h>
+#include <sched.h>
 
 #include "base/park.h"
 #include "base/point.h"
@@ -177,10 +178,68 @@ static void what_is_freed_late_goes_to_rows(void **state)
 	point_mutant_select(NULL);
 }
 
-/* ---- R4: a free that had found its cache before the flag was set ---- */
+/* ---- caches are open, between two drains ---- */
+
+static bool is_shown(struct physmem *pm) { return thread_local_at(&pm->fast, thread_self()->number) != NULL; }
+
+/* What an inlined path frees stays in its cache, and may be had again there; all else is judged as ever. */
+static bool open_caches_judge(void)
+{
+	struct physmem *pm = make(FRAMES, 0);
+	struct thread_slot *self = thread_self();
+	uint64_t inlined = frame_alloc(pm, self), called = physmem_frame_alloc(pm), later = frame_alloc(pm, self);
+	bool all;
+
+	assert_true(is_shown(pm));
+	set_offline(pm, 0, BLOCKS);
+	assert_int_equal(frame_isolate_begin(pm, self), 0);
+	drain(pm);
+	assert_false(is_shown(pm));
+	frame_isolate_open(pm);
+	assert_true(is_shown(pm));
+	assert_int_equal(physmem_frame_free(pm, called), 0);
+	frame_defer(pm, self, later);
+	all = usage(pm).cached == 0;
+	frame_free(pm, self, inlined);
+	assert_int_equal(usage(pm).cached, all ? 1 : 2);
+	assert_int_equal(frame_alloc(pm, self), inlined);
+	frame_free(pm, self, inlined);
+	assert_int_equal(frame_isolate_begin(pm, self), 0);              /* another one, that is over sooner */
+	frame_isolate_open(pm);
+	assert_true(is_shown(pm));
+	frame_isolate_close(pm);
+	assert_false(is_shown(pm));
+	frame_isolate_end(pm);
+	assert_true(is_shown(pm));
+	frame_isolate_close(pm);
+	assert_false(is_shown(pm));
+	drain(pm);
+	assert_true(drained(pm, 0, BLOCKS));
+	assert_true(frame_alloc(pm, self) == PHYSMEM_NONE);
+	frame_isolate_end(pm);
+	assert_true(is_shown(pm));
+	set_online(pm, 0, BLOCKS);
+	assert_clean(pm);
+	physmem_destroy(pm);
+	return all;
+}
+
+static void while_caches_are_open(void **state)
+{
+	(void)state;
+	assert_true(open_caches_judge());
+	if (!point_available())
+		skip();
+	assert_int_equal(point_mutant_select("free_stays"), 0);
+	assert_false(open_caches_judge());
+	point_mutant_select(NULL);
+}
+
+/* ---- R4: a free that had found its cache before the flag was set, or while caches were open ---- */
 
 static struct physmem *machine;
 static uint64_t late;
+static bool again;
 
 static void *free_late(void *arg)
 {
@@ -195,13 +254,18 @@ static void *free_late(void *arg)
 static void *isolate(void *arg)
 {
 	(void)arg;
-	assert_int_equal(frame_isolate_begin(machine, thread_self()), 0);
+	assert_non_null(thread_local_mine(&machine->slots, thread_self()));
+	if (again)
+		frame_isolate_close(machine);
+	else
+		assert_int_equal(frame_isolate_begin(machine, thread_self()), 0);
 	assert_int_equal(frame_isolate_wait(PARK_FOREVER), 0);
 	(void)frame_isolate_drain(machine, thread_self());
 	return NULL;
 }
 
-static bool late_free_is_seen(const char *mutant)
+/* Its free finds its cache when nobody isolates; or, second, after somebody who does has drained and opened. */
+static bool late_free_is_seen(const char *mutant, bool second)
 {
 	atomic_u32 go = 0;
 	pthread_t thread, isolator;
@@ -209,13 +273,20 @@ static bool late_free_is_seen(const char *mutant)
 
 	machine = make(FRAMES, 0);
 	late = frame_alloc(machine, thread_self());
+	again = false;
+	if (second) {
+		set_offline(machine, 1, BLOCKS);
+		(void)isolate(NULL);
+		frame_isolate_open(machine);
+		again = true;
+	}
 	point_reset();
 	if (mutant)
 		assert_int_equal(point_mutant_select(mutant), 0);
 	assert_int_equal(point_stop("late", "frame_free_found", NULL, NULL), 0);
 	assert_int_equal(pthread_create(&thread, NULL, free_late, &go), 0);
 	assert_true(point_wait_reached("late", "frame_free_found", SOON));
-	set_offline(machine, 0, BLOCKS);
+	set_offline(machine, 0, second ? 1 : BLOCKS);
 	assert_int_equal(pthread_create(&isolator, NULL, isolate, NULL), 0);
 	if (mutant)
 		pthread_join(isolator, NULL);
@@ -239,8 +310,10 @@ static void a_free_on_its_way_is_waited_for(void **state)
 	(void)state;
 	if (!point_available())
 		skip();
-	assert_true(late_free_is_seen(NULL));
-	assert_false(late_free_is_seen("isolate_no_wait"));
+	for (unsigned second = 0; second < 2; second++) {
+		assert_true(late_free_is_seen(NULL, second));
+		assert_false(late_free_is_seen("isolate_no_wait", second));
+	}
 }
 
 /* ---- beside threads that come, use frames, and go (R10) ---- */
@@ -313,6 +386,11 @@ static void beside_users(void **state)
 		do {                                     /* in the end who has a frame of the range gives it back */
 			assert_int_equal(frame_isolate_wait(PARK_FOREVER), 0);
 			(void)frame_isolate_drain(pm, thread_self());
+			if (round % 3 == 0) {
+				frame_isolate_open(pm);
+				sched_yield();
+				frame_isolate_close(pm);
+			}
 		} while (round % 10 == 0 && !drained(pm, lo, hi));
 		frame_isolate_end(pm);
 		set_online(pm, lo, hi);
@@ -329,6 +407,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(idle_threads_are_drained),
 		cmocka_unit_test(what_is_freed_late_goes_to_rows),
+		cmocka_unit_test(while_caches_are_open),
 		cmocka_unit_test(a_free_on_its_way_is_waited_for),
 		cmocka_unit_test(beside_users),
 	};

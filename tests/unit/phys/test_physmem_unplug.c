@@ -62,6 +62,40 @@ static void any_part_of_what_is_there(void **state)
 	physmem_destroy(pm);
 }
 
+/* Whatever the answer is: of a call that was refused, that nothing has been moved or left. */
+static void a_refusal_is_told(void **state)
+{
+	struct physmem_unplug_options wrong = PHYSMEM_UNPLUG_OPTIONS, how = PHYSMEM_UNPLUG_OPTIONS;
+	const struct {
+		uint64_t pfn, pages;
+		const struct physmem_unplug_options *how;
+		int err;
+	} call[] = {
+		{ 0, 0, NULL, -EINVAL }, { LIMIT, 1, NULL, -EINVAL }, { 0, 1, &wrong, -EINVAL },
+		{ 0, 1, &how, -EINVAL },
+		{ 2048, 1, NULL, -ENXIO }, { 0, 2048, NULL, 0 }, { 4096, 2048, NULL, -ENOMEM },
+	};
+	static const struct physmem_unplug_result nothing = { 0 };
+	struct physmem *pm = two_segments();
+
+	(void)state;
+	wrong.size--;
+	how.mode = PHYSMEM_UNPLUG_REVOKE;                /* and nobody to ask */
+	for (unsigned i = 0; i < sizeof(call) / sizeof(call[0]); i++) {
+		struct physmem_unplug_result result;
+
+		memset(&result, 0xa5, sizeof(result));
+		assert_int_equal(physmem_unplug(pm, call[i].pfn, call[i].pages, call[i].how, &result), call[i].err);
+		assert_int_equal(result.moved, 0);
+		assert_int_equal(result.attempts, 0);
+		assert_int_equal(result.reason, PHYSMEM_REASON_NONE);
+		assert_int_equal(result.first, 0);
+		assert_memory_equal(result.left, nothing.left, sizeof(nothing.left));
+	}
+	assert_clean(pm);
+	physmem_destroy(pm);
+}
+
 /* Random plugs and unplugs against a byte for each frame. */
 static void random_parts(void **state)
 {
@@ -428,6 +462,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_part_of_what_is_there),
+		cmocka_unit_test(a_refusal_is_told),
 		cmocka_unit_test(random_parts),
 		cmocka_unit_test(what_is_used_moves),
 		cmocka_unit_test(what_is_held_stays),

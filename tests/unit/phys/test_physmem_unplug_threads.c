@@ -101,6 +101,72 @@ static void what_is_claimed_is_there(void **state)
 	assert_int_not_equal(answer_after_another("unplug_looks_early"), -ENXIO);
 }
 
+/* ---- a frame that its thread frees and takes again whenever it is looked for ---- */
+
+struct round { struct physmem *pm; uint64_t held, runs; bool out; };
+
+/* Its place is behind that of what is held: it is freed just before it is looked at. */
+static void lets_go(void *arg, uint64_t pfn, uint64_t pages)
+{
+	struct round *r = arg;
+
+	assert_int_equal(pfn, r->held);
+	assert_int_equal(pages, 1);
+	if (r->out)
+		frame_give(r->pm, thread_self(), r->runs, FRAME_OWNER_MAP);
+	else
+		assert_int_equal(physmem_frame_free(r->pm, r->held), 0);
+	r->out = false;
+}
+
+static int takes_again(void *arg)
+{
+	struct round *r = arg;
+	uint64_t pfn = frame_take(r->pm, thread_self(), FRAME_OWNER_MAP);
+
+	assert_true(pfn != PHYSMEM_NONE);
+	r->out = pfn == r->runs;
+	if (!r->out)
+		frame_give(r->pm, thread_self(), pfn, FRAME_OWNER_MAP);
+	return 0;
+}
+
+static int ends_in_spite_of_it(const char *mutant)
+{
+	struct physmem_unplug_options how = PHYSMEM_UNPLUG_OPTIONS;
+	struct physmem *pm = two_segments();
+	struct round r = { .pm = pm, .held = physmem_frame_alloc(pm), .out = true };
+	int err;
+
+	if (mutant)
+		assert_int_equal(point_mutant_select(mutant), 0);
+	r.runs = frame_take(pm, thread_self(), FRAME_OWNER_MAP);
+	how.mode = PHYSMEM_UNPLUG_REVOKE;
+	how.revoke = lets_go;
+	how.cancelled = takes_again;
+	how.arg = &r;
+	how.attempts = 10;
+	assert_true(r.held < r.runs && r.held / 512 + 1 == r.runs / 512);
+	err = physmem_unplug(pm, r.held - r.held % 512, 1024, &how, NULL);
+	point_mutant_select(NULL);
+	if (r.out)
+		frame_give(pm, thread_self(), r.runs, FRAME_OWNER_MAP);
+	if (err != 0)
+		assert_int_equal(physmem_frame_free(pm, r.held), 0);
+	assert_clean(pm);
+	physmem_destroy(pm);
+	return err;
+}
+
+static void what_goes_round_is_caught(void **state)
+{
+	(void)state;
+	assert_int_equal(ends_in_spite_of_it(NULL), 0);
+	if (!point_available())
+		skip();
+	assert_int_equal(ends_in_spite_of_it("unplug_keeps_open"), -EBUSY);
+}
+
 /* ---- a generation does not come again ---- */
 
 static void generations_are_kept(void **state)
@@ -210,6 +276,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_unplugs),
 		cmocka_unit_test(what_is_claimed_is_there),
+		cmocka_unit_test(what_goes_round_is_caught),
 		cmocka_unit_test(generations_are_kept),
 		cmocka_unit_test(beside_users),
 	};
