@@ -122,6 +122,7 @@ int64_t scene_write(unsigned i, uint64_t at, uint64_t word);     /* result: 8, o
 int64_t scene_read(unsigned i, uint64_t at, uint64_t *word);
 
 /* Parts of the engine without the rest: parts.c. */
+void scene_store_frame(uint64_t pfn, uint64_t word);     /* past the page table, as who has pinned it does          */
 int scene_move_entries(uint64_t at, uint64_t len, uint64_t to);  /* what mremap does last: 0, -ENOMEM; both are held */
 bool scene_present(uint64_t at);                         /* an entry stands there                                   */
 void scene_pins(uint64_t at, uint32_t free);             /* as if so few visits more could count themselves in there;

@@ -235,7 +235,7 @@ static enum frame_moved migrate_move(struct physmem *pm, struct thread_slot *sel
 	counts = frame_counts(pm, pfn);
 	if (!frame_still(pm, pfn, word) || (owner != FRAME_OWNER_MAP && owner != FRAME_OWNER_OBJECT))
 		return FRAME_GONE;
-	if (counts.refs > counts.maps + (owner == FRAME_OWNER_OBJECT) && !BASE_MUTANT(migrate_takes_pinned))
+	if (counts.refs > counts.maps && !BASE_MUTANT(migrate_takes_pinned))
 		return FRAME_PINNED;
 	return migrate_owned(&m, owner, counts);
 }

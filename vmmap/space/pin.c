@@ -3,50 +3,52 @@
  * pin.c - pages that stay in the frames that they have, for who reaches these past the page table.
  *
  * PIN      a reference on the frame that is no entry (frame_record.h), taken while the entry is LOCKED and lets stores
- *          through: so the frame is this map's own, or becomes so by a write fault first. The entry says PINNED from
- *          then on: whoever takes it out asks the frame's count, and frees it only if no pin is left.
+ *          through: so the frame is this map's own, or a page that its object shares, or becomes so by a write fault
+ *          first. An entry of the map's own says PINNED from then on: whoever takes it out asks the frame's count, and
+ *          frees it only if no pin is left. One of an object's page frees nothing, so it says nothing: who takes the
+ *          page out of the object always asks (object_leaves).
+ * OBJECT   the page still has the frame, since who takes it away takes all entries first, and waits for LOCKED (Z1,
+ *          X1 of object.h). It shows nobody else's: a fork shares the object, and its pages, as they are. A page with
+ *          a pager stays dirty (Y4).
  * WHO ASKS Nobody asks the policy: as a store that hits (access.c), the pin is before or after each edit of the page,
  *          since every writer of the entry waits for LOCKED.
  * MIGRATE  finds a reference that is no entry, with all entries LOCKED, and leaves the frame where it is (migrate.c).
  *          A pin that comes later finds the entry LOCKED, or another frame in it.
- * FORK     copies a pinned page at once (fork.c): were it shared, the next store would leave the pin with a frame that
- *          nobody shows. So a pinned frame has one entry at the most.
+ * FORK     copies a private page that is pinned at once (fork.c): were it shared, the next store would leave the pin
+ *          with a frame that nobody shows. So such a frame has one entry at the most.
  * UNMAP    takes the entry, and the frame's name (its map may be gone before the pin is); the frame goes with the last
- *          pin.
+ *          pin. The same a resize, and the object's end, with the page of an object.
  * UNPIN    by frame, since the page may have moved, or be gone. PINNED stays in the entry: it says only that the count
  *          is to be asked.
  * EDGES    S1 the entry, PINNED -> S2 whoever takes it out, or shares it: the count of before is seen.
- *          K1, K2 of frame_record.h: what was done with the frame, before it is another's.
+ *          K1, K2 of frame_record.h: what was done with the frame, before it is another's. Y5 -> Y4 of object.h.
  * ORDER    one entry; nothing is waited for, allocated or called while it is LOCKED.
- * NOT HERE pages of objects through shared mappings: their frames are not counted (-EOPNOTSUPP). A limit of pins.
+ * NOT HERE a limit of pins.
  * SOURCE   pin_user_pages with FOLL_LONGTERM (Linux, Documentation/core-api/pin_user_pages.rst).
  */
 #include "vmmap/space/space.h"
 
-enum pin_step { PIN_DONE, PIN_FAULT, PIN_OBJECT };
-
-/* Of the page's entry, if it is there and lets stores through. Inside RCU. */
-static enum pin_step pin_entry(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t *pfn)
+/* Of the page's entry. false: it is not there, or lets no stores through, or has just changed. Inside RCU. */
+static bool pin_entry(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t *pfn)
 {
 	atomic_u64 *entry = pt_find(&map->pt, addr);
 	uint64_t seen = entry ? atomic_load_acquire(entry) : 0;                 /* S2 -> S1 */
 	uint32_t toucher = pt_toucher(seen) == self->number + 1 ? self->number + 1 : 0;
+	uint64_t says = seen & PT_OBJECT ? 0 : PT_PINNED;
 
 	if ((seen & (PT_PRESENT | PT_WRITE | PT_LOCKED)) != (PT_PRESENT | PT_WRITE))
-		return PIN_FAULT;
-	if (seen & PT_OBJECT)
-		return PIN_OBJECT;
+		return false;
 	BASE_POINT(pin_before_lock);
 	if (!pt_lock(entry, seen))
-		return PIN_FAULT;
+		return false;
 	*pfn = pt_pfn(seen);
 	if (!BASE_MUTANT(pin_counts_late))
-		frame_share(map->physmem, *pfn, 1, 0);
-	pt_store(entry, pt_entry(*pfn, (seen & PT_BITS) | PT_PINNED | PT_DIRTY | PT_YOUNG, toucher));    /* S1 -> S2 */
+		frame_share(map->physmem, *pfn, 1, 0);                           /* Y5 -> Y4 */
+	pt_store(entry, pt_entry(*pfn, (seen & PT_BITS) | says | PT_DIRTY | PT_YOUNG, toucher));         /* S1 -> S2 */
 	BASE_POINT(pin_stored);
 	if (BASE_MUTANT(pin_counts_late))
 		frame_share(map->physmem, *pfn, 1, 0);
-	return PIN_DONE;
+	return true;
 }
 
 static int pin_page(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t *pfn)
@@ -54,14 +56,14 @@ static int pin_page(struct vmmap *map, struct thread_slot *self, uint64_t addr, 
 	struct park_spin spin = PARK_SPIN;
 
 	for (;;) {
-		enum pin_step step;
+		bool done;
 		int err;
 
 		rcu_enter(self);
-		step = pin_entry(map, self, addr, pfn);
+		done = pin_entry(map, self, addr, pfn);
 		rcu_leave(self);
-		if (step != PIN_FAULT)
-			return step == PIN_DONE ? 0 : -EOPNOTSUPP;
+		if (done)
+			return 0;
 		err = space_fault(map, self, addr, VMA_WRITE, false, NULL);
 		if (!err)
 			err = space_again(self, &spin);
@@ -96,7 +98,7 @@ static int unpin_one(struct physmem *pm, struct thread_slot *self, uint64_t pfn)
 		return -EALREADY;
 	BASE_POINT(unpin_before_free);
 	if (last)
-		frame_give_later(pm, self, pfn, FRAME_OWNER_MAP);
+		frame_give_later(pm, self, pfn, frame_owner_of(pm, pfn));
 	return 0;
 }
 
