@@ -53,12 +53,16 @@ static inline enum frame_owner frame_owner_of(struct physmem *pm, uint64_t pfn)
 
 static inline uint64_t frame_counts_word(uint32_t refs, uint32_t maps) { return refs | (uint64_t)maps << 32; }
 
+/* Its one reference is an entry. */
+static inline bool frame_owner_shows(enum frame_owner owner)
+{
+	return owner == FRAME_OWNER_MAP || owner == FRAME_OWNER_OBJECT;
+}
+
 /* What 0 stands for. */
 static inline uint64_t frame_counts_told(struct physmem *pm, uint64_t pfn, uint64_t counts)
 {
-	enum frame_owner owner = frame_owner_of(pm, pfn);
-
-	return counts != 0 ? counts : frame_counts_word(1, owner == FRAME_OWNER_MAP || owner == FRAME_OWNER_OBJECT);
+	return counts != 0 ? counts : frame_counts_word(1, frame_owner_shows(frame_owner_of(pm, pfn)));
 }
 
 /* Both at one instant. By who has a reference; else it may be a later life's. One reference: the caller's own, and

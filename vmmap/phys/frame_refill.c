@@ -249,6 +249,11 @@ int (frame_refill)(struct physmem *pm, struct thread_slot *self)
 	return refill(pm, self, FRAME_MOVABLE);
 }
 
+int (frame_refill_unmovable)(struct physmem *pm, struct thread_slot *self)
+{
+	return refill(pm, self, FRAME_UNMOVABLE);
+}
+
 /* A refill, and the slot, which has a frame of that kind then, entered; NULL: nothing is left, nothing is entered. Who
  * drains may take out again what was loaded, once for each unplug that begins. */
 static struct frame_slot *enter_filled(struct physmem *pm, struct thread_slot *self, enum frame_kind kind)
@@ -289,4 +294,21 @@ NOINLINE uint64_t frame_alloc_named_slow(struct physmem *pm, struct thread_slot 
 	pfn = frame_pop_named(pm, &slot->cache[FRAME_MOVABLE], owner, where, page);
 	frame_slot_leave(self, slot);
 	return pfn;
+}
+
+uint64_t (frame_alloc_unmovable)(struct physmem *pm, struct thread_slot *self, enum frame_owner owner)
+{
+	struct frame_slot *slot = enter_filled(pm, self, FRAME_UNMOVABLE);
+	uint64_t pfn;
+
+	if (!slot)
+		return PHYSMEM_NONE;
+	pfn = frame_pop_named(pm, &slot->cache[FRAME_UNMOVABLE], owner, 0, 0);
+	frame_slot_leave(self, slot);
+	return pfn;
+}
+
+bool frame_is_for_movable(struct physmem *pm, uint64_t pfn)
+{
+	return frame_bits_word(&pm->bits, (pfn - pm->base) >> FRAME_BLOCK_ORDER) & FRAME_BLOCK_MOVABLE_ONLY;
 }

@@ -12,6 +12,9 @@
  *          a pager stays dirty (Y4).
  * WHO ASKS Nobody asks the policy: as a store that hits (access.c), the pin is before or after each edit of the page,
  *          since every writer of the entry waits for LOCKED.
+ * WHERE    never in a segment that takes only what can be moved: with the entry LOCKED it is looked where the frame is;
+ *          one that is there goes elsewhere by the mover, without the entry, and it is looked again. So such segments
+ *          have no pins, whoever else moves the page meanwhile.
  * MIGRATE  finds a reference that is no entry, with all entries LOCKED, and leaves the frame where it is (migrate.c).
  *          A pin that comes later finds the entry LOCKED, or another frame in it.
  * FORK     copies a private page that is pinned at once (fork.c): were it shared, the next store would leave the pin
@@ -22,14 +25,34 @@
  *          is to be asked.
  * EDGES    S1 the entry, PINNED -> S2 whoever takes it out, or shares it: the count of before is seen.
  *          K1, K2 of frame_record.h: what was done with the frame, before it is another's. Y5 -> Y4 of object.h.
- * ORDER    one entry; nothing is waited for, allocated or called while it is LOCKED.
+ * ORDER    one entry; nothing is waited for, allocated or called while it is LOCKED. Who holds a range only tries to
+ *          move a page: a resize, a sync may have it, and wait for that range (-EDEADLK).
+ * PROGRESS a page that is in use all the time by faults, or moved back, is looked at again, as the mover says.
  * NOT HERE a limit of pins.
  * SOURCE   pin_user_pages with FOLL_LONGTERM (Linux, Documentation/core-api/pin_user_pages.rst).
  */
-#include "vmmap/space/space.h"
+#include "vmmap/space/migrate.h"
 
-/* Of the page's entry. false: it is not there, or lets no stores through, or has just changed. Inside RCU. */
-static bool pin_entry(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t *pfn)
+#define PIN_REFILLS 2                            /* the mover wants for other memory as well: not for ever         */
+
+enum pin_step {
+	PIN_DONE,
+	PIN_FAULT,                               /* it is not there, lets no stores through, or has just changed   */
+	PIN_MOVE,                                /* its frame is in a segment for what can be moved                */
+};
+
+struct pin_try { struct park_spin spin; unsigned refills; bool moved; };
+
+/* Its place is looked at while the entry is LOCKED. */
+static bool pin_stays(struct vmmap *map, const struct pin_try *t, uint64_t pfn)
+{
+	return !frame_is_for_movable(map->physmem, pfn) || BASE_MUTANT(pin_anywhere) ||
+	       (t->moved && BASE_MUTANT(pin_looks_once));
+}
+
+/* Of the page's entry. Inside RCU. */
+static enum pin_step pin_entry(struct vmmap *map, struct thread_slot *self, const struct pin_try *t, uint64_t addr,
+			       uint64_t *pfn)
 {
 	atomic_u64 *entry = pt_find(&map->pt, addr);
 	uint64_t seen = entry ? atomic_load_acquire(entry) : 0;                 /* S2 -> S1 */
@@ -37,36 +60,56 @@ static bool pin_entry(struct vmmap *map, struct thread_slot *self, uint64_t addr
 	uint64_t says = seen & PT_OBJECT ? 0 : PT_PINNED;
 
 	if ((seen & (PT_PRESENT | PT_WRITE | PT_LOCKED)) != (PT_PRESENT | PT_WRITE))
-		return false;
+		return PIN_FAULT;
 	BASE_POINT(pin_before_lock);
 	if (!pt_lock(entry, seen))
-		return false;
+		return PIN_FAULT;
 	*pfn = pt_pfn(seen);
+	if (!pin_stays(map, t, *pfn)) {
+		pt_store(entry, seen);
+		return PIN_MOVE;
+	}
 	if (!BASE_MUTANT(pin_counts_late))
 		frame_share(map->physmem, *pfn, 1, 0);                           /* Y5 -> Y4 */
 	pt_store(entry, pt_entry(*pfn, (seen & PT_BITS) | says | PT_DIRTY | PT_YOUNG, toucher));         /* S1 -> S2 */
 	BASE_POINT(pin_stored);
 	if (BASE_MUTANT(pin_counts_late))
 		frame_share(map->physmem, *pfn, 1, 0);
-	return true;
+	return PIN_DONE;
+}
+
+/* The page goes to a frame that may be pinned. 0: look again. */
+static int pin_move(struct vmmap *map, struct thread_slot *self, struct pin_try *t, uint64_t pfn)
+{
+	enum frame_moved is = migrate_out(map->physmem, self, pfn);
+
+	t->moved |= is == FRAME_MOVED;
+	BASE_POINT(pin_moved);
+	if (is == FRAME_NO_MEMORY && t->refills++ == PIN_REFILLS)
+		return -ENOMEM;
+	if (is == FRAME_NO_MEMORY)
+		return frame_refill_unmovable(map->physmem, self);
+	/* A resize that has the object may wait for our range. */
+	return self->holds && t->spin.rounds >= SPACE_ROUNDS && !BASE_MUTANT(pin_waits_holding) ? -EDEADLK : 0;
 }
 
 static int pin_page(struct vmmap *map, struct thread_slot *self, uint64_t addr, uint64_t *pfn)
 {
-	struct park_spin spin = PARK_SPIN;
+	struct pin_try t = { .spin = PARK_SPIN };
 
 	for (;;) {
-		bool done;
+		enum pin_step step;
 		int err;
 
 		rcu_enter(self);
-		done = pin_entry(map, self, addr, pfn);
+		step = pin_entry(map, self, &t, addr, pfn);
 		rcu_leave(self);
-		if (done)
+		if (step == PIN_DONE)
 			return 0;
-		err = space_fault(map, self, addr, VMA_WRITE, false, NULL);
+		err = step == PIN_MOVE ? pin_move(map, self, &t, *pfn)
+				       : space_fault(map, self, addr, VMA_WRITE, false, NULL);
 		if (!err)
-			err = space_again(self, &spin);
+			err = space_again(self, &t.spin);
 		if (err)
 			return err;
 	}
