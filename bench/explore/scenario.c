@@ -28,6 +28,7 @@ static const struct scenario *sorted[SCENARIOS_MAX];
 static unsigned sorted_n;
 static const char *policy_wanted;
 static uint64_t frames_wanted;
+static bool movable_wanted;
 static bool stops;                       /* the bodies' own: neither set-up nor warming up                          */
 static FILE *report;
 static char report_text[400];
@@ -88,8 +89,11 @@ static void make(const struct vmmap_config *limits, int bytes)
 
 	memory.bytes = bytes;
 	memory.pages = frames_wanted;
+	memory.limit = frames_wanted + (movable_wanted ? SCENE_MOVABLE : 0);
 	config.policy = policy_wanted;
 	expect(physmem_create(&scene.physmem, &memory) == 0);
+	if (movable_wanted)
+		expect(physmem_plug(scene.physmem, frames_wanted, SCENE_MOVABLE, 1) == 0);
 	config.physmem = scene.physmem;
 	expect(vmmap_create(&scene.map, &config) == 0);
 }
@@ -99,6 +103,11 @@ static const struct vmmap_config topdown = { .size = sizeof(struct vmmap_config)
 void scene_frames(uint64_t n)
 {
 	frames_wanted = n;
+}
+
+void scene_movable(void)
+{
+	movable_wanted = true;
 }
 
 void scene_map(void)
@@ -337,6 +346,7 @@ void scenario_prepare(const struct scenario *s, const char *policy)
 	setvbuf(report, NULL, _IONBF, 0);
 	memset(&scene, 0, sizeof(scene));
 	frames_wanted = FRAMES;
+	movable_wanted = false;
 	stops = false;
 	s->set_up();
 	if (!(s->flags & SCENARIO_COLD))

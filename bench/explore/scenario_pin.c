@@ -7,6 +7,7 @@
 
 #define OURS   1                                 /* words: what the page has at first; what a body stores           */
 #define STORED 5
+#define FRAMES 512u                              /* of the machine, but for those for what can be moved             */
 #define CHILD  scene.word[0]
 #define PFN    scene.word[1]                     /* where the pin is                                                */
 
@@ -100,6 +101,54 @@ static void is_gone(void) { expect(scene_owned() == 0); }
 
 SCENARIO(unpin_unmap, .what = "a pin goes beside the page's unmap", .set_up = pinned, .body = { unpin, unmap },
 	 .check = is_gone);
+
+/* ---- in a segment for what can be moved ---- */
+
+/* The page was written while all other frames were taken. */
+static void written_movable(void)
+{
+	static uint64_t taken[FRAMES];
+	uint64_t n = 0, pfn;
+
+	scene_frames(FRAMES);
+	scene_movable();
+	scene_map_bytes();
+	scene_mmap(PAGES(0, 4), RW);
+	while ((pfn = physmem_frame_alloc(scene.physmem)) != PHYSMEM_NONE)
+		taken[n++] = pfn;
+	put(scene.map, PAGE(0), OURS);
+	expect(pfn_of(PAGE(0)) >= FRAMES);
+	while (n)
+		expect(physmem_frame_free(scene.physmem, taken[--n]) == 0);
+}
+static void stays_out(void)
+{
+	expect(PFN < FRAMES);
+	stays_stored();
+}
+
+SCENARIO(pin_movable, .what = "a page in a segment for what can be moved is pinned beside a migration and a store",
+	 .set_up = written_movable, .body = { pin, migrate, store }, .check = stays_out, .mutants = "pin_anywhere");
+
+static void second_pin(void) { scene.result[1] = vmmap_pin(scene.map, PAGES(0, 1), &scene.word[2]); }
+static void both_out(void)
+{
+	expect(scene.result[1] == 0 && scene.word[2] == PFN);
+	expect(vmmap_unpin(scene.map, &scene.word[2], 1) == 0);
+	stays_out();
+}
+
+SCENARIO(pin_movable_twice, .what = "... is pinned by two threads, beside a store", .set_up = written_movable,
+	 .body = { pin, second_pin, store }, .check = both_out);
+
+static void out_alone(void)
+{
+	expect(scene.result[0] != 0 || PFN < FRAMES);
+	alone();
+}
+
+SCENARIO(pin_movable_unmap, .what = "... is pinned beside its unmap", .set_up = written_movable, .body = { pin, unmap },
+	 .check = out_alone);
 
 static void unpin_ours(void) { expect(vmmap_unpin(scene.map, &PFN, 1) == 0); }
 static void pinned_twice(void)
