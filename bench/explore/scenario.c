@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/point.h"
 #include "bench/explore/run.h"
+#include "bench/explore/scene.h"
 #include "bench/explore/turn.h"
 #include "bench/explore/weak.h"
 #include "bench/sim/core.h"
@@ -89,11 +90,11 @@ static void make(const struct vmmap_config *limits, int bytes)
 
 	memory.bytes = bytes;
 	memory.pages = frames_wanted;
-	memory.limit = frames_wanted + (movable_wanted ? SCENE_MOVABLE : 0);
+	memory.limit = movable_wanted ? 2 * SCENE_MOVABLE_FROM : frames_wanted;
 	config.policy = policy_wanted;
 	expect(physmem_create(&scene.physmem, &memory) == 0);
 	if (movable_wanted)
-		expect(physmem_plug(scene.physmem, frames_wanted, SCENE_MOVABLE, 1) == 0);
+		expect(physmem_plug(scene.physmem, SCENE_MOVABLE_FROM, SCENE_MOVABLE_FROM, 1) == 0);
 	config.physmem = scene.physmem;
 	expect(vmmap_create(&scene.map, &config) == 0);
 }
@@ -107,6 +108,7 @@ void scene_frames(uint64_t n)
 
 void scene_movable(void)
 {
+	frames_wanted = SCENE_MOVABLE_FROM;
 	movable_wanted = true;
 }
 

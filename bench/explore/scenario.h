@@ -72,7 +72,6 @@ extern struct scene {
 	bool no_more;                    /* the process may exec or exit: no look at its maps                       */
 } scene;
 
-#define SCENE_MOVABLE 512                        /* frames, above those of the machine                              */
 #define SCENE_BASE UINT64_C(0x100000000)
 #define PAGE(n)    (SCENE_BASE + (uint64_t)(n) * 4096)
 #define PAGES(n, m) PAGE(n), ((uint64_t)(m) * 4096)
@@ -80,7 +79,7 @@ extern struct scene {
 #define RW         (PROT_READ | PROT_WRITE)
 
 void scene_frames(uint64_t n);                           /* of the machine, before scene_map: else 2048             */
-void scene_movable(void);                                /* the same: beside those a segment for what can be moved */
+void scene_movable(void);                                /* the same: 512, and a segment for what can be moved      */
 void scene_map(void);                                    /* TOPDOWN, frames without contents                        */
 void scene_map_bytes(void);                              /* the same, frames with contents                          */
 void scene_map_with(const struct vmmap_config *config);  /* its limit_*, brk_start, placement                       */

@@ -7,7 +7,6 @@
 
 #define OURS   1                                 /* words: what the page has at first; what a body stores           */
 #define STORED 5
-#define FRAMES 512u                              /* of the machine, but for those for what can be moved             */
 #define CHILD  scene.word[0]
 #define PFN    scene.word[1]                     /* where the pin is                                                */
 
@@ -104,26 +103,18 @@ SCENARIO(unpin_unmap, .what = "a pin goes beside the page's unmap", .set_up = pi
 
 /* ---- in a segment for what can be moved ---- */
 
-/* The page was written while all other frames were taken. */
+static void write_ours(void) { put(scene.map, PAGE(0), OURS); }
 static void written_movable(void)
 {
-	static uint64_t taken[FRAMES];
-	uint64_t n = 0, pfn;
-
-	scene_frames(FRAMES);
 	scene_movable();
 	scene_map_bytes();
 	scene_mmap(PAGES(0, 4), RW);
-	while ((pfn = physmem_frame_alloc(scene.physmem)) != PHYSMEM_NONE)
-		taken[n++] = pfn;
-	put(scene.map, PAGE(0), OURS);
-	expect(pfn_of(PAGE(0)) >= FRAMES);
-	while (n)
-		expect(physmem_frame_free(scene.physmem, taken[--n]) == 0);
+	scene_fill_movable(write_ours);
+	expect(scene_is_movable(pfn_of(PAGE(0))));
 }
 static void stays_out(void)
 {
-	expect(PFN < FRAMES);
+	expect(!scene_is_movable(PFN));
 	stays_stored();
 }
 
@@ -143,12 +134,35 @@ SCENARIO(pin_movable_twice, .what = "... is pinned by two threads, beside a stor
 
 static void out_alone(void)
 {
-	expect(scene.result[0] != 0 || PFN < FRAMES);
+	expect(scene.result[0] != 0 || !scene_is_movable(PFN));
 	alone();
 }
 
 SCENARIO(pin_movable_unmap, .what = "... is pinned beside its unmap", .set_up = written_movable, .body = { pin, unmap },
 	 .check = out_alone);
+
+/* Body 1 moves it back, while it has all other memory. */
+static void back_to_movable(void)
+{
+	if (!scene_await(THERE))
+		return;
+	scene_fill_movable(migrate);
+	scene_signal(BACK);
+}
+static void movable_stopped(void)
+{
+	written_movable();
+	scene_stop(0, "pin_moved", THERE, BACK);
+}
+static void stays_ours_out(void)
+{
+	expect(!scene_is_movable(PFN));
+	stays();
+	expect(word_of(scene.map, PAGE(0)) == OURS && scene_owned() == 1);
+}
+
+SCENARIO(pin_moved_back, .what = "... has been moved out to be pinned, and is moved back", .set_up = movable_stopped,
+	 .body = { pin, back_to_movable }, .check = stays_ours_out, .mutants = "pin_looks_once pin_anywhere");
 
 static void unpin_ours(void) { expect(vmmap_unpin(scene.map, &PFN, 1) == 0); }
 static void pinned_twice(void)

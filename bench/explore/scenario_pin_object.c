@@ -130,3 +130,36 @@ static void is_written(void)
 SCENARIO(pin_page_sync, .what = "a store through a pin while a sync copies and writes", .flags = SCENARIO_SHARED,
 	 .set_up = paged, .body = { sync_it, store_pinned }, .check = is_written,
 	 .mutants = "sync_forgets_pinned sync_looks_late");
+
+/* ---- in a segment for what can be moved ---- */
+
+static void write_ours(void) { expect(scene_write(0, PAGE(0), OURS) == 8); }
+static void movable(void)
+{
+	scene_movable();
+	scene_map_bytes();
+	scene_object(2, false);
+	scene_share(PAGE(0), 2, 0);
+	scene_fill_movable(write_ours);
+}
+static void hold_and_pin(void)
+{
+	scene_hold(0, PAGES(0, 2));
+	pin();
+	scene_release(0);
+}
+static void cut_to_one(void) { expect(vmmap_object_resize(scene.object, 4096) == 0); }
+static void tried(void)
+{
+	expect(scene.result[0] == 0 || scene.result[0] == -EDEADLK);
+	if (scene.result[0] == 0) {
+		expect(!scene_is_movable(PFN) && pfn_of(PAGE(0)) == PFN);
+		unpin();
+	}
+	scene_word_is(PAGE(0), OURS);
+	expect(scene_owned() == 1);
+}
+
+SCENARIO(pin_page_holding, .what = "who holds a range pins a page that has to move, beside a resize that waits for it",
+	 .flags = SCENARIO_SHARED, .set_up = movable, .body = { hold_and_pin, cut_to_one }, .check = tried,
+	 .mutants = "pin_waits_holding pin_anywhere");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Window: a pinned page is written back; whoever pinned it stores behind the copy, and gives the pin up. Or it is pinned
- * when its dirty mark has been taken, and its entry still lets stores through. Rule: a sync asks for pins behind its
- * walk and before its copy; with one the page stays dirty. Broken: what was stored is never written.
+ * Window: a pinned page is written back; whoever pinned it stores behind the copy, and gives the pin up. Or it is
+ * pinned when its dirty mark has been taken, and its entry still lets stores through. Rule: a sync asks for pins behind
+ * its walk and before its copy; with one the page stays dirty. Broken: what was stored is never written.
  * mutant: sync_looks_late
  * mutant: sync_forgets_pinned
  */
@@ -10,7 +10,10 @@
 
 static uint64_t pfn;
 
-static void store_pinned(struct vmmap *map, uint64_t word) { *(uint64_t *)physmem_frame_bytes(map->physmem, pfn) = word; }
+static void store_pinned(struct vmmap *map, uint64_t word)
+{
+	*(uint64_t *)physmem_frame_bytes(map->physmem, pfn) = word;
+}
 
 static struct vmmap *dirty_page(const char *policy)
 {

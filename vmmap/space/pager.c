@@ -179,7 +179,8 @@ static bool sync_copy(struct object *object, struct thread_slot *self, uint64_t 
  * copy. Of a page that was cut off meanwhile the answer is nobody's. */
 static bool sync_pinned(struct object *object, uint64_t taken)
 {
-	return frame_counts(object->physmem, pt_pfn(taken)).refs > 1 && !BASE_MUTANT(sync_forgets_pinned);   /* Y4 -> Y5 */
+	return frame_counts(object->physmem, pt_pfn(taken)).refs > 1 &&          /* Y4 -> Y5 */
+	       !BASE_MUTANT(sync_forgets_pinned);
 }
 
 static void sync_done(struct object *object, atomic_u64 *entry, uint64_t taken, bool dirty)
