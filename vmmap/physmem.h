@@ -45,8 +45,9 @@ void physmem_destroy(struct physmem *pm);
 /* Plugs a segment: [pfn, pfn + pages) can be allocated from now on, by anybody, also beside calls that run (it goes by
  * physmem_unplug, physmem_hotplug.h, where listeners can have a veto, too). movable: it takes only what maps and
  * objects have, which can be moved; what is to be pinned (vmmap_pin) is moved out first. 0; -EINVAL: empty, not in the
- * instance's [base, limit), or a block of 2 MiB at one of its ends has a segment of the other kind; -EEXIST: a frame of it is
- * there already; -ENOMEM, -ENOSPC. An error has changed nothing. May sleep for another plug. Cost: as of creation. */
+ * instance's [base, limit), or a block of 2 MiB at one of its ends has a segment of the other kind; -EEXIST: a frame
+ * of it is there already; -ENOMEM, -ENOSPC. An error has changed nothing. May sleep for another plug. Cost: as of
+ * creation. */
 int  physmem_plug(struct physmem *pm, uint64_t pfn, uint64_t pages, int movable);
 
 #define PHYSMEM_NONE UINT64_MAX
