@@ -44,9 +44,10 @@ void physmem_destroy(struct physmem *pm);
 
 /* Plugs a segment: [pfn, pfn + pages) can be allocated from now on, by anybody, also beside calls that run (it goes by
  * physmem_unplug, physmem_hotplug.h, where listeners can have a veto, too). movable: it takes only what maps and
- * objects have, which can be moved. 0; -EINVAL: empty, not in the instance's
- * [base, limit), or a block of 2 MiB at one of its ends has a segment of the other kind; -EEXIST: a frame of it is
- * there already; -ENOMEM, -ENOSPC. An error has changed nothing. May sleep for another plug. Cost: as of creation. */
+ * objects have, which can be moved; what is to be pinned (vmmap_pin) is moved out first. 0; -EINVAL: empty, not in the
+ * instance's [base, limit), or a block of 2 MiB at one of its ends has a segment of the other kind; -EEXIST: a frame
+ * of it is there already; -ENOMEM, -ENOSPC. An error has changed nothing. May sleep for another plug. Cost: as of
+ * creation. */
 int  physmem_plug(struct physmem *pm, uint64_t pfn, uint64_t pages, int movable);
 
 #define PHYSMEM_NONE UINT64_MAX
@@ -94,9 +95,9 @@ struct physmem_usage {
 void physmem_get_usage(struct physmem *pm, struct physmem_usage *out);
 
 /* Takes a frame out of use, for good: it is never handed out again, and does not stand in the way of an unplug. One
- * that maps have as anonymous memory is moved away first, contents and all; the balloon gives its own back. 0, also if
- * it is out of use already; -EINVAL: no segment has it; -EBUSY: who has it does not move (physmem_frame_alloc, a run, a
- * page of an object so far), or it is in the hands of somebody just now, or an unplug is at work there; -ENOMEM: there
+ * that maps or objects have is moved away first, contents and all; the balloon gives its own back. 0, also if it is out
+ * of use already; -EINVAL: no segment has it; -EBUSY: who has it does not move (physmem_frame_alloc, a run, a page that
+ * is pinned), or it is in the hands of somebody just now, or an unplug is at work there; -ENOMEM: there
  * is no frame to move it to. May sleep for a grace period. Source: soft offline of Linux's mm/memory-failure.c. */
 int  physmem_poison(struct physmem *pm, uint64_t pfn);
 /* It can be had again. 0; -EINVAL: it is not out of use. Never sleeps. */

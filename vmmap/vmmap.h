@@ -345,17 +345,21 @@ ssize_t vmmap_read_until(struct vmmap *map, uint64_t addr, void *bytes, size_t l
 ssize_t vmmap_write_until(struct vmmap *map, uint64_t addr, const void *bytes, size_t len, uint64_t deadline_ns);
 
 /*
- * Pins the pages of [addr, addr + len), widened to pages: each stays in the frame that it has, which is the map's own,
- * and pfns[0], pfns[1], ... say which these are, until they are given back: for who reaches them past the page table
- * (physmem_frame_bytes). Faults pages in as writes first. Counted: a page that is pinned twice is given back twice.
- * Neither unplug nor poison moves them (PHYSMEM_REASON_PINNED, -EBUSY). mprotect changes only what the map's own
- * accesses may do; munmap, DONTNEED, resizes and vmmap_destroy take the page out of the map, the frame stays until
- * its last pin goes; mremap takes it along; a fork copies it at once: the pin goes on with the parent's page. With a
- * physmem of the map's own, pins go before the last of the maps that have it is destroyed.
- * 0; an error has pinned nothing, pages faulted in stay so: -EINVAL: len 0, a range that wraps, pfns NULL; -EFAULT: a
- * hole, no right to write, beyond the object's end, or the pager failed; -EOPNOTSUPP: a page of an object through a
- * shared mapping; -ENOMEM. [waits] as faults do. Counts against no limit. Cost: a fault, or a walk of four tables, a
- * page. Source: pin_user_pages with FOLL_LONGTERM and FOLL_WRITE of Linux.
+ * Pins the pages of [addr, addr + len), widened to pages: each stays in one frame, which is the map's own, or, through
+ * a shared mapping, its object's page; pfns[0], pfns[1], ... say which these are, until they are given back: for who
+ * reaches them past the page table (physmem_frame_bytes). Faults pages in as writes first; what lies in a segment for
+ * what can be moved (physmem_plug) goes elsewhere first, contents and all. Counted: a page that is pinned twice is
+ * given back twice. Neither unplug nor poison moves them (PHYSMEM_REASON_PINNED, -EBUSY). mprotect changes only what
+ * the map's own accesses may do; munmap, DONTNEED, resizes, vmmap_destroy and the last put of an object take the page
+ * out, the frame stays until its last pin goes; mremap takes it along; a fork copies a private one at once: the pin
+ * goes on with the parent's page. A page of an object with a pager stays dirty: each sync writes it, and the first one
+ * after the last unpin what was stored until then. With a physmem of the map's own, pins go before the last of the maps
+ * that have it is destroyed.
+ * 0; an error has pinned nothing, pages faulted in or moved stay so: -EINVAL: len 0, a range that wraps, pfns NULL;
+ * -EFAULT: a hole, no right to write, beyond the object's end, or the pager failed; -ENOMEM, also if only segments for
+ * what can be moved have frames left; -EDEADLK: it has to be moved, and who is at work there may wait for a range that
+ * the caller holds. [waits] as faults do. Counts against no limit. Cost: a fault, or a walk of four tables, a page;
+ * what is moved: as for an unplug. Source: pin_user_pages with FOLL_LONGTERM and FOLL_WRITE of Linux.
  */
 int vmmap_pin(struct vmmap *map, uint64_t addr, uint64_t len, uint64_t *pfns);
 /* Pins, waiting until deadline_ns at the longest. Errors: its, and -EAGAIN, -ETIMEDOUT as above: nothing is pinned. */

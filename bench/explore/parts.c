@@ -30,6 +30,11 @@ bool scene_migrate(struct vmmap *map, uint64_t at)
 	return pt_has_frame(seen) && space_mover.move(map->physmem, self, pt_pfn(seen)) == FRAME_MOVED;
 }
 
+void scene_store_frame(uint64_t pfn, uint64_t word)
+{
+	frame_write(scene.physmem, pfn, 0, &word, sizeof word);
+}
+
 int scene_move_entries(uint64_t at, uint64_t len, uint64_t to)
 {
 	struct thread_slot *self = thread_self();

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/point.h"
 #include "bench/explore/run.h"
+#include "bench/explore/scene.h"
 #include "bench/explore/turn.h"
 #include "bench/explore/weak.h"
 #include "bench/sim/core.h"
@@ -28,6 +29,7 @@ static const struct scenario *sorted[SCENARIOS_MAX];
 static unsigned sorted_n;
 static const char *policy_wanted;
 static uint64_t frames_wanted;
+static bool movable_wanted;
 static bool stops;                       /* the bodies' own: neither set-up nor warming up                          */
 static FILE *report;
 static char report_text[400];
@@ -88,8 +90,11 @@ static void make(const struct vmmap_config *limits, int bytes)
 
 	memory.bytes = bytes;
 	memory.pages = frames_wanted;
+	memory.limit = movable_wanted ? 2 * SCENE_MOVABLE_FROM : frames_wanted;
 	config.policy = policy_wanted;
 	expect(physmem_create(&scene.physmem, &memory) == 0);
+	if (movable_wanted)
+		expect(physmem_plug(scene.physmem, SCENE_MOVABLE_FROM, SCENE_MOVABLE_FROM, 1) == 0);
 	config.physmem = scene.physmem;
 	expect(vmmap_create(&scene.map, &config) == 0);
 }
@@ -99,6 +104,12 @@ static const struct vmmap_config topdown = { .size = sizeof(struct vmmap_config)
 void scene_frames(uint64_t n)
 {
 	frames_wanted = n;
+}
+
+void scene_movable(void)
+{
+	frames_wanted = SCENE_MOVABLE_FROM;
+	movable_wanted = true;
 }
 
 void scene_map(void)
@@ -337,6 +348,7 @@ void scenario_prepare(const struct scenario *s, const char *policy)
 	setvbuf(report, NULL, _IONBF, 0);
 	memset(&scene, 0, sizeof(scene));
 	frames_wanted = FRAMES;
+	movable_wanted = false;
 	stops = false;
 	s->set_up();
 	if (!(s->flags & SCENARIO_COLD))

@@ -79,6 +79,7 @@ extern struct scene {
 #define RW         (PROT_READ | PROT_WRITE)
 
 void scene_frames(uint64_t n);                           /* of the machine, before scene_map: else 2048             */
+void scene_movable(void);                                /* the same: 512, and a segment for what can be moved      */
 void scene_map(void);                                    /* TOPDOWN, frames without contents                        */
 void scene_map_bytes(void);                              /* the same, frames with contents                          */
 void scene_map_with(const struct vmmap_config *config);  /* its limit_*, brk_start, placement                       */
@@ -122,6 +123,7 @@ int64_t scene_write(unsigned i, uint64_t at, uint64_t word);     /* result: 8, o
 int64_t scene_read(unsigned i, uint64_t at, uint64_t *word);
 
 /* Parts of the engine without the rest: parts.c. */
+void scene_store_frame(uint64_t pfn, uint64_t word);     /* past the page table, as who has pinned it does          */
 int scene_move_entries(uint64_t at, uint64_t len, uint64_t to);  /* what mremap does last: 0, -ENOMEM; both are held */
 bool scene_present(uint64_t at);                         /* an entry stands there                                   */
 void scene_pins(uint64_t at, uint32_t free);             /* as if so few visits more could count themselves in there;

@@ -101,6 +101,69 @@ static void is_gone(void) { expect(scene_owned() == 0); }
 SCENARIO(unpin_unmap, .what = "a pin goes beside the page's unmap", .set_up = pinned, .body = { unpin, unmap },
 	 .check = is_gone);
 
+/* ---- in a segment for what can be moved ---- */
+
+static void write_ours(void) { put(scene.map, PAGE(0), OURS); }
+static void written_movable(void)
+{
+	scene_movable();
+	scene_map_bytes();
+	scene_mmap(PAGES(0, 4), RW);
+	scene_fill_movable(write_ours);
+	expect(scene_is_movable(pfn_of(PAGE(0))));
+}
+static void stays_out(void)
+{
+	expect(!scene_is_movable(PFN));
+	stays_stored();
+}
+
+SCENARIO(pin_movable, .what = "a page in a segment for what can be moved is pinned beside a migration and a store",
+	 .set_up = written_movable, .body = { pin, migrate, store }, .check = stays_out, .mutants = "pin_anywhere");
+
+static void second_pin(void) { scene.result[1] = vmmap_pin(scene.map, PAGES(0, 1), &scene.word[2]); }
+static void both_out(void)
+{
+	expect(scene.result[1] == 0 && scene.word[2] == PFN);
+	expect(vmmap_unpin(scene.map, &scene.word[2], 1) == 0);
+	stays_out();
+}
+
+SCENARIO(pin_movable_twice, .what = "... is pinned by two threads, beside a store", .set_up = written_movable,
+	 .body = { pin, second_pin, store }, .check = both_out);
+
+static void out_alone(void)
+{
+	expect(scene.result[0] != 0 || !scene_is_movable(PFN));
+	alone();
+}
+
+SCENARIO(pin_movable_unmap, .what = "... is pinned beside its unmap", .set_up = written_movable, .body = { pin, unmap },
+	 .check = out_alone);
+
+/* Body 1 moves it back, while it has all other memory. */
+static void back_to_movable(void)
+{
+	if (!scene_await(THERE))
+		return;
+	scene_fill_movable(migrate);
+	scene_signal(BACK);
+}
+static void movable_stopped(void)
+{
+	written_movable();
+	scene_stop(0, "pin_moved", THERE, BACK);
+}
+static void stays_ours_out(void)
+{
+	expect(!scene_is_movable(PFN));
+	stays();
+	expect(word_of(scene.map, PAGE(0)) == OURS && scene_owned() == 1);
+}
+
+SCENARIO(pin_moved_back, .what = "... has been moved out to be pinned, and is moved back", .set_up = movable_stopped,
+	 .body = { pin, back_to_movable }, .check = stays_ours_out, .mutants = "pin_looks_once pin_anywhere");
+
 static void unpin_ours(void) { expect(vmmap_unpin(scene.map, &PFN, 1) == 0); }
 static void pinned_twice(void)
 {

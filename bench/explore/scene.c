@@ -17,6 +17,20 @@ void scene_two_leaves(void)
 	scene_mmap(PAGES(0, 1024), RW);
 }
 
+void scene_fill_movable(void (*fill)(void))
+{
+	static uint64_t taken[SCENE_MOVABLE_FROM];
+	uint64_t n = 0, pfn;
+
+	while ((pfn = physmem_frame_alloc(scene.physmem)) != PHYSMEM_NONE)
+		taken[n++] = pfn;
+	fill();
+	while (n)
+		expect(physmem_frame_free(scene.physmem, taken[--n]) == 0);
+}
+
+bool scene_is_movable(uint64_t pfn) { return pfn >= SCENE_MOVABLE_FROM; }
+
 uint64_t scene_soon(void)
 {
 	return clock_ns() + 1000000;

@@ -18,6 +18,11 @@ enum { THERE = 1, BACK, THIRD, FOURTH, NEVER = 15 };     /* signals             
 void scene_pages(uint64_t n);                            /* a map; one VMA, RW, from page 0                         */
 void scene_two_leaves(void);                             /* 1024 pages of it; in the middle a border                */
 
+/* After scene_movable and a map: what it allocates lies in the segment for what can be moved. */
+#define SCENE_MOVABLE_FROM UINT64_C(512)
+void scene_fill_movable(void (*fill)(void));
+bool scene_is_movable(uint64_t pfn);
+
 uint64_t scene_soon(void);                               /* a deadline                                              */
 
 /* Holds, and releases at once; before `until`: 0, or the error. */

@@ -7,6 +7,9 @@
  *           page it is, and of which filling; all of them are looked at before the chunk goes, so every page that was
  *           moved is looked at after that. Of so many per cent of the pages (`pinned`) the frame is pinned as long as
  *           they are mapped: it must stay the page's, and have its words when the page is gone.
+ * SEGMENTS  the four take only what can be moved; with pins the first two do, since pages leave such a segment before
+ *           they are pinned: none of these two fails for a pin, which is looked at. A page for which there is no room
+ *           where pins may be stays without.
  * UNPLUG    thread 0. Without pins it waits, with a deadline, and anything but that is a mistake; with pins it fails at
  *           the first of them, or has the owners asked to give up theirs (revoke), by turns. A segment that is gone
  *           comes back a step later.
@@ -59,6 +62,16 @@ static void machine(const struct profile_map *map, struct physmem_config *memory
 	memory->limit = frames(map);
 }
 
+static bool only_movable(const struct profile_map *map, uint64_t hot)
+{
+	return map->params->pinned == 0 || hot < HOT / 2;
+}
+
+static int plug(const struct profile_map *map, const struct storm *s, uint64_t hot)
+{
+	return physmem_plug(map->pm, (1 + hot) * s->segment, s->segment, only_movable(map, hot));
+}
+
 static int make_worker(struct worker *w, uint64_t chunks)
 {
 	memset(w, 0, sizeof(*w));
@@ -84,8 +97,8 @@ static int setup(struct profile_map *map)
 	chunks = HOT * s->segment * 3 / 4 / CHUNK / (map->threads - 1);
 	while (s->workers < map->threads && !err)
 		err = make_worker(&s->worker[s->workers++], chunks);
-	for (unsigned i = 1; i <= HOT && !err; i++)
-		err = physmem_plug(map->pm, i * s->segment, s->segment, 1);
+	for (unsigned i = 0; i < HOT && !err; i++)
+		err = plug(map, s, i);
 	return err;
 }
 
@@ -127,8 +140,10 @@ static void pin_page(struct profile_thread *t, struct worker *w, uint64_t addr, 
 		return;
 	err = vmmap_pin(t->vm, addr, PROFILE_PAGE, pin);
 	if (err)
+		*pin = PHYSMEM_NONE;
+	if (err && err != -ENOMEM)
 		profile_fail(t, CALL_FAULT, addr, PROFILE_PAGE, err);
-	else
+	else if (!err)
 		atomic_bump(&w->pins, 1);
 }
 
@@ -276,7 +291,8 @@ static void unplug_failed(struct profile_thread *t, struct storm *s, int err, co
 	enum physmem_reason reason = err == -ENOMEM && !r->reason ? PHYSMEM_REASON_NO_ROOM : r->reason;
 
 	s->failed[reason]++;
-	if (!t->at->params->pinned && err != -ETIMEDOUT)
+	if ((!t->at->params->pinned && err != -ETIMEDOUT) ||
+	    (only_movable(t->at, s->at) && reason == PHYSMEM_REASON_PINNED))
 		profile_fail(t, CALL_MUNMAP, r->first * PROFILE_PAGE, s->segment * PROFILE_PAGE, err);
 }
 
@@ -333,7 +349,7 @@ static void take_away(struct profile_thread *t, struct storm *s)
 
 static void put_back(struct profile_thread *t, struct storm *s)
 {
-	int err = physmem_plug(t->at->pm, (1 + s->at) * s->segment, s->segment, 1);
+	int err = plug(t->at, s, s->at);
 
 	if (err)
 		profile_fail(t, CALL_MMAP, (1 + s->at) * s->segment * PROFILE_PAGE, s->segment * PROFILE_PAGE, err);

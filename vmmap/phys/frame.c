@@ -23,7 +23,9 @@
  *             takes four chains from there, and an allocation that finds nothing else takes all.
  * KINDS       each slot has two caches, and there are two depots: frames for what can be moved, and for what cannot.
  *             While a frame is out its block keeps at least its class, so one of the unmovable cache lies in no block
- *             that somebody counts on to be emptied. Only the engine defers, and what it has can be moved.
+ *             that somebody counts on to be emptied. Only the engine defers, and what it has can be moved. A frame for
+ *             a page that is to be pinned is taken as one that cannot, and comes back as one that can: from there it
+ *             may go to either.
  * CACHED      loaded has at most 64 frames and one chain that came home; spare has up to 64 such chains, fewer in small
  *             instances, so that a slot which takes and gives in turn uses its own frames again: each frame's word is
  *             on a line that it then shares with nobody. Out of other slots' reach are `loaded` and `open` only.

@@ -46,6 +46,12 @@ static inline uint64_t frame_alloc_for(struct physmem *pm, struct thread_slot *s
 /* The same, with its name in the reverse map from its first instant on (frame_record.h). */
 static inline uint64_t frame_alloc_named(struct physmem *pm, struct thread_slot *self, enum frame_owner owner,
 					 uint64_t where, uint64_t page);
+/* The same for a page that is to be pinned: outside of segments that take only what can be moved, without a name. And a
+ * refill for it. */
+uint64_t frame_alloc_unmovable(struct physmem *pm, struct thread_slot *self, enum frame_owner owner);
+int frame_refill_unmovable(struct physmem *pm, struct thread_slot *self);
+/* The frame lies in a segment that takes only what can be moved. By who keeps it from being freed. */
+bool frame_is_for_movable(struct physmem *pm, uint64_t pfn);
 static inline void frame_free_by(struct physmem *pm, struct thread_slot *self, uint64_t pfn, enum frame_owner owner);
 static inline void frame_defer_by(struct physmem *pm, struct thread_slot *self, uint64_t pfn, enum frame_owner owner);
 /* The same by who may be in no read section: what is above must be called inside one (frame_isolate.c). Outside,
@@ -91,6 +97,9 @@ uint64_t physmem_audit(struct physmem *pm, FILE *report);
 #define frame_take(pm, self, owner) BASE_SITE(SITE_FRAME, (frame_take)(pm, self, owner), PHYSMEM_NONE)
 #define frame_alloc_named(pm, self, owner, where, page) \
 	BASE_SITE(SITE_FRAME, (frame_alloc_named)(pm, self, owner, where, page), PHYSMEM_NONE)
+#define frame_alloc_unmovable(pm, self, owner) \
+	BASE_SITE(SITE_FRAME, (frame_alloc_unmovable)(pm, self, owner), PHYSMEM_NONE)
+#define frame_refill_unmovable(pm, self) BASE_SITE(SITE_FRAME, (frame_refill_unmovable)(pm, self), -ENOMEM)
 #define frame_refill(pm, self) BASE_SITE(SITE_FRAME, (frame_refill)(pm, self), -ENOMEM)
 
 #endif

@@ -5,11 +5,12 @@
  * WHOSE     a frame's owner class and order stand in its word while it is OWNED (frame_inline.h): told when it is
  *           taken, asked when it is given back; written by nobody in between.
  * COUNTS    references | maps << 32. References: everybody who may keep the frame from being freed. Maps: those of them
- *           that are entries of a page table. 0: nobody has counted yet, the frame has one reference, its owner's; that
- *           is an entry if the owner is FRAME_OWNER_MAP, else it is none. So who is alone writes nothing, and a map
- *           that never shares a frame never touches the record.
+ *           that are entries of a page table; of an object's frame the entry in the object's own, its page (entries of
+ *           maps that show it are no references). 0: nobody has counted yet, the frame has one reference, its owner's;
+ *           that is an entry if the owner is a map or an object, else it is none. So who is alone writes nothing, and a
+ *           map that never shares a frame never touches the record.
  *           share: by who has a reference, keeps it through the call, and says nothing for others (an entry: LOCKED).
- *           A reference of a map's frame that is no entry is a pin (vmmap/space/pin.c); unpin says so if there is none.
+ *           A reference of such a frame that is no entry is a pin (vmmap/space/pin.c); unpin says so if there is none.
  *           drop: everybody once for each reference. Of all drops one is told that it was the last: the record is 0
  *           again, and the frame is the caller's to free or defer.
  * WHERE     the reverse map: the name of a map or of an object, and the page in it (vmmap/space/rmap_frame.c says of
@@ -52,10 +53,16 @@ static inline enum frame_owner frame_owner_of(struct physmem *pm, uint64_t pfn)
 
 static inline uint64_t frame_counts_word(uint32_t refs, uint32_t maps) { return refs | (uint64_t)maps << 32; }
 
+/* Its one reference is an entry. */
+static inline bool frame_owner_shows(enum frame_owner owner)
+{
+	return owner == FRAME_OWNER_MAP || owner == FRAME_OWNER_OBJECT;
+}
+
 /* What 0 stands for. */
 static inline uint64_t frame_counts_told(struct physmem *pm, uint64_t pfn, uint64_t counts)
 {
-	return counts != 0 ? counts : frame_counts_word(1, frame_owner_of(pm, pfn) == FRAME_OWNER_MAP);
+	return counts != 0 ? counts : frame_counts_word(1, frame_owner_shows(frame_owner_of(pm, pfn)));
 }
 
 /* Both at one instant. By who has a reference; else it may be a later life's. One reference: the caller's own, and

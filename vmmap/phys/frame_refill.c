@@ -249,6 +249,11 @@ int (frame_refill)(struct physmem *pm, struct thread_slot *self)
 	return refill(pm, self, FRAME_MOVABLE);
 }
 
+int (frame_refill_unmovable)(struct physmem *pm, struct thread_slot *self)
+{
+	return refill(pm, self, FRAME_UNMOVABLE);
+}
+
 /* While caches are closed inlined paths do not see what is loaded. */
 static NOINLINE struct frame_slot *enter_loaded(struct physmem *pm, struct thread_slot *self, enum frame_kind kind)
 {
@@ -306,4 +311,21 @@ NOINLINE uint64_t frame_alloc_named_slow(struct physmem *pm, struct thread_slot 
 	pfn = frame_pop_named(pm, &slot->cache[FRAME_MOVABLE], owner, where, page);
 	frame_slot_leave(self, slot);
 	return pfn;
+}
+
+uint64_t (frame_alloc_unmovable)(struct physmem *pm, struct thread_slot *self, enum frame_owner owner)
+{
+	struct frame_slot *slot = enter_filled(pm, self, FRAME_UNMOVABLE);
+	uint64_t pfn;
+
+	if (!slot)
+		return PHYSMEM_NONE;
+	pfn = frame_pop_named(pm, &slot->cache[FRAME_UNMOVABLE], owner, 0, 0);
+	frame_slot_leave(self, slot);
+	return pfn;
+}
+
+bool frame_is_for_movable(struct physmem *pm, uint64_t pfn)
+{
+	return frame_bits_word(&pm->bits, (pfn - pm->base) >> FRAME_BLOCK_ORDER) & FRAME_BLOCK_MOVABLE_ONLY;
 }

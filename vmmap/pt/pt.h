@@ -7,7 +7,8 @@
  *         bit 1 PRESENT; 2..4 READ WRITE EXEC: what an access may do without a fault (never more than the VMA allows)
  *         5 DIRTY, 6 YOUNG, 7 ZERO: the shared zero page (no frame), 8 OBJECT: the frame is the page cache's
  *         9 SHARED: the frame may be in entries of other maps as well, which were forked; never with WRITE
- *         10 PINNED: the frame may have references that are no entries; never with SHARED, ZERO, OBJECT
+ *         10 PINNED: the frame may have references that are no entries; never with SHARED, ZERO, OBJECT (whose frames
+ *         the object frees, and asks)
  *         12..51 frame number; 52..63 toucher: slot number + 1 of the only thread that touched it, 0 = several
  * Policy-free: the fault's protocol (CAS to LOCKED, re-check, store) and the writer's (lk first, then load each entry,
  * waiting for LOCKED ones) are the caller's; all entry and table loads that a writer may skip on are seq_cst here.

@@ -168,7 +168,7 @@ static void audit_objects(struct audit *a)
 	}
 }
 
-/* Frames that no entry shows any more, but somebody has pinned. */
+/* Frames that no entry and no object has any more, but somebody has pinned. */
 static uint64_t audit_pinned(struct physmem *pm)
 {
 	uint64_t n = 0;
@@ -176,7 +176,7 @@ static uint64_t audit_pinned(struct physmem *pm)
 	for (uint64_t i = 0; i < pm->span; i++) {
 		uint64_t word = atomic_load_relaxed(&pm->word[i]);
 
-		if (frame_state(word) == FRAME_OWNED && frame_owner(word) == FRAME_OWNER_MAP)
+		if (frame_state(word) == FRAME_OWNED && frame_owner_shows(frame_owner(word)))
 			n += frame_counts(pm, pm->base + i).maps == 0;
 	}
 	return n;

@@ -145,13 +145,25 @@ static enum frame_moved migrate_inside(struct migrate *m, enum frame_owner owner
 	return is;
 }
 
+static uint64_t migrate_alloc(const struct migrate *m, enum frame_owner owner)
+{
+	return m->unmovable ? frame_alloc_unmovable(m->seek.physmem, m->self, owner)
+			    : frame_alloc_named(m->seek.physmem, m->self, owner, 0, 0);
+}
+
+static int migrate_refill(const struct migrate *m)
+{
+	return m->unmovable ? frame_refill_unmovable(m->seek.physmem, m->self)
+			    : frame_refill(m->seek.physmem, m->self);
+}
+
 /* With a frame for the copy, which leads nowhere before it is stored. Inside RCU. */
 static enum frame_moved migrate_to_fresh(struct migrate *m, enum frame_owner owner)
 {
 	struct physmem *pm = m->seek.physmem;
 	enum frame_moved is;
 
-	m->fresh = frame_alloc_named(pm, m->self, owner, 0, 0);
+	m->fresh = migrate_alloc(m, owner);
 	if (m->fresh == PHYSMEM_NONE)
 		return FRAME_NO_MEMORY;
 	is = migrate_inside(m, owner);
@@ -178,7 +190,7 @@ static enum frame_moved migrate_try(struct migrate *m, enum frame_owner owner)
 {
 	enum frame_moved is = migrate_once(m, owner);
 
-	if (is == FRAME_NO_MEMORY && !frame_refill(m->seek.physmem, m->self))
+	if (is == FRAME_NO_MEMORY && !migrate_refill(m))
 		is = migrate_once(m, owner);
 	frame_tidy(m->seek.physmem, m->self);
 	return is;
@@ -221,10 +233,11 @@ static enum frame_moved migrate_owned(struct migrate *m, enum frame_owner owner,
 
 /* 1. The counts are of the life that the name is of, or nothing is said of them: a frame that was freed meanwhile seems
  * to have one reference that is no entry. */
-static enum frame_moved migrate_move(struct physmem *pm, struct thread_slot *self, uint64_t pfn)
+static enum frame_moved migrate_any(struct physmem *pm, struct thread_slot *self, uint64_t pfn, bool unmovable)
 {
 	struct rmap_found few[MIGRATE_FEW];
-	struct migrate m = { .seek = { .physmem = pm, .pfn = pfn, .most = MIGRATE_FEW, .found = few }, .self = self };
+	struct migrate m = { .seek = { .physmem = pm, .pfn = pfn, .most = MIGRATE_FEW, .found = few }, .self = self,
+			     .unmovable = unmovable };
 	struct frame_counts counts;
 	enum frame_owner owner;
 	uint64_t word;
@@ -235,9 +248,19 @@ static enum frame_moved migrate_move(struct physmem *pm, struct thread_slot *sel
 	counts = frame_counts(pm, pfn);
 	if (!frame_still(pm, pfn, word) || (owner != FRAME_OWNER_MAP && owner != FRAME_OWNER_OBJECT))
 		return FRAME_GONE;
-	if (counts.refs > counts.maps + (owner == FRAME_OWNER_OBJECT) && !BASE_MUTANT(migrate_takes_pinned))
+	if (counts.refs > counts.maps && !BASE_MUTANT(migrate_takes_pinned))
 		return FRAME_PINNED;
 	return migrate_owned(&m, owner, counts);
+}
+
+static enum frame_moved migrate_move(struct physmem *pm, struct thread_slot *self, uint64_t pfn)
+{
+	return migrate_any(pm, self, pfn, false);
+}
+
+enum frame_moved migrate_out(struct physmem *pm, struct thread_slot *self, uint64_t pfn)
+{
+	return migrate_any(pm, self, pfn, true);
 }
 
 const struct frame_mover space_mover = { migrate_move };

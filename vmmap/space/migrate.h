@@ -10,6 +10,7 @@ struct migrate {
 	struct rmap_seek seek;
 	struct thread_slot *self;
 	uint64_t fresh;                          /* the frame for the copy                                         */
+	bool unmovable;                          /* ... comes from outside of segments for what can be moved       */
 	struct object *object;                   /* of an object's page: with a reference, which the caller puts   */
 	bool more;                               /* there may be more entries than found[] has room for            */
 };
@@ -20,6 +21,9 @@ bool migrate_lock(const struct migrate *m);
 void migrate_undo(const struct migrate *m, unsigned n);
 /* All entries LOCKED, and all references ours: the bytes and the name go over, the entries show the new frame. */
 void migrate_over(const struct migrate *m);
+
+/* As the mover does, by who wants to pin the page: to a frame outside of segments that take only what can be moved. */
+enum frame_moved migrate_out(struct physmem *pm, struct thread_slot *self, uint64_t pfn);
 
 /* A page of an object (m->seek.name). Inside RCU; the new frame stays the caller's, but for FRAME_MOVED. */
 enum frame_moved migrate_page(struct migrate *m);

@@ -7,14 +7,15 @@
  *           entry of it from here on that was not LOCKED before; who wants the page, or its dirty mark, waits
  *         3 rmap_seek: all entries that show it. One LOCKED: of a fault that may have looked before 2, so BUSY
  *         4 each LOCKED; no mremap since 2 (else one may have been carried past 3: BUSY); no reference but the page's
- *           own (else PINNED)
+ *           own (else PINNED): none can come, since who pins has an entry LOCKED (pin.c)
  *         5 copy, name, entries (migrate_over); page -> PRESENT with the new frame, dirty as it was; waiters wake
  *         on failure: entries as they were, page as it was; waiters wake
  * ENTRIES of an object's page are not counted, so 3 has to be complete: an entry was stored under a hint that had been
  *         in the ring (rmap.c), and is at that place unless mremap moves it (2, 4). What munmap under a policy that
  *         downgrades has left for later stands under a hint as well (unmap.c). A map whose gate is closed is not looked
  *         at: a child that is made has no entries of objects, in a map that is destroyed nobody loads any more.
- * EDGES   X1 -> X2, V2 -> V1, B1 -> B2: object.h.
+ * EDGES   X1 -> X2, V2 -> V1, B1 -> B2: object.h. S1, S2 of pt.c, an entry LOCKED, or taken out, after its pin: that is
+ *         counted. K2 -> K1 of frame_record.h: what was done through one that has gone.
  * ORDER   object.resize_lock (tried) -> object.lock -> entries (tried). Nothing is waited for.
  * PROGRESS of one call: bounded; a page in use all the time by faults that hold its entry may be BUSY each time.
  * NOT PROMISED  that a resize by who holds a range (vmmap_hold) is not told -EDEADLK because a page moves just then.
@@ -57,7 +58,10 @@ static enum frame_moved page_whole(const struct migrate *m, uint64_t moves)
 {
 	if (atomic_load_seqcst(&page_object(m)->moves) != moves && !BASE_MUTANT(migrate_page_one_look))  /* V2 -> V1 */
 		return FRAME_BUSY;
-	return frame_counts(m->seek.physmem, m->seek.pfn).refs == 1 ? FRAME_MOVED : FRAME_PINNED;
+	return frame_counts(m->seek.physmem, m->seek.pfn).refs == 1 ||                   /* K2 -> K1 */
+			       BASE_MUTANT(migrate_page_takes_pinned)
+		       ? FRAME_MOVED
+		       : FRAME_PINNED;
 }
 
 /* 4 and 5, of what was found. */

@@ -5,7 +5,9 @@
  *
  * The page cache is a page table keyed by page number: one concurrent index for both. A page, once in, stays in with
  * its frame until the object dies, a resize cuts it off (resize.c) or it goes to another frame (migrate_object.c),
- * which visit every entry that maps it first: so an entry needs no reference on the frame. The VMAs of one mmap share
+ * which visit every entry that maps it first: so an entry needs no reference on the frame. The page has one, beside the
+ * pins of the frame (pin.c): of a frame that is pinned it is given up, and the frame goes with its last pin, without a
+ * name, since the object may be gone before. The VMAs of one mmap share
  * a reference on the object (rmap.c). The last put retires the object by RCU: a listing may still be reading its name,
  * and an access that hit an entry may still be copying. Its tables stay until then: a pointer to a page's word is good
  * as long as a reference. Then its frames go, and its memory by another round: who has read its name in a frame's
@@ -73,12 +75,19 @@ bool object_get_live(struct object *object)
 	return refs != 0;
 }
 
+bool object_leaves(struct object *object, uint64_t pfn)
+{
+	if (!BASE_MUTANT(pin_keeps_name))
+		frame_unname(object->physmem, pfn);
+	return frame_drop(object->physmem, pfn, true) || BASE_MUTANT(cut_frees_pinned);          /* K2 -> K1 */
+}
+
 static void object_free_page(uint64_t addr, uint64_t entry, void *arg)
 {
 	struct object *object = arg;
 
 	(void)addr;
-	if (pt_has_frame(entry))
+	if (pt_has_frame(entry) && object_leaves(object, pt_pfn(entry)))
 		frame_give(object->physmem, thread_self(), pt_pfn(entry), FRAME_OWNER_OBJECT);
 	atomic_store_relaxed(pt_find(&object->pages, addr), 0);
 }
@@ -278,6 +287,8 @@ static void object_check_page(uint64_t addr, uint64_t entry, void *arg)
 
 	if (entry & (OBJECT_BUSY | OBJECT_WRITEBACK | OBJECT_NEW))
 		wrong = "is under way";
+	else if (pt_has_frame(entry) && frame_counts(c->object->physmem, pt_pfn(entry)).maps != 1)
+		wrong = "is not counted";
 	else if (entry & PT_DIRTY && !object_paged(c->object))
 		wrong = "is dirty, and there is no pager";
 	else if (addr >> PAGE_SHIFT >= c->pages)

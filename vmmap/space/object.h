@@ -12,7 +12,8 @@
  *         0 -> NEW -> PRESENT | 0, 0 -> BUSY -> PRESENT | 0 by a fault; PRESENT -> DIRTY by a fault; DIRTY ->
  *         WRITEBACK -> PRESENT (DIRTY again on failure) by a sync; PRESENT -> MOVING -> PRESENT by who moves the frame
  *         (migrate_object.c); all but MOVING -> 0 by a resize. All by seq_cst CAS. Who takes PRESENT or NEW to 0, or
- *         PRESENT to another frame, defers the frame.
+ *         PRESENT to another frame, defers the frame; but a frame that is pinned (pin.c) goes to no other one, and
+ *         stays, its pins', when the page goes to 0 (object_leaves).
  * WHERE   struct rmap, one per mmap: rmap.c.
  * EDGES   towards mappings, all seq_cst. "Entry" is that of a map's page table, "page" the word above.
  *         Z1 resize: store size, then load each entry       Z2 fault: CAS entry LOCKED, then load size
@@ -28,6 +29,9 @@
  *         Y2 fault: CAS entry LOCKED, then page -> DIRTY, then store the entry with WRITE
  *            Y2's mark before Y1's: the entry was LOCKED before Y1, so Y1 waits for it and takes WRITE away: the stores
  *            until then are in the copy, a later one faults. Y2's mark after Y1's: the page stays dirty.
+ *         Y4 sync: after Y1's entries is the frame pinned?  Y5 pin: counted with an entry LOCKED that has WRITE
+ *            pinned: the page stays dirty, whoever pinned it may store past any entry. Not: what a pin stored that has
+ *            gone is in the copy (K2 -> K1 of frame_record.h); one that comes later faults first, Y2.
  *         Y3 sync: after Y1's mark load size, what lies beyond is zeros. Else Z6's look at the last page, after the
  *            size was lowered, sees the mark gone, and sets it again after it has zeroed the rest.
  *         B1 fill, mover: page BUSY -> another word, then wake + 1, then wake up
@@ -133,6 +137,8 @@ enum object_has object_page(struct object *object, struct thread_slot *self, uin
 bool object_still(struct object *object, uint64_t page, uint64_t pfn);
 /* The same, and the page is dirty from here on. */
 bool object_dirty(struct object *object, uint64_t page, uint64_t pfn);
+/* By who has taken a page out: its reference goes. true: it was the last; else the frame is its pins'. */
+bool object_leaves(struct object *object, uint64_t pfn) MUST_CHECK;
 uint64_t object_audit(struct object *object, FILE *report);      /* quiescent                                      */
 
 /* ---- reading from and writing to the pager (pager.c): outside RCU, holding nothing but a reference ---- */

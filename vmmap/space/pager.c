@@ -6,9 +6,10 @@
  *            asks, the others wait and look again from the address: where the first one failed, each asks for itself.
  *            A resize may take the BUSY mark away: what was read is dropped then, and the fault starts again.
  * SYNC       one page after the other: DIRTY becomes WRITEBACK, WRITE goes out of every entry that maps the page (no
- *            store is in flight then), its bytes are copied, write_page is given the copy. Who meets WRITEBACK waits:
- *            two writes of one page follow each other. Who meets MOVING waits, too: it may be dirty. Who holds a
- *            range (vmmap_hold) does not wait for WRITEBACK, since its owner may wait for that.
+ *            store is in flight then), its bytes are copied, write_page is given the copy. A page that is pinned stays
+ *            dirty (Y4): each sync writes it, up to the first one after the last unpin. Who meets WRITEBACK waits: two
+ *            writes of one page follow each other. Who meets MOVING waits, too: it may be dirty. Who holds a range
+ *            (vmmap_hold) does not wait for WRITEBACK, since its owner may wait for that.
  * CALLBACKS  run with nothing held but the mark and a reference; they may sleep, and may call anything that does not
  *            wait for this very mark (a fault on that page, a sync of it, a resize that cuts it off while it is
  *            written).
@@ -174,15 +175,23 @@ static bool sync_copy(struct object *object, struct thread_slot *self, uint64_t 
 	return there;
 }
 
-static void sync_done(struct object *object, atomic_u64 *entry, uint64_t taken, bool failed)
+/* Who pinned the page may store into its frame past all entries: it has to stay dirty. Asked after the walk, before the
+ * copy. Of a page that was cut off meanwhile the answer is nobody's. */
+static bool sync_pinned(struct object *object, uint64_t taken)
+{
+	return frame_counts(object->physmem, pt_pfn(taken)).refs > 1 &&          /* Y4 -> Y5 */
+	       !BASE_MUTANT(sync_forgets_pinned);
+}
+
+static void sync_done(struct object *object, atomic_u64 *entry, uint64_t taken, bool dirty)
 {
 	uint64_t seen = atomic_load_seqcst(entry), next;                        /* B1 -> B2 */
 
 	do {
 		next = seen & ~(uint64_t)OBJECT_WRITEBACK;
-		if (failed && seen & PT_PRESENT && pt_pfn(seen) == pt_pfn(taken) && !BASE_MUTANT(sync_forgets_failure))
+		if (dirty && seen & PT_PRESENT && pt_pfn(seen) == pt_pfn(taken))
 			next |= PT_DIRTY;
-		if (!failed && BASE_MUTANT(sync_clears_late))
+		if (!dirty && BASE_MUTANT(sync_clears_late))
 			next &= ~(uint64_t)PT_DIRTY;
 	} while (!atomic_cas_seqcst(entry, &seen, next));                       /* B1 -> B2 */
 	object_woken(object);
@@ -193,6 +202,7 @@ static int sync_page(struct object *object, struct thread_slot *self, uint64_t p
 	struct rmap_walk w = { .object = object, .self = self, .lo = page, .hi = page + 1 };
 	unsigned char bytes[PAGE_BYTES] = { 0 };
 	uint64_t taken;
+	bool pinned;
 	int err = sync_take(object, self, entry, &taken);
 
 	if (err || !taken)
@@ -201,13 +211,16 @@ static int sync_page(struct object *object, struct thread_slot *self, uint64_t p
 	if (!BASE_MUTANT(sync_keeps_write))
 		err = rmap_walk(&w);
 	BASE_POINT(sync_after_walk);
+	pinned = sync_pinned(object, taken);
 	if (!err && sync_copy(object, self, page, entry, taken, bytes)) {
 		BASE_POINT(sync_after_copy);
 		if (call_write(object, self, page, bytes))
 			err = -EIO;
 	}
 	BASE_POINT(sync_before_done);
-	sync_done(object, entry, taken, err != 0);
+	if (BASE_MUTANT(sync_looks_late))
+		pinned = sync_pinned(object, taken);
+	sync_done(object, entry, taken, pinned || (err != 0 && !BASE_MUTANT(sync_forgets_failure)));
 	return err;
 }
 

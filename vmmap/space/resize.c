@@ -6,9 +6,10 @@
  *           2 every entry that maps such a page is dropped, private copies too (Linux), one by one, by visits: waits
  *             for edits that hold the place, holding nothing but the resize lock
  *           3 `filled` goes down: what the pager has beyond is no longer read (P2)
- *           4 the pages go; their frames wait for a grace period, since an access may be copying. BUSY marks go, the
- *             reader notices. A page that is being written goes as well, its mark is waited for: when resize returns,
- *             no callback for a page beyond the end is under way, but reads whose result is dropped
+ *           4 the pages go; their frames wait for a grace period, since an access may be copying; those that are
+ *             pinned go with their last pin. BUSY marks go, the reader notices. A page that is being written goes as
+ *             well, its mark is waited for: when resize returns, no callback for a page beyond the end is under way,
+ *             but reads whose result is dropped
  *           5 the rest of the last page is zeroed
  * GROW      the size goes up. What is new reads zero: its pages were absent, and beyond `filled`. Bytes that a program
  *           stored in the last page, beyond the old end, show up, as in Linux (tmpfs).
@@ -17,6 +18,12 @@
  *           holds a range (vmmap_hold) does not wait for it, since its owner may wait for that.
  */
 #include "vmmap/space/space.h"
+
+static void resize_give(struct object *object, struct thread_slot *self, uint64_t pfn)
+{
+	if (object_leaves(object, pfn))
+		frame_give_later(object->physmem, self, pfn, FRAME_OWNER_OBJECT);
+}
 
 /* Takes one page out. Waits for a write of it. */
 static void resize_drop(struct object *object, struct thread_slot *self, atomic_u64 *entry)
@@ -35,7 +42,7 @@ static void resize_drop(struct object *object, struct thread_slot *self, atomic_
 		if (!atomic_cas_seqcst(entry, &seen, seen & OBJECT_WRITEBACK))           /* Z3 -> Z4 */
 			continue;
 		if (seen & (PT_PRESENT | OBJECT_NEW))
-			frame_give_later(object->physmem, self, pt_pfn(seen), FRAME_OWNER_OBJECT);
+			resize_give(object, self, pt_pfn(seen));
 		else
 			object_woken(object);
 		seen &= OBJECT_WRITEBACK;

@@ -67,9 +67,9 @@ static void who_is_alone_has_written_nothing(void **state)
 
 	(void)state;
 	assert_counts(pm, of_map, 1, 1);
-	assert_counts(pm, of_object, 1, 0);
+	assert_counts(pm, of_object, 1, 1);
 	assert_true(frame_drop(pm, of_map, true));
-	assert_true(frame_drop(pm, of_object, false));
+	assert_true(frame_drop(pm, of_object, true));
 	frame_free(pm, self, of_map);
 	frame_free_by(pm, self, of_object, FRAME_OWNER_OBJECT);
 	assert_clean(pm);
@@ -97,14 +97,14 @@ static void counts_are_exact(void **state)
 	assert_clean(pm);
 
 	pfn = frame_alloc_for(pm, self, FRAME_OWNER_OBJECT);
-	frame_share(pm, pfn, 2, 2);
-	assert_counts(pm, pfn, 3, 2);
-	assert_false(frame_drop(pm, pfn, false));                       /* the object lets it go first                */
-	assert_false(frame_drop(pm, pfn, true));
-	assert_counts(pm, pfn, 1, 1);
-	frame_share(pm, pfn, 1, 1);                                     /* from one on, again                         */
-	assert_false(frame_drop(pm, pfn, true));
-	assert_true(frame_drop(pm, pfn, true));
+	frame_share(pm, pfn, 2, 0);
+	assert_counts(pm, pfn, 3, 1);
+	assert_false(frame_drop(pm, pfn, true));                        /* the object lets it go first                */
+	assert_false(frame_drop(pm, pfn, false));
+	assert_counts(pm, pfn, 1, 0);
+	frame_share(pm, pfn, 1, 0);                                     /* from one on, again                         */
+	assert_false(frame_drop(pm, pfn, false));
+	assert_true(frame_drop(pm, pfn, false));
 	frame_free_by(pm, self, pfn, FRAME_OWNER_OBJECT);
 	assert_clean(pm);
 	physmem_destroy(pm);

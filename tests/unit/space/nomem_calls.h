@@ -379,6 +379,15 @@ static int64_t pin_pages(struct vmmap *map, uint64_t page)
 	return err ? err : vmmap_unpin(map, pfns, 20);
 }
 
+/* The file's, then those of what has a pager. */
+static int64_t pin_object(struct vmmap *map, uint64_t page)
+{
+	uint64_t pfns[8];
+	int err = vmmap_pin(map, BASE + (page ? 5300 : 4000) * PAGE, 8 * PAGE, pfns);
+
+	return err ? err : vmmap_unpin(map, pfns, 8);
+}
+
 static int64_t unlock_middle(struct vmmap *map, uint64_t page)
 {
 	return vmmap_munlock(map, BASE + (8010 + 5 * page) * PAGE, 2 * PAGE);

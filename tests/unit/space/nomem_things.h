@@ -217,6 +217,36 @@ static unsigned sharers_wrong(struct vmmap *map, int64_t got)
 	return wrong;
 }
 
+/* Pages in a segment for what can be moved: they were written while all other frames were taken. */
+static void other_movable(struct vmmap *map, uint64_t page)
+{
+	static uint64_t taken[NOMEM_FRAMES_MAX];
+	uint64_t n = 0, pfn;
+
+	(void)page;
+	assert_int_equal(physmem_plug(maps_memory, NOMEM_FRAMES_MAX, 512, 1), 0);
+	while ((pfn = physmem_frame_alloc(maps_memory)) != PHYSMEM_NONE)
+		taken[n++] = pfn;
+	for (uint64_t i = 0; i < 4; i++) {
+		assert_int_equal(maps_touch(map, 2900 + i), 0);
+		assert_true(frame_shown(map, BASE + (2900 + i) * PAGE) >= NOMEM_FRAMES_MAX);
+	}
+	while (n)
+		assert_int_equal(physmem_frame_free(maps_memory, taken[--n]), 0);
+}
+
+/* A frame each, of another kind than a fault's. */
+static int64_t pin_movable(struct vmmap *map, uint64_t page)
+{
+	uint64_t pfns[4];
+	int err = vmmap_pin(map, BASE + 2900 * PAGE, 4 * PAGE, pfns);
+
+	(void)page;
+	for (unsigned i = 0; i < 4 && !err; i++)
+		assert_true(pfns[i] < NOMEM_FRAMES_MAX);
+	return err ? err : vmmap_unpin(map, pfns, 4);
+}
+
 static void other_sharers(struct vmmap *map, uint64_t page)
 {
 	struct vmmap_config config = VMMAP_CONFIG;

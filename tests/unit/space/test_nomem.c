@@ -77,6 +77,8 @@ static const struct want wants[] = {
 	{ "fault, a stack grows", grow, PLACES, "vmmap_fault", WANT_ALIKE, NULL },
 	{ "read", load, 3, "vmmap_read", 0, NULL }, { "write", store, 4, "vmmap_write", 0, NULL },
 	{ "pin, unpin", pin_pages, 3, "vmmap_pin vmmap_unpin", WANT_PARTIAL, NULL },
+	{ "pin, unpin, of an object", pin_object, 2, "vmmap_pin vmmap_unpin", WANT_PARTIAL, NULL },
+	{ "pin, from a segment for what can be moved", pin_movable, 1, "vmmap_pin", WANT_PARTIAL, other_movable },
 	{ "fork, with a page pinned", fork_pinned, 1, "vmmap_fork", WANT_ALIKE, other_pin },
 	{ "hold, release", hold, PLACES, "vmmap_hold vmmap_release", 0, NULL },
 	{ "hold, release in a large VMA", hold_middle, 2, "vmmap_hold vmmap_release", 0, NULL },

@@ -7,53 +7,7 @@
  * mutant: fork_shares_pinned
  * mutant: pin_keeps_name
  */
-#include "tests/unit/space/maps.h"
-#include "vmmap/physmem_hotplug.h"
-#include "vmmap/space/space.h"
-
-#define AT(page) (BASE + (page) * PAGE)
-
-static void put(struct vmmap *map, uint64_t page, uint64_t word)
-{
-	assert_int_equal(vmmap_write(map, AT(page), &word, sizeof word), sizeof word);
-}
-
-static uint64_t get(struct vmmap *map, uint64_t page)
-{
-	uint64_t word = ~UINT64_C(0);
-
-	assert_int_equal(vmmap_read(map, AT(page), &word, sizeof word), sizeof word);
-	return word;
-}
-
-/* What who has the frame itself sees there. */
-static uint64_t *words_of(uint64_t pfn) { return physmem_frame_bytes(maps_memory, pfn); }
-
-static uint64_t pfn_of(struct vmmap *map, uint64_t page)
-{
-	struct vmmap_fault_info info;
-
-	assert_int_equal(vmmap_fault(map, AT(page), PROT_READ, &info), 0);
-	return info.pfn;
-}
-
-static void counts_are(uint64_t pfn, unsigned refs, unsigned maps)
-{
-	struct frame_counts counts = frame_counts(maps_memory, pfn);
-
-	assert_int_equal(counts.refs, refs);
-	assert_int_equal(counts.maps, maps);
-}
-
-static uint64_t owned(void)
-{
-	struct physmem_usage usage;
-
-	physmem_get_usage(maps_memory, &usage);
-	return usage.owned;
-}
-
-static enum frame_moved moved(uint64_t pfn) { return space_mover.move(maps_memory, thread_self(), pfn); }
+#include "tests/unit/space/pins.h"
 
 static struct vmmap *fork_of(struct vmmap *map)
 {
@@ -120,7 +74,6 @@ static void test_refused(void **state)
 	assert_int_equal(vmmap_pin(map, (UINT64_C(1) << 47) - PAGE, 2 * PAGE, pfn), -EFAULT);
 	assert_int_equal(vmmap_pin(map, AT(2), 3 * PAGE, pfn), -EFAULT);         /* read only */
 	assert_int_equal(vmmap_pin(map, AT(5), PAGE, pfn), -EFAULT);             /* a hole    */
-	assert_int_equal(vmmap_pin(map, AT(8), PAGE, pfn), -EOPNOTSUPP);
 	assert_int_equal(vmmap_pin(map, AT(9), PAGE, pfn), -EFAULT);             /* beyond the object's end */
 	assert_int_equal(vmmap_pin(map, AT(10), 2 * PAGE, pfn), -EFAULT);
 	counts_are(pfn_of(map, 2), 1, 1);                /* nothing is left of those that failed */
@@ -130,7 +83,7 @@ static void test_refused(void **state)
 	assert_int_equal(vmmap_unpin(map, NULL, 0), 0);
 	assert_int_equal(vmmap_unpin(map, &none, 1), -EINVAL);
 	pfn[0] = pfn_of(map, 2);
-	pfn[1] = pfn_of(map, 8);
+	pfn[1] = pfn_of(map, 8);                         /* the object's own                                       */
 	assert_int_equal(vmmap_unpin(map, pfn, 2), -EALREADY);
 	assert_int_equal(vmmap_pin(map, AT(3), PAGE, &pfn[1]), 0);
 	assert_int_equal(vmmap_unpin(map, pfn, 2), -EALREADY);                   /* the other one has gone */
