@@ -12,8 +12,8 @@
 
 #define FRAMES  (UINT64_C(1) << 18)
 #define PAIRS   1000u
-#define SHELVES 4032u
-#define FEW     16384u
+#define SHELVES 16320u
+#define FEW     32768u
 #define MANY    65536u
 
 const char *const written_name[WRITTEN_LOADS] = { "cache", "shelves", "fresh", "depot", "overflow", "random" };

@@ -16,9 +16,9 @@ struct written { uint64_t calls, depot, blocks, rows, other; };
 
 enum written_load {
 	WRITTEN_CACHE,                           /* one frame is taken and given back                               */
-	WRITTEN_SHELVES,                         /* 4,032 are: what a slot keeps                                    */
+	WRITTEN_SHELVES,                         /* 16,320 are: what a slot keeps                                   */
 	WRITTEN_FRESH,                           /* 65,536 frames are taken that nobody has had                     */
-	WRITTEN_DEPOT,                           /* 16,384 are taken and given back, again and again                */
+	WRITTEN_DEPOT,                           /* 32,768 are taken and given back, again and again                */
 	WRITTEN_OVERFLOW,                        /* 65,536 are: more than the depot keeps                           */
 	WRITTEN_RANDOM,                          /* the same, given back in random order                            */
 	WRITTEN_LOADS,

@@ -26,9 +26,10 @@
  *             that somebody counts on to be emptied. Only the engine defers, and what it has can be moved. A frame for
  *             a page that is to be pinned is taken as one that cannot, and comes back as one that can: from there it
  *             may go to either.
- * CACHED      loaded has at most 64 frames and one chain that came home; spare has up to 64 such chains, fewer in small
- *             instances, so that a slot which takes and gives in turn uses its own frames again: each frame's word is
- *             on a line that it then shares with nobody. Out of other slots' reach are `loaded` and `open` only.
+ * CACHED      loaded has at most 64 frames and one chain that came home; spare has up to 256 such chains, half of the
+ *             instance at most, one in small ones: so a slot which takes and gives in turn uses its own frames again,
+ *             whose words and records are on lines that it shares with nobody. Out of other slots' reach are `loaded`
+ *             and `open` only.
  * ORDER       no lock is held; callable with ranges, leaf sections and entries held. Only frame_refill sleeps, outside
  *             read sections, and only for a grace period, until the thread's deadline: the exception of P-7.
  * MOVES       an owner's `moves` is odd while what was on its shelves is in its hands (M1, frame_refill.c).

@@ -40,7 +40,7 @@ enum frame_state { FRAME_FRESH, FRAME_FREE, FRAME_OWNED, FRAME_DEFERRED };
 #define FRAME_BATCH       64u            /* frames that travel between a cache and the depot                        */
 #define FRAME_DEFER_BATCH 128u           /* frames that share a grace period                                        */
 #define FRAME_DEFER_HELD  4u             /* ... times this, if they were all deferred inside one read section       */
-#define FRAME_SPARE_MAX   64u            /* free chains that a slot keeps; more go to the depot                     */
+#define FRAME_SPARE_MAX   256u           /* free chains that a slot keeps, 64 MiB; more go to the depot             */
 #define FRAME_DEPOT_MAX   256u           /* ... and beyond that many there, to the rows                             */
 #define FRAME_CLOSED_MAX  32u            /* chains of a slot that wait for readers; more go to the late stack       */
 

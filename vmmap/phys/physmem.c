@@ -57,15 +57,16 @@ static void physmem_free(struct physmem *pm)
 	mem_free(MEM_FRAME, pm, sizeof(*pm));
 }
 
-/* Small instances move frames in small batches, so that a few caches do not swallow all of them. */
+/* Small instances move frames in small batches, so that a few caches do not swallow all of them. Else what a thread
+ * gives back stays near it, up to half of all there is: the next one would fetch each frame's word and record. */
 static void set_batches(struct physmem *pm, uint64_t frames)
 {
 	pm->batch = FRAME_BATCH;
 	while (pm->batch > 1 && pm->batch > frames / 64)
 		pm->batch /= 2;
 	pm->defer_batch = pm->batch * (FRAME_DEFER_BATCH / FRAME_BATCH);
-	pm->spare_max = FRAME_SPARE_MAX;
-	while (pm->spare_max > 1 && pm->spare_max > frames / pm->batch / 64)
+	pm->spare_max = pm->batch < FRAME_BATCH ? 1 : FRAME_SPARE_MAX;
+	while (pm->spare_max > 1 && pm->spare_max > frames / FRAME_BATCH / 2)
 		pm->spare_max /= 2;
 	pm->depot_max = FRAME_DEPOT_MAX;
 	while (pm->depot_max > 1 && pm->depot_max > frames / pm->batch / 8)
