@@ -86,9 +86,23 @@ static void one_block_stays(void)
 SCENARIO(unplug_all, .what = "all there is goes, by two: one is too late", .flags = SCENARIO_COLD,
 	 .set_up = two_blocks, .body = { unplug_last, unplug_first }, .check = one_block_stays);
 
+/* ---- who takes what he has just given ---- */
+
+static void three_blocks(void)
+{
+	scene_frames(TWO + BLOCK);
+	scene_map();
+}
+static void listen(void) { scene_listen(); }
+static void goes_round(void) { scene.result[1] = scene_goes_round(TWO, 10); }
+static void it_went(void) { expect(scene.result[1] == 0 && frames_there() == BLOCK); }
+
+SCENARIO(unplug_round, .what = "a frame is freed and taken again whenever an unplug looks, while one begins to listen",
+	 .flags = SCENARIO_COLD, .set_up = three_blocks, .body = { goes_round, listen }, .check = it_went,
+	 .mutants = "unplug_keeps_open");
+
 /* ---- who listens ---- */
 
-static void listen(void) { scene_listen(); }
 static void each_end_has_a_beginning(void)
 {
 	expect(scene.result[0] == 0 && scene.word[0] == scene.word[1] && frames_there() == BLOCK);
@@ -110,7 +124,6 @@ static void tell(void)
 	expect(physmem_report_pass(scene.physmem, PHYSMEM_REPORT_NOW, NULL) == 0);
 }
 static void unplug_at_once(void) { unplug_here(1, BLOCK, BLOCK, 1); }
-static void it_went(void) { expect(scene.result[1] == 0 && frames_there() == BLOCK); }
 
 SCENARIO(unplug_told, .what = "a block goes, in one attempt, while the host is being told of it",
 	 .flags = SCENARIO_COLD, .set_up = two_blocks_and_host, .body = { tell, unplug_at_once }, .check = it_went,
