@@ -9,6 +9,19 @@
 static struct site *no_site[0] POINT_LIST("vmmap_sites");
 
 atomic_u32 site_orders;
+static atomic_u32 site_only;             /* the number of the one slot that is listened to, + 1; 0: all are        */
+
+bool site_heard(void)
+{
+	uint32_t only = atomic_load_relaxed(&site_only);
+
+	return only == 0 || (thread_current != NULL && thread_current->number + 1 == only);
+}
+
+void site_hear_me(bool only)
+{
+	atomic_store_relaxed(&site_only, only ? thread_self()->number + 1 : 0);
+}
 
 bool site_ordered(void)
 {
@@ -42,6 +55,11 @@ bool site_refuse_fired(void)
 }
 
 #else
+
+void site_hear_me(bool only)
+{
+	(void)only;
+}
 
 void site_refuse_nth(uint64_t n, bool lasts)
 {

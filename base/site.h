@@ -31,6 +31,7 @@ extern struct site *__stop_vmmap_sites[] __attribute__((visibility("hidden")));
 
 extern atomic_u32 site_orders;           /* 0: nobody has ordered anything                                         */
 bool site_ordered(void);                 /* the calling thread: this one?                                          */
+bool site_heard(void);                   /* the calling thread: is it listened to?                                 */
 
 static inline bool site_refuses(enum site_kind kind)
 {
@@ -39,9 +40,9 @@ static inline bool site_refuses(enum site_kind kind)
 
 static inline void site_tell(struct site *site, bool refused)
 {
-	if (atomic_load_relaxed(&site->asked) == 0)
+	if (atomic_load_relaxed(&site->asked) == 0 && site_heard())
 		atomic_store_relaxed(&site->asked, 1);
-	if (unlikely(refused))
+	if (unlikely(refused) && site_heard())
 		atomic_add_relaxed(&site->refused, 1);
 }
 
@@ -61,5 +62,7 @@ static inline void site_tell(struct site *site, bool refused)
  * it lasts, with all after it; 0: no more. True: it has come to that. In builds without VMMAP_POINTS nothing. */
 void site_refuse_nth(uint64_t n, bool lasts);
 bool site_refuse_fired(void);
+/* Sites tell only what the calling thread asks of them, not the library's own thread; false: what all do. */
+void site_hear_me(bool only);
 
 #endif

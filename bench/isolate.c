@@ -16,14 +16,14 @@
 #include "base/prng.h"
 #include "base/tool/hist.h"
 
-#define PART      (UINT64_C(64) << 20)           /* of the shared VMA, per worker, and one for the writer          */
+#define PART      (UINT64_C(128) << 20)          /* of the shared VMA, per worker, and one for the writer          */
 #define SHARED    (UINT64_C(1) << 40)
 #define AREA(t)   ((UINT64_C(2) + (t)) << 40)
 #define WRITER    (ISOLATE_THREADS + 1)          /* its area                                                       */
 #define STANDING  64u
 #define PIECE     (UINT64_C(64) << 10)           /* what a worker maps                                             */
 #define HELD      (UINT64_C(16) << 20)
-#define MUCH      (UINT64_C(40) << 20)           /* more than a slot keeps frames: the rest go to the depot and back */
+#define MUCH      (UINT64_C(96) << 20)           /* more than a slot keeps frames: the rest go to the depot and back */
 #define ROUNDS    16u                            /* of the writer: where it has not been by then, it never is      */
 #define ANON      (MAP_PRIVATE | MAP_ANONYMOUS)
 #define RW        (PROT_READ | PROT_WRITE)

@@ -41,6 +41,7 @@
 #define LEAST  (4 * BLOCK)
 #define BATCH  64u                               /* pages that are faulted, and dropped                            */
 #define TURNS  4u                                /* unplugs of a block of `beside`                                 */
+#define TURNS_MOST 400u                          /* ... where the other thread never ran within one              */
 #define ANON   (MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED)
 
 static const short keys[] = { OPT_POLICY, OPT_COUNT, OPT_PAIRS, OPT_SEED, OPT_JSON, 0 };
@@ -66,7 +67,8 @@ struct world {
 	bool copies;
 	int err;
 	uint64_t faults, blocked, moved, switches[2];
-	uint64_t within, ns;                     /* faults within an unplug, or a copy; what they took             */
+	atomic_u64 within;                       /* faults within an unplug, or a copy                             */
+	uint64_t ns;                             /* ... what they took                                             */
 	atomic_u32 going, over;                  /* the first fault has been; the last page                       */
 	atomic_u32 steps;                        /* odd: within one                                                */
 };
@@ -221,11 +223,17 @@ static int copy_block(void *ctx, uint64_t seed, struct pairs_block *out)
 
 /* ---- beside each of them ---- */
 
+/* A thread that faults and gets no CPU for so long has something else beside it: more turns, up to a bound. */
+static bool more_turns(const struct world *w, unsigned turns)
+{
+	return turns < TURNS || (turns < TURNS_MOST && atomic_load_relaxed(&w->within) == 0);
+}
+
 static void work(struct world *w)
 {
 	while (!atomic_load_acquire(&w->going))
 		sched_yield();
-	for (unsigned i = 0; i < TURNS && !w->err; i++) {
+	for (unsigned i = 0; more_turns(w, i) && !w->err; i++) {
 		uint64_t moved = w->pages, ns;
 
 		if (w->copies) {
@@ -261,7 +269,7 @@ static void faults(struct world *w)
 		ns = clock_ns() - began;
 		w->faults += BATCH;
 		if (step % 2 == 1) {
-			w->within += BATCH;
+			atomic_bump(&w->within, BATCH);
 			w->ns += ns;
 		}
 		atomic_store_release(&w->going, 1);
@@ -284,19 +292,22 @@ static int beside_block(struct world *w, bool copies, struct pairs_block *out)
 {
 	struct vmmap_counters before, after;
 	int err = world_look(w);
+	uint64_t within;
 
 	w->copies = copies;
 	w->err = err;
-	w->faults = w->moved = w->within = w->ns = 0;
+	w->faults = w->moved = w->ns = 0;
+	atomic_store_relaxed(&w->within, 0);
 	atomic_store_relaxed(&w->going, 0);
 	atomic_store_relaxed(&w->over, 0);
 	vmmap_get_counters(w->beside, &before);
 	gang_run(w->gang, 2, both, w);
 	vmmap_get_counters(w->beside, &after);
-	*out = (struct pairs_block){ .rate = (double)w->within * 1e9 / (double)(w->ns + !w->ns),
+	within = atomic_load_relaxed(&w->within);
+	*out = (struct pairs_block){ .rate = (double)within * 1e9 / (double)(w->ns + !w->ns),
 				     .ops = after.faults - before.faults };
 	out->switches = w->switches[0] + w->switches[1];
-	out->proven = w->within > 0 && out->ops >= w->faults && w->moved >= TURNS * w->pages / 2;
+	out->proven = within > 0 && out->ops >= w->faults && w->moved >= TURNS * w->pages / 2;
 	return w->err;
 }
 
