@@ -2,8 +2,9 @@
 /*
  * engine.c - this library's frames, by the call that a fault makes (frame.h), and by the public ones (physmem.h).
  *
- * A fault knows its thread's slot already; here it is asked for once in each step of a loop. The public calls ask
- * each time, and a free may be one of two at once: the frame's word changes by a CAS.
+ * A fault knows its thread's slot already, and is inside a read section; here both are had once in each step of a loop.
+ * The public calls ask each time, begin and end a section, and a free may be one of two at once: the frame's word
+ * changes by a CAS.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,33 +58,61 @@ static uint64_t free_frames(void *s)
 
 /* ---- as a fault does ---- */
 
-static ALWAYS_INLINE uint64_t take(void *s, void *self)
-{
-	return frame_take(s, self, FRAME_OWNER_MAP);
-}
-
-static ALWAYS_INLINE void give(void *s, void *self, uint64_t frame)
-{
-	frame_give(s, self, frame, FRAME_OWNER_MAP);
-}
+static ALWAYS_INLINE uint64_t take(void *s, void *self) { return frame_alloc(s, self); }
+static ALWAYS_INLINE void give(void *s, void *self, uint64_t frame) { frame_free(s, self, frame); }
 
 static uint64_t fault_take_run(void *s, unsigned thread, unsigned order)
 {
-	return order == 0 ? take(s, thread_self()) : take_run(s, thread, order);
+	return order == 0 ? frame_take(s, thread_self(), FRAME_OWNER_MAP) : take_run(s, thread, order);
 }
 
 static void fault_give_run(void *s, unsigned thread, uint64_t frame, unsigned order)
 {
 	if (order == 0)
-		give(s, thread_self(), frame);
+		frame_give(s, thread_self(), frame, FRAME_OWNER_MAP);
 	else
 		give_run(s, thread, frame, order);
 }
 
-static void pairs(struct churn *c) { churn_pair(c, thread_self(), take, give); }
-static void bulk(struct churn *c) { churn_bulk(c, thread_self(), take, give); }
-static void in_random_order(struct churn *c) { churn_random(c, thread_self(), take, give); }
-static void hand_over(struct churn *c) { churn_hand_over(c, thread_self(), take, give); }
+static struct thread_slot *enter(void)
+{
+	struct thread_slot *self = thread_self();
+
+	rcu_enter(self);
+	return self;
+}
+
+static void pairs(struct churn *c)
+{
+	struct thread_slot *self = enter();
+
+	churn_pair(c, self, take, give);
+	rcu_leave(self);
+}
+
+static void bulk(struct churn *c)
+{
+	struct thread_slot *self = enter();
+
+	churn_bulk(c, self, take, give);
+	rcu_leave(self);
+}
+
+static void in_random_order(struct churn *c)
+{
+	struct thread_slot *self = enter();
+
+	churn_random(c, self, take, give);
+	rcu_leave(self);
+}
+
+static void hand_over(struct churn *c)
+{
+	struct thread_slot *self = enter();
+
+	churn_hand_over(c, self, take, give);
+	rcu_leave(self);
+}
 
 const struct source source_engine = {
 	.name = "engine", .what = "this library's, as a fault asks for frames", .order = 9,
@@ -157,7 +186,7 @@ int engine_bytes(uint64_t frames, struct engine_bytes *out)
 
 	if (pm == NULL)
 		return -ENOMEM;
-	while ((pfn = take(pm, thread_self())) != PHYSMEM_NONE) {
+	while ((pfn = fault_take_run(pm, 0, 0)) != PHYSMEM_NONE) {
 		atomic_store_relaxed(&pm->record[pfn - pm->base].page, last); /* a chain of all that is out      */
 		last = pfn;
 	}
@@ -173,7 +202,7 @@ int engine_bytes(uint64_t frames, struct engine_bytes *out)
 	};
 	for (; last != PHYSMEM_NONE; last = pfn) {
 		pfn = atomic_load_relaxed(&pm->record[last - pm->base].page);
-		give(pm, thread_self(), last);
+		fault_give_run(pm, 0, last, 0);
 	}
 	physmem_destroy(pm);
 	return 0;
