@@ -34,7 +34,8 @@
 #define PATIENCE UINT64_C(10000000000)           /* for an unplug that waits                                       */
 #define REVOKING UINT64_C(2000000000)            /* ... for owners, who may be at rest                             */
 
-struct chunk { uint64_t filling, pin[CHUNK]; };  /* 0: not mapped; PHYSMEM_NONE: not pinned                        */
+/* filling 0: not mapped. stored: pages; a block of the run may end before all are. pin PHYSMEM_NONE: not pinned. */
+struct chunk { uint64_t filling; unsigned stored; uint64_t pin[CHUNK]; };
 
 struct worker {
 	struct chunk *chunk;
@@ -77,6 +78,8 @@ static int make_worker(struct worker *w, uint64_t chunks)
 	memset(w, 0, sizeof(*w));
 	w->chunks = chunks;
 	w->chunk = calloc(w->chunks, sizeof(*w->chunk));
+	for (uint64_t i = 0; w->chunk && i < chunks * CHUNK; i++)
+		w->chunk[i / CHUNK].pin[i % CHUNK] = PHYSMEM_NONE;
 	return w->chunk ? 0 : -ENOMEM;
 }
 
@@ -170,12 +173,13 @@ static void fill(struct profile_thread *t, struct worker *w, struct chunk *c)
 		store(t, w, page_at(t, c, i), filling);
 		pin_page(t, w, page_at(t, c, i), &c->pin[i]);
 		c->filling = filling;
+		c->stored = i + 1;
 	}
 }
 
 static void check(struct profile_thread *t, struct worker *w, const struct chunk *c)
 {
-	for (unsigned i = 0; i < CHUNK && !profile_over(t); i++) {
+	for (unsigned i = 0; i < c->stored && !profile_over(t); i++) {
 		uint64_t addr = page_at(t, c, i);
 		ssize_t got = vmmap_read(t->vm, addr, w->page, PROFILE_PAGE);
 
