@@ -10,47 +10,27 @@
 #define CHILD  scene.word[0]                     /* the child                                                       */
 
 static struct vmmap *child(void) { return (struct vmmap *)(uintptr_t)CHILD; }
-
-static uint64_t word_of(struct vmmap *map, uint64_t at)
-{
-	uint64_t word = 0;
-
-	expect(vmmap_read(map, at, &word, sizeof word) == sizeof word);
-	return word;
-}
-
-static void put(struct vmmap *map, uint64_t at, uint64_t word)
-{
-	expect(vmmap_write(map, at, &word, sizeof word) == sizeof word);
-}
-
-static void fork_now(void)
-{
-	struct vmmap *made;
-
-	expect(vmmap_fork(&made, scene.map) == 0);
-	CHILD = (uintptr_t)made;
-}
+static void fork_now(void) { CHILD = scene_fork(); }
 
 /* Behind the bodies: both store, in turn; then the child ends. */
 static void apart(void)
 {
-	uint64_t theirs = word_of(child(), PAGE(0)), ours = word_of(scene.map, PAGE(0));
+	uint64_t theirs = scene_word_of(child(), PAGE(0)), ours = scene_word_of(scene.map, PAGE(0));
 
-	put(scene.map, PAGE(0), ours + 10);
-	expect(word_of(child(), PAGE(0)) == theirs);
-	put(child(), PAGE(0), theirs + 20);
-	expect(word_of(scene.map, PAGE(0)) == ours + 10);
+	scene_put(scene.map, PAGE(0), ours + 10);
+	expect(scene_word_of(child(), PAGE(0)) == theirs);
+	scene_put(child(), PAGE(0), theirs + 20);
+	expect(scene_word_of(scene.map, PAGE(0)) == ours + 10);
 	expect(vmmap_audit(child(), stderr) == 0);
 	vmmap_destroy(child());
-	expect(word_of(scene.map, PAGE(0)) == ours + 10);
+	expect(scene_word_of(scene.map, PAGE(0)) == ours + 10);
 }
 
 static void written(void)
 {
 	scene_map_bytes();
 	scene_mmap(PAGES(0, 4), RW);
-	put(scene.map, PAGE(0), OURS);
+	scene_put(scene.map, PAGE(0), OURS);
 }
 
 /* Its frame has been shared, and its entry still says so. */
@@ -61,12 +41,12 @@ static void alone(void)
 	vmmap_destroy(child());
 }
 
-static void store(void) { put(scene.map, PAGE(0), STORED); }
+static void store(void) { scene_put(scene.map, PAGE(0), STORED); }
 static void stored(void)
 {
-	uint64_t theirs = word_of(child(), PAGE(0));
+	uint64_t theirs = scene_word_of(child(), PAGE(0));
 
-	expect(word_of(scene.map, PAGE(0)) == STORED && (theirs == OURS || theirs == STORED));
+	expect(scene_word_of(scene.map, PAGE(0)) == STORED && (theirs == OURS || theirs == STORED));
 	apart();
 }
 
@@ -85,8 +65,8 @@ static void shared(void)
 	fork_now();
 }
 
-static void store_theirs(void) { put(child(), PAGE(0), 2); }
-static void load_theirs(void) { scene.word[1] = word_of(child(), PAGE(0)); }
+static void store_theirs(void) { scene_put(child(), PAGE(0), 2); }
+static void load_theirs(void) { scene.word[1] = scene_word_of(child(), PAGE(0)); }
 static void shared_stop(void)
 {
 	shared();
@@ -103,7 +83,7 @@ static void store_both(void)
 static void loaded(void)
 {
 	expect(scene.word[1] == OURS || scene.word[1] == 2);
-	expect(word_of(scene.map, PAGE(0)) == STORED && word_of(child(), PAGE(0)) == 2);
+	expect(scene_word_of(scene.map, PAGE(0)) == STORED && scene_word_of(child(), PAGE(0)) == 2);
 	apart();
 }
 
@@ -112,7 +92,8 @@ SCENARIO(fork_load, .what = "a load from a shared frame; both maps store", .set_
 
 static void copied(void)
 {
-	expect(word_of(scene.map, PAGE(0)) == STORED && word_of(child(), PAGE(0)) == 2 && scene_owned() == 2);
+	expect(scene_word_of(scene.map, PAGE(0)) == STORED && scene_word_of(child(), PAGE(0)) == 2 &&
+	       scene_owned() == 2);
 	apart();
 }
 
@@ -123,11 +104,11 @@ static void unmap_ours(void) { scene_munmap(0, PAGES(0, 4)); }
 static void drop_theirs(void)
 {
 	expect(vmmap_madvise(child(), PAGES(0, 1), MADV_DONTNEED) == 0);
-	put(child(), PAGE(0), 3);
+	scene_put(child(), PAGE(0), 3);
 }
 static void one_page(void)
 {
-	expect(scene_owned() == 1 && word_of(child(), PAGE(0)) == 3);
+	expect(scene_owned() == 1 && scene_word_of(child(), PAGE(0)) == 3);
 	vmmap_destroy(child());
 }
 
@@ -146,7 +127,7 @@ SCENARIO(fork_protect, .what = "a shared page loses the right to be stored to, a
 /* ---- beside edits ---- */
 
 static void unmap_part(void) { scene_munmap(1, PAGES(1, 2)); }
-static void store_last(void) { put(scene.map, PAGE(3), 4); }
+static void store_last(void) { scene_put(scene.map, PAGE(3), 4); }
 static void of_one_instant(void)
 {
 	bool one = vmmap_fault(child(), PAGE(1), PROT_READ, NULL) == 0;
@@ -163,7 +144,7 @@ static void many_vmas(void)
 	written();
 	for (unsigned i = 0; i < 70; i++)
 		scene_mmap(PAGES(10 + 2 * i, 1), RW);
-	put(scene.map, PAGE(10 + 2 * 69), 9);
+	scene_put(scene.map, PAGE(10 + 2 * 69), 9);
 	scene_stop(0, "fork_let_go", THERE, NEVER);
 }
 
@@ -180,7 +161,7 @@ static void store_first(void)
 /* The fork's instant was before the unmap, which waits for what is still held. */
 static void has_last(void)
 {
-	expect(word_of(child(), PAGE(10 + 2 * 69)) == 9 && word_of(child(), PAGE(0)) == OURS);
+	expect(scene_word_of(child(), PAGE(10 + 2 * 69)) == 9 && scene_word_of(child(), PAGE(0)) == OURS);
 	apart();
 }
 
@@ -214,8 +195,8 @@ static void private_copy(void)
 	scene_object(4, false);
 	at = vmmap_mmap(scene.map, PAGES(0, 4), RW, MAP_PRIVATE | MAP_FIXED, scene.object, 0);
 	expect(at == (int64_t)PAGE(0));
-	put(scene.map, PAGE(0), OURS);
-	put(scene.map, PAGE(3), 4);
+	scene_put(scene.map, PAGE(0), OURS);
+	scene_put(scene.map, PAGE(3), 4);
 }
 
 static void resize(void) { expect(vmmap_object_resize(scene.object, 4096) == 0); }

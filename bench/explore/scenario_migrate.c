@@ -10,33 +10,13 @@
 #define CHILD  scene.word[0]                     /* the child, if there is one                                      */
 
 static struct vmmap *child(void) { return (struct vmmap *)(uintptr_t)CHILD; }
-
-static uint64_t word_of(struct vmmap *map, uint64_t at)
-{
-	uint64_t word = 0;
-
-	expect(vmmap_read(map, at, &word, sizeof word) == sizeof word);
-	return word;
-}
-
-static void put(struct vmmap *map, uint64_t at, uint64_t word)
-{
-	expect(vmmap_write(map, at, &word, sizeof word) == sizeof word);
-}
-
-static void fork_now(void)
-{
-	struct vmmap *made;
-
-	expect(vmmap_fork(&made, scene.map) == 0);
-	CHILD = (uintptr_t)made;
-}
+static void fork_now(void) { CHILD = scene_fork(); }
 
 static void written(void)
 {
 	scene_map_bytes();
 	scene_mmap(PAGES(0, 4), RW);
-	put(scene.map, PAGE(0), OURS);
+	scene_put(scene.map, PAGE(0), OURS);
 }
 
 static void shared(void)
@@ -46,8 +26,8 @@ static void shared(void)
 }
 
 static void migrate(void) { (void)scene_migrate(scene.map, PAGE(0)); }
-static void store(void) { put(scene.map, PAGE(0), STORED); }
-static void store_theirs(void) { put(child(), PAGE(0), 2); }
+static void store(void) { scene_put(scene.map, PAGE(0), STORED); }
+static void store_theirs(void) { scene_put(child(), PAGE(0), 2); }
 
 static void child_ends(void)
 {
@@ -57,7 +37,7 @@ static void child_ends(void)
 
 /* ---- one map ---- */
 
-static void is_stored(void) { expect(word_of(scene.map, PAGE(0)) == STORED && scene_owned() == 1); }
+static void is_stored(void) { expect(scene_word_of(scene.map, PAGE(0)) == STORED && scene_owned() == 1); }
 
 SCENARIO(migrate_store, .what = "a frame moves beside a store", .set_up = written, .body = { migrate, store },
 	 .check = is_stored, .mutants = "migrate_copies_early");
@@ -66,10 +46,10 @@ SCENARIO(migrate_store, .what = "a frame moves beside a store", .set_up = writte
 static void migrate_and_use(void)
 {
 	migrate();
-	put(scene.map, PAGE(1), 99);
+	scene_put(scene.map, PAGE(1), 99);
 }
-static void load(void) { scene.word[1] = word_of(scene.map, PAGE(0)); }
-static void is_loaded(void) { expect(scene.word[1] == OURS && word_of(scene.map, PAGE(1)) == 99); }
+static void load(void) { scene.word[1] = scene_word_of(scene.map, PAGE(0)); }
+static void is_loaded(void) { expect(scene.word[1] == OURS && scene_word_of(scene.map, PAGE(1)) == 99); }
 
 SCENARIO(migrate_load, .what = "a frame moves beside a load", .set_up = written, .body = { migrate_and_use, load },
 	 .check = is_loaded, .mutants = "migrate_frees_at_once");
@@ -86,7 +66,7 @@ static void is_protected(void)
 	uint64_t word = STORED;
 
 	expect(vmmap_write(scene.map, PAGE(0), &word, sizeof word) == -EFAULT);
-	expect(word_of(scene.map, PAGE(0)) == OURS && scene_owned() == 1);
+	expect(scene_word_of(scene.map, PAGE(0)) == OURS && scene_owned() == 1);
 }
 
 SCENARIO(migrate_protect, .what = "a frame moves beside an mprotect", .set_up = written, .body = { migrate, protect },
@@ -99,9 +79,9 @@ static void move(void)
 }
 static void is_moved(void)
 {
-	expect(word_of(scene.map, PAGE(8)) == OURS && scene_owned() == 1);
+	expect(scene_word_of(scene.map, PAGE(8)) == OURS && scene_owned() == 1);
 	expect(scene_migrate(scene.map, PAGE(8)));
-	expect(word_of(scene.map, PAGE(8)) == OURS && scene_owned() == 1);
+	expect(scene_word_of(scene.map, PAGE(8)) == OURS && scene_owned() == 1);
 }
 
 SCENARIO(migrate_move, .what = "a frame moves beside an mremap", .set_up = written, .body = { migrate, move },
@@ -114,11 +94,11 @@ SCENARIO(migrate_twice, .what = "two threads move one frame", .set_up = written,
 
 static void is_apart(void)
 {
-	expect(word_of(scene.map, PAGE(0)) == OURS && word_of(child(), PAGE(0)) == OURS);
+	expect(scene_word_of(scene.map, PAGE(0)) == OURS && scene_word_of(child(), PAGE(0)) == OURS);
 	store_theirs();
-	expect(word_of(scene.map, PAGE(0)) == OURS);
+	expect(scene_word_of(scene.map, PAGE(0)) == OURS);
 	store();
-	expect(word_of(child(), PAGE(0)) == 2 && scene_owned() == 2);
+	expect(scene_word_of(child(), PAGE(0)) == 2 && scene_owned() == 2);
 	child_ends();
 	expect(scene_owned() == 1);
 }
@@ -128,7 +108,8 @@ SCENARIO(migrate_fork, .what = "a frame moves beside a fork", .set_up = written,
 
 static void are_stored(void)
 {
-	expect(word_of(scene.map, PAGE(0)) == STORED && word_of(child(), PAGE(0)) == 2 && scene_owned() == 2);
+	expect(scene_word_of(scene.map, PAGE(0)) == STORED && scene_word_of(child(), PAGE(0)) == 2 &&
+	       scene_owned() == 2);
 	child_ends();
 }
 
@@ -146,7 +127,7 @@ static void shared_thrice(void)
 	struct vmmap *last;
 
 	written();
-	put(scene.map, PAGE(1), 2);
+	scene_put(scene.map, PAGE(1), 2);
 	fork_now();
 	expect(vmmap_mremap(child(), PAGE(1), 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, PAGE(8)) == (int64_t)PAGE(8));
 	expect(vmmap_madvise(child(), PAGE(8), 4096, MADV_DONTFORK) == 0);
@@ -159,9 +140,9 @@ static void middle_exits(void) { vmmap_destroy((struct vmmap *)(uintptr_t)scene.
 
 static void middle_ended(void)
 {
-	expect(word_of(scene.map, PAGE(0)) == OURS && word_of(child(), PAGE(0)) == 2);
+	expect(scene_word_of(scene.map, PAGE(0)) == OURS && scene_word_of(child(), PAGE(0)) == 2);
 	child_ends();
-	expect(word_of(scene.map, PAGE(1)) == 2 && scene_owned() == 2);
+	expect(scene_word_of(scene.map, PAGE(1)) == 2 && scene_owned() == 2);
 }
 
 SCENARIO(migrate_ended, .what = "a frame that three maps show moves; the middle one ends", .set_up = shared_thrice,

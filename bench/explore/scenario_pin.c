@@ -10,19 +10,6 @@
 #define CHILD  scene.word[0]
 #define PFN    scene.word[1]                     /* where the pin is                                                */
 
-static uint64_t word_of(struct vmmap *map, uint64_t at)
-{
-	uint64_t word = 0;
-
-	expect(vmmap_read(map, at, &word, sizeof word) == sizeof word);
-	return word;
-}
-
-static void put(struct vmmap *map, uint64_t at, uint64_t word)
-{
-	expect(vmmap_write(map, at, &word, sizeof word) == sizeof word);
-}
-
 static uint64_t pfn_of(uint64_t at)
 {
 	struct vmmap_fault_info info;
@@ -35,7 +22,7 @@ static void written(void)
 {
 	scene_map_bytes();
 	scene_mmap(PAGES(0, 4), RW);
-	put(scene.map, PAGE(0), OURS);
+	scene_put(scene.map, PAGE(0), OURS);
 }
 
 static void pin(void) { scene.result[0] = vmmap_pin(scene.map, PAGES(0, 1), &PFN); }
@@ -49,15 +36,9 @@ static void pinned(void)
 }
 
 static void migrate(void) { (void)scene_migrate(scene.map, PAGE(0)); }
-static void store(void) { put(scene.map, PAGE(0), STORED); }
+static void store(void) { scene_put(scene.map, PAGE(0), STORED); }
 static void unmap(void) { scene_munmap(1, PAGES(0, 4)); }
-static void fork_now(void)
-{
-	struct vmmap *made;
-
-	expect(vmmap_fork(&made, scene.map) == 0);
-	CHILD = (uintptr_t)made;
-}
+static void fork_now(void) { CHILD = scene_fork(); }
 
 /* A store goes where the pin is; then it is given back. */
 static void stays(void)
@@ -66,7 +47,7 @@ static void stays(void)
 	unpin();
 }
 
-static void is_stored(void) { expect(word_of(scene.map, PAGE(0)) == STORED && scene_owned() == 1); }
+static void is_stored(void) { expect(scene_word_of(scene.map, PAGE(0)) == STORED && scene_owned() == 1); }
 static void stays_stored(void)
 {
 	stays();
@@ -103,7 +84,7 @@ SCENARIO(unpin_unmap, .what = "a pin goes beside the page's unmap", .set_up = pi
 
 /* ---- in a segment for what can be moved ---- */
 
-static void write_ours(void) { put(scene.map, PAGE(0), OURS); }
+static void write_ours(void) { scene_put(scene.map, PAGE(0), OURS); }
 static void written_movable(void)
 {
 	scene_movable();
@@ -158,7 +139,7 @@ static void stays_ours_out(void)
 {
 	expect(!scene_is_movable(PFN));
 	stays();
-	expect(word_of(scene.map, PAGE(0)) == OURS && scene_owned() == 1);
+	expect(scene_word_of(scene.map, PAGE(0)) == OURS && scene_owned() == 1);
 }
 
 SCENARIO(pin_moved_back, .what = "... has been moved out to be pinned, and is moved back", .set_up = movable_stopped,
@@ -178,10 +159,10 @@ static void apart(void)
 {
 	struct vmmap *child = (struct vmmap *)(uintptr_t)CHILD;
 
-	expect(word_of(child, PAGE(0)) == OURS);
+	expect(scene_word_of(child, PAGE(0)) == OURS);
 	stays();
-	put(child, PAGE(0), 2);
-	expect(word_of(scene.map, PAGE(0)) == OURS && scene_owned() == 2);
+	scene_put(child, PAGE(0), 2);
+	expect(scene_word_of(scene.map, PAGE(0)) == OURS && scene_owned() == 2);
 	expect(vmmap_audit(child, stderr) == 0);
 	vmmap_destroy(child);
 }

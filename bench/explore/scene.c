@@ -119,6 +119,27 @@ void scene_word_is(uint64_t at, uint64_t word)
 	expect(vmmap_read(scene.map, at, &there, sizeof(there)) == sizeof(there) && there == word);
 }
 
+uint64_t scene_word_of(struct vmmap *map, uint64_t at)
+{
+	uint64_t word = 0;
+
+	expect(vmmap_read(map, at, &word, sizeof(word)) == sizeof(word));
+	return word;
+}
+
+void scene_put(struct vmmap *map, uint64_t at, uint64_t word)
+{
+	expect(vmmap_write(map, at, &word, sizeof(word)) == sizeof(word));
+}
+
+uint64_t scene_fork(void)
+{
+	struct vmmap *made;
+
+	expect(vmmap_fork(&made, scene.map) == 0);
+	return (uintptr_t)made;
+}
+
 void scene_is_cut(uint64_t at)
 {
 	struct vmmap_fault_info info;

@@ -44,6 +44,11 @@ void scene_then_fault_soon(uint64_t at);
 
 /* What is there. */
 void scene_word_is(uint64_t at, uint64_t word);
+
+/* Of any map: the scene's, or a child of it, which a scenario keeps in a word. */
+uint64_t scene_word_of(struct vmmap *map, uint64_t at);
+void scene_put(struct vmmap *map, uint64_t at, uint64_t word);
+uint64_t scene_fork(void);                               /* the child                                               */
 void scene_is_cut(uint64_t at);                          /* mapped, and past the end of its object                  */
 
 #endif

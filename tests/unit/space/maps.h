@@ -81,6 +81,20 @@ static inline void maps_free(struct vmmap *map)
 	physmem_destroy(maps_memory);
 }
 
+static inline struct vmmap *maps_fork(struct vmmap *map)
+{
+	struct vmmap *child;
+
+	assert_int_equal(vmmap_fork(&child, map), 0);
+	return child;
+}
+
+static inline void maps_child_ends(struct vmmap *child)
+{
+	assert_int_equal(vmmap_audit(child, stderr), 0);
+	vmmap_destroy(child);
+}
+
 static inline int64_t maps_fixed(struct vmmap *map, uint64_t page, uint64_t pages, int prot, int flags)
 {
 	return vmmap_mmap(map, BASE + page * PAGE, pages * PAGE, prot, flags | MAP_FIXED, NULL, 0);

@@ -41,20 +41,6 @@ static unsigned shown(struct vmmap *map, uint64_t page)
 	return frame_counts(map->physmem, pt_pfn(entry_of(map, page))).maps;
 }
 
-static struct vmmap *fork_of(struct vmmap *map)
-{
-	struct vmmap *child;
-
-	assert_int_equal(vmmap_fork(&child, map), 0);
-	return child;
-}
-
-static void child_ends(struct vmmap *child)
-{
-	assert_int_equal(vmmap_audit(child, stderr), 0);
-	vmmap_destroy(child);
-}
-
 static void test_contents(void **state)
 {
 	struct vmmap *map = maps_new(*state), *child;
@@ -63,7 +49,7 @@ static void test_contents(void **state)
 	maps_fixed(map, 0, 8, RW, ANON);
 	put(map, 1, 11), put(map, 2, 12), put(map, 3, 13);
 	assert_int_equal(get(map, 4), 0);                /* the zero page */
-	child = fork_of(map);
+	child = maps_fork(map);
 	maps_are(child, "0-8rw");
 	for (uint64_t page = 0; page < 8; page++)
 		assert_int_equal(get(child, page), page >= 1 && page <= 3 ? 10 + page : 0);
@@ -77,7 +63,7 @@ static void test_contents(void **state)
 	assert_int_equal(get(child, 3), 13);
 	vmmap_get_counters(map, &counters);
 	assert_int_equal(counters.forks, 1);
-	child_ends(child);
+	maps_child_ends(child);
 	assert_int_equal(get(map, 3), 13);
 	maps_free(map);
 }
@@ -93,8 +79,8 @@ static void test_counts(void **state)
 	pfn = pt_pfn(entry_of(map, 0));
 	assert_int_equal(shown(map, 0), 1);
 	assert_false(entry_of(map, 0) & PT_SHARED);
-	child = fork_of(map);
-	third = fork_of(child);
+	child = maps_fork(map);
+	third = maps_fork(child);
 	assert_int_equal(shown(map, 0), 3);
 	assert_int_equal(entry_of(map, 0) & (PT_SHARED | PT_WRITE), PT_SHARED);
 	assert_int_equal(pt_pfn(entry_of(third, 0)), pfn);
@@ -111,9 +97,9 @@ static void test_counts(void **state)
 	assert_int_equal(entry_of(map, 0) & (PT_SHARED | PT_WRITE), PT_WRITE);
 	assert_int_equal(get(map, 0), 1);
 	assert_int_equal(shown(map, 1), 3);
-	child_ends(child);
+	maps_child_ends(child);
 	assert_int_equal(shown(map, 1), 2);
-	child_ends(third);
+	maps_child_ends(third);
 	assert_int_equal(shown(map, 1), 1);
 	maps_free(map);
 }
@@ -125,7 +111,7 @@ static void test_protect(void **state)
 
 	maps_fixed(map, 0, 2, RW, ANON);
 	put(map, 0, 1), put(map, 1, 2);
-	child = fork_of(map);
+	child = maps_fork(map);
 	assert_int_equal(maps_protect(map, 0, 2, PROT_READ), 0);
 	assert_int_equal(maps_protect(map, 0, 2, RW), 0);
 	assert_int_equal(maps_protect(child, 0, 1, PROT_READ), 0);
@@ -135,7 +121,7 @@ static void test_protect(void **state)
 	put(child, 0, 6);
 	assert_int_equal(get(map, 0), 5);
 	maps_are(child, "0-2rw");                        /* one group, in the child too */
-	child_ends(child);
+	maps_child_ends(child);
 	maps_free(map);
 }
 
@@ -146,12 +132,12 @@ static void test_moves(void **state)
 
 	maps_fixed(map, 0, 2, RW, ANON);
 	put(map, 0, 1), put(map, 1, 2);
-	child = fork_of(map);
+	child = maps_fork(map);
 	assert_int_equal(vmmap_mremap(child, BASE, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, BASE + 10 * PAGE),
 			 BASE + 10 * PAGE);
 	assert_int_equal(get(child, 10), 1);
 	assert_int_equal(shown(child, 10), 2);
-	third = fork_of(child);
+	third = maps_fork(child);
 	put(child, 10, 7);
 	assert_int_equal(get(third, 10), 1);
 	assert_int_equal(shown(third, 10), 2);
@@ -159,8 +145,8 @@ static void test_moves(void **state)
 	assert_int_equal(get(third, 10), 0);
 	assert_int_equal(shown(map, 0), 1);
 	assert_int_equal(shown(map, 1), 2);
-	child_ends(third);
-	child_ends(child);
+	maps_child_ends(third);
+	maps_child_ends(child);
 	maps_free(map);
 }
 
@@ -180,7 +166,7 @@ static void test_advices(void **state)
 	assert_int_equal(vmmap_madvise(map, BASE + PAGE, PAGE, MADV_WIPEONFORK), 0);
 	assert_int_equal(vmmap_mlock(map, BASE + 2 * PAGE, PAGE, 0), 0);
 	maps_fixed(map, 500, 2, RW, NORES | MAP_GROWSDOWN);
-	child = fork_of(map);
+	child = maps_fork(map);
 	maps_are(child, "1-2rw 2-4rw 100-104rw 500-502rw");        /* what the lock kept apart is one */
 	assert_int_equal(get(child, 1), 0);
 	assert_int_equal(get(child, 2), 3);
@@ -195,7 +181,7 @@ static void test_advices(void **state)
 	put(child, 499, 1);                              /* a stack is one in the child, too */
 	maps_are(child, "1-2rw 2-4rw 100-110rw 499-502rw");
 	assert_int_equal(get(map, 0), 1);
-	child_ends(child);
+	maps_child_ends(child);
 	maps_free(map);
 }
 
@@ -209,7 +195,7 @@ static void test_objects(void **state)
 	vmmap_mmap(map, BASE + 10 * PAGE, 4 * PAGE, RW, MAP_PRIVATE | MAP_FIXED, file, 0);
 	maps_protect(map, 12, 1, PROT_READ);             /* several VMAs of one mapping */
 	put(map, 0, 1), put(map, 3, 4), put(map, 10, 11), put(map, 13, 14);
-	child = fork_of(map);
+	child = maps_fork(map);
 	maps_are(child, "0-4rwso0 10-12rwo0 12-13ro2 13-14rwo3");
 	put(child, 1, 2);
 	assert_int_equal(get(map, 1), 2);
@@ -245,7 +231,7 @@ static void test_limits(void **state)
 	maps_fixed(map, 10, 2, PROT_READ, ANON);
 	put(map, 0, 1), put(map, 4, 2);
 	assert_int_equal(vmmap_mlock(map, BASE, 4 * PAGE, 0), 0);
-	child = fork_of(map);
+	child = maps_fork(map);
 	vmmap_get_usage(child, &usage);
 	assert_int_equal(usage.vmas, 3);
 	assert_int_equal(usage.committed_pages, 4);
@@ -266,7 +252,7 @@ static void test_limits(void **state)
 	maps_fixed(map, 4, 2, RW, MAP_SHARED | MAP_ANONYMOUS);
 	put(map, 4, 9);
 	vmmap_destroy(child);
-	child = fork_of(map);
+	child = maps_fork(map);
 	assert_int_equal(vmmap_audit(map, stderr), 0);
 	vmmap_destroy(map);                              /* the payer goes first */
 	assert_int_equal(get(child, 4), 9);
@@ -284,13 +270,13 @@ static void test_family(void **state)
 	assert_int_equal(vmmap_create(&map, &config), 0);
 	maps_fixed(map, 0, 600, RW, ANON);
 	assert_int_equal(vmmap_madvise(map, BASE, 600 * PAGE, MADV_POPULATE_WRITE), 0);
-	child = fork_of(map);
+	child = maps_fork(map);
 	vmmap_destroy(map);
-	third = fork_of(child);
-	child_ends(child);
+	third = maps_fork(child);
+	maps_child_ends(child);
 	assert_int_equal(shown(third, 599), 1);
 	assert_int_equal(maps_touch(third, 599), 0);
-	child_ends(third);
+	maps_child_ends(third);
 }
 
 /* Many VMAs, in many leaves; those of a fork are one to one. */
@@ -314,13 +300,13 @@ static void test_many(void **state)
 		maps_protect(map, 20000 + 40 * i, 1, PROT_READ);
 	for (uint64_t i = 0; i < 2000; i += 7)
 		put(map, 20001 + 40 * i, i);
-	child = fork_of(map);
+	child = maps_fork(map);
 	vmmap_walk(map, 0, UINT64_MAX, compare_next, child);
 	vmmap_walk(child, 0, UINT64_MAX, compare_next, map);
 	for (uint64_t i = 0; i < 2000; i += 7)
 		assert_int_equal(get(child, 20001 + 40 * i), i);
 	maps_unmap(map, 20000, 100000);
-	child_ends(map);
+	maps_child_ends(map);
 	maps_free(child);
 }
 
@@ -337,7 +323,7 @@ static void test_refused(void **state)
 	assert_null(child);
 	assert_int_equal(vmmap_fork_until(&child, map, VMMAP_TRY), 0);
 	maps_are(child, "0-4rw");
-	child_ends(child);
+	maps_child_ends(child);
 	maps_free(map);
 }
 

@@ -9,20 +9,6 @@
  */
 #include "tests/unit/space/pins.h"
 
-static struct vmmap *fork_of(struct vmmap *map)
-{
-	struct vmmap *child;
-
-	assert_int_equal(vmmap_fork(&child, map), 0);
-	return child;
-}
-
-static void child_ends(struct vmmap *child)
-{
-	assert_int_equal(vmmap_audit(child, stderr), 0);
-	vmmap_destroy(child);
-}
-
 /* One that was stored to, one that shows the zero page, one that nobody has touched; twice. */
 static void test_counts(void **state)
 {
@@ -170,7 +156,7 @@ static void test_protect(void **state)
 /* The parent keeps the frame, whoever stores first; the child has a copy, which it finds again by its own name. */
 static void forked(struct vmmap *map, uint64_t page, uint64_t pfn)
 {
-	struct vmmap *child = fork_of(map);
+	struct vmmap *child = maps_fork(map);
 
 	counts_are(pfn, 2, 1);
 	assert_int_not_equal(pfn_of(child, page), pfn);
@@ -183,7 +169,7 @@ static void forked(struct vmmap *map, uint64_t page, uint64_t pfn)
 	assert_int_equal(moved(pfn_of(child, page)), FRAME_MOVED);
 	assert_int_equal(get(child, page), 62);
 	assert_int_equal(vmmap_audit(map, stderr), 0);
-	child_ends(child);
+	maps_child_ends(child);
 	assert_int_equal(words_of(pfn)[0], 61);
 	put(map, page, 60);
 }
@@ -208,13 +194,13 @@ static void test_fork(void **state)
 	for (unsigned i = 0; i < 5; i++)
 		forked(map, i < 4 ? i : 8, pfn[i]);
 	assert_int_equal(vmmap_unpin(map, pfn, 5), 0);
-	child = fork_of(map);                            /* ... shares them now */
+	child = maps_fork(map);                            /* ... shares them now */
 	counts_are(pfn[0], 2, 2);
 	counts_are(pfn[4], 2, 2);
 	assert_int_equal(vmmap_pin(child, AT(0), PAGE, &again), 0);
 	assert_int_not_equal(again, pfn[0]);             /* a copy first */
 	assert_int_equal(get(child, 0), 60);
-	child_ends(child);
+	maps_child_ends(child);
 	counts_are(again, 1, 0);
 	assert_int_equal(vmmap_unpin(map, &again, 1), 0);        /* by another map of the same memory */
 	vmmap_object_put(file);
