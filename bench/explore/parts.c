@@ -27,7 +27,21 @@ bool scene_migrate(struct vmmap *map, uint64_t at)
 	entry = pt_find(&map->pt, at);
 	seen = entry ? atomic_load_acquire(entry) : 0;
 	rcu_leave(self);
-	return pt_has_frame(seen) && space_mover.move(map->physmem, self, pt_pfn(seen)) == FRAME_MOVED;
+	return pt_has_frame(seen) && space_mover.move(map->physmem, self, pt_pfn(seen), NULL) == FRAME_MOVED;
+}
+
+bool scene_frame_stays(uint64_t at)
+{
+	struct thread_slot *self = thread_self();
+	atomic_u64 *entry;
+	uint64_t seen, word;
+
+	rcu_enter(self);
+	entry = pt_find(&scene.map->pt, at);
+	seen = entry ? atomic_load_acquire(entry) : 0;
+	word = pt_has_frame(seen) ? atomic_load_acquire(&scene.physmem->word[pt_pfn(seen) - scene.physmem->base]) : 0;
+	rcu_leave(self);
+	return !pt_has_frame(seen) || frame_state(word) == FRAME_OWNED || frame_state(word) == FRAME_DEFERRED;
 }
 
 void scene_store_frame(uint64_t pfn, uint64_t word)

@@ -125,6 +125,7 @@ int64_t scene_read(unsigned i, uint64_t at, uint64_t *word);
 /* Parts of the engine without the rest: parts.c. */
 void scene_store_frame(uint64_t pfn, uint64_t word);     /* past the page table, as who has pinned it does          */
 int scene_move_entries(uint64_t at, uint64_t len, uint64_t to);  /* what mremap does last: 0, -ENOMEM; both are held */
+bool scene_frame_stays(uint64_t at);                     /* what is found there is nobody else's while it is read  */
 bool scene_present(uint64_t at);                         /* an entry stands there                                   */
 void scene_pins(uint64_t at, uint32_t free);             /* as if so few visits more could count themselves in there;
 							    UINT32_MAX: nobody has                                   */

@@ -141,6 +141,28 @@ SCENARIO(unplug_balloon, .what = "a block of the balloon goes, while that shrink
 	 .set_up = all_in_balloon, .body = { shrink, unplug_of_balloon }, .check = it_went,
 	 .mutants = "unplug_room_forgets");
 
+/* ---- who reads what moves ---- */
+
+static void a_page_of_two_blocks(void)
+{
+	struct vmmap_fault_info info;
+
+	two_blocks();
+	scene_mmap(PAGES(0, 4), RW);
+	expect(vmmap_fault(scene.map, PAGE(0), PROT_WRITE, &info) == 0);
+	PFN = info.pfn;
+}
+static void unplug_page(void) { unplug_here(0, PFN - PFN % BLOCK, BLOCK, 0); }
+static void read(void) { expect(scene_frame_stays(PAGE(0))); }
+static void page_moved(void)
+{
+	expect(scene.result[0] == 0 && frames_there() == BLOCK && scene_present(PAGE(0)));
+}
+
+SCENARIO(unplug_load, .what = "a block goes beside a load from its one page", .flags = SCENARIO_COLD,
+	 .set_up = a_page_of_two_blocks, .body = { unplug_page, read }, .check = page_moved,
+	 .mutants = "unplug_moved_at_once");
+
 /* ---- a frame goes out of use ---- */
 
 static void poison_free(void) { scene.result[1] = physmem_poison(scene.physmem, BLOCK + 44); }

@@ -21,7 +21,7 @@ static inline uint64_t frame_at(struct vmmap *map, uint64_t addr)
 /* Body: the frame of the page at addr moves; how it went. */
 static inline void window_migrate(struct window_thread *t)
 {
-	t->result = space_mover.move(t->map->physmem, thread_self(), frame_at(t->map, t->addr));
+	t->result = space_mover.move(t->map->physmem, thread_self(), frame_at(t->map, t->addr), NULL);
 }
 
 static inline uint64_t frames_owned(struct vmmap *map)

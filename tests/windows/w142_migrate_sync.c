@@ -12,7 +12,7 @@ static uint64_t frame;                           /* of a page that is not mapped
 
 static void migrate_frame(struct window_thread *t)
 {
-	t->result = space_mover.move(t->map->physmem, thread_self(), frame);
+	t->result = space_mover.move(t->map->physmem, thread_self(), frame, NULL);
 }
 
 static struct vmmap *dirty_page(const char *policy)

@@ -26,7 +26,7 @@ static void script(const char *policy)
 	window_start_to(&pin, "pin_moved");
 	expect(!is_movable(frame_at(map, BASE)));
 	others_take(map);
-	expect(space_mover.move(map->physmem, thread_self(), frame_at(map, BASE)) == FRAME_MOVED);
+	expect(space_mover.move(map->physmem, thread_self(), frame_at(map, BASE), NULL) == FRAME_MOVED);
 	expect(is_movable(frame_at(map, BASE)));
 	others_give(map);
 	point_release("pin", "pin_moved");

@@ -19,7 +19,11 @@
  *                others wait in the late stack, and a drain that comes again finds them there.
  *             5. open: what is long, the moving of what is used, needs no closed caches. The last one who opens shows
  *                the chunks again. Before it drains again it closes (I1, the chunks go), and waits: 3, 4.
- *             6. end, from closed: the last one shows the chunks again.
+ *             6. end, from closed: the last one shows the chunks again. From open: nothing else is to be done.
+ * MOVED       frames whose contents an unplug has moved are DEFERRED, in its own hands (frame_left), counted as late.
+ *             One grace period serves all of them, since nobody may have them before that anyway: a batch's own would
+ *             interrupt every processor for each 128 frames. After it they go to their rows: caches may be open, as no
+ *             cache ever had them. An unplug that gives up makes batches of them, with one cookie, in the late stack.
  * NO ESCAPE   after 4, until 5, no chain of free frames anywhere has a frame of such a block. A frame becomes free by
  *             a free or by the end of its grace period, and is judged by its block's word at that moment
  *             (frame_free_slow, frame_home, frame_scrap); a chain that somebody took out of the depot or a shelf
@@ -29,12 +33,14 @@
  *             While caches are open one is not judged: a frame that an inlined path frees. It is in its thread's cache
  *             then, may be had again there, and is found by 4 of the next closing. Who isolates and has met such a
  *             one keeps caches closed the next time (physmem_unplug.c), so that it ends.
+ *             So a slot's own spare chain is not judged when it is loaded beside open caches: there 4 has left nothing
+ *             but what such frees have brought since. One from elsewhere is.
  *             Who had seen an earlier unplug's `isolating` and not this one's offline bits is waited for by 3.
  * EDGES       I1 begin stores `isolating`, after the blocks' words -> I2 who sees it sees the blocks offline.
  *             I3 open, or end, shows the chunks, after the drains -> thread.h B2: a slot's thread sees its chains as
  *             they were left.
  *             L1 unlock of a slot -> L2 its lock.       E3 (rcu_inline.h) -> 3: what a slot's thread did without the
- *             lock.
+ *             lock; and -> G2: what it read of a frame that has moved.
  * ORDER       far_lock -> a slot's lock; both are leaves else, nobody sleeps under them. isolate_lock: a leaf.
  * PROGRESS    a drain waits for who holds a slot's lock, who waits for nothing. A slot's thread waits for one sweep of
  *             its own caches.
@@ -172,6 +178,73 @@ uint32_t frame_sort_out(struct physmem *pm, struct frame_slot *counts, uint32_t 
 	return stay;
 }
 
+/* ---- frames that were moved ---- */
+
+static struct frame_slot *slot_of(struct physmem *pm, const struct thread_slot *self)
+{
+	return thread_local_at(&pm->slots, self->number);
+}
+
+void frame_left_put(struct physmem *pm, struct thread_slot *self, struct frame_left *left, uint64_t pfn,
+		    enum frame_owner owner)
+{
+	uint32_t index = frame_owned_index(pm, pfn, owner);
+
+	ASSERT(rcu_inside(self));
+	atomic_store_relaxed(&pm->word[index],
+			     frame_word(atomic_load_relaxed(&pm->word[index]), FRAME_DEFERRED, left->chain));
+	left->chain = index + 1;
+	left->n++;
+	frame_late_count(pm, slot_of(pm, self), 1);
+}
+
+/* They are nowhere now. */
+static uint32_t left_take(struct physmem *pm, struct frame_slot *mine, struct frame_left *left)
+{
+	uint32_t chain = left->chain;
+
+	frame_late_count(pm, mine, -(uint64_t)left->n);
+	*left = (struct frame_left){ 0, 0 };
+	return chain;
+}
+
+int frame_left_wait(struct physmem *pm, struct thread_slot *self, struct frame_left *left, uint64_t deadline_ns)
+{
+	struct frame_slot *mine = slot_of(pm, self);
+	int err = left->n == 0 || BASE_MUTANT(unplug_moved_at_once) ? 0 : rcu_poll_wait(deadline_ns);   /* G2 */
+
+	if (err == 0)
+		CHECK(frame_sort_out(pm, mine, left_take(pm, mine, left)) == 0);
+	return err;
+}
+
+/* The first frames of a chain, as many as a batch has, become one; returns the others. */
+static uint32_t batch_off(struct physmem *pm, uint32_t chain, uint64_t cookie)
+{
+	uint32_t last = chain, n = 1, rest;
+
+	for (; n < pm->defer_batch && frame_link(atomic_load_relaxed(&pm->word[last - 1])); n++)
+		last = frame_link(atomic_load_relaxed(&pm->word[last - 1]));
+	rest = frame_link(atomic_load_relaxed(&pm->word[last - 1]));
+	atomic_store_relaxed(&pm->word[last - 1],
+			     frame_word(atomic_load_relaxed(&pm->word[last - 1]), FRAME_DEFERRED, 0));
+	frame_set_count(pm, chain, n);
+	frame_batch_of(pm, chain)->cookie = cookie;
+	return rest;
+}
+
+void frame_left_put_off(struct physmem *pm, struct thread_slot *self, struct frame_left *left)
+{
+	struct frame_slot *mine = slot_of(pm, self);
+	uint64_t cookie = left->chain ? rcu_poll_start() : 0;
+	uint32_t chain = left_take(pm, mine, left), rest;
+
+	for (; chain; chain = rest) {
+		rest = batch_off(pm, chain, cookie);
+		frame_late_put(pm, mine, chain);
+	}
+}
+
 /* ---- who isolates ---- */
 
 /* The chunks are there, or not, as the word says then. */
@@ -203,6 +276,7 @@ int frame_isolate_begin(struct physmem *pm, struct thread_slot *self)
 void frame_isolate_open(struct physmem *pm) { change(pm, FRAME_OPEN_ONE - FRAME_CLOSED_ONE); }
 void frame_isolate_close(struct physmem *pm) { change(pm, CLOSE - FRAME_OPEN_ONE); }
 void frame_isolate_end(struct physmem *pm) { change(pm, -FRAME_CLOSED_ONE); }
+void frame_isolate_end_open(struct physmem *pm) { change(pm, -FRAME_OPEN_ONE); }
 
 int frame_isolate_wait(uint64_t deadline_ns)
 {

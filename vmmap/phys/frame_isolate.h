@@ -18,8 +18,9 @@ int  frame_isolate_wait(uint64_t deadline_ns) MUST_CHECK;
 /* After that: what is free in offline blocks goes to its rows, whichever cache had it, idle threads' too. True: frames
  * are deferred somewhere, and their readers are not gone. Outside read sections; waits for no thread. */
 bool frame_isolate_drain(struct physmem *pm, struct thread_slot *self);
-/* Closed as it is. */
+/* Closed as it is; or open. */
 void frame_isolate_end(struct physmem *pm);
+void frame_isolate_end_open(struct physmem *pm);
 
 /* Somebody isolates. */
 static inline bool frame_isolating(struct physmem *pm)
@@ -49,5 +50,19 @@ void frame_slot_leave(struct thread_slot *self, struct frame_slot *slot);
 uint32_t frame_sort_out(struct physmem *pm, struct frame_slot *counts, uint32_t chain);
 /* A free frame to its row. */
 void frame_to_row(struct physmem *pm, struct frame_slot *counts, uint32_t index);
+
+/* Frames whose contents have moved out of offline blocks. They wait for their readers together, in the hands of who
+ * isolates, and not in his slot's batches: each of those would cost its own membarrier, which interrupts all others. */
+struct frame_left { uint32_t chain, n; };
+
+/* One more, as frame_defer_by: inside a read section. */
+void frame_left_put(struct physmem *pm, struct thread_slot *self, struct frame_left *left, uint64_t pfn,
+		    enum frame_owner owner);
+/* Waits until nobody reads any of them; then they go to their rows, their blocks being offline. 0; -ETIMEDOUT: not yet.
+ * Outside read sections. */
+int  frame_left_wait(struct physmem *pm, struct thread_slot *self, struct frame_left *left,
+		     uint64_t deadline_ns) MUST_CHECK;
+/* Their owner gives up: they wait in the late stack, as batches, if there are any. */
+void frame_left_put_off(struct physmem *pm, struct thread_slot *self, struct frame_left *left);
 
 #endif

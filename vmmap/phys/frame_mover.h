@@ -7,7 +7,8 @@
  *         from frame_alloc never comes from there.
  * FRAME   was OWNED by FRAME_OWNER_MAP or FRAME_OWNER_OBJECT, order 0, when the caller looked; may be anything by the
  *         time of the call.
- * OLD     frame goes by frame_defer_by (readers: ADR 0005), never by frame_free.
+ * OLD     frame goes to `left`, whose owner ends its wait for readers (ADR 0005); by frame_defer_by if that is NULL.
+ *         Never by frame_free.
  * WAITS   never for a person or an entry: FRAME_BUSY instead, and the caller comes again. frame_alloc may wait for a
  *         grace period, no longer than the thread's deadline.
  * COST    of a call that moves: at most 3 copies of 4096 bytes, all in all.
@@ -15,7 +16,7 @@
 #ifndef VMMAP_PHYS_FRAME_MOVER_H
 #define VMMAP_PHYS_FRAME_MOVER_H
 
-#include "vmmap/phys/frame.h"
+#include "vmmap/phys/frame_isolate.h"
 
 enum frame_moved {
 	FRAME_MOVED,                     /* its contents are elsewhere, all entries and slots show the new one     */
@@ -26,7 +27,7 @@ enum frame_moved {
 };
 
 struct frame_mover {
-	enum frame_moved (*move)(struct physmem *pm, struct thread_slot *self, uint64_t pfn);
+	enum frame_moved (*move)(struct physmem *pm, struct thread_slot *self, uint64_t pfn, struct frame_left *left);
 };
 
 /* By who makes the first map or object on the instance; the same each time. */

@@ -31,11 +31,12 @@
  * lost its CPU) is waited for however long that takes. */
 #define LOOKS 64
 
-static bool load(struct physmem *pm, struct frame_slot *slot, enum frame_kind kind, uint32_t chain)
+/* sorts: it may have frames of blocks that are to be emptied. */
+static bool load(struct physmem *pm, struct frame_slot *slot, enum frame_kind kind, uint32_t chain, bool sorts)
 {
 	struct frame_cache *cache = &slot->cache[kind];
 
-	if (chain && unlikely(slot->judges))
+	if (chain && unlikely(sorts))
 		chain = frame_sort_out(pm, slot, chain);
 	if (!chain)
 		return false;
@@ -63,11 +64,12 @@ static bool settle(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
 	return waiting;
 }
 
-/* Own spare chain, own closed chains, the depot: what nearly every refill finds. */
+/* Own spare chain, own closed chains, the depot: what nearly every refill finds. An own spare chain was sorted by the
+ * last drain; what has come to it since, from an inlined free, the next one finds, which then keeps caches closed. */
 static bool refill_near(struct physmem *pm, struct frame_slot *slot, enum frame_kind kind)
 {
 	struct frame_cache *cache = &slot->cache[kind];
-	bool tells = !BASE_MUTANT(refill_untold), loaded;
+	bool tells = !BASE_MUTANT(refill_untold), sorts = slot->locked, loaded;
 	uint32_t chain, closed, waiting;
 
 	if (tells)
@@ -78,9 +80,11 @@ static bool refill_near(struct physmem *pm, struct frame_slot *slot, enum frame_
 		if (closed)
 			atomic_store_release(&slot->closed, closed);             /* S1 */
 	}
-	if (!chain && !cache->loaded)
+	if (!chain && !cache->loaded) {
 		chain = frame_depot_take(pm, slot, kind);
-	loaded = load(pm, slot, kind, chain);
+		sorts = slot->judges;
+	}
+	loaded = load(pm, slot, kind, chain, sorts);
 	if (tells)
 		frame_moves_step(slot);
 	return loaded || cache->loaded;
@@ -94,7 +98,7 @@ static void refill_other(struct physmem *pm, struct frame_slot *slot, enum frame
 	frame_moves_step(slot);
 	frame_cache_flush(pm, slot, other);
 	frame_rows_gather(pm, slot, other);
-	load(pm, slot, kind, frame_depot_take(pm, slot, kind));
+	load(pm, slot, kind, frame_depot_take(pm, slot, kind), slot->judges);
 	frame_moves_step(slot);
 }
 
@@ -119,7 +123,7 @@ static bool refill_far(struct physmem *pm, struct frame_slot *slot, enum frame_k
 		waiting |= settle(pm, slot, frame_shelf_take(&other->closed));
 		if (!cache->loaded) {
 			frame_spare_put_all(pm, slot, kind, frame_shelf_take(&other->cache[kind].spare));
-			load(pm, slot, kind, frame_spare_pop(pm, slot, kind));
+			load(pm, slot, kind, frame_spare_pop(pm, slot, kind), slot->judges);
 		}
 	}
 	if (!cache->loaded)

@@ -94,7 +94,7 @@ static int bring_home(struct physmem *pm, struct thread_slot *self)
 static int move(struct physmem *pm, struct thread_slot *self, uint64_t index)
 {
 	const struct frame_mover *mover = atomic_load_acquire(&pm->mover);       /* M2 -> M1 */
-	enum frame_moved moved = mover != NULL ? mover->move(pm, self, pm->base + index) : FRAME_PINNED;
+	enum frame_moved moved = mover != NULL ? mover->move(pm, self, pm->base + index, NULL) : FRAME_PINNED;
 
 	if (moved == FRAME_GONE && BASE_MUTANT(physmem_poison_trusts))
 		return 0;

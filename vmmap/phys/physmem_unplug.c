@@ -8,7 +8,8 @@
  *           3. The caches are drained of its frames (frame_isolate.c).
  *           4. Attempts: drain, claim what is free (its bits are ours: `mine`), go through what is left: a frame of a
  *              map or an object is moved, another one is asked for or waited for, as the mode says. Until all is
- *              claimed. Caches are closed for the grace period and the drain, open while frames are moved.
+ *              claimed. Caches are closed for a grace period and the drain, open while frames are moved. What has
+ *              moved waits for its readers all together (frame_left_wait): then mostly nothing is left.
  *           5. Commit, under plug_lock: out of the table of segments, which may fail for want of memory; then nothing
  *              can. Words FRESH again with the generation kept, blocks absent, or online where a part of them stays.
  *           6. OFFLINE. A failure gives back what was claimed, sets the blocks online, and tells CANCEL_OFFLINE; the
@@ -32,6 +33,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "vmmap/phys/frame_head.h"
 #include "vmmap/phys/frame_isolate.h"
 #include "vmmap/phys/frame_mover.h"
 #include "vmmap/phys/physmem_balloon.h"
@@ -50,6 +52,8 @@ struct unplug {
 	uint64_t *mine;                  /* [rows of these blocks] bits of frames that are claimed                 */
 	uint64_t *bad;                   /* the same; of those of them that were out of use                        */
 	uint64_t claimed;
+	struct frame_left left;          /* moved, and perhaps still read                                          */
+	bool open;                       /* caches are                                                             */
 	int err;                         /* of the frame that ends it                                              */
 	uint64_t told;                   /* of physmem_notify_begin                                                */
 };
@@ -135,6 +139,8 @@ static bool is_mine(struct unplug *u, uint64_t index)
 	return *mine_of(u, index) >> (index % FRAME_ROW_FRAMES) & 1;
 }
 
+static bool all_mine(const struct unplug *u) { return u->claimed == pages_of(u); }
+
 static void count_claimed(struct unplug *u, uint64_t n)
 {
 	frame_taken_count(u->pm, my_slot(u), n);
@@ -196,21 +202,6 @@ static void give_back(struct unplug *u)
 
 /* ---- what is left ---- */
 
-/* The first frame of the run that has this one; the frame itself, if none has. */
-static uint64_t head_of(struct unplug *u, uint64_t index, uint64_t *pages)
-{
-	for (unsigned order = 0; order <= FRAME_BLOCK_ORDER; order++) {
-		uint64_t head = index & ~((UINT64_C(1) << order) - 1);
-		uint64_t word = atomic_load_relaxed(&u->pm->word[head]);
-
-		*pages = frame_state(word) == FRAME_OWNED ? UINT64_C(1) << frame_order(word) : 0;
-		if (*pages > index - head)
-			return head;
-	}
-	*pages = 0;
-	return index;
-}
-
 static enum physmem_reason held(struct unplug *u, uint64_t head, uint64_t index, uint64_t pages)
 {
 	bool first = index == head || index == u->lo;
@@ -228,7 +219,7 @@ static enum physmem_reason move(struct unplug *u, uint64_t index)
 		return held(u, index, index, 1);
 	if (u->err != 0)
 		return PHYSMEM_REASON_NONE;
-	switch (mover->move(u->pm, u->self, u->pm->base + index)) {
+	switch (mover->move(u->pm, u->self, u->pm->base + index, &u->left)) {
 	case FRAME_MOVED:
 		u->result.moved++;
 		return PHYSMEM_REASON_READERS;
@@ -246,15 +237,15 @@ static enum physmem_reason move(struct unplug *u, uint64_t index)
 /* A frame that is not ours yet: why. */
 static enum physmem_reason look(struct unplug *u, uint64_t index)
 {
-	uint64_t word = atomic_load_relaxed(&u->pm->word[index]), head, pages;
+	uint64_t word = atomic_load_relaxed(&u->pm->word[index]), head;
 	enum frame_owner owner = frame_state(word) == FRAME_OWNED ? frame_owner(word) : FRAME_OWNER_NONE;
 
 	if (frame_state(word) == FRAME_DEFERRED)
 		return PHYSMEM_REASON_READERS;
 	if (owner == FRAME_OWNER_MAP || owner == FRAME_OWNER_OBJECT)
 		return move(u, index);
-	head = head_of(u, index, &pages);
-	return pages ? held(u, head, index, pages) : PHYSMEM_REASON_BUSY;
+	head = frame_head(u->pm, index, &word);
+	return word ? held(u, head, index, UINT64_C(1) << frame_order(word)) : PHYSMEM_REASON_BUSY;
 }
 
 /* Nobody but its owner can change that. */
@@ -323,23 +314,29 @@ static int wait_for_host(struct unplug *u)
 	return err == -ETIMEDOUT && u->how->deadline_ns == PARK_TRY ? -EAGAIN : err;
 }
 
-/* What is left is moved, or waited for, while caches are open; but if the attempt before this one has met a frame that
- * was in somebody's hands, or cache, they stay closed, so that none can go round and round there. */
+/* What is left is moved, or waited for, while caches are open, and they stay so if that was all; but if the attempt
+ * before this one has met a frame that was in somebody's hands, or cache, they are closed throughout, so that none can
+ * go round and round there. */
 static int attempt(struct unplug *u, struct park_spin *spin)
 {
-	bool open = u->result.left[PHYSMEM_REASON_BUSY] == 0 || BASE_MUTANT(unplug_keeps_open);
 	int err;
 
-	if (open)
+	u->open = u->result.left[PHYSMEM_REASON_BUSY] == 0 || BASE_MUTANT(unplug_keeps_open);
+	if (u->open)
 		frame_isolate_open(u->pm);
 	err = go_through(u);
 	if (err == 0)
 		err = pause_for(u, spin);
-	if (open)
+	if (err == 0)
+		err = frame_left_wait(u->pm, u->self, &u->left, u->how->deadline_ns);
+	if (err == 0)
+		claim_free(u);
+	if (err != 0 || all_mine(u) || (!u->open && u->result.left[PHYSMEM_REASON_READERS] == 0))
+		return err;
+	if (u->open)
 		frame_isolate_close(u->pm);
-	if (err == 0 && (open || u->result.left[PHYSMEM_REASON_READERS] != 0))
-		err = frame_isolate_wait(u->how->deadline_ns);
-	return err;
+	u->open = false;
+	return frame_isolate_wait(u->how->deadline_ns);
 }
 
 static int empty(struct unplug *u)
@@ -349,18 +346,17 @@ static int empty(struct unplug *u)
 
 	if (err == 0)
 		err = wait_for_host(u);
-	while (err == 0) {
+	while (err == 0 && !all_mine(u)) {
 		(void)physmem_balloon_leave(u->pm, u->lo, u->hi);
 		(void)frame_isolate_drain(u->pm, u->self);
 		claim_free(u);
 		if (atomic_load_relaxed(&u->pm->poisoned) != 0)
 			claim_bad(u);
-		if (u->claimed == pages_of(u)) {
-			forget_left(u);
-			return 0;
-		}
-		err = attempt(u, &spin);
+		if (!all_mine(u))
+			err = attempt(u, &spin);
 	}
+	if (err == 0)
+		forget_left(u);
 	return err;
 }
 
@@ -414,7 +410,8 @@ static int isolated(struct unplug *u)
 	if (err != 0)
 		return err;
 	err = empty(u);
-	frame_isolate_end(u->pm);                /* all is ours, or nothing is wanted any more                     */
+	frame_left_put_off(u->pm, u->self, &u->left);
+	(u->open ? frame_isolate_end_open : frame_isolate_end)(u->pm);
 	if (err == 0)
 		err = commit(u);
 	if (err != 0)

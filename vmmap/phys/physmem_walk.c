@@ -7,6 +7,7 @@
  * answers for all of it (frame_run.c). Looks promise nothing: each is of its own time.
  */
 #include "vmmap/phys/frame_depot.h"
+#include "vmmap/phys/frame_head.h"
 #include "vmmap/phys/physseg.h"
 
 struct walk {
@@ -37,17 +38,10 @@ static enum physmem_state state_of_free(uint64_t word)
 /* Of a frame that is not free in its row: alone, or of a run that begins before it. *n: how many are the same. */
 static enum physmem_state state_of_taken(struct physmem *pm, uint64_t index, uint64_t *n)
 {
-	for (unsigned order = 0; order <= FRAME_BLOCK_ORDER; order++) {
-		uint64_t size = UINT64_C(1) << order, first = index & ~(size - 1);
-		uint64_t word = atomic_load_relaxed(&pm->word[first]);
+	uint64_t word, head = frame_head(pm, index, &word);
 
-		if (frame_state(word) == FRAME_OWNED && frame_order(word) == order) {
-			*n = first + size - index;
-			return state_of_owner(frame_owner(word));
-		}
-	}
-	*n = 1;
-	return PHYSMEM_CACHED;
+	*n = word ? head + (UINT64_C(1) << frame_order(word)) - index : 1;
+	return word ? state_of_owner(frame_owner(word)) : PHYSMEM_CACHED;
 }
 
 static bool is_there(struct physmem *pm, uint64_t index)

@@ -140,6 +140,8 @@ static enum frame_moved migrate_inside(struct migrate *m, enum frame_owner owner
 		return is;
 	if (BASE_MUTANT(migrate_frees_at_once))
 		frame_free_by(m->seek.physmem, m->self, m->seek.pfn, owner);
+	else if (m->left)
+		frame_left_put(m->seek.physmem, m->self, m->left, m->seek.pfn, owner);
 	else
 		frame_defer_by(m->seek.physmem, m->self, m->seek.pfn, owner);
 	return is;
@@ -233,11 +235,12 @@ static enum frame_moved migrate_owned(struct migrate *m, enum frame_owner owner,
 
 /* 1. The counts are of the life that the name is of, or nothing is said of them: a frame that was freed meanwhile seems
  * to have one reference that is no entry. */
-static enum frame_moved migrate_any(struct physmem *pm, struct thread_slot *self, uint64_t pfn, bool unmovable)
+static enum frame_moved migrate_any(struct physmem *pm, struct thread_slot *self, uint64_t pfn,
+				    struct frame_left *left, bool unmovable)
 {
 	struct rmap_found few[MIGRATE_FEW];
 	struct migrate m = { .seek = { .physmem = pm, .pfn = pfn, .most = MIGRATE_FEW, .found = few }, .self = self,
-			     .unmovable = unmovable };
+			     .left = left, .unmovable = unmovable };
 	struct frame_counts counts;
 	enum frame_owner owner;
 	uint64_t word;
@@ -253,14 +256,15 @@ static enum frame_moved migrate_any(struct physmem *pm, struct thread_slot *self
 	return migrate_owned(&m, owner, counts);
 }
 
-static enum frame_moved migrate_move(struct physmem *pm, struct thread_slot *self, uint64_t pfn)
+static enum frame_moved migrate_move(struct physmem *pm, struct thread_slot *self, uint64_t pfn,
+				     struct frame_left *left)
 {
-	return migrate_any(pm, self, pfn, false);
+	return migrate_any(pm, self, pfn, left, false);
 }
 
 enum frame_moved migrate_out(struct physmem *pm, struct thread_slot *self, uint64_t pfn)
 {
-	return migrate_any(pm, self, pfn, true);
+	return migrate_any(pm, self, pfn, NULL, true);
 }
 
 const struct frame_mover space_mover = { migrate_move };

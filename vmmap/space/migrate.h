@@ -11,6 +11,7 @@ struct migrate {
 	struct thread_slot *self;
 	uint64_t fresh;                          /* the frame for the copy                                         */
 	bool unmovable;                          /* ... comes from outside of segments for what can be moved       */
+	struct frame_left *left;                 /* where the old one goes; NULL: to our own deferred ones         */
 	struct object *object;                   /* of an object's page: with a reference, which the caller puts   */
 	bool more;                               /* there may be more entries than found[] has room for            */
 };

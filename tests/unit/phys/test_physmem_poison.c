@@ -24,10 +24,11 @@ static struct physmem *pm;
 static atomic_u64 page;                          /* the frame it has                                               */
 static unsigned busy;                            /* how often it cannot be moved                                   */
 
-static enum frame_moved move(struct physmem *machine, struct thread_slot *self, uint64_t pfn)
+static enum frame_moved move(struct physmem *machine, struct thread_slot *self, uint64_t pfn, struct frame_left *left)
 {
 	uint64_t to;
 
+	assert_null(left);                               /* nobody gathers them                                    */
 	if (atomic_load_acquire(&page) != pfn)
 		return FRAME_GONE;
 	if (busy != 0) {

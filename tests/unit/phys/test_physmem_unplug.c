@@ -134,7 +134,7 @@ static void random_parts(void **state)
 
 static struct { struct physmem *pm; uint64_t pfn[SHOWN]; atomic_u32 lock; uint32_t busy, pinned; } map;
 
-static enum frame_moved move_shown(struct physmem *pm, struct thread_slot *self, uint64_t pfn)
+static enum frame_moved move_shown(struct physmem *pm, struct thread_slot *self, uint64_t pfn, struct frame_left *left)
 {
 	for (unsigned i = 0; i < SHOWN; i++) {
 		uint64_t to;
@@ -150,7 +150,9 @@ static enum frame_moved move_shown(struct physmem *pm, struct thread_slot *self,
 			return FRAME_NO_MEMORY;
 		frame_copy(pm, to, pfn);
 		map.pfn[i] = to;
-		frame_give_later(pm, self, pfn, FRAME_OWNER_MAP);
+		rcu_enter(self);
+		frame_left_put(pm, self, left, pfn, FRAME_OWNER_MAP);
+		rcu_leave(self);
 		return FRAME_MOVED;
 	}
 	return FRAME_GONE;
@@ -205,12 +207,15 @@ static void what_is_used_moves(void **state)
 
 	(void)state;
 	for (unsigned round = 0; round < 6; round++) {
-		uint64_t lo = round % 2 ? 4096 : 0, n = shown_in(lo, lo + 2048);
+		uint64_t lo = round % 2 ? 4096 : 0, n = shown_in(lo, lo + 2048), periods;
 
 		map.busy = round;
+		periods = atomic_load_relaxed(&rcu_global.epoch);
 		assert_int_equal(physmem_unplug(pm, lo, 2048, NULL, &result), 0);
+		/* Each interrupts all other processors: not one for so many frames. */
+		assert_in_range(atomic_load_relaxed(&rcu_global.epoch) - periods, 1, 2 + 2 * (round > 0));
 		assert_int_equal(result.moved, n);
-		assert_true(result.attempts > 1);        /* what has moved is waited for */
+		assert_int_equal(result.attempts, 1 + (round > 0));      /* what has moved is waited for in it     */
 		assert_int_equal(result.reason, PHYSMEM_REASON_NONE);
 		assert_int_equal(result.first, 0);
 		for (unsigned why = 0; why < PHYSMEM_REASONS; why++)

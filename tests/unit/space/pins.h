@@ -49,6 +49,6 @@ static inline uint64_t owned(void)
 	return usage.owned;
 }
 
-static inline enum frame_moved moved(uint64_t pfn) { return space_mover.move(maps_memory, thread_self(), pfn); }
+static inline enum frame_moved moved(uint64_t pfn) { return space_mover.move(maps_memory, thread_self(), pfn, NULL); }
 
 #endif

@@ -208,7 +208,7 @@ static void step_migrate(struct model_map *m, unsigned page)
 
 	if (!m->page[page].frame)
 		return;
-	assert_int_equal(space_mover.move(pm, thread_self(), pfn), FRAME_MOVED);
+	assert_int_equal(space_mover.move(pm, thread_self(), pfn, NULL), FRAME_MOVED);
 	assert_true(pt_pfn(entry_of(m->map, page)) != pfn);
 	m->page[page].frame->pfn = 0;
 	step_load(m, page);

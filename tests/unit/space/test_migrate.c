@@ -32,7 +32,7 @@ static uint64_t frame_at(struct vmmap *map, uint64_t addr)
 
 static enum frame_moved migrate(uint64_t pfn)
 {
-	return space_mover.move(maps_memory, thread_self(), pfn);
+	return space_mover.move(maps_memory, thread_self(), pfn, NULL);
 }
 
 static void put(struct vmmap *map, uint64_t addr, uint64_t word)
