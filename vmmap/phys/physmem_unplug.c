@@ -34,6 +34,7 @@
 #include "base/mem.h"
 #include "vmmap/phys/frame_isolate.h"
 #include "vmmap/phys/frame_mover.h"
+#include "vmmap/phys/frame_record.h"
 #include "vmmap/phys/physmem_balloon.h"
 #include "vmmap/phys/physmem_notify.h"
 #include "vmmap/phys/physmem_poison.h"
@@ -222,7 +223,7 @@ static enum physmem_reason move(struct unplug *u, uint64_t index)
 	if (mover == NULL)
 		return held(u, index, index, 1);
 	if (u->err != 0)
-		return PHYSMEM_REASON_NONE;
+		return frame_is_pinned(u->pm, u->pm->base + index) ? PHYSMEM_REASON_PINNED : PHYSMEM_REASON_NONE;
 	switch (mover->move(u->pm, u->self, u->pm->base + index)) {
 	case FRAME_MOVED:
 		u->result.moved++;
