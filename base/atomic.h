@@ -56,6 +56,8 @@ void atomic_count_write(const volatile void *where);             /* base/count.c
 #define atomic_add_seqcst(p, v)     (ATOMIC_NOTE(p), atomic_fetch_add_explicit((p), (v), memory_order_seq_cst))
 #define atomic_sub_release(p, v)    (ATOMIC_NOTE(p), atomic_fetch_sub_explicit((p), (v), memory_order_release))
 #define atomic_sub_acqrel(p, v)     (ATOMIC_NOTE(p), atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel))
+#define atomic_or_relaxed(p, v)     (ATOMIC_NOTE(p), atomic_fetch_or_explicit((p), (v), memory_order_relaxed))
+#define atomic_and_relaxed(p, v)    (ATOMIC_NOTE(p), atomic_fetch_and_explicit((p), (v), memory_order_relaxed))
 #define atomic_or_acqrel(p, v)      (ATOMIC_NOTE(p), atomic_fetch_or_explicit((p), (v), memory_order_acq_rel))
 #define atomic_or_seqcst(p, v)      (ATOMIC_NOTE(p), atomic_fetch_or_explicit((p), (v), memory_order_seq_cst))
 #define atomic_and_acqrel(p, v)     (ATOMIC_NOTE(p), atomic_fetch_and_explicit((p), (v), memory_order_acq_rel))

@@ -70,8 +70,8 @@ struct physmem_run { uint64_t pfn; uint32_t generation; unsigned order; };
 /* Takes a run; contents undefined. Order 0 is a frame of physmem_frame_alloc, and may be freed as one. 0 and *out;
  * -EINVAL: order above 9; -ENOMEM: there is none in what this thread can reach (as physmem_frame_alloc; nothing is
  * moved out of the way). Never in a segment for what can be moved. Order 0 sleeps as physmem_frame_alloc, others for
- * a call of the host's only. Cost: three atomic writes at most orders, if a block has one; else O(blocks). Source:
- * LLFree, USENIX ATC 2023. */
+ * a call of the host's only. Cost: three atomic writes at most orders, if a block near by has one; else a look at a
+ * word for 64 blocks of 2 MiB, and at one for each to say that there is none. Source: LLFree, USENIX ATC 2023. */
 int      physmem_run_alloc(struct physmem *pm, unsigned order, struct physmem_run *out);
 /* Frees a run. 0; -EINVAL, -EALREADY, -EPERM as physmem_frame_free, of its first frame and order; -ESTALE: the run was
  * freed before, and somebody has it anew. Never sleeps. */

@@ -87,11 +87,12 @@ struct physmem_unplug_result {
  * taken away.
  * 0; an error has changed nothing, but what was moved stays where it is now: -EINVAL: empty, outside [base, limit),
  * options wrong (REVOKE wants a function); -ENXIO: some of it is in no segment; -ENOMEM: it is all the memory that
- * there is, or FAIL and there is no room for what must be moved, or for our own books; -EBUSY: FAIL and a frame
- * cannot be moved, or the attempts are over, or another unplug has a block of 2 MiB of it; a listener's veto;
- * -EAGAIN, -ETIMEDOUT: the deadline; -ECANCELED. Two of disjoint blocks run side by side. Sleeps for grace periods,
- * and as the mode says. Cost: a copy for each frame that is used, a look at each word else. Source: offline_pages of
- * Linux, without its zone locks.
+ * there is at one instant of the call, or FAIL and there is no room for what must be moved, or for our own books;
+ * -EBUSY: FAIL and a frame cannot be moved, or the attempts are over, or another unplug, or a poison, has a block of 2
+ * MiB of it; a listener's veto; -EAGAIN, -ETIMEDOUT: the deadline; -ECANCELED. Two of disjoint blocks run side by side;
+ * of two that want one block the other gets -EBUSY, or -ENXIO once it is gone. Sleeps for grace periods, and as the
+ * mode says. Cost: a copy for each frame that is used, a look at each word else. Source: offline_pages of Linux,
+ * without its zone locks.
  */
 int  physmem_unplug(struct physmem *pm, uint64_t pfn, uint64_t pages, const struct physmem_unplug_options *options,
 		    struct physmem_unplug_result *out);

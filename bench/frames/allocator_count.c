@@ -9,6 +9,7 @@
 #include "bench/frames/allocator.h"
 #include "bench/frames/engine.h"
 #include "bench/frames/frames_arm.h"
+#include "bench/frames/search.h"
 #include "bench/frames/written.h"
 #include "bench/steps.h"
 
@@ -157,11 +158,44 @@ static void instructions(const struct allocator_plan *plan)
 	}
 }
 
+/* ---- searches ---- */
+
+static int searches(const struct allocator_plan *plan)
+{
+	static const unsigned gib[] = { 1, 64, 1024 };
+	int err = 0;
+
+	fprintf(plan->out, "A search for free frames: instructions (0: not counted), nanoseconds, on a machine of\n");
+	fprintf(plan->out, "%-38s", "");
+	for (size_t i = 0; i < ARRAY_SIZE(gib); i++)
+		fprintf(plan->out, " %12u GiB%7s", gib[i], "");
+	for (enum search_case which = 0; which < SEARCH_CASES && !err; which++) {
+		fprintf(plan->out, "\n%-38s", search_name[which]);
+		for (size_t i = 0; i < ARRAY_SIZE(gib) && !err; i++) {
+			struct search_cost cost = { 0 };
+			struct json *j = json_row(plan->rows);
+			char measure[96];
+
+			err = search_measure(which, gib[i], &cost);
+			snprintf(measure, sizeof(measure), "search, %u GiB: %s", gib[i], search_name[which]);
+			json_text(j, "measure", measure);
+			json_uint(j, "threads", 1);
+			json_real(j, "ratio", (double)cost.instructions);
+			json_real(j, "ns", cost.ns);
+			fprintf(plan->out, " %10llu %12.0f", (unsigned long long)cost.instructions, cost.ns);
+		}
+	}
+	fputs("\n\n", plan->out);
+	return err;
+}
+
 int allocator_count(const struct allocator_plan *plan)
 {
 	int err;
 
 	instructions(plan);
-	err = lines(plan);
+	err = searches(plan);
+	if (!err)
+		err = lines(plan);
 	return err ? err : sizes(plan);
 }

@@ -58,7 +58,7 @@ static void note(const volatile void *where, void *arg)
 		return;
 	if (within(at, pm->depot, sizeof(pm->depot)) || at == (uintptr_t)&pm->late_stack.head)
 		l->out->depot++;
-	else if (of_plane(&pm->bits.block, at))
+	else if (of_plane(&pm->bits.block, at) || of_plane(&pm->bits.hint, at))
 		l->out->blocks++;
 	else if (of_plane(&pm->bits.row, at))
 		l->out->rows++;

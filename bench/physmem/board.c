@@ -11,7 +11,7 @@
 #include "base/tool/cli.h"
 #include "bench/physmem/survey.h"
 
-static void *need(void *memory)
+void *board_need(void *memory)
 {
 	if (memory == NULL)
 		cli_die("give smaller sizes", "not enough memory for this machine's books");
@@ -54,7 +54,8 @@ struct board_mapping *board_mapping(struct board_space *s, const char *name)
 
 bool board_has_name(struct board *b, const char *name)
 {
-	return board_segment(b, name) != NULL || board_group(b, name) != NULL || board_space(b, name) != NULL;
+	return board_segment(b, name) != NULL || board_group(b, name) != NULL || board_space(b, name) != NULL ||
+	       board_pins(b, name) != NULL;
 }
 
 static void set_name(char to[BOARD_NAME], const char *name)
@@ -97,7 +98,7 @@ struct board_mapping *board_new_mapping(struct board_space *s, const char *name,
 		return NULL;
 	set_name(m->name, name);
 	m->pages = pages;
-	m->stored = need(calloc(pages, sizeof(*m->stored)));
+	m->stored = board_need(calloc(pages, sizeof(*m->stored)));
 	return m;
 }
 
@@ -135,12 +136,21 @@ static void close_group(struct board *b, struct board_group *g)
 	free(g->run);
 }
 
+static void close_pins(struct board *b, struct board_pins *p)
+{
+	while (p->n > 0 && board_unpin(b, p, p->n - 1) == 0)
+		;
+	free(p->pin);
+}
+
 uint64_t board_close(struct board *b)
 {
 	uint64_t bad = b->pm != NULL ? board_audit(b, stderr) : 0;
 
+	for (unsigned i = 0; i < BOARD_SLOTS; i++)
+		close_pins(b, &b->pins[i]);
 	for (unsigned i = 0; i < BOARD_SLOTS; i++) {
-		board_space_close(&b->space[i]);
+		board_space_close(b, &b->space[i]);
 		close_group(b, &b->group[i]);
 	}
 	if (b->pm != NULL) {
@@ -170,10 +180,12 @@ int board_space_open(struct board *b, struct board_space *s, const char *policy)
 	return err;
 }
 
-void board_space_close(struct board_space *s)
+void board_space_close(struct board *b, struct board_space *s)
 {
-	for (unsigned i = 0; i < BOARD_SLOTS; i++)
+	for (unsigned i = 0; i < BOARD_SLOTS; i++) {
+		board_pages_go(b, &s->mapping[i], 0, s->mapping[i].pages);
 		board_drop_mapping(&s->mapping[i]);
+	}
 	vmmap_destroy(s->map);
 	memset(s, 0, sizeof(*s));
 }
@@ -194,7 +206,7 @@ int board_space_fork(struct board_space *parent, struct board_space *child)
 
 		*to = *from;
 		if (from->stored != NULL)
-			to->stored = memcpy(need(malloc(bytes)), from->stored, bytes);
+			to->stored = memcpy(board_need(malloc(bytes)), from->stored, bytes);
 	}
 	return 0;
 }
@@ -217,7 +229,7 @@ int board_take(struct board *b, struct board_group *g, unsigned order)
 
 	if (g->n == g->room) {
 		g->room = 2 * g->room + 16;
-		g->run = need(realloc(g->run, g->room * sizeof(*g->run)));
+		g->run = board_need(realloc(g->run, g->room * sizeof(*g->run)));
 	}
 	err = physmem_run_alloc(b->pm, order, &g->run[g->n]);
 	if (err == 0)
@@ -247,12 +259,14 @@ int board_store(struct board *b, struct board_space *s, struct board_mapping *m,
 	return 0;
 }
 
-int board_drop(struct board_space *s, struct board_mapping *m, uint64_t page)
+int board_drop(struct board *b, struct board_space *s, struct board_mapping *m, uint64_t page)
 {
 	int err = vmmap_madvise(s->map, m->addr + page * VMMAP_PAGE_SIZE, VMMAP_PAGE_SIZE, MADV_DONTNEED);
 
-	if (err == 0)
+	if (err == 0) {
+		board_pages_go(b, m, page, 1);
 		m->stored[page] = 0;
+	}
 	return err;
 }
 
@@ -301,6 +315,7 @@ uint64_t board_verify(struct board *b, FILE *report)
 		for (unsigned k = 0; b->space[i].map != NULL && k < BOARD_SLOTS; k++)
 			if (b->space[i].mapping[k].stored != NULL)
 				bad += verify_mapping(&b->space[i], &b->space[i].mapping[k], report);
+		bad += board_verify_pins(b, &b->pins[i], report);
 	}
 	return bad;
 }

@@ -225,7 +225,7 @@ int call_new_name(struct call *c, const char *word)
 			return call_mistake(c, "a letter first, then letters, digits, - _ .; up to 31",
 					    "'%s' is not a name", word);
 	if (board_has_name(c->board, word))
-		return call_mistake(c, "each name is used once: for a segment, for frames, or for an address space",
+		return call_mistake(c, "each name is used once: for a segment, frames, pins, or an address space",
 				    "there is a '%s' already", word);
 	return 0;
 }

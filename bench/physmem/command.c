@@ -15,7 +15,7 @@ const struct script_command script_commands[] = {
 	  2, 4, NULL, command_plug },
 	{ "unplug", "PLACE SIZE [mode=fail|wait|revoke] [within=TIME] [attempts=N]",
 	  "takes memory away that may be in use: what maps have there moves elsewhere; revoke: names let their\n    "
-	  "frames go",
+	  "frames and their pins go",
 	  2, 2, "mode within attempts", command_unplug },
 	{ "listen", "on | veto | off",
 	  "prints who is told of what when memory comes or goes; veto: and says no",
@@ -44,6 +44,13 @@ const struct script_command script_commands[] = {
 	{ "exit", "SPACE",
 	  "the address space goes, with all that it maps",
 	  1, 1, NULL, command_exit },
+	{ "pin", "NAME SPACE/MAPPING [SIZE] [at=SIZE] [step=SIZE]",
+	  "its pages, or a part of them, stay in their frames, as NAME, whatever becomes of the mapping; what\n    "
+	  "lies in a movable segment goes elsewhere first",
+	  2, 3, "at step", command_pin },
+	{ "unpin", "NAME [COUNT]",
+	  "gives pins of NAME back: the oldest COUNT (default: all)",
+	  1, 2, NULL, command_unpin },
 	{ "report", "on [host=accept|refuse|later] [notify=N] [most=N] [capture=N] [low=SIZE] | off | "
 	  "pass [some|all|now]",
 	  "on: what becomes free is noted; the host says the same of all that it is told, and overwrites what it\n    "
@@ -103,6 +110,6 @@ void command_help(FILE *out)
 		fprintf(out, "%s%s%s\n    %s\n", k->name, k->words[0] != 0 ? " " : "", k->words, k->summary);
 	fputs("\nSIZE   64K 2M 1.5G, in whole pages of 4K; or pages: 1p 512p\n"
 	      "PLACE  the same, or 0, or 0x40000000, or a segment's name; +SIZE behind any of these\n"
-	      "NAME   a letter, then letters, digits, - _ .: of a segment, of frames, or of an address space\n\n", out);
+	      "NAME   a letter, then letters, digits, - _ .: of a segment, frames, pins, or an address space\n\n", out);
 	figure_help(out);
 }

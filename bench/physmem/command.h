@@ -17,6 +17,8 @@ int command_drop(struct call *c);
 int command_unmap(struct call *c);
 int command_fork(struct call *c);
 int command_exit(struct call *c);
+int command_pin(struct call *c);
+int command_unpin(struct call *c);
 /* command_host.c */
 int command_report(struct call *c);
 int command_balloon(struct call *c);

@@ -11,18 +11,22 @@
 
 /* ---- unplug ---- */
 
-/* Names of frames let go what lies in [pfn, pfn + pages). */
+/* Names of frames and of pins let go what lies in [pfn, pfn + pages). */
 static void revoke(void *arg, uint64_t pfn, uint64_t pages)
 {
 	struct board *b = arg;
 
-	for (unsigned k = 0; k < BOARD_SLOTS; k++)
+	for (unsigned k = 0; k < BOARD_SLOTS; k++) {
+		for (uint64_t i = b->pins[k].n; i-- > 0;)
+			if (b->pins[k].pin[i].pfn - pfn < pages)
+				board_unpin(b, &b->pins[k], i);
 		for (uint64_t i = b->group[k].n; i-- > 0;) {
 			const struct physmem_run *run = &b->group[k].run[i];
 
 			if (run->pfn < pfn + pages && pfn < run->pfn + (UINT64_C(1) << run->order))
 				board_give(b, &b->group[k], i);
 		}
+	}
 }
 
 static int unplug_options(struct call *c, struct physmem_unplug_options *o)

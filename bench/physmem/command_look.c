@@ -137,7 +137,7 @@ int command_segments(struct call *c)
 		survey_count(c->board->pm, s.pfn, s.pages, &counts);
 		fprintf(c->out, "%14" PRIx64 "  %-10s %s", s.pfn * VMMAP_PAGE_SIZE, call_size_text(s.pages, text),
 			s.movable ? "for movable memory only" : "for all memory");
-		for (unsigned k = PHYSMEM_FREE; k < PHYSMEM_STATES; k++)
+		for (unsigned k = PHYSMEM_FREE; k < SURVEY_STATES; k++)
 			if (counts.n[k] != 0)
 				fprintf(c->out, ", %s %s", survey_text[k].name, call_size_text(counts.n[k], text));
 		fputc('\n', c->out);
@@ -183,7 +183,8 @@ static int frame_under(struct call *c, uint64_t *pfn)
 		err = call_part(c, NULL, m->pages, &part);
 	if (err != 0)
 		return err;
-	if (m->stored[part.first] == 0 || m->stored[part.first] == BOARD_GONE)
+	if (m->stored[part.first] == BOARD_GONE ||
+	    (m->stored[part.first] == 0 && !board_is_pinned(c->board, m, part.first)))
 		return call_mistake(c, "touch it first", "page %" PRIu64 " of %s has no frame of its own", part.first,
 				    c->word[1]);
 	err = vmmap_fault(s->map, m->addr + part.first * VMMAP_PAGE_SIZE, PROT_READ, &info);
@@ -191,16 +192,28 @@ static int frame_under(struct call *c, uint64_t *pfn)
 	return err == 0 ? 0 : call_refused(c, err, NULL, "inspect %s", c->word[1]);
 }
 
+/* The first one that a name of frames or of pins has. False: there is no such name. */
+static bool first_of(struct call *c, int *err, uint64_t *pfn)
+{
+	const struct board_group *g = board_group(c->board, c->word[1]);
+	const struct board_pins *p = board_pins(c->board, c->word[1]);
+
+	if (g == NULL && p == NULL)
+		return false;
+	if (g != NULL ? g->n == 0 : p->n == 0)
+		*err = call_mistake(c, "its frames were revoked", "'%s' has no frame", c->word[1]);
+	else
+		*pfn = g != NULL ? g->run[0].pfn : p->pin[0].pfn;
+	return true;
+}
+
 int command_frame(struct call *c, uint64_t *pfn)
 {
-	struct board_group *g = board_group(c->board, c->word[1]);
 	int err = 0;
 
 	if (strchr(c->word[1], '/') != NULL)
 		err = frame_under(c, pfn);
-	else if (g != NULL)
-		*pfn = g->run[0].pfn;
-	else
+	else if (!first_of(c, &err, pfn))
 		err = call_place(c, c->word[0], c->word[1], pfn);
 	if (err == 0 && (*pfn < c->board->base || *pfn >= c->board->limit))
 		err = call_mistake(c, "machine base= and limit= say where there may be memory",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* command_space.c - address spaces: map, store, drop, unmap, fork, exit. */
+/* command_space.c - address spaces: map, store, drop, unmap, fork, exit; pages that are pinned. */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -67,14 +67,15 @@ int command_map(struct call *c)
 	return 0;
 }
 
-/* Pages of a mapping, named by the words of a command. */
-static int part_of(struct call *c, struct board_space **s, struct board_mapping **m, struct call_pages *part)
+/* Pages of a mapping, named by the words of a command from one on. */
+static int part_of(struct call *c, unsigned word, struct board_space **s, struct board_mapping **m,
+		   struct call_pages *part)
 {
 	int err = command_need_machine(c);
 
 	if (err == 0)
-		err = call_mapping(c, c->word[1], s, m);
-	return err != 0 ? err : call_part(c, c->words > 2 ? c->word[2] : NULL, (*m)->pages, part);
+		err = call_mapping(c, c->word[word], s, m);
+	return err != 0 ? err : call_part(c, c->words > word + 1 ? c->word[word + 1] : NULL, (*m)->pages, part);
 }
 
 int command_touch(struct call *c)
@@ -82,7 +83,7 @@ int command_touch(struct call *c)
 	struct board_space *s;
 	struct board_mapping *m;
 	struct call_pages part;
-	int err = part_of(c, &s, &m, &part);
+	int err = part_of(c, 1, &s, &m, &part);
 
 	if (err != 0)
 		return err;
@@ -100,12 +101,12 @@ int command_drop(struct call *c)
 	struct board_space *s;
 	struct board_mapping *m;
 	struct call_pages part;
-	int err = part_of(c, &s, &m, &part);
+	int err = part_of(c, 1, &s, &m, &part);
 
 	if (err != 0)
 		return err;
 	for (uint64_t i = 0; i < part.n; i += part.step) {
-		err = board_drop(s, m, part.first + i);
+		err = board_drop(c->board, s, m, part.first + i);
 		if (err != 0)
 			return call_refused(c, err, "it has been unmapped", "drop %s: page %llu", c->word[1],
 					    (unsigned long long)(part.first + i));
@@ -119,13 +120,14 @@ int command_unmap(struct call *c)
 	struct board_mapping *m;
 	struct call_pages part;
 	uint64_t left = 0;
-	int err = part_of(c, &s, &m, &part);
+	int err = part_of(c, 1, &s, &m, &part);
 
 	if (err != 0)
 		return err;
 	err = vmmap_munmap(s->map, m->addr + BYTES(part.first), BYTES(part.n));
 	if (err != 0)
 		return call_refused(c, err, NULL, "unmap %s", c->word[1]);
+	board_pages_go(c->board, m, part.first, part.n);
 	for (uint64_t i = 0; i < part.n; i++)
 		m->stored[part.first + i] = BOARD_GONE;
 	for (uint64_t i = 0; i < m->pages; i++)
@@ -165,6 +167,80 @@ int command_exit(struct call *c)
 	if (err == 0 && mapping != NULL)
 		err = call_mistake(c, "unmap lets a mapping go", "exit: '%s' is a mapping", c->word[1]);
 	if (err == 0)
-		board_space_close(s);
+		board_space_close(c->board, s);
+	return err;
+}
+
+/* ---- pins ---- */
+
+/* The pins of that name; a new name if there are none. */
+static int pins_of(struct call *c, const char *name, struct board_pins **out)
+{
+	int err;
+
+	*out = board_pins(c->board, name);
+	if (*out != NULL)
+		return 0;
+	err = call_new_name(c, name);
+	if (err != 0)
+		return err;
+	*out = board_new_pins(c->board, name);
+	return *out != NULL ? 0 : call_mistake(c, NULL, "there are %u names of pins", BOARD_SLOTS);
+}
+
+/* All of the part or nothing. */
+static int pin_part(struct board *b, struct board_pins *p, struct board_space *s, struct board_mapping *m,
+		    const struct call_pages *part)
+{
+	uint64_t before = p->n, n = part->step == 1 ? part->n : 1;
+	int err = 0;
+
+	for (uint64_t i = 0; i < part->n && err == 0; i += part->step == 1 ? n : part->step)
+		err = board_pin(p, s, m, part->first + i, n);
+	while (err != 0 && p->n > before)
+		board_unpin(b, p, p->n - 1);
+	return err;
+}
+
+int command_pin(struct call *c)
+{
+	struct board_pins *p = NULL;
+	struct board_mapping *m;
+	struct call_pages part;
+	struct board_space *s;
+	int err = part_of(c, 2, &s, &m, &part);
+
+	if (err == 0)
+		err = pins_of(c, c->word[1], &p);
+	if (err != 0)
+		return err;
+	err = pin_part(c->board, p, s, m, &part);
+	board_pins_tidy(p);
+	return err == 0 ? 0 : call_refused(c, err, err == -ENOMEM ? "no frame is left outside of movable segments; "
+					   "plug more, or give some back" : "it has been unmapped", "pin %s",
+					   c->word[2]);
+}
+
+int command_unpin(struct call *c)
+{
+	struct board_pins *p = NULL;
+	int err = command_need_machine(c);
+	uint64_t n = 0;
+
+	if (err == 0)
+		p = board_pins(c->board, c->word[1]);
+	if (err == 0 && p == NULL)
+		err = call_mistake(c, "pin gives names to pins", "unpin: there are no pins '%s'", c->word[1]);
+	if (err == 0)
+		n = p->n;
+	if (err == 0 && c->words > 2)
+		err = call_count(c, "unpin", c->word[2], p->n, &n);
+	while (err == 0 && n-- > 0) {
+		err = board_unpin(c->board, p, n);
+		if (err != 0)
+			call_refused(c, err, NULL, "unpin %s", c->word[1]);
+	}
+	if (p != NULL)
+		board_pins_tidy(p);
 	return err;
 }

@@ -32,6 +32,7 @@ static const struct figure { const char *name; size_t at; bool pages; const char
 	{ "balloon", OF(usage.balloon), true, "the host has them" },
 	{ "poisoned", OF(usage.poisoned), true, "out of use" },
 	{ "movable", OF(state.n[PHYSMEM_MOVABLE]), true, "owned, can be had elsewhere" },
+	{ "pinned", OF(state.n[SURVEY_PINNED]), true, "owned, could be had elsewhere, but are pinned" },
 	{ "unmovable", OF(state.n[PHYSMEM_UNMOVABLE]), true, "owned, stay where they are" },
 	{ "segments", OF(segments), false, "runs of memory that have been plugged" },
 	{ "blocks", OF(blocks.present), false, "of 2 MiB, with a frame that is there" },
@@ -42,6 +43,7 @@ static const struct figure { const char *name; size_t at; bool pages; const char
 	{ "unplug.moved", OF(unplugged.moved), true, "that the last unplug moved" },
 	{ "unplug.held", OF(unplugged.left[PHYSMEM_REASON_HELD]), true, "... that were left: nobody can move them" },
 	{ "unplug.pinned", OF(unplugged.left[PHYSMEM_REASON_PINNED]), true, "... held where they are" },
+	{ "unplug.first", OF(unplugged.first), true, "... the place of the first one that was left; 0: none was" },
 	{ "reported", OF(report.reported), true, "free, in blocks that the host knows to be free" },
 	{ "reportable", OF(report.reportable), true, "free, in blocks that the host will be told of" },
 	{ "report.calls", OF(report.calls), false, "of the host" },
@@ -79,7 +81,7 @@ static bool of_segment(struct board *b, const struct board_segment *s, const cha
 
 	survey_count(b->pm, s->pfn, s->pages, &c);
 	value->frames = true;
-	for (unsigned i = PHYSMEM_ABSENT; i < PHYSMEM_STATES; i++)
+	for (unsigned i = PHYSMEM_ABSENT; i < SURVEY_STATES; i++)
 		if (strcmp(field, survey_text[i].name) == 0) {
 			value->n = c.n[i];
 			return true;
@@ -110,6 +112,17 @@ static bool of_space(const struct board_space *s, const char *field, struct figu
 	return !value->frames || strcmp(field, "mapped") == 0 || strcmp(field, "resident") == 0;
 }
 
+static bool of_pins(const struct board_pins *p, const char *field, struct figure_value *value)
+{
+	*value = (struct figure_value){ p->n, true };
+	if (strcmp(field, "pages") == 0)
+		return true;
+	value->n = p->n != 0 ? UINT64_MAX : 0;
+	for (uint64_t i = 0; i < p->n; i++)
+		value->n = p->pin[i].pfn < value->n ? p->pin[i].pfn : value->n;
+	return strcmp(field, "first") == 0;
+}
+
 static bool of_name(struct board *b, const char *name, struct figure_value *value)
 {
 	const char *dot = strrchr(name, '.');
@@ -122,6 +135,8 @@ static bool of_name(struct board *b, const char *name, struct figure_value *valu
 		return of_segment(b, board_segment(b, who), dot + 1, value);
 	if (board_group(b, who) != NULL)
 		return of_group(board_group(b, who), dot + 1, value);
+	if (board_pins(b, who) != NULL)
+		return of_pins(board_pins(b, who), dot + 1, value);
 	return board_space(b, who) != NULL && of_space(board_space(b, who), dot + 1, value);
 }
 
@@ -161,10 +176,11 @@ void figure_help(FILE *out)
 	for (unsigned i = 0; i < ARRAY_SIZE(figures); i++)
 		fprintf(out, "  %-18s %s\n", figures[i].name, figures[i].meaning);
 	fputs("  SEGMENT.FIELD      frames", out);
-	for (unsigned i = PHYSMEM_ABSENT; i < PHYSMEM_STATES; i++)
+	for (unsigned i = PHYSMEM_ABSENT; i < SURVEY_STATES; i++)
 		fprintf(out, " %s", survey_text[i].name);
 	fputs(", of where it was plugged\n"
 	      "  FRAMES.FIELD       runs frames, of a name that alloc has given\n"
+	      "  PINS.FIELD         pages first, of a name that pin has given; first: the lowest place of one\n"
 	      "  SPACE.FIELD        vmas mapped resident, of an address space\n", out);
 }
 

@@ -26,8 +26,8 @@ static const struct argp_option option_list[] = {
 
 static const char doc[] =
 	"Sets a machine up and does to its memory what the script says: segments come and go, frames are taken by name "
-	"or by address spaces, which store, fork and exit; a host is told what is free, or takes it; frames go out of "
-	"use. "
+	"or by address spaces, which store, fork, pin and exit; a host is told what is free, or takes it; frames go "
+	"out of use. "
 	"FILE: a script (-: standard input; typed, a command that does not work does not end it). The commands: "
 	"vmmap-physmem commands. A script that expects something is a test.\v"
 	"Examples:\n"

@@ -42,7 +42,7 @@ static void fill_row(void *arg, uint64_t pfn)
 		cli_die("give larger cells: picture cell=2M", "not enough memory for the picture");
 	for (unsigned i = 0; i < p->columns; i++) {
 		survey_count(p->board->pm, pfn + i * p->cell, p->cell, &row->cell[i]);
-		for (unsigned s = PHYSMEM_FREE; s < PHYSMEM_STATES; s++)
+		for (unsigned s = PHYSMEM_FREE; s < SURVEY_STATES; s++)
 			p->all.n[s] += row->cell[i].n[s];
 	}
 }
@@ -67,12 +67,12 @@ void picture_free(struct picture *p)
 	free(p->row);
 }
 
-enum physmem_state picture_state(const struct survey_counts *cell)
+unsigned picture_state(const struct survey_counts *cell)
 {
-	enum physmem_state state = PHYSMEM_ABSENT;
+	unsigned state = PHYSMEM_ABSENT;
 
-	for (unsigned s = PHYSMEM_ABSENT; s < PHYSMEM_STATES; s++)
-		state = cell->n[s] != 0 ? (enum physmem_state)s : state;
+	for (unsigned s = PHYSMEM_ABSENT; s < SURVEY_STATES; s++)
+		state = cell->n[s] != 0 ? s : state;
 	return state;
 }
 
@@ -120,7 +120,7 @@ static void print_legend(const struct picture *p, FILE *out)
 {
 	char text[CALL_SIZE_TEXT];
 
-	for (unsigned s = PHYSMEM_FREE; s < PHYSMEM_STATES; s++) {
+	for (unsigned s = PHYSMEM_FREE; s < SURVEY_STATES; s++) {
 		const struct survey_text *t = &survey_text[s];
 
 		if (p->all.n[s] == 0)

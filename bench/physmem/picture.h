@@ -29,8 +29,8 @@ struct picture {
 void picture_make(struct picture *p, struct board *b, unsigned columns, uint64_t cell);
 void picture_free(struct picture *p);
 
-/* What a cell shows, and how many of its frames are free. */
-enum physmem_state picture_state(const struct survey_counts *cell);
+/* What a cell shows (survey.h), and how many of its frames are free. */
+unsigned picture_state(const struct survey_counts *cell);
 uint64_t picture_free_in(const struct survey_counts *cell);
 /* The segments that begin in the row, by name: "boot, dimm1". Returns text. */
 const char *picture_names(const struct picture *p, uint64_t row, char *text, size_t bytes);

@@ -26,10 +26,10 @@ static uint32_t blend(uint32_t a, uint32_t b, double share)
 /* The colour of what hinders most; paler, the more of the cell is free. */
 static uint32_t cell_colour(const struct survey_counts *cell)
 {
-	enum physmem_state state = picture_state(cell);
+	unsigned state = picture_state(cell);
 	uint64_t present = 0;
 
-	for (unsigned s = PHYSMEM_FREE; s < PHYSMEM_STATES; s++)
+	for (unsigned s = PHYSMEM_FREE; s < SURVEY_STATES; s++)
 		present += cell->n[s];
 	if (state <= PHYSMEM_REPORTED)
 		return survey_text[state].rgb;
@@ -115,7 +115,7 @@ static void put_plot(FILE *f, const struct picture *p)
 
 	fputs("plot $cells using 1:2:3:(0.42):4 with boxxyerror fillstyle solid 1 noborder lc rgb variable "
 	      "notitle", f);
-	for (unsigned s = PHYSMEM_FREE; s < PHYSMEM_STATES; s++)
+	for (unsigned s = PHYSMEM_FREE; s < SURVEY_STATES; s++)
 		if (p->all.n[s] != 0)
 			fprintf(f, ", \\\n     NaN with points pt 5 ps 2 lc rgb '#%06x' title '%s, %s'",
 				survey_text[s].rgb, survey_text[s].name, call_size_text(p->all.n[s], text));

@@ -7,7 +7,7 @@
 
 static void put_states(const struct survey_counts *counts, struct json *to)
 {
-	for (unsigned s = PHYSMEM_FREE; s < PHYSMEM_STATES; s++)
+	for (unsigned s = PHYSMEM_FREE; s < SURVEY_STATES; s++)
 		json_uint(to, survey_text[s].name, counts->n[s]);
 }
 
@@ -52,6 +52,24 @@ static void put_groups(const struct board *b, struct json *rows)
 		json_text(row, "name", g->name);
 		json_uint(row, "runs", g->n);
 		json_uint(row, "frames", frames);
+	}
+}
+
+static void put_pins(const struct board *b, struct json *rows)
+{
+	for (unsigned i = 0; i < BOARD_SLOTS; i++) {
+		const struct board_pins *p = &b->pins[i];
+		uint64_t mapped = 0;
+		struct json *row;
+
+		if (p->name[0] == 0)
+			continue;
+		for (uint64_t k = 0; k < p->n; k++)
+			mapped += p->pin[k].mapping != NULL;
+		row = json_row(rows);
+		json_text(row, "name", p->name);
+		json_uint(row, "pages", p->n);
+		json_uint(row, "mapped", mapped);
 	}
 }
 
@@ -108,5 +126,6 @@ void state_json(struct script *s, struct json *root)
 	put_segments(b, json_array(root, "segments"));
 	put_groups(b, json_array(root, "frames"));
 	put_spaces(b, json_array(root, "spaces"));
+	put_pins(b, json_array(root, "pins"));
 	json_uint(root, "violations", board_audit(b, stderr));
 }

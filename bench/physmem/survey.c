@@ -8,7 +8,7 @@
 #include "vmmap/phys/frame_record.h"
 #include "vmmap/phys/physseg.h"
 
-const struct survey_text survey_text[PHYSMEM_STATES] = {
+const struct survey_text survey_text[SURVEY_STATES] = {
 	[PHYSMEM_ABSENT]    = { "absent", "not plugged", ' ', ' ', 0xffffff },
 	[PHYSMEM_FREE]      = { "free", "anybody can have it", '.', '.', 0xe3ecd9 },
 	[PHYSMEM_REPORTED]  = { "reported", "free, and the host knows it: it may have it", 'R', 'R', 0xf0e442 },
@@ -19,25 +19,33 @@ const struct survey_text survey_text[PHYSMEM_STATES] = {
 	[PHYSMEM_ISOLATED]  = { "isolated", "free, not to be had: being reported or unplugged", 'I', 'i', 0x7d3f63 },
 	[PHYSMEM_BALLOON]   = { "balloon", "the host has it until it is wanted", 'B', 'b', 0xcc79a7 },
 	[PHYSMEM_POISONED]  = { "poisoned", "out of use", 'X', 'x', 0x000000 },
+	[SURVEY_PINNED]     = { "pinned", "of a map or an object, stays where it is until it is unpinned", 'P', 'p',
+			       0x0072b2 },
 };
+
+struct counting { struct physmem *pm; struct survey_counts c; };
 
 static int count_stretch(void *arg, const struct physmem_stretch *stretch)
 {
-	struct survey_counts *counts = arg;
+	struct counting *k = arg;
+	uint64_t pinned = 0;
 
-	counts->n[stretch->state] += stretch->pages;
+	for (uint64_t i = 0; stretch->state == PHYSMEM_MOVABLE && i < stretch->pages; i++)
+		pinned += frame_is_pinned(k->pm, stretch->pfn + i);
+	k->c.n[stretch->state] += stretch->pages - pinned;
+	k->c.n[SURVEY_PINNED] += pinned;
 	return 0;
 }
 
 void survey_count(struct physmem *pm, uint64_t pfn, uint64_t pages, struct survey_counts *counts)
 {
-	struct survey_counts c = { { 0 } };
+	struct counting k = { .pm = pm };
 	uint64_t met = 0;
 
-	physmem_walk(pm, pfn, pages, count_stretch, &c);
-	for (unsigned s = 0; s < PHYSMEM_STATES; s++) {
-		counts->n[s] += c.n[s];
-		met += c.n[s];
+	physmem_walk(pm, pfn, pages, count_stretch, &k);
+	for (unsigned s = 0; s < SURVEY_STATES; s++) {
+		counts->n[s] += k.c.n[s];
+		met += k.c.n[s];
 	}
 	counts->n[PHYSMEM_ABSENT] += pages - met;                /* where no segment may ever be                   */
 }
@@ -106,8 +114,9 @@ static void tell_taken(struct physmem *pm, uint64_t index, FILE *out)
 		return;
 	}
 	counts = frame_counts(pm, pm->base + first);
-	fprintf(out, "of %s, generation %" PRIu64 ", %u references, %u of them entries", owner_name(frame_owner(word)),
-		word >> FRAME_LIVES_SHIFT, counts.refs, counts.maps);
+	fprintf(out, "of %s, generation %" PRIu64 ", %u references, %u of them entries%s",
+		owner_name(frame_owner(word)), word >> FRAME_LIVES_SHIFT, counts.refs, counts.maps,
+		frame_is_pinned(pm, pm->base + first) ? ", pinned" : "");
 	if (frame_order(word) != 0)
 		fprintf(out, "; frame %" PRIu64 " of a run of %u", index - first, 1u << frame_order(word));
 }

@@ -9,15 +9,17 @@
 #include <stdio.h>
 #include <vmmap/physmem.h>
 
-/* enum physmem_state goes from what hinders least to what hinders most: of these a cell of a picture shows the last. */
+/* enum physmem_state, and of what is a map's or an object's what is pinned: from what hinders least to what hinders
+ * most. Of these a cell of a picture shows the last. */
+enum { SURVEY_PINNED = PHYSMEM_STATES, SURVEY_STATES };
 struct survey_text {
 	const char *name, *meaning;
 	char full, part;                         /* in a picture: none of the cell's frames is free; some are      */
 	uint32_t rgb;
 };
-extern const struct survey_text survey_text[PHYSMEM_STATES];
+extern const struct survey_text survey_text[SURVEY_STATES];
 
-struct survey_counts { uint64_t n[PHYSMEM_STATES]; };
+struct survey_counts { uint64_t n[SURVEY_STATES]; };
 /* Adds the frames [pfn, pfn + pages), which may lie anywhere. */
 void survey_count(struct physmem *pm, uint64_t pfn, uint64_t pages, struct survey_counts *counts);
 

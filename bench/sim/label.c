@@ -164,6 +164,8 @@ static void find_array(const struct heap_block *block, void *arg)
 		*name = "frame_bits.block[]";
 	else if (of->at == (uintptr_t)pm->bits.row.flat)
 		*name = "frame_bits.row[]";
+	else if (of->at == (uintptr_t)pm->bits.hint.flat)
+		*name = "frame_bits.hint[]";
 	else if (segments_have(pm, of->at))
 		*name = "physseg_bits.level[]";
 }

@@ -32,7 +32,7 @@ FIELDS = {"ratio": RATIO, "scaling": SCALING, "isolation": ISOLATION, "lookup": 
           "unplug": dict(policy=str, frames=int, blocked=int, rows=list),
           "host": dict(setup=dict, rows=list, violations=int),
           "machine": dict(commands=int, failures=int, figures=dict, segments=list, frames=list, spaces=list,
-                          violations=int)}
+                          pins=list, violations=int)}
 TWICE = {"conflicts", "host"}           # logical cores, virtual time: the same is written again, to the last byte
 ROWS = {                                # what a row has; or a function that says so of it
     ("isolation", "stopped"): dict(place=str, ops=int, blocked=int),
@@ -48,6 +48,7 @@ ROWS = {                                # what a row has; or a function that say
     ("machine", "segments"): dict(name=None, start=int, end=int, movable=bool, frames=dict),
     ("machine", "frames"): dict(name=str, runs=int, frames=int),
     ("machine", "spaces"): dict(name=str, policy=str, vmas=int, resident=int, mappings=list),
+    ("machine", "pins"): dict(name=str, pages=int, mapped=int),
     ("metadata", "rows"): dict(vmas=int, bytes_per_vma=float, rss_per_vma=float),
 }
 

@@ -59,6 +59,7 @@ EXCEPTION = {
     "bench/frames/engine.c": (["vmmap/phys"], "the call that a fault makes for a frame has no public face"),
     "bench/frames/written.c": (["vmmap/phys"], "says of a word what it is to the allocator"),
     "bench/frames/rival_bits.c": (["vmmap/phys"], "a rival: the engine's bit fields without its caches"),
+    "bench/frames/search.c": (["vmmap/phys"], "what a search costs, on machines of any size: their words alone"),
     "bench/explore/inside.c": (["locks/policy", "vmmap/vma", "vmmap/space"], "borders of leaves, lock words"),
     "bench/explore/parts.c": (["locks/policy", "vmmap/phys", "vmmap/vma", "vmmap/space"],
                               "parts of the engine alone, for bodies of scenarios"),

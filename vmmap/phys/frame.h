@@ -46,9 +46,10 @@ static inline uint64_t frame_alloc_for(struct physmem *pm, struct thread_slot *s
 /* The same, with its name in the reverse map from its first instant on (frame_record.h). */
 static inline uint64_t frame_alloc_named(struct physmem *pm, struct thread_slot *self, enum frame_owner owner,
 					 uint64_t where, uint64_t page);
-/* The same for a page that is to be pinned: outside of segments that take only what can be moved, without a name. And a
- * refill for it. */
+/* The same for a page that is to be pinned: outside of segments that take only what can be moved, without a name. Back
+ * where it came from, if nobody has seen it; and a refill for it. */
 uint64_t frame_alloc_unmovable(struct physmem *pm, struct thread_slot *self, enum frame_owner owner);
+void frame_free_unmovable(struct physmem *pm, struct thread_slot *self, uint64_t pfn, enum frame_owner owner);
 int frame_refill_unmovable(struct physmem *pm, struct thread_slot *self);
 /* The frame lies in a segment that takes only what can be moved. By who keeps it from being freed. */
 bool frame_is_for_movable(struct physmem *pm, uint64_t pfn);

@@ -43,6 +43,8 @@ int frame_bits_init(struct frame_bits *b, uint64_t frames, enum physseg_form for
 	err = physseg_plane_init(&b->block, blocks, sizeof(atomic_u64), form);
 	if (err == 0)
 		err = physseg_plane_init(&b->row, blocks * FRAME_BLOCK_ROWS, sizeof(atomic_u64), form);
+	if (err == 0)
+		err = physseg_plane_init(&b->hint, FRAME_HINTS * frame_bits_groups(b), sizeof(atomic_u64), form);
 	if (err != 0)
 		frame_bits_fini(b);
 	return err;
@@ -50,6 +52,7 @@ int frame_bits_init(struct frame_bits *b, uint64_t frames, enum physseg_form for
 
 void frame_bits_fini(struct frame_bits *b)
 {
+	physseg_plane_fini(&b->hint);
 	physseg_plane_fini(&b->row);
 	physseg_plane_fini(&b->block);
 	*b = (struct frame_bits){ 0 };

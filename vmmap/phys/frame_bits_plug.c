@@ -51,6 +51,9 @@ int frame_bits_cover(struct frame_bits *b, uint64_t lo, uint64_t hi, enum frame_
 	if (!kind_fits(b, first, kind) || !kind_fits(b, last, kind))
 		return -EINVAL;
 	err = physseg_plane_cover(&b->block, first, last);
+	for (unsigned class = 0; class < FRAME_HINTS && err == 0; class++)
+		err = physseg_plane_cover(&b->hint, class * frame_bits_groups(b) + first / 64,
+					  class * frame_bits_groups(b) + last / 64);
 	if (err != 0)
 		return err;
 	return physseg_plane_cover(&b->row, first * FRAME_BLOCK_ROWS, last * FRAME_BLOCK_ROWS + FRAME_BLOCK_ROWS - 1);

@@ -11,8 +11,15 @@
  *           is used before what is left in blocks elsewhere.
  * LOOKS     promise nothing: frame_bits_take_in asks again, by its CAS. Who finds nothing knows of what he saw taken
  *           that its taker had begun (M1 in frame_refill.c): the look is an acquire.
- * COST      a word for each block, three times at worst: when nearly all of the segment is out. Of a run: a line, while
- *           the cursor's has one; when it has none, a word for each block, once for 16 MiB.
+ * HINTS     a bit for each block and each class that it may have, set by who gives it frames, plugs it, or leaves it
+ *           with some (frame_bits_hint): a search looks at 64 blocks, and beyond them only where the bit of the class
+ *           is set. It takes out bits that it finds wrong; nobody who takes a frame does. So who takes and gives near
+ *           by writes none. A bit may be missing: of a block that another thread has left, and nobody has given to
+ *           since; on a machine that reorders, where one was taken out beside a give. So a search that finds nothing
+ *           by them looks at all words, and hints are relaxed.
+ * COST      of a search that finds something: 64 words, and one for each 64 blocks, for each way, and those of blocks
+ *           of which it takes the bit out. Of one that finds nothing: a word more for each block. Of a run: a line,
+ *           while the cursor's has one.
  * NOT PROMISED  a search sees each block at its own time. -ENOMEM says that none had a run when it was looked at; what
  *           came back behind the search, or was in another one's hands, it does not know.
  * SOURCE    fallback between migrate types that spoils few pageblocks: Linux, mm/page_alloc.c. Cursor: LLFree.
@@ -21,7 +28,8 @@
 
 #include "vmmap/phys/frame_bits_change.h"
 
-#define NEAR UINT64_C(8)
+#define NEAR   UINT64_C(8)
+#define DIRECT UINT64_C(64)                      /* blocks that are looked at whatever their hints are             */
 
 /* UNTOLD: all free, and the host does not have it. MINE: that, or of the class. */
 enum way { SAME_CLASS, ALL_FREE, ANY, UNTOLD, MINE };
@@ -65,11 +73,19 @@ static ALWAYS_INLINE bool look(struct frame_bits *b, uint64_t block, struct want
 	       take_from(b, block, want, way);
 }
 
-static ALWAYS_INLINE bool search(struct frame_bits *b, struct frame_search *s, struct want *want, enum way way)
+/* Where a search begins. */
+static ALWAYS_INLINE uint64_t begin_of(const struct frame_search *s)
 {
-	uint64_t blocks = s->end - s->first, from = s->cursor >= s->first && s->cursor < s->end ? s->cursor : s->first;
+	return s->cursor >= s->first && s->cursor < s->end ? s->cursor : s->first;
+}
 
-	for (uint64_t i = 0; i < blocks; i++) {
+/* The first n blocks from there, round the end. */
+static ALWAYS_INLINE bool search_some(struct frame_bits *b, struct frame_search *s, struct want *want, enum way way,
+				      uint64_t n)
+{
+	uint64_t blocks = s->end - s->first, from = begin_of(s);
+
+	for (uint64_t i = 0; i < n; i++) {
 		uint64_t block = from + i < s->end ? from + i : from + i - blocks;
 
 		if (!look(b, block, want, way))
@@ -79,6 +95,100 @@ static ALWAYS_INLINE bool search(struct frame_bits *b, struct frame_search *s, s
 	}
 	return false;
 }
+
+static ALWAYS_INLINE bool search(struct frame_bits *b, struct frame_search *s, struct want *want, enum way way)
+{
+	return search_some(b, s, want, way, s->end - s->first);
+}
+
+/* ---- by hints ---- */
+
+static ALWAYS_INLINE uint64_t hints(struct frame_bits *b, enum frame_class class, uint64_t group)
+{
+	atomic_u64 *hint = frame_bits_hint_word(b, class, group);
+
+	return hint != NULL ? atomic_load_relaxed(hint) : 0;
+}
+
+static ALWAYS_INLINE uint64_t hints_of(struct frame_bits *b, const struct want *want, enum way way, uint64_t group)
+{
+	if (way == ANY)
+		return hints(b, FRAME_CLASS_NONE, group) | hints(b, FRAME_CLASS_MOVABLE, group) |
+		       hints(b, FRAME_CLASS_UNMOVABLE, group);
+	return hints(b, way == SAME_CLASS ? want->class : FRAME_CLASS_NONE, group);
+}
+
+/* Of these blocks of a group those whose word does not say so are taken out; in again, if that has just changed. */
+static NOINLINE void forget_wrong(struct frame_bits *b, enum frame_class class, uint64_t group, uint64_t bits)
+{
+	uint64_t wrong = 0;
+
+	for (uint64_t left = bits; left != 0; left &= left - 1) {
+		uint64_t word = frame_bits_word(b, group * 64 + (unsigned)__builtin_ctzll(left));
+
+		if (frame_block_free(word) == 0 || frame_block_class(word) != class)
+			wrong |= left & -left;
+	}
+	if (wrong == 0)
+		return;
+	BASE_POINT(frame_bits_forgetting);
+	(void)atomic_and_relaxed(frame_bits_hint_word(b, class, group), ~wrong);
+	for (; wrong != 0; wrong &= wrong - 1) {
+		uint64_t block = group * 64 + (unsigned)__builtin_ctzll(wrong);
+
+		frame_bits_hint(b, block, frame_bits_word(b, block));
+	}
+}
+
+static ALWAYS_INLINE bool search_group(struct frame_bits *b, struct frame_search *s, struct want *want, enum way way,
+				       uint64_t group)
+{
+	uint64_t bits = hints_of(b, want, way, group);
+
+	for (uint64_t left = bits; left != 0; left &= left - 1) {
+		uint64_t block = group * 64 + (unsigned)__builtin_ctzll(left);
+
+		if (block < s->first || block >= s->end || !look(b, block, want, way))
+			continue;
+		s->cursor = block;
+		return true;
+	}
+	if (bits != 0 && way != ANY)
+		forget_wrong(b, way == SAME_CLASS ? want->class : FRAME_CLASS_NONE, group, bits);
+	return false;
+}
+
+/* From the cursor's group on. What is left in the cursor's block is for others now. */
+static ALWAYS_INLINE bool search_hinted(struct frame_bits *b, struct frame_search *s, struct want *want, enum way way)
+{
+	uint64_t first = s->first / 64, groups = (s->end + 63) / 64 - first, from = begin_of(s);
+
+	frame_bits_hint(b, from, frame_bits_word(b, from));
+	for (uint64_t i = 0; i < groups; i++) {
+		uint64_t group = from / 64 + i;
+
+		if (search_group(b, s, want, way, group < first + groups ? group : group - groups))
+			return true;
+	}
+	return false;
+}
+
+static ALWAYS_INLINE bool search_way(struct frame_bits *b, struct frame_search *s, struct want *want, enum way way)
+{
+	if (s->end - s->first <= DIRECT)
+		return search(b, s, want, way);
+	return search_some(b, s, want, way, DIRECT) || search_hinted(b, s, want, way);
+}
+
+/* All words, where hints have found nothing. */
+static NOINLINE bool search_all(struct frame_bits *b, struct frame_search *s, struct want *want)
+{
+	if (s->end - s->first <= DIRECT)
+		return false;
+	return want->order == FRAME_BLOCK_ORDER ? search(b, s, want, ALL_FREE) : search(b, s, want, ANY);
+}
+
+/* ---- near ---- */
 
 /* For a run: the cursor's block, then those whose words share a line with its word. */
 static bool search_near(struct frame_bits *b, struct frame_search *s, struct want *want)
@@ -100,10 +210,11 @@ static bool search_near(struct frame_bits *b, struct frame_search *s, struct wan
 static bool search_ways(struct frame_bits *b, struct frame_search *s, struct want *want)
 {
 	if (want->order == FRAME_BLOCK_ORDER)
-		return search(b, s, want, ALL_FREE);
+		return search_way(b, s, want, ALL_FREE) || search_all(b, s, want);
 	if (want->some == 0 && search_near(b, s, want))
 		return true;
-	return search(b, s, want, SAME_CLASS) || search(b, s, want, ALL_FREE) || search(b, s, want, ANY);
+	return search_way(b, s, want, SAME_CLASS) || search_way(b, s, want, ALL_FREE) ||
+	       search_way(b, s, want, ANY) || search_all(b, s, want);
 }
 
 int frame_bits_take(struct frame_bits *b, struct frame_search *s, unsigned order, enum frame_class class,

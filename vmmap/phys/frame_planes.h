@@ -12,6 +12,7 @@ struct frame_bits {
 	uint64_t frames;                 /* that may ever be                                               [const] */
 	_Atomic(struct frame_listener *) listener;       /* NULL: nobody                                           */
 	struct physseg_plane block, row; /* words                                                                  */
+	struct physseg_plane hint;       /* bits: blocks that may have free frames, by class (frame_bits_search.c) */
 };
 
 #endif

@@ -193,6 +193,18 @@ static inline bool frame_still(struct physmem *pm, uint64_t pfn, uint64_t word)
 	       BASE_MUTANT(frame_name_one_look);
 }
 
+/* A map or an object has it, and somebody a reference that is no entry: at a look, by who has none. */
+static inline bool frame_is_pinned(struct physmem *pm, uint64_t pfn)
+{
+	struct frame_counts counts;
+	uint64_t word;
+
+	if (!frame_out(pm, pfn, &word) || !frame_owner_shows(frame_owner(word)))
+		return false;
+	counts = frame_counts(pm, pfn);
+	return frame_still(pm, pfn, word) && counts.refs > counts.maps;
+}
+
 struct frame_name { uint64_t word, where, page; };       /* word: owner class and life                             */
 
 /* Of this instant: owner class, life and name of a frame that is out, alone. false: it is not, or has no name. What the

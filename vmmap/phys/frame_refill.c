@@ -329,6 +329,11 @@ uint64_t (frame_alloc_unmovable)(struct physmem *pm, struct thread_slot *self, e
 	return pfn;
 }
 
+void frame_free_unmovable(struct physmem *pm, struct thread_slot *self, uint64_t pfn, enum frame_owner owner)
+{
+	frame_free_slow(pm, self, frame_owned_index(pm, pfn, owner), FRAME_UNMOVABLE);
+}
+
 bool frame_is_for_movable(struct physmem *pm, uint64_t pfn)
 {
 	return frame_bits_word(&pm->bits, (pfn - pm->base) >> FRAME_BLOCK_ORDER) & FRAME_BLOCK_MOVABLE_ONLY;

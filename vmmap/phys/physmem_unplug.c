@@ -36,6 +36,7 @@
 #include "vmmap/phys/frame_head.h"
 #include "vmmap/phys/frame_isolate.h"
 #include "vmmap/phys/frame_mover.h"
+#include "vmmap/phys/frame_record.h"
 #include "vmmap/phys/physmem_balloon.h"
 #include "vmmap/phys/physmem_notify.h"
 #include "vmmap/phys/physmem_poison.h"
@@ -61,11 +62,6 @@ struct unplug {
 static uint64_t pages_of(const struct unplug *u) { return u->hi - u->lo; }
 static uint64_t rows_of(const struct unplug *u) { return (u->end - u->first) * FRAME_BLOCK_ROWS; }
 static size_t mine_bytes(const struct unplug *u) { return 2 * rows_of(u) * sizeof(*u->mine); }
-
-static struct frame_slot *my_slot(const struct unplug *u)
-{
-	return thread_local_at(&u->pm->slots, u->self->number);
-}
 
 /* ---- the range ---- */
 
@@ -143,7 +139,7 @@ static bool all_mine(const struct unplug *u) { return u->claimed == pages_of(u);
 
 static void count_claimed(struct unplug *u, uint64_t n)
 {
-	frame_taken_count(u->pm, my_slot(u), n);
+	frame_taken_count(u->pm, thread_local_at(&u->pm->slots, u->self->number), n);
 	(void)atomic_add_relaxed(&u->pm->isolated, n);
 	u->claimed += n;
 }
@@ -218,7 +214,7 @@ static enum physmem_reason move(struct unplug *u, uint64_t index)
 	if (mover == NULL)
 		return held(u, index, index, 1);
 	if (u->err != 0)
-		return PHYSMEM_REASON_NONE;
+		return frame_is_pinned(u->pm, u->pm->base + index) ? PHYSMEM_REASON_PINNED : PHYSMEM_REASON_NONE;
 	switch (mover->move(u->pm, u->self, u->pm->base + index, &u->left)) {
 	case FRAME_MOVED:
 		u->result.moved++;
@@ -383,25 +379,39 @@ static void ends_online(struct unplug *u)
 static int commit(struct unplug *u)
 {
 	struct physmem *pm = u->pm;
-	uint64_t pages = pages_of(u);
 	int err;
 
 	if (pm->bytes)
-		mem_discard(pm->bytes + (u->lo << PAGE_SHIFT), pages << PAGE_SHIFT);
+		mem_discard(pm->bytes + (u->lo << PAGE_SHIFT), pages_of(u) << PAGE_SHIFT);
 	park_lock(&pm->plug_lock);
-	err = physseg_unplug(pm->segments, pm->base + u->lo, pages);
+	err = physseg_unplug(pm->segments, pm->base + u->lo, pages_of(u));
 	if (err == 0) {
 		forget(u);
 		frame_bits_go(&pm->bits, u->lo, u->hi);
 		ends_online(u);
-		atomic_store_relaxed(&pm->frames, atomic_load_relaxed(&pm->frames) - pages);
-		count_claimed(u, -pages);
+		atomic_store_relaxed(&pm->frames, atomic_load_relaxed(&pm->frames) - pages_of(u));
+		count_claimed(u, -pages_of(u));
 	}
 	park_unlock(&pm->plug_lock);
 	return err;
 }
 
 /* ---- the call ---- */
+
+/* Of one instant: the sum of after the range has gone, with the segments of before it has, would say so of any half. Of
+ * two that together want all there is, one fails in the commit. */
+static bool is_all_there_is(struct unplug *u)
+{
+	bool all = atomic_load_relaxed(&u->pm->frames) == pages_of(u);
+
+	BASE_POINT(unplug_summed);
+	if (!all || BASE_MUTANT(unplug_sums_alone))
+		return all && covered(u);
+	park_lock(&u->pm->plug_lock);
+	all = atomic_load_relaxed(&u->pm->frames) == pages_of(u) && covered(u);
+	park_unlock(&u->pm->plug_lock);
+	return all;
+}
 
 static int isolated(struct unplug *u)
 {
@@ -447,7 +457,7 @@ static int unplug(struct unplug *u)
 	uint64_t before;
 	int err;
 
-	if (atomic_load_relaxed(&u->pm->frames) == pages_of(u) && covered(u))
+	if (is_all_there_is(u))
 		return -ENOMEM;
 	u->mine = mem_alloc(MEM_FRAME, mine_bytes(u), CACHE_PAIR);
 	if (!u->mine)

@@ -159,10 +159,18 @@ static int migrate_refill(const struct migrate *m)
 			    : frame_refill(m->seek.physmem, m->self);
 }
 
+/* Nobody else has seen it. */
+static void migrate_give_back(const struct migrate *m, enum frame_owner owner)
+{
+	if (m->unmovable)
+		frame_free_unmovable(m->seek.physmem, m->self, m->fresh, owner);
+	else
+		frame_free_by(m->seek.physmem, m->self, m->fresh, owner);
+}
+
 /* With a frame for the copy, which leads nowhere before it is stored. Inside RCU. */
 static enum frame_moved migrate_to_fresh(struct migrate *m, enum frame_owner owner)
 {
-	struct physmem *pm = m->seek.physmem;
 	enum frame_moved is;
 
 	m->fresh = migrate_alloc(m, owner);
@@ -170,7 +178,7 @@ static enum frame_moved migrate_to_fresh(struct migrate *m, enum frame_owner own
 		return FRAME_NO_MEMORY;
 	is = migrate_inside(m, owner);
 	if (is != FRAME_MOVED)
-		frame_free_by(pm, m->self, m->fresh, owner);     /* nobody else has seen it                        */
+		migrate_give_back(m, owner);
 	return is;
 }
 

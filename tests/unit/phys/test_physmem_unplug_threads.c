@@ -101,6 +101,42 @@ static void what_is_claimed_is_there(void **state)
 	assert_int_not_equal(answer_after_another("unplug_looks_early"), -ENXIO);
 }
 
+/* Half of the memory goes, and comes again, while another unplug of it looks whether that is all there is: it never
+ * was. */
+static int answer_of_a_look(const char *mutant)
+{
+	pthread_t thread;
+
+	machine = two_segments();
+	point_reset();
+	if (mutant)
+		assert_int_equal(point_mutant_select(mutant), 0);
+	assert_int_equal(unplug(machine, 512, 1536), 0);
+	assert_int_equal(unplug(machine, 4096 + 512, 1536), 0);
+	assert_int_equal(unplug(machine, 0, 512), 0);
+	assert_int_equal(point_stop("late", "unplug_summed", NULL, NULL), 0);
+	assert_int_equal(pthread_create(&thread, NULL, unplug_late, NULL), 0);
+	assert_true(point_wait_reached("late", "unplug_summed", UINT64_C(2000000000)));
+	assert_int_equal(physmem_plug(machine, 0, 512, 0), 0);
+	point_release("late", "unplug_summed");
+	pthread_join(thread, NULL);
+	assert_int_equal(point_timeouts(), 0);
+	point_reset();
+	assert_int_equal(usage(machine).frames, answer == 0 ? 512 : 1024);
+	assert_clean(machine);
+	physmem_destroy(machine);
+	return answer;
+}
+
+static void it_was_never_all(void **state)
+{
+	(void)state;
+	if (!point_available())
+		skip();
+	assert_int_equal(answer_of_a_look(NULL), 0);
+	assert_int_equal(answer_of_a_look("unplug_sums_alone"), -ENOMEM);
+}
+
 /* ---- a frame that its thread frees and takes again whenever it is looked for ---- */
 
 struct round { struct physmem *pm; uint64_t held, runs; bool out; };
@@ -276,6 +312,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_unplugs),
 		cmocka_unit_test(what_is_claimed_is_there),
+		cmocka_unit_test(it_was_never_all),
 		cmocka_unit_test(what_goes_round_is_caught),
 		cmocka_unit_test(generations_are_kept),
 		cmocka_unit_test(beside_users),

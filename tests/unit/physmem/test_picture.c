@@ -7,7 +7,7 @@
 #include "tests/unit/physmem/fixture.h"
 
 /* What the walk over the frames says, of one frame at a time. */
-static enum physmem_state state_of(uint64_t pfn)
+static unsigned state_of(uint64_t pfn)
 {
 	struct survey_counts one = { { 0 } };
 	unsigned s = 0;
@@ -16,7 +16,7 @@ static enum physmem_state state_of(uint64_t pfn)
 	while (one.n[s] == 0)
 		s++;
 	assert_int_equal(one.n[s], 1);
-	return (enum physmem_state)s;
+	return s;
 }
 
 static void compare(const struct picture *p)
@@ -41,12 +41,15 @@ static void each_frame_is_in_its_cell(void **state)
 	script_open();
 	assert_int_equal(script_do("machine boot=4K+4M boot=8M+6000K limit=64M; plug 32M 12K odd;"
 				   "plug 40M 4M m movable; alloc a 700; alloc b 3 order=5; alloc c order=9;"
-				   "free a step=3; map s/h 3M; touch s/h; drop s/h step=3p"), CLI_OK);
+				   "free a step=3; map s/h 3M; touch s/h; drop s/h step=3p; pin p s/h 1M step=7p"),
+			 CLI_OK);
 	physmem_get_usage(script.board.pm, &usage);
 	for (unsigned i = 0; i < ARRAY_SIZE(cells); i++) {
 		picture_make(&p, &script.board, 32, cells[i]);
 		compare(&p);
-		assert_int_equal(p.all.n[PHYSMEM_MOVABLE] + p.all.n[PHYSMEM_UNMOVABLE], usage.owned);
+		assert_int_equal(p.all.n[SURVEY_PINNED], 37);            /* of 256 pages each seventh */
+		assert_int_equal(p.all.n[PHYSMEM_MOVABLE] + p.all.n[SURVEY_PINNED] + p.all.n[PHYSMEM_UNMOVABLE],
+				 usage.owned);
 		assert_int_equal(p.all.n[PHYSMEM_FREE] + p.all.n[PHYSMEM_CACHED], usage.frames - usage.owned);
 		assert_true(cells[i] != 0 || p.rows <= 32);
 		picture_free(&p);
@@ -83,6 +86,19 @@ static void small_letters(void **state)
 	script_close();
 }
 
+/* What is pinned hinders an unplug more than what can be moved. */
+static void pins_are_seen(void **state)
+{
+	(void)state;
+	script_open();
+	assert_int_equal(script_do("machine memory=2M; map s/h 128K; touch s/h; pin p s/h 1p; picture cell=128K"),
+			 CLI_OK);
+	assert_non_null(strchr(script_printed(), 'P'));
+	assert_null(strstr(script_printed(), "|M"));
+	assert_non_null(strstr(script_printed(), "  P p  pinned     4 KiB "));
+	script_close();
+}
+
 static void images(void **state)
 {
 	char dir[] = "/tmp/vmmap-picture-XXXXXX", command[128];
@@ -108,6 +124,7 @@ int main(void)
 		cmocka_unit_test(each_frame_is_in_its_cell),
 		cmocka_unit_test(characters),
 		cmocka_unit_test(small_letters),
+		cmocka_unit_test(pins_are_seen),
 		cmocka_unit_test(images),
 	};
 

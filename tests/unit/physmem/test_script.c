@@ -57,6 +57,19 @@ static void what_is_so(void **state)
 		BEGIN "alloc a 16 order=9; fails ETIMEDOUT unplug 4M 4K mode=wait within=1ms; unplug 0 4K mode=revoke",
 		BEGIN "alloc a 16 order=9; fails EBUSY unplug 4M 4K mode=wait attempts=3; free a; unplug 4M 4K; audit",
 		BEGIN "fails EEXIST plug 0 4K; fails EINVAL plug 2G 4K",
+		BEGIN "map s/h 4M; touch s/h; pin a s/h 1M at=1M; pin b s/h 2p at=1M; expect pinned = 1M; expect "
+			"a.pages = 1M; expect s.resident = 4M; unpin a 200; expect a.pages = 56p; unpin a; expect "
+			"pinned = 2p; inspect b; fails EBUSY poison b; unpin b; expect pinned = 0; poison s/h at=1M; "
+			"verify",
+		BEGIN "map s/h 1M; pin a s/h step=4p; expect a.pages = 64p; expect s.resident = 256K; inspect s/h; "
+			"drop s/h; expect pinned = 256K; verify; exit s; audit; verify; unpin a; expect owned = 0",
+		BEGIN "map s/h 8K; pin a s/h; fork s t; expect owned = 4p; touch s/h; touch t/h; verify; unmap s/h 4K; "
+			"verify; machine",
+		BEGIN "plug 64M 4M d movable; map s/h 8M; touch s/h; pin a s/h; expect d.pinned = 0; unplug d 4M; "
+			"verify; fails EBUSY unplug 0 16M; expect unplug.pinned = a.pages; expect unplug.first = "
+			"a.first; unplug 0 16M mode=revoke; expect a.pages = 0; expect s.resident = 8M; verify",
+		"machine memory=4M bytes=off; map s/h 1M; pin a s/h; fails EBUSY unplug 0 2M; unpin a; unplug 0 2M",
+		BEGIN "map s/h 64M; fails ENOMEM pin a s/h; expect pinned = 0; pin a s/h 1M; verify; audit",
 		BEGIN "map s/h 64M; fails ENOMEM touch s/h; expect s.resident >= 31M; verify",
 	};
 
@@ -71,6 +84,7 @@ static void what_is_not_so(void **state)
 		BEGIN "alloc a 33 order=9", BEGIN "fails EEXIST plug 64M 4K", BEGIN "fails ENOMEM plug 0 4K",
 		"machine memory=4M; map s/h 8M; touch s/h", "machine boot=0+4M boot=2M+4M",
 		"machine limit=4M memory=8M",
+		BEGIN "map s/h 8K; unmap s/h 4K; pin a s/h", BEGIN "map s/h 64M; pin a s/h",
 		BEGIN "map s/h 1M; unmap s/h 4K; touch s/h 4K", BEGIN "map s/h 4K policy=nonsense",
 	};
 
@@ -96,6 +110,11 @@ static void what_means_nothing(void **state)
 		BEGIN "map s/h 8K; touch s/i", BEGIN "map s/h 8K; touch s/h 12K", BEGIN "map s/h 8K; touch s/h at=8K",
 		BEGIN "map s/h 8K; touch s/h at=4K 8K", BEGIN "map s/h 4K; map s/i 4K policy=vma", BEGIN "fork s t",
 		BEGIN "map s/h 4K; fork s boot", BEGIN "map s/h 4K; exit s/h", BEGIN "exit t",
+		BEGIN "pin", BEGIN "pin a", BEGIN "pin a s/h", BEGIN "map s/h 4K; pin boot s/h",
+		BEGIN "map s/h 4K; pin s s/h", BEGIN "map s/h 4K; pin 9 s/h", BEGIN "map s/h 4K; pin a s/h 8K",
+		BEGIN "map s/h 4K; pin a s/h; alloc a", BEGIN "unpin a", BEGIN "map s/h 4K; pin a s/h; unpin a 2",
+		BEGIN "map s/h 4K; pin a s/h; unpin a; unpin a", BEGIN "map s/h 4K; pin a s/h; expect a.runs = 1",
+		BEGIN "alloc a; unplug 0 31M mode=revoke; inspect a",
 		BEGIN "report", BEGIN "report maybe", BEGIN "report on now", BEGIN "report on host=x",
 		BEGIN "report pass x",
 		BEGIN "balloon", BEGIN "balloon inflate", BEGIN "balloon on 4M", BEGIN "balloon inflate x",
@@ -149,28 +168,36 @@ static void what_is_lost_is_told(void **state)
 	assert_int_equal(board_verify(&script.board, stderr), 1);
 	memset(physmem_frame_bytes(script.board.pm, script.board.group[0].run[1].pfn + 1), 0, 4096);
 	assert_int_equal(board_verify(&script.board, stderr), 2);
+	assert_int_equal(script_do("pin b s/h 2p at=4p; drop s/h 1p at=4p"), CLI_OK);
+	assert_int_equal(board_verify(&script.board, stderr), 2);
+	script.board.pins[0].pin[1].pfn--;                       /* not the page's */
+	assert_int_equal(board_verify(&script.board, stderr), 3);
+	script.board.pins[0].pin[1].pfn++;
+	memset(physmem_frame_bytes(script.board.pm, script.board.pins[0].pin[0].pfn), 0, 4096);
+	assert_int_equal(board_verify(&script.board, stderr), 3);
 	script_close();
 }
 
 static void figures_add_up(void **state)
 {
-	struct figure_value frames, owned, movable, unmovable, available;
+	struct figure_value frames, owned, movable, pinned, unmovable, available;
 
 	(void)state;
 	script_open();
 	assert_int_equal(script_do("machine memory=32M; plug 64M 6M d movable; alloc a 5 order=2; map s/h 4M; touch "
-		"s/h;"
-				   "drop s/h step=2p; show; segments; inspect a; inspect s/h at=1p; inspect "
-					"63M"), CLI_OK);
+				   "s/h; drop s/h step=2p; pin p s/h 8p at=1028K step=2p; pin q s/h 1p at=1028K; show; "
+				   "segments; inspect a; inspect s/h at=1p; inspect 63M"), CLI_OK);
 	assert_true(figure_get(&script.board, "frames", &frames));
 	assert_true(figure_get(&script.board, "owned", &owned));
 	assert_true(figure_get(&script.board, "movable", &movable));
+	assert_true(figure_get(&script.board, "pinned", &pinned));
 	assert_true(figure_get(&script.board, "unmovable", &unmovable));
 	assert_true(figure_get(&script.board, "available", &available));
 	assert_int_equal(frames.n, (38 << 20) / 4096);
-	assert_int_equal(owned.n, movable.n + unmovable.n);
+	assert_int_equal(owned.n, movable.n + pinned.n + unmovable.n);
 	assert_int_equal(unmovable.n, 20);
-	assert_int_equal(movable.n, 512);
+	assert_int_equal(pinned.n, 4);
+	assert_int_equal(movable.n, 508);
 	assert_int_equal(available.n, frames.n - owned.n);
 	assert_non_null(strstr(script_printed(), "of an address space, generation 1, 1 references, 1 of them entries"));
 	assert_non_null(strstr(script_printed(), "frame 0 of a run of 4"));

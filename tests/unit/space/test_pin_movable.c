@@ -5,6 +5,8 @@
  * mutant: pin_anywhere
  */
 #include "tests/unit/space/pins.h"
+#include "vmmap/phys/frame_bits.h"
+#include "vmmap/space/migrate.h"
 
 #define FROM   UINT64_C(1024)                    /* pfns from here on are of the segment for what can be moved      */
 #define TOUCHED 1500u                            /* pages: more than there are frames below                        */
@@ -193,9 +195,53 @@ static void test_many(void **state)
 	maps_free(map);
 }
 
+static uint64_t of_unmovable_blocks(uint32_t chain)
+{
+	uint64_t n = 0;
+
+	for (; chain; chain = frame_link(atomic_load_relaxed(&maps_memory->word[chain - 1])))
+		n += frame_block_class(frame_bits_word(&maps_memory->bits, (chain - 1) >> FRAME_BLOCK_ORDER)) ==
+		     FRAME_CLASS_UNMOVABLE;
+	return n;
+}
+
+/* Free frames of blocks for what cannot be moved, in this thread's cache for what can. */
+static uint64_t astray(void)
+{
+	struct frame_slot *slot = thread_local_mine(&maps_memory->slots, thread_self());
+	struct frame_cache *cache = &slot->cache[FRAME_MOVABLE];
+	uint64_t n = of_unmovable_blocks(cache->loaded);
+	uint32_t chain = atomic_load_relaxed(&cache->spare);
+
+	for (; chain; chain = atomic_load_relaxed(&maps_memory->batch_of[chain - 1].next))
+		n += of_unmovable_blocks(chain);
+	return n;
+}
+
+/* The frame for the copy goes back where it came from, as often as the page is in use. */
+static void test_busy(void **state)
+{
+	struct vmmap *map = one_of_each(*state);
+	uint64_t pfn = pfn_of(map, in), one = physmem_frame_alloc(maps_memory), before;
+	atomic_u64 *entry = pt_find(&map->pt, AT(in));
+	uint64_t seen = atomic_load_relaxed(entry);
+
+	before = astray();
+	assert_true(pt_lock(entry, seen));
+	for (unsigned i = 0; i < 500; i++)
+		assert_int_equal(migrate_out(maps_memory, thread_self(), pfn), FRAME_BUSY);
+	pt_store(entry, seen);
+	assert_int_equal(astray(), before);
+	assert_int_equal(migrate_out(maps_memory, thread_self(), pfn), FRAME_MOVED);
+	assert_false(is_in(pfn_of(map, in)));
+	assert_int_equal(get(map, in), in);
+	assert_int_equal(physmem_frame_free(maps_memory, one), 0);
+	maps_free(map);
+}
+
 static struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_private), cmocka_unit_test(test_shared), cmocka_unit_test(test_forked),
-	cmocka_unit_test(test_no_room), cmocka_unit_test(test_many),
+	cmocka_unit_test(test_no_room), cmocka_unit_test(test_many), cmocka_unit_test(test_busy),
 };
 
 int main(void)

@@ -291,7 +291,8 @@ static void test_unplug(void **state)
 	assert_int_equal(vmmap_object_resize(file, 2 * PAGE), 0);        /* one is its pin's alone */
 	assert_int_equal(physmem_unplug(maps_memory, block, 512, NULL, &why), -EBUSY);
 	assert_int_equal(why.reason, PHYSMEM_REASON_PINNED);
-	assert_int_equal(why.left[PHYSMEM_REASON_PINNED], 1);            /* it ends there */
+	assert_int_equal(why.first, pfn[0] < pfn[1] ? pfn[0] : pfn[1]);
+	assert_int_equal(why.left[PHYSMEM_REASON_PINNED], 2);            /* also those behind the one that ends it */
 	assert_int_equal(physmem_poison(maps_memory, pfn[0]), -EBUSY);
 	assert_int_equal(physmem_poison(maps_memory, pfn[1]), -EBUSY);
 	o.mode = PHYSMEM_UNPLUG_WAIT;
