@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scenario_veto.c - an unplug, or a plug, that comes to nothing: a listener says no, or what somebody has stays too long.
- * All is as it was then, also for who frees, takes, listens or unplugs meanwhile. Two blocks of 512 frames.
+ * scenario_veto.c - an unplug, or a plug, that comes to nothing: a listener says no, or what somebody has stays too
+ * long. All is as it was then, also for who frees, takes, listens or unplugs meanwhile. Two blocks of 512 frames.
  */
 #include "bench/explore/scene.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Window: a frame is to move; its entry has been read, and is not LOCKED yet. An mprotect takes the right to store away;
- * an unmap takes the page. Rule: what the mover stores are the bits that it has LOCKED, so it gives up, and can come
- * again. Broken: the page may be stored to all the same; an entry stands where nothing is mapped.
+ * Window: a frame is to move; its entry has been read, and is not LOCKED yet. An mprotect takes the right to store
+ * away; an unmap takes the page. Rule: what the mover stores are the bits that it has LOCKED, so it gives up, and can
+ * come again. Broken: the page may be stored to all the same; an entry stands where nothing is mapped.
  * mutant: migrate_old_bits
  */
 #include "tests/windows/migrate.h"

@@ -42,7 +42,7 @@ static bool migrate_lock_one(const struct migrate *m, struct rmap_found *found)
 
 	found->seen = entry ? atomic_load_acquire(entry) : 0;                    /* S2 -> S1 */
 	BASE_POINT(migrate_looked);
-	now = BASE_MUTANT(migrate_old_bits) && entry ? atomic_load_acquire(entry) : found->seen;
+	now = BASE_MUTANT(migrate_old_bits) && entry ? atomic_load_acquire(entry) : found->seen; /* S2 -> S1 */
 	return pt_has_frame(found->seen) && pt_pfn(found->seen) == m->seek.pfn && !(found->seen & PT_LOCKED) &&
 	       pt_lock(entry, now);                                              /* F1 -> W2 */
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_physmem_veto.c - an unplug, or a plug, that comes to nothing leaves all as it was: R9, a listener says no, beside
- * who frees, takes, unplugs and listens at that moment; and one that fails by itself. By script.
+ * test_physmem_veto.c - an unplug, or a plug, that comes to nothing leaves all as it was: R9, a listener says no,
+ * beside who frees, takes, unplugs and listens at that moment; and one that fails by itself. By script.
  */
 #include <pthread.h>
 
