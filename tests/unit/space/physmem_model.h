@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * physmem_model.h - a byte for each frame of a physmem: what it is, and how many pages and pins it has; segments that
- * come and go, and who listens, who may say no. What calls on the physmem have to say. physmem_model_use.h has the rest.
+ * come and go, and who listens, who may say no. What calls on the physmem have to say. physmem_model_use.h has the
+ * rest.
  */
 #ifndef TESTS_UNIT_SPACE_PHYSMEM_MODEL_H
 #define TESTS_UNIT_SPACE_PHYSMEM_MODEL_H
@@ -51,7 +52,7 @@ static const char *const event_name[EVENTS] = {
 static uint64_t seen[EVENTS];
 static bool reports, inflates, asked;            /* asked: the host gives back what it is asked for               */
 static uint64_t host_was_wrong;                  /* it was told of a frame that is not free                        */
-static bool failing, failed_before;              /* one allocation of memory is ordered to fail; it did, earlier   */
+static bool failing, failed_before;      /* one allocation of memory is ordered to fail; it did, in an earlier step */
 
 static unsigned pick(unsigned n) { return (unsigned)prng_below(&rng, n); }
 

@@ -201,7 +201,9 @@ static void keeps_it(unsigned at, int err)
 /* What pages show goes elsewhere. What the balloon has leaves it (host_gives). */
 static void do_poison(void)
 {
-	static bool (*const such[])(unsigned) = { is_poisoned, is_shown, is_shown, is_pinned, is_pinned, is_there, is_absent };
+	static bool (*const such[])(unsigned) = {
+		is_poisoned, is_shown, is_shown, is_pinned, is_pinned, is_there, is_absent,
+	};
 	unsigned at = one_of(such[pick(7)]);
 	bool shown = place[at] == SHOWN;
 	int err;

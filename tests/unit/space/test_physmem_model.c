@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_physmem_model.c - random programs over one physmem: plugs and unplugs of all modes, a listener that may say no,
- * runs of all orders, wrong frees, reports, a balloon, poison, maps that store, drop, pin, fork and exit, against a byte
- * for each frame and a record for each page. All sums after each step, each frame after some. The same with each
+ * runs of all orders, wrong frees, reports, a balloon, poison, maps that store, drop, pin, fork and exit, against a
+ * byte for each frame and a record for each page. All sums after each step, each frame after some. The same with each
  * allocation of memory failing in turn.
  *
  *     test_physmem_model [STEPS [SEED]]
@@ -12,6 +12,11 @@
  * mutant: fault_takes_over
  * mutant: frame_flush_keeps
  * mutant: unplug_claims_twice
+ * mutant: unplug_ignores_veto
+ * mutant: unplug_veto_keeps
+ * mutant: pin_anywhere
+ * mutant: fork_shares_pinned
+ * mutant: migrate_takes_pinned
  */
 #include "tests/unit/space/physmem_model_pages.h"
 
