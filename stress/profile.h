@@ -61,7 +61,7 @@ struct profile_params {                          /* start from PROFILE_PARAMS   
 	bool pin;                                /* profile_block's threads: i-th CPU of the process              */
 	unsigned shrink;                         /* sizes of the profile >> shrink: shorter rounds for checks     */
 	enum vmmap_placement placement;
-	unsigned pinned;                         /* per cent of pages, of `hotplug-storm`                         */
+	unsigned pinned;                         /* per cent of pages, of profiles that have `pins`               */
 	unsigned mix[CALL_COUNT];                /* weights for `race`; all 0: the profile's own                  */
 	struct verify *verify;                   /* NULL: calls go straight to the engine (stress only)           */
 };
@@ -96,7 +96,7 @@ struct profile_result {
 	char error[160];                         /* "" or the first call that failed though it must not           */
 };
 
-#define PROFILE_FIGURES 20u
+#define PROFILE_FIGURES 24u
 
 struct profile_figure { const char *name; uint64_t value; };     /* "failures.busy": busy, of failures             */
 
@@ -116,6 +116,7 @@ struct profile {
 	bool blind;                              /* threads fight for the same pages: calls may fail              */
 	bool brk;                                /* wants a brk area                                              */
 	bool destroys;                           /* maps of its own, which waits for grace periods                */
+	bool pins;                               /* as many pages as `pinned` says                                */
 	bool whole;                              /* what begins a round would stand out in a shorter one          */
 	unsigned evidence, evidence_per_unit;
 	uint64_t (*frames)(const struct profile_map *);          /* present at most at one time                   */

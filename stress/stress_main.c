@@ -266,6 +266,8 @@ static void check_names(const struct stress_options *o)
 		cli_die("--policy=help lists them", "there is no policy '%s'", o->policy);
 	if (strcmp(o->profile, "all") && !profile_find(o->profile))
 		cli_die("--profile=help lists them", "there is no profile '%s'", o->profile);
+	if (o->pinned && !(profile_find(o->profile) && profile_find(o->profile)->pins))
+		cli_die("--profile=hotplug-storm does", "--pinned: '%s' pins no pages", o->profile);
 }
 
 static unsigned all_runs(const struct stress_options *o, struct stress_row *rows, FILE *out)

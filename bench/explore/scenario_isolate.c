@@ -49,4 +49,5 @@ static void ends(void)
 	scene_thread_exit();
 }
 
-SCENARIO(isolate_exit, .what = "... and ends", .set_up = some_cached, .body = { ends, drain }, .check = none_is_cached);
+SCENARIO(isolate_exit, .what = "... and ends", .set_up = some_cached, .body = { ends, drain }, .check = none_is_cached,
+	 .mutants = "frame_exit_unlocked");

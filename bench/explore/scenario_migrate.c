@@ -58,7 +58,7 @@ static void unmap(void) { scene_munmap(1, PAGES(0, 4)); }
 static void is_gone(void) { expect(scene_owned() == 0); }
 
 SCENARIO(migrate_unmap, .what = "a frame moves beside an unmap", .set_up = written, .body = { migrate, unmap },
-	 .check = is_gone);
+	 .check = is_gone, .mutants = "migrate_old_bits");
 
 static void protect(void) { expect(scene_protect(1, PAGES(0, 1), PROT_READ) == 0); }
 static void is_protected(void)
@@ -70,7 +70,7 @@ static void is_protected(void)
 }
 
 SCENARIO(migrate_protect, .what = "a frame moves beside an mprotect", .set_up = written, .body = { migrate, protect },
-	 .check = is_protected);
+	 .check = is_protected, .mutants = "migrate_old_bits");
 
 static void move(void)
 {

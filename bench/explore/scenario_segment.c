@@ -157,7 +157,8 @@ static void again_is_there(void)
 }
 
 SCENARIO(segment_again, .what = "a frame is looked up while its segment goes and another comes there",
-	 .set_up = one_and_one, .body = { plug_again, find_again, find_again }, .check = again_is_there);
+	 .set_up = one_and_one, .body = { plug_again, find_again, find_again }, .check = again_is_there,
+	 .mutants = "physseg_field_once");
 
 /* ---- another life ---- */
 

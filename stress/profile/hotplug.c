@@ -13,9 +13,14 @@
  * UNPLUG    thread 0. Without pins it waits, with a deadline, and anything but that is a mistake; with pins it fails at
  *           the first of them, or has the owners asked to give up theirs (revoke), by turns. A segment that is gone
  *           comes back a step later.
+ * WHICH     segments for what can be moved, and with pins those for everything, by turns: of these the one with most
+ *           frames in use, once it has half of them; if none comes to that within REFILL, or each ROUND-th time, the
+ *           next one, as it is. What left one segment fills the others, so the fullest is full.
  * ROOM      what workers have fits into four of the five segments, with a quarter to spare for caches.
- * FIGURES   used: an unplug that found half of its frames or more in use. lost_frames: those that somebody owns, and no
- *           page shows; or that are in no place at all. blocked_accesses: those of workers that slept or spun long.
+ * FIGURES   used: an unplug that found half of its frames or more in use. movable, everything: by what the segment
+ *           takes, failures for any reason; success_percent, rounded down, of both together. lost_frames: those that
+ *           somebody owns, and no page shows; or that are in no place at all. blocked_accesses: those of workers that
+ *           slept or spun long. A block of a run may end within a chunk: what counts is what was stored, and read.
  * EDGE  A1, release store of storm.asked -> A2, acquire swap by the pin's owner. All else that threads share is a
  *           counter, or the engine's.
  * Straight to the engine, as fork.c does, and for its reasons.
@@ -23,36 +28,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "stress/profile_ops.h"
-#include "vmmap/physmem_hotplug.h"
+#include "stress/profile/hotplug.h"
 
 #define SEGMENT  2048u                           /* frames; times the next for many threads, whose caches hold some */
 #define HOT      4u
-#define CHUNK    64u                             /* pages                                                          */
-#define WORDS    (PROFILE_PAGE / sizeof(uint64_t))
 #define PATIENCE UINT64_C(10000000000)           /* for an unplug that waits                                       */
 #define REVOKING UINT64_C(2000000000)            /* ... for owners, who may be at rest                             */
-
-/* filling 0: not mapped. stored: pages; a block of the run may end before all are. pin PHYSMEM_NONE: not pinned. */
-struct chunk { uint64_t filling; unsigned stored; uint64_t pin[CHUNK]; };
-
-struct worker {
-	struct chunk *chunk;
-	uint64_t chunks, next;
-	atomic_u64 blocked, pins, revoked, verified;
-	uint64_t page[WORDS];
-} PAIR_ALIGNED;
-
-struct storm {
-	uint64_t segment;                        /* frames                                                         */
-	struct worker *worker;                   /* [threads]; that of thread 0 is not used                        */
-	unsigned workers;
-	atomic_u32 *asked;                       /* [pfns] 1: whose pin it is may give it up                       */
-	atomic_u32 revoking;
-	uint64_t at, gone;                       /* the segment whose turn it is; it is away                       */
-	uint64_t cycles, plugs, unplugs, used, moved, failed[PHYSMEM_REASONS];
-};
+#define REFILL   UINT64_C(50000000)              /* for a segment to be used by half, at most                      */
+#define LOOK     200000L                         /* ns between two looks at that                                   */
+#define ROUND    8u
 
 static uint64_t segment_of(const struct profile_map *map) { return SEGMENT * (1 + (uint64_t)map->threads / 8); }
 static uint64_t frames(const struct profile_map *map) { return (HOT + 1) * segment_of(map); }
@@ -229,7 +215,7 @@ static void drop(struct profile_thread *t, struct chunk *c)
 		if (c->pin[i] != PHYSMEM_NONE && (vmmap_fault(t->vm, page_at(t, c, i), PROT_READ, &info) ||
 						  info.pfn != c->pin[i]))
 			wrong(t, SIN_LOST_WRITE, page_at(t, c, i), "a pinned page has moved");
-	c->filling = 0;
+	c->filling = c->stored = 0;
 	(void)op_munmap(t, base, CHUNK * PROFILE_PAGE);
 	for (unsigned i = 0; i < CHUNK; i++) {
 		if (c->pin[i] != PHYSMEM_NONE && t->at->params->bytes &&
@@ -251,12 +237,12 @@ static uint64_t work(struct profile_thread *t, struct storm *s)
 		check(t, w, c);
 		if (profile_over(t))
 			return 0;
+		pages += c->stored;
 		drop(t, c);
-		pages += CHUNK;
 	}
 	if (prng_below(&t->prng, 16)) {                  /* else it stays away for a while                         */
 		fill(t, w, c);
-		pages += CHUNK;
+		pages += c->stored;
 	}
 	return pages;
 }
@@ -290,11 +276,17 @@ static struct physmem_unplug_options how(const struct profile_thread *t, struct 
 	return o;
 }
 
+static struct category *category_of(const struct profile_map *map, struct storm *s)
+{
+	return &s->category[only_movable(map, s->at)];
+}
+
 static void unplug_failed(struct profile_thread *t, struct storm *s, int err, const struct physmem_unplug_result *r)
 {
 	enum physmem_reason reason = err == -ENOMEM && !r->reason ? PHYSMEM_REASON_NO_ROOM : r->reason;
 
 	s->failed[reason]++;
+	category_of(t->at, s)->failures++;
 	if ((!t->at->params->pinned && err != -ETIMEDOUT) ||
 	    (only_movable(t->at, s->at) && reason == PHYSMEM_REASON_PINNED))
 		profile_fail(t, CALL_MUNMAP, r->first * PROFILE_PAGE, s->segment * PROFILE_PAGE, err);
@@ -310,29 +302,55 @@ static void forget_asked(struct storm *s, uint64_t pfn)
 		atomic_store_relaxed(&s->asked[pfn + i], 0);
 }
 
-static bool half_used(const struct profile_thread *t, const struct storm *s)
+/* ---- which segment ---- */
+
+static uint64_t used_of(const struct profile_map *map, const struct storm *s, uint64_t hot)
 {
 	uint64_t used = 0;
 
-	(void)physmem_walk(t->at->pm, (1 + s->at) * s->segment, s->segment, count_used, &used);
-	return 2 * used >= s->segment;
+	(void)physmem_walk(map->pm, (1 + hot) * s->segment, s->segment, count_used, &used);
+	return used;
 }
 
-/* Every other time the next one that is used by half, if there is one. */
-static bool choose(const struct profile_thread *t, struct storm *s)
+/* Of the category whose turn it is; the frames in use of the fullest. */
+static uint64_t choose_fullest(const struct profile_map *map, struct storm *s)
 {
-	uint64_t first = s->at;
+	bool movable = !map->params->pinned || s->cycles / 2 % 2 == 0;   /* each by FAIL and by REVOKE               */
+	uint64_t most = 0;
 
-	for (unsigned i = 0; s->cycles % 2 == 0 && i < HOT; i++, s->at = (s->at + 1) % HOT)
-		if (half_used(t, s))
-			return true;
-	s->at = first;
-	return half_used(t, s);
+	for (uint64_t i = 0, hot = s->at; i < HOT; i++, hot = (hot + 1) % HOT) {
+		uint64_t used = only_movable(map, hot) == movable ? used_of(map, s, hot) : 0;
+
+		if (used > most) {
+			most = used;
+			s->at = hot;
+		}
+	}
+	return most;
 }
 
-static void take_away(struct profile_thread *t, struct storm *s)
+/* False: not yet, workers are to fill it first. *used: it has half of its frames in use. */
+static bool choose(const struct profile_map *map, struct storm *s, bool *used)
 {
-	bool used = choose(t, s);
+	uint64_t now = clock_ns();
+
+	if (s->cycles % ROUND == ROUND - 1)
+		*used = 2 * used_of(map, s, s->at) >= s->segment;
+	else
+		*used = 2 * choose_fullest(map, s) >= s->segment;
+	if (*used || s->cycles % ROUND == ROUND - 1) {
+		s->waits_since = 0;
+		return true;
+	}
+	s->waits_since = s->waits_since ? s->waits_since : now;
+	if (now - s->waits_since < REFILL)
+		return false;
+	s->waits_since = 0;
+	return true;
+}
+
+static void take_away(struct profile_thread *t, struct storm *s, bool used)
+{
 	uint64_t pfn = (1 + s->at) * s->segment;
 	struct physmem_unplug_options o = how(t, s);
 	struct physmem_unplug_result r;
@@ -346,8 +364,8 @@ static void take_away(struct profile_thread *t, struct storm *s)
 		s->at = (s->at + 1) % HOT;
 		return;
 	}
-	s->unplugs++;
-	s->used += used;
+	category_of(t->at, s)->unplugs++;
+	category_of(t->at, s)->used += used;
 	s->gone = 1;
 }
 
@@ -364,61 +382,22 @@ static void put_back(struct profile_thread *t, struct storm *s)
 
 static uint64_t step(struct profile_thread *t)
 {
+	static const struct timespec look = { 0, LOOK };
 	struct storm *s = t->at->shared;
+	bool used;
 
 	if (t->index)
 		return work(t, s);
 	if (s->gone)
 		put_back(t, s);
+	else if (choose(t->at, s, &used))
+		take_away(t, s, used);
 	else
-		take_away(t, s);
+		nanosleep(&look, NULL);
 	return 0;
 }
 
 /* ---- the end ---- */
-
-static uint64_t lost(const struct profile_map *map)
-{
-	struct physmem_usage u;
-	struct vmmap_usage in;
-	uint64_t all;
-
-	physmem_get_usage(map->pm, &u);
-	vmmap_get_usage(map->vm, &in);
-	all = u.free + u.cached + u.deferred + u.balloon + u.poisoned + u.isolated + u.owned;
-	return (u.frames > all ? u.frames - all : 0) + (u.owned > in.resident_pages ? u.owned - in.resident_pages : 0);
-}
-
-static unsigned figures(const struct profile_map *map, struct profile_figure *out)
-{
-	const struct storm *s = map->shared;
-	uint64_t blocked = 0, pins = 0, revoked = 0, verified = 0;
-	unsigned n = 0;
-
-	for (unsigned i = 1; i < s->workers; i++) {
-		blocked += atomic_load_relaxed(&s->worker[i].blocked);
-		pins += atomic_load_relaxed(&s->worker[i].pins);
-		revoked += atomic_load_relaxed(&s->worker[i].revoked);
-		verified += atomic_load_relaxed(&s->worker[i].verified);
-	}
-	out[n++] = (struct profile_figure){ "plugs", s->plugs };
-	out[n++] = (struct profile_figure){ "unplugs", s->unplugs };
-	out[n++] = (struct profile_figure){ "unplugs_used", s->used };
-	out[n++] = (struct profile_figure){ "unplug_failures.held", s->failed[PHYSMEM_REASON_HELD] };
-	out[n++] = (struct profile_figure){ "unplug_failures.pinned", s->failed[PHYSMEM_REASON_PINNED] };
-	out[n++] = (struct profile_figure){ "unplug_failures.busy", s->failed[PHYSMEM_REASON_BUSY] };
-	out[n++] = (struct profile_figure){ "unplug_failures.readers", s->failed[PHYSMEM_REASON_READERS] };
-	out[n++] = (struct profile_figure){ "unplug_failures.no_room", s->failed[PHYSMEM_REASON_NO_ROOM] };
-	out[n++] = (struct profile_figure){ "unplug_failures.other",
-					    s->failed[PHYSMEM_REASON_NONE] + s->failed[PHYSMEM_REASON_VETO] };
-	out[n++] = (struct profile_figure){ "migrated_frames", s->moved };
-	out[n++] = (struct profile_figure){ "verified_pages", verified };
-	out[n++] = (struct profile_figure){ "pins", pins };
-	out[n++] = (struct profile_figure){ "revoked_pins", revoked };
-	out[n++] = (struct profile_figure){ "blocked_accesses", blocked };
-	out[n++] = (struct profile_figure){ "lost_frames", lost(map) };
-	return n;
-}
 
 /* The pins go before the map. */
 static void finish(struct profile_map *map)
@@ -444,6 +423,8 @@ const struct profile profile_hotplug_storm = {
 	.name = "hotplug-storm",
 	.idea = "threads map, fill, read and drop memory of segments that one thread takes away and puts back",
 	.source = "Linux, mm/memory_hotplug.c and its selftests",
-	.min_threads = 2, .rounds = true, .destroys = true, .evidence = COUNT_ACCESSES, .evidence_per_unit = 1,
-	.frames = frames, .machine = machine, .setup = setup, .finish = finish, .step = step, .figures = figures,
+	.min_threads = 2, .rounds = true, .destroys = true, .pins = true, .evidence = COUNT_ACCESSES,
+	.evidence_per_unit = 1,
+	.frames = frames, .machine = machine, .setup = setup, .finish = finish, .step = step,
+	.figures = hotplug_figures,
 };

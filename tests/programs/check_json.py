@@ -22,7 +22,8 @@ ISOLATION = dict(policy=str, hold_ms=float, ops=int, blocked=int, p50_ns=float, 
 STRESS = dict(policy=str, profile=str, threads=int, seconds=float, seed=int, ops=int, violations=int, gp_waits=int,
               max_overtakes=int)
 HOTPLUG = dict(STRESS, plugs=int, unplugs=int, unplugs_used=int, unplug_failures=dict, migrated_frames=int,
-               verified_pages=int, pins=int, revoked_pins=int, blocked_accesses=int, lost_frames=int)
+               verified_pages=int, pins=int, revoked_pins=int, blocked_accesses=int, lost_frames=int, movable=dict,
+               everything=dict)
 ORACLE = dict(policy=str, ops=int, seed=int, ok=int, splits=int, merges=int, calls=dict, divergences=int)
 REPLAY = dict(policy=str, calls=int, threads=int, mismatches=int, compared_share=float, final_maps_equal=None)
 CONFLICTS = dict(policy=str, tests=int, packed_conflict_free=int, spread_conflict_free=int, waived=int, pairs=list)
@@ -84,9 +85,15 @@ def ok(kind, what):
     if kind == "stress":
         return what["ops"] > 0 and what["violations"] == 0 and what["gp_waits"] == 0
     if kind == "hotplug":
-        failed = what["unplug_failures"]
+        failed, of = what["unplug_failures"], [what["movable"], what["everything"]]
+        few = what["unplugs"] < 10                              # a slow build: says nothing
         return (what["violations"] == 0 and what["lost_frames"] == 0 and what["verified_pages"] > 0 and
-                what["unplugs"] + sum(failed.values()) > 0 and (what["pins"] > 0 or failed["pinned"] == 0))
+                what["unplugs"] + sum(failed.values()) > 0 and (what["pins"] > 0 or failed["pinned"] == 0) and
+                all(sum(one[key] for one in of) == total for key, total in
+                    (("unplugs", what["unplugs"]), ("used", what["unplugs_used"]),
+                     ("failures", sum(failed.values())))) and
+                (few or 2 * what["unplugs_used"] >= what["unplugs"]) and
+                (what["pins"] > 0 or of[0]["success_percent"] == 100))
     if kind == "oracle":
         forks = what["calls"]["fork"], what["calls"]["exit"]    # one in a hundred: what counts is what the child does
         shares = [calls / what["ops"] for name, calls in what["calls"].items()

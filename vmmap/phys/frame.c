@@ -317,6 +317,7 @@ void frame_cache_flush(struct physmem *pm, struct frame_slot *slot, enum frame_k
 
 	for (; chain; chain = next) {
 		next = atomic_load_relaxed(&frame_batch_of(pm, chain)->next);
+		BASE_POINT(frame_flush_in_hand);
 		frame_depot_give(pm, slot, kind, chain);
 	}
 	if (cache->loaded) {
@@ -371,7 +372,9 @@ void frame_slot_exit(struct thread_exit_hook *hook, uint32_t number)
 
 	if (!thread_local_at(&pm->slots, number) || BASE_MUTANT(frame_exit_keeps))
 		return;
-	slot = frame_slot_enter(pm, self);
+	if (BASE_MUTANT(frame_exit_unlocked))
+		rcu_enter(self);
+	slot = BASE_MUTANT(frame_exit_unlocked) ? thread_local_at(&pm->slots, number) : frame_slot_enter(pm, self);
 	frame_slot_drain(pm, slot, false);
 	frame_slot_leave(self, slot);
 }

@@ -52,12 +52,14 @@ static inline void frame_bits_hint(struct frame_bits *b, uint64_t block, uint64_
 static ALWAYS_INLINE uint64_t frame_bits_change_to(atomic_u64 *word, frame_block_step *step, uint32_t n,
 						   enum frame_class class)
 {
-	uint64_t old = atomic_load_relaxed(word), new;
+	uint64_t old = atomic_load_relaxed(word), new = FRAME_BLOCK_NO;
 
 	do {
-		new = step(old, n, class);
+		if (new == FRAME_BLOCK_NO || !BASE_MUTANT(frame_bits_keeps_new))
+			new = step(old, n, class);
 		if (new == FRAME_BLOCK_NO)
 			return new;
+		BASE_POINT(frame_bits_changing);
 	} while (!atomic_cas_seqcst(word, &old, new));                           /* B1, B2; L1 */
 	return new;
 }

@@ -60,6 +60,17 @@ static void cancel(struct physmem *pm, struct physmem_listener *last, enum physm
 	}
 }
 
+static void cancel_vetoed(struct physmem *pm, struct physmem_listener *by, enum physmem_event event, uint64_t pfn,
+			  uint64_t pages)
+{
+	if (BASE_MUTANT(notify_cancels_late))
+		park_unlock(&pm->listen_lock);
+	BASE_POINT(notify_vetoed);
+	if (BASE_MUTANT(notify_cancels_late))
+		park_lock(&pm->listen_lock);
+	cancel(pm, by, event, pfn, pages);
+}
+
 int physmem_notify_begin(struct physmem *pm, enum physmem_event going, uint64_t pfn, uint64_t pages, uint64_t *told)
 {
 	enum physmem_event end = going == PHYSMEM_GOING_ONLINE ? PHYSMEM_CANCEL_ONLINE : PHYSMEM_CANCEL_OFFLINE;
@@ -69,8 +80,8 @@ int physmem_notify_begin(struct physmem *pm, enum physmem_event going, uint64_t 
 	*told = pm->listened;
 	for (struct physmem_listener *l = pm->listeners; l != NULL && err == 0; l = l->next) {
 		err = l->fn(l, going, pfn, pages);
-		if (err != 0)
-			cancel(pm, l, end, pfn, pages);
+		if (err != 0 && !BASE_MUTANT(notify_cancel_untold))
+			cancel_vetoed(pm, l, end, pfn, pages);
 	}
 	park_unlock(&pm->listen_lock);
 	return err > 0 ? -ECANCELED : err;

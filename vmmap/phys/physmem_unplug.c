@@ -439,15 +439,16 @@ static int claimed(struct unplug *u)
 		return -ENOMEM;
 	}
 	err = physmem_notify_begin(u->pm, PHYSMEM_GOING_OFFLINE, pfn, pages_of(u), &u->told);
-	if (err != 0) {
+	if (err != 0 && !BASE_MUTANT(unplug_ignores_veto)) {
 		u->result.reason = PHYSMEM_REASON_VETO;
 		u->result.first = pfn;
-		set_online(u, u->end);
+		BASE_POINT(unplug_vetoed);
+		set_online(u, BASE_MUTANT(unplug_veto_keeps) ? u->first : u->end);
 		return err;
 	}
 	err = isolated(u);
 	if (err != 0)
-		set_online(u, u->end);
+		set_online(u, BASE_MUTANT(unplug_fail_keeps) ? u->first : u->end);
 	physmem_notify_end(u->pm, err ? PHYSMEM_CANCEL_OFFLINE : PHYSMEM_OFFLINE, pfn, pages_of(u), u->told);
 	return err;
 }

@@ -215,6 +215,7 @@ static bool field(struct physseg_table *t, struct physseg_handle h, enum field w
 
 	read_begin(t);
 	seg = physseg_resolve(t, h);
+	BASE_POINT(physseg_field_resolved);
 	if (seg != NULL) {
 		switch (which) {
 		case FIELD_RUN: *value = atomic_load_acquire(&seg->run); break;                  /* S2 -> S1 */
@@ -223,7 +224,8 @@ static bool field(struct physseg_table *t, struct physseg_handle h, enum field w
 		case FIELD_MD: *value = (uintptr_t)atomic_load_acquire(&seg->md); break;         /* S2 -> S1 */
 		case FIELD_FREE_LIST: *value = atomic_load_acquire(&seg->free_list); break;      /* S2 -> S1 */
 		}
-		good = look(seg, &seen) && (t->index->resolve != NULL || seen.generation == h.generation);
+		good = BASE_MUTANT(physseg_field_once) ||
+		       (look(seg, &seen) && (t->index->resolve != NULL || seen.generation == h.generation));
 	}
 	read_end(t);
 	return good;

@@ -38,10 +38,13 @@ static atomic_u64 *migrate_entry(const struct rmap_found *found)
 static bool migrate_lock_one(const struct migrate *m, struct rmap_found *found)
 {
 	atomic_u64 *entry = migrate_entry(found);
+	uint64_t now;
 
 	found->seen = entry ? atomic_load_acquire(entry) : 0;                    /* S2 -> S1 */
+	BASE_POINT(migrate_looked);
+	now = BASE_MUTANT(migrate_old_bits) && entry ? atomic_load_acquire(entry) : found->seen; /* S2 -> S1 */
 	return pt_has_frame(found->seen) && pt_pfn(found->seen) == m->seek.pfn && !(found->seen & PT_LOCKED) &&
-	       pt_lock(entry, found->seen);                                      /* F1 -> W2 */
+	       pt_lock(entry, now);                                              /* F1 -> W2 */
 }
 
 void migrate_undo(const struct migrate *m, unsigned n)

@@ -302,6 +302,45 @@ static void until_nothing_is_left(void **state)
 	all_was_well();
 }
 
+/* ---- R5: who has emptied a block gives up, while its last frame comes back ---- */
+
+static void last_comes_back(void *arg) { assert_int_equal(frame_bits_give(&bits, *(uint64_t *)arg, 0), 0); }
+
+/* How many are free, and the block is there again. */
+static uint32_t free_after_giving_up(const char *mutant)
+{
+	struct frame_search s = { 0, 1, 0 };
+	uint64_t last, word;
+
+	point_reset();
+	set_up(PLANE_FLAT, 0, BLOCK);
+	if (mutant)
+		assert_int_equal(point_mutant_select(mutant), 0);
+	assert_int_equal(frame_bits_take(&bits, &s, 0, FRAME_CLASS_UNMOVABLE, &last), 0);
+	assert_true(step(0, frame_block_offline));
+	assert_int_equal(point_call("gives up", "frame_bits_changing", last_comes_back, &last), 0);
+	point_role("gives up");
+	assert_true(step(0, frame_block_online));
+	point_role(NULL);
+	word = frame_bits_word(&bits, 0);
+	assert_false(word & FRAME_BLOCK_OFFLINE);
+	assert_int_equal(point_timeouts(), 0);
+	point_reset();
+	if (!mutant)
+		assert_int_equal(frame_bits_audit(&bits, 0, BLOCKS, stderr), 0);
+	frame_bits_fini(&bits);
+	return frame_block_free(word);
+}
+
+static void the_last_free_is_counted(void **state)
+{
+	(void)state;
+	if (!point_available())
+		skip();
+	assert_int_equal(free_after_giving_up(NULL), BLOCK);
+	assert_int_equal(free_after_giving_up("frame_bits_keeps_new"), BLOCK - 1);
+}
+
 #define HELD   40u
 #define ROUNDS 30000u
 
@@ -402,6 +441,7 @@ int main(void)
 		cmocka_unit_test(a_run_is_gone),
 		cmocka_unit_test(half_a_run_is_gone),
 		cmocka_unit_test(promised_is_promised),
+		cmocka_unit_test(the_last_free_is_counted),
 		cmocka_unit_test(until_nothing_is_left),
 		cmocka_unit_test(beside_unplugs_and_reports),
 	};

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include "base/clock.h"
 #include "base/park.h"
 #include "base/point.h"
 #include "base/prng.h"
@@ -316,6 +317,79 @@ static void a_free_on_its_way_is_waited_for(void **state)
 	}
 }
 
+/* ---- R10: a thread ends while caches are drained, its chains in its hands ---- */
+
+static void *end_late(void *arg)
+{
+	uint64_t pfn[1500];
+
+	for (unsigned i = 0; i < 1500; i++)
+		assert_true((pfn[i] = frame_alloc(machine, thread_self())) != PHYSMEM_NONE);
+	for (unsigned i = 0; i < 750; i++) {             /* each chain has frames of that block, and others         */
+		frame_free(machine, thread_self(), pfn[i]);
+		frame_free(machine, thread_self(), pfn[i + 750]);
+	}
+	atomic_store_release((atomic_u32 *)arg, 1);
+	wait_for(arg, 2);
+	point_role("ends");
+	return NULL;                                     /* the rest is its exit's                                  */
+}
+
+static void *drain_only(void *arg)
+{
+	assert_non_null(thread_local_mine(&machine->slots, thread_self()));
+	(void)frame_isolate_drain(machine, thread_self());
+	atomic_store_release((atomic_u32 *)arg, 1);
+	return NULL;
+}
+
+/* Nothing of the first block is in a cache after a drain. What the exit has in its hands has been sorted by it, or the
+ * drain waits for it. */
+static bool drained_beside_an_exit(const char *mutant)
+{
+	atomic_u32 at = 0, over = 0;
+	pthread_t thread, drainer;
+	bool all;
+
+	machine = make(FRAMES, 0);
+	point_reset();
+	if (mutant)
+		assert_int_equal(point_mutant_select(mutant), 0);
+	assert_int_equal(pthread_create(&thread, NULL, end_late, &at), 0);
+	wait_for(&at, 1);
+	set_offline(machine, 0, 1);
+	assert_int_equal(frame_isolate_begin(machine, thread_self()), 0);
+	assert_int_equal(frame_isolate_wait(PARK_FOREVER), 0);
+	assert_int_equal(point_stop("ends", "frame_flush_in_hand", NULL, NULL), 0);
+	atomic_store_release(&at, 2);
+	assert_true(point_wait_reached("ends", "frame_flush_in_hand", SOON));
+	assert_int_equal(pthread_create(&drainer, NULL, drain_only, &over), 0);
+	if (mutant)
+		wait_for(&over, 1);
+	for (uint64_t until = clock_ns() + 20000000; clock_ns() < until && !atomic_load_acquire(&over);)
+		sched_yield();
+	point_release("ends", "frame_flush_in_hand");
+	pthread_join(drainer, NULL);
+	pthread_join(thread, NULL);
+	assert_int_equal(point_timeouts(), 0);
+	point_reset();
+	all = drained(machine, 0, 1);
+	frame_isolate_end(machine);
+	set_online(machine, 0, 1);
+	assert_clean(machine);
+	physmem_destroy(machine);
+	return all;
+}
+
+static void an_exit_is_waited_for(void **state)
+{
+	(void)state;
+	if (!point_available())
+		skip();
+	assert_true(drained_beside_an_exit(NULL));
+	assert_false(drained_beside_an_exit("frame_exit_unlocked"));
+}
+
 /* ---- beside threads that come, use frames, and go (R10) ---- */
 
 #define LIVES 20u
@@ -409,6 +483,7 @@ int main(void)
 		cmocka_unit_test(what_is_freed_late_goes_to_rows),
 		cmocka_unit_test(while_caches_are_open),
 		cmocka_unit_test(a_free_on_its_way_is_waited_for),
+		cmocka_unit_test(an_exit_is_waited_for),
 		cmocka_unit_test(beside_users),
 	};
 

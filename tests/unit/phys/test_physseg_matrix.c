@@ -10,6 +10,8 @@
 #include "tests/unit/phys/physseg_ranges.h"
 
 #define STEPS 100000u                                    /* of a random program under each index                   */
+#define FEW   48u                                        /* frames of a small one, which is looked at in each step */
+#define SMALL 10000u                                     /* its steps                                              */
 
 struct stage { struct physseg_table *t; struct model m; };
 
@@ -114,9 +116,10 @@ static void do_field(struct stage *s, unsigned i, struct prng *random)
 	assert_int_equal(got, want);
 }
 
-static void random_step(struct stage *s, struct prng *random)
+/* In the first `span` frames, and what is above them. */
+static void random_step(struct stage *s, unsigned span, struct prng *random)
 {
-	uint64_t at = prng_below(random, MODEL_SPAN);
+	uint64_t at = prng_below(random, span);
 	uint64_t pages = 1 + prng_below(random, prng_below(random, 4) ? 12 : 90);
 
 	switch (prng_below(random, 5)) {
@@ -130,25 +133,36 @@ static void random_step(struct stage *s, struct prng *random)
 	}
 }
 
+static unsigned random_program(const struct kind *kind, unsigned steps, unsigned span, unsigned every)
+{
+	struct stage *s = stage_open(kind);
+	struct prng random = prng_seed(11 + every, (uint64_t)(kind - kinds));
+	unsigned step = 0;
+
+	for (; step < steps && s->m.last < MODEL_SEGMENTS - 2; step++) {
+		random_step(s, span, &random);
+		if (step % every == 0)
+			model_compare(&s->m, s->t);
+	}
+	model_compare(&s->m, s->t);
+	stage_close(s);
+	return step;
+}
+
 /* The model knows what every call has to say; every 16th step, also what every lookup has to. */
 static void random_programs(void **state)
 {
-	unsigned steps = 0;
-
 	(void)state;
-	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
-		struct stage *s = stage_open(&kinds[i]);
-		struct prng random = prng_seed(11, i);
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++)
+		assert_int_equal(random_program(&kinds[i], STEPS, MODEL_SPAN, 16), STEPS);
+}
 
-		for (unsigned step = 0; step < STEPS && s->m.last < MODEL_SEGMENTS - 2; step++, steps++) {
-			random_step(s, &random);
-			if (step % 16 == 0)
-				model_compare(&s->m, s->t);
-		}
-		model_compare(&s->m, s->t);
-		stage_close(s);
-	}
-	assert_int_equal(steps, STEPS * ARRAY_SIZE(kinds));
+/* After each step, where ranges meet often. */
+static void small_programs(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++)
+		assert_int_equal(random_program(&kinds[i], SMALL, FEW, 1), SMALL);
 }
 
 int main(void)
@@ -157,6 +171,7 @@ int main(void)
 		cmocka_unit_test(ranges_in_every_position),
 		cmocka_unit_test(the_last_frame_stays),
 		cmocka_unit_test(random_programs),
+		cmocka_unit_test(small_programs),
 	};
 
 	return cmocka_run_group_tests_name("physseg_matrix", tests, NULL, NULL);

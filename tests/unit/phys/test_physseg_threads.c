@@ -223,6 +223,41 @@ static void walks_and_lives(void **state)
 	assert_false(goes_on_from_no_other());
 }
 
+static void replug_here(void *arg)
+{
+	(void)arg;
+	assert_int_equal(physseg_unplug(t, 100, 20), 0);
+	plug(t, 104, 8);                                 /* in the slot of the first                                */
+}
+
+/* R1: a handle's field is of its life, or of none: not of who has its slot by the time that it is read. */
+static uint64_t start_of_one_life(void)
+{
+	struct physseg_handle h;
+	uint64_t start;
+
+	set_up(0);
+	h = plug(t, 100, 20);
+	plug(t, 900, 1);
+	assert_int_equal(point_call("ask", "physseg_field_resolved", replug_here, NULL), 0);
+	point_role("ask");
+	start = physseg_start(t, h);
+	point_role(NULL);
+	tear_down();
+	return start;
+}
+
+static void fields_and_lives(void **state)
+{
+	(void)state;
+	if (!point_available())
+		skip();
+	point_reset();
+	assert_true(start_of_one_life() == PHYSSEG_NONE);
+	assert_int_equal(point_mutant_select("physseg_field_once"), 0);
+	assert_int_equal(start_of_one_life(), 104);
+}
+
 static void *cut_front(void *arg)
 {
 	(void)arg;
@@ -382,6 +417,7 @@ int main(void)
 		cmocka_unit_test(lives_of_a_slot),
 		cmocka_unit_test(ends_and_lives),
 		cmocka_unit_test(walks_and_lives),
+		cmocka_unit_test(fields_and_lives),
 		cmocka_unit_test(lookups_beside_a_move),
 		cmocka_unit_test(lookups_beside_changes),
 	};

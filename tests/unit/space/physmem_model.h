@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * physmem_model.h - a byte for each frame of a physmem: what it is; and what calls on the physmem have to say. Below
- * the maps: segments, runs, the host.
+ * physmem_model.h - a byte for each frame of a physmem: what it is, and how many pages and pins it has; segments that
+ * come and go, and who listens, who may say no. What calls on the physmem have to say. physmem_model_use.h has the
+ * rest.
  */
 #ifndef TESTS_UNIT_SPACE_PHYSMEM_MODEL_H
 #define TESTS_UNIT_SPACE_PHYSMEM_MODEL_H
@@ -20,44 +21,59 @@
 #define FRAMES (BLOCKS * BLOCK)
 #define FIRST  UINT64_C(5120)                    /* pfn of frame 0 of the model                                    */
 
-/* Of a run's first frame, of its others; of pages; the host's; out of use. */
-enum place { ABSENT, FREE, RUN, INSIDE, SHOWN, BALLOON, POISON };
+/* Of a run's first frame, of its others; of pages; of pins alone; the host's; out of use. */
+enum place { ABSENT, FREE, RUN, INSIDE, SHOWN, PINNED, BALLOON, POISON, PLACES };
 enum kind { NOTHING, ANY, MOVABLE };             /* what a block's segments take                                   */
-
 
 static struct physmem *pm;
 static unsigned char place[FRAMES], kind[BLOCKS];
-static unsigned users[FRAMES];                   /* pages that show the frame                                      */
+static unsigned placed[PLACES];                  /* frames                                                         */
+static unsigned users[FRAMES], pins[FRAMES];     /* pages that show the frame; pins                                */
 static struct physmem_run run[FRAMES];
 static unsigned runs;
 static struct prng rng;
 static uint64_t stamp;
+
 /* How often what a program is to meet was met. */
-enum event { PLUGS, CLASHES, NO_RUN, FORKS, COPIES, NO_FRAME, ACCEPTED,
-	     INFLATED, PRESSED, POISONED, UNPLUGS, LEFT, EVENTS };
+enum event { PLUGS, CLASHES, NO_RUN, FORKS, COPIES, NO_FRAME, ACCEPTED, INFLATED, PRESSED, POISONED, POISON_MOVED,
+	     UNPOISONED, POISON_PINNED, UNPLUGS, LEFT, PIN_LEFT, MOVED, REVOKED, CANCELLED, VETOES, PINS, PIN_COPIES,
+	     FORK_COPIES, PIN_LAST, RUN_TAKEN, RUN_FREED, WRONG_FREES, EVENTS };
 static const char *const event_name[EVENTS] = {
 	[PLUGS] = "plugs", [CLASHES] = "plugs that clash", [NO_RUN] = "runs that are not there", [FORKS] = "forks",
 	[COPIES] = "copies", [NO_FRAME] = "stores short of frames", [ACCEPTED] = "blocks reported",
 	[INFLATED] = "frames to the balloon", [PRESSED] = "that it gave back unasked", [POISONED] = "poisoned",
-	[UNPLUGS] = "unplugs", [LEFT] = "that left it",
+	[POISON_MOVED] = "... that pages showed", [UNPOISONED] = "in use again",
+	[POISON_PINNED] = "kept from it by pins",
+	[UNPLUGS] = "unplugs", [LEFT] = "that left it", [PIN_LEFT] = "... for pins", [MOVED] = "pages moved by them",
+	[REVOKED] = "frames given up to them", [CANCELLED] = "cancelled", [VETOES] = "vetoes", [PINS] = "pins",
+	[PIN_COPIES] = "that moved their page", [FORK_COPIES] = "pages copied by a fork for pins",
+	[PIN_LAST] = "frames freed by their last pin", [RUN_TAKEN] = "runs taken", [RUN_FREED] = "runs freed",
+	[WRONG_FREES] = "wrong frees",
 };
 static uint64_t seen[EVENTS];
 static bool reports, inflates, asked;            /* asked: the host gives back what it is asked for               */
 static uint64_t host_was_wrong;                  /* it was told of a frame that is not free                        */
-static bool failing;                             /* one allocation of memory is ordered to fail                    */
+static bool failing, failed_before;      /* one allocation of memory is ordered to fail; it did, in an earlier step */
 
 static unsigned pick(unsigned n) { return (unsigned)prng_below(&rng, n); }
 
-/* An -ENOMEM that needs no reason: the order has just been carried out. */
-static bool ordered(int err) { return err == -ENOMEM && failing && mem_fail_fired(); }
+/* An -ENOMEM that needs no reason: the order has been carried out in this step. */
+static bool ordered(int err) { return err == -ENOMEM && failing && mem_fail_fired() && !failed_before; }
 
-static unsigned count(enum place what)
+static unsigned count(enum place what) { return placed[what]; }
+
+static void set_place(uint64_t at, enum place what)
 {
-	unsigned n = 0;
+	placed[place[at]]--;
+	placed[what]++;
+	place[at] = (unsigned char)what;
+}
 
-	for (unsigned i = 0; i < FRAMES; i++)
-		n += place[i] == what;
-	return n;
+/* The frame has lost a page, or a pin. */
+static void set_let_go(uint64_t at)
+{
+	if (users[at] == 0)
+		set_place(at, pins[at] != 0 ? PINNED : FREE);
 }
 
 /* There is a free run, in memory that takes everything; or, movable too, in any. */
@@ -76,10 +92,36 @@ static bool has_run(unsigned order, bool movable_too)
 	return false;
 }
 
+/* ---- who listens ---- */
+
+static struct {
+	struct physmem_listener l;
+	bool vetoes;                             /* the next beginning                                             */
+	unsigned begun, ended;
+	uint64_t pfn, pages;
+} ear;
+
+static int ear_hears(struct physmem_listener *l, enum physmem_event event, uint64_t pfn, uint64_t pages)
+{
+	bool begins = event == PHYSMEM_GOING_ONLINE || event == PHYSMEM_GOING_OFFLINE;
+
+	assert_ptr_equal(l, &ear.l);
+	assert_int_equal(ear.begun - ear.ended, begins ? 0 : 1);
+	ear.begun += begins;
+	ear.ended += !begins;
+	if (begins)
+		ear.pfn = pfn, ear.pages = pages;
+	assert_true(ear.pfn == pfn && ear.pages == pages);
+	return begins && ear.vetoes ? -EPERM : 0;
+}
+
 /* ---- segments ---- */
 
-/* Pages may have other frames now: looks at each, by its map. */
-static void pages_moved(void);
+/* Pages may have other frames than these now: looks at each, by its map. */
+static void pages_moved(unsigned lo, unsigned end);
+/* The owner of that pin gives it up. */
+static void pin_is_revoked(unsigned at);
+static void run_is_revoked(uint64_t pfn);
 
 static void forget_kinds(void)
 {
@@ -95,28 +137,79 @@ static void forget_kinds(void)
 
 static bool clashes(unsigned block, enum kind with) { return kind[block] != NOTHING && kind[block] != (unsigned)with; }
 
+struct range { unsigned lo, end; };
+
+/* In the upper half, mostly whole blocks come and go: some are to be all free. */
+#define UPPER (FRAMES / 2)
+
+static struct range any_range(void)
+{
+	bool whole = pick(2);
+	unsigned lo = whole ? pick(BLOCKS) * BLOCK : pick(UPPER);
+	unsigned pages = whole ? (1 + pick(3)) * BLOCK : 1 + pick(pick(16) ? 60 : 1500);
+
+	return (struct range){ lo, lo + pages };
+}
+
+/* Of frames that are such, from somewhere on; none: any range. */
+static struct range range_of(bool (*such)(unsigned at))
+{
+	bool whole = pick(3) != 0;
+	unsigned in = whole ? FRAMES : UPPER, from = pick(in), most = 1 + pick(whole ? 2000 : 60);
+	struct range r = { from, 0 };
+
+	for (unsigned i = 0; i < in && !such(r.lo); i++)
+		r.lo = (r.lo + 1) % in;
+	if (!such(r.lo))
+		return any_range();
+	while (whole && r.lo % BLOCK != 0 && such(r.lo - 1))
+		r.lo--;
+	for (r.end = r.lo + 1; r.end < FRAMES && r.end - r.lo < most && such(r.end);)
+		r.end++;
+	while (whole && r.end < FRAMES && r.end % BLOCK != 0 && such(r.end))
+		r.end++;
+	return r;
+}
+
+/* One of them. */
+static unsigned one_of(bool (*such)(unsigned at))
+{
+	unsigned at = pick(FRAMES);
+
+	for (unsigned i = 0; i < FRAMES && !such(at); i++)
+		at = (at + 1) % FRAMES;
+	return at;
+}
+
+static bool is_absent(unsigned at) { return place[at] == ABSENT; }
+static bool is_there(unsigned at) { return place[at] != ABSENT; }
+static bool is_pinned(unsigned at) { return pins[at] != 0; }
+static bool may_go(unsigned at)
+{
+	return is_there(at) && place[at] != RUN && place[at] != INSIDE && place[at] != BALLOON && pins[at] == 0;
+}
+
 static void do_plug(void)
 {
-	unsigned lo = pick(FRAMES), pages = 1 + pick(pick(3) ? 60 : 1500), end;
-	enum kind want = pick(5) ? ANY : MOVABLE;
-	bool there = false, mixed;
+	struct range r = pick(5) > 1 ? range_of(is_absent) : any_range();
+	enum kind of = r.end <= FRAMES && pick(8) ? (enum kind)kind[r.lo / BLOCK] : NOTHING;
+	enum kind want = of != NOTHING ? of : pick(5) ? ANY : MOVABLE;
+	bool there = false, mixed = false;
 	int err;
 
-	if (pick(2)) {                                   /* whole blocks                                           */
-		lo -= lo % BLOCK;
-		pages += BLOCK - pages % BLOCK;
-	}
-	end = lo + pages;
-	err = physmem_plug(pm, FIRST + lo, pages, want == MOVABLE);
+	ear.vetoes = pick(5) == 0;
+	err = physmem_plug(pm, FIRST + r.lo, r.end - r.lo, want == MOVABLE);
 	if (ordered(err))
 		return;
-	if (end > FRAMES) {
-		assert_int_equal(err, -EINVAL);
+	if (r.end > FRAMES || ear.vetoes) {
+		assert_int_equal(err, r.end > FRAMES ? -EINVAL : -EPERM);
+		seen[VETOES] += r.end <= FRAMES;
 		return;
 	}
-	mixed = clashes(lo / BLOCK, want) || clashes((end - 1) / BLOCK, want);
-	for (unsigned i = lo; i < end; i++)
+	for (unsigned i = r.lo; i < r.end; i++) {
+		mixed |= (i == r.lo || i == r.end - 1) && clashes(i / BLOCK, want);
 		there |= place[i] != ABSENT;
+	}
 	if (mixed || there) {
 		assert_true((mixed && err == -EINVAL) || (there && err == -EEXIST));
 		seen[CLASHES]++;
@@ -124,267 +217,139 @@ static void do_plug(void)
 	}
 	assert_int_equal(err, 0);
 	seen[PLUGS]++;
-	for (unsigned i = lo; i < end; i++)
-		place[i] = FREE, kind[i / BLOCK] = (unsigned char)want;
+	for (unsigned i = r.lo; i < r.end; i++) {
+		set_place(i, FREE);
+		kind[i / BLOCK] = (unsigned char)want;
+	}
 }
 
-/* What must move had room, so it must have moved; who has it by name keeps it. The map says where the rest is now. */
+/* ---- unplug ---- */
+
+/* What there is in a range before it goes; elsewhere: free, in no block that it touches. */
+struct there { unsigned used, kept, pinned, holes, balloon, free, elsewhere; };
+
+static struct there look_there(struct range r)
+{
+	struct there t = { 0 };
+
+	for (unsigned i = r.lo; i < r.end && r.end <= FRAMES; i++) {
+		t.holes += place[i] == ABSENT;
+		t.kept += place[i] == RUN || place[i] == INSIDE;
+		t.pinned += pins[i] != 0;
+		t.used += place[i] == SHOWN && pins[i] == 0;
+		t.balloon += place[i] == BALLOON;
+		t.free += place[i] == FREE || place[i] == POISON;
+	}
+	for (unsigned i = 0; i < FRAMES; i++)
+		t.elsewhere += place[i] == FREE && (i / BLOCK < r.lo / BLOCK || i / BLOCK > (r.end - 1) / BLOCK);
+	return t;
+}
+
+static void is_asked(void *arg, uint64_t pfn, uint64_t pages)
+{
+	(void)arg;
+	if (place[pfn - FIRST] == BALLOON || pick(2))
+		return;
+	seen[REVOKED] += pages;
+	if (pins[pfn - FIRST] != 0)
+		pin_is_revoked((unsigned)(pfn - FIRST));
+	else
+		run_is_revoked(pfn);
+}
+
+static int gives_up(void *arg)
+{
+	(void)arg;
+	return pick(3) != 0;
+}
+
+static struct physmem_unplug_options some_options(void)
+{
+	struct physmem_unplug_options how = PHYSMEM_UNPLUG_OPTIONS;
+
+	how.mode = pick(4) ? (enum physmem_unplug_mode)pick(3) : PHYSMEM_UNPLUG_WAIT;
+	how.revoke = is_asked;
+	if (how.mode != PHYSMEM_UNPLUG_FAIL) {
+		how.cancelled = pick(8) ? gives_up : NULL;
+		how.attempts = pick(4) + (how.cancelled == NULL);        /* 0: no bound                           */
+		how.deadline_ns = pick(8) ? UINT64_MAX : 0;
+	}
+	return how;
+}
+
+/* It did not go: was there a reason? Of FAIL: what must move has room, so it would have moved. */
+static void has_reason(int err, const struct physmem_unplug_options *how, const struct physmem_unplug_result *result,
+		       struct there t)
+{
+	bool all = t.used + t.kept + t.pinned + t.balloon + t.free >= FRAMES - count(ABSENT);
+
+	if (how->mode == PHYSMEM_UNPLUG_FAIL && err == -EBUSY)
+		assert_true(t.kept != 0 || t.pinned != 0);
+	else if (how->mode == PHYSMEM_UNPLUG_FAIL || err == -ENOMEM)
+		assert_true(err == -ENOMEM && (all || t.used > t.elsewhere || t.kept + t.pinned + t.balloon != 0));
+	else
+		assert_true(err == -EBUSY || (err == -EAGAIN && how->deadline_ns == 0) ||
+			    (err == -ECANCELED && how->cancelled != NULL));
+	seen[err == -ECANCELED ? CANCELLED : LEFT]++;
+	seen[PIN_LEFT] += result->left[PHYSMEM_REASON_PINNED] != 0;
+	assert_true(result->left[PHYSMEM_REASON_PINNED] <= t.pinned);
+}
+
+/* What may go; or what there is, maybe from a pin on; or anything. */
+static struct range unplug_range(void)
+{
+	struct range r = { 0 };
+
+	switch (pick(10)) {
+	case 0: return any_range();
+	case 1:
+	case 2:
+	case 3: return range_of(is_there);
+	case 4:
+	case 5:
+	case 6:
+		r.lo = one_of(is_pinned);
+		r.end = r.lo + 1 + pick(60);
+		return r.lo < UPPER ? r : (struct range){ r.lo - r.lo % BLOCK, r.lo - r.lo % BLOCK + BLOCK };
+	default: return range_of(may_go);
+	}
+}
+
+/* The map says where what has moved is now. */
 static void do_unplug(void)
 {
-	unsigned lo = pick(FRAMES), pages = 1 + pick(pick(3) ? 60 : 1500), end, used = 0, kept = 0, holes = 0;
+	struct range r = unplug_range();
+	struct physmem_unplug_options how = some_options();
+	struct there t = look_there(r);
 	struct physmem_unplug_result result;
 	int err;
 
-	if (pick(2)) {
-		lo -= lo % BLOCK;
-		pages += BLOCK - pages % BLOCK;
-	}
-	end = lo + pages;
-	for (unsigned i = lo; i < end && end <= FRAMES; i++) {
-		holes += place[i] == ABSENT;
-		kept += place[i] == RUN || place[i] == INSIDE;
-		used += place[i] == SHOWN;
-	}
-	if (used != 0 && pick(2))                        /* it needs who moves pages                               */
+	ear.vetoes = pick(8) == 0;
+	err = physmem_unplug(pm, FIRST + r.lo, r.end - r.lo, &how, &result);
+	if (r.end > FRAMES || t.holes != 0) {
+		assert_true(ordered(err) || err == (r.end > FRAMES ? -EINVAL : -ENXIO));
 		return;
-	err = physmem_unplug(pm, FIRST + lo, pages, NULL, &result);
+	}
+	pages_moved(r.lo, r.end);
+	seen[MOVED] += result.moved;
 	if (ordered(err))
 		return;
-	if (end > FRAMES || holes != 0) {
-		assert_int_equal(err, end > FRAMES ? -EINVAL : -ENXIO);
+	if (ear.vetoes && err != -ENOMEM) {
+		assert_int_equal(err, -EPERM);
+		assert_int_equal(result.reason, PHYSMEM_REASON_VETO);
+		seen[VETOES]++;
 		return;
 	}
-	pages_moved();
 	if (err != 0) {
-		assert_true(err == -EBUSY || err == -ENOMEM);
-		assert_true(err == -ENOMEM || kept != 0 || used != 0);
-		seen[LEFT]++;
+		has_reason(err, &how, &result, t);
 		return;
 	}
-	assert_int_equal(kept, 0);
-	for (unsigned i = lo; i < end; i++) {
+	for (unsigned i = r.lo; i < r.end; i++) {
 		assert_true(place[i] == FREE || place[i] == POISON);
-		place[i] = ABSENT;
+		set_place(i, ABSENT);
 	}
 	forget_kinds();
 	seen[UNPLUGS]++;
-}
-
-/* ---- runs ---- */
-
-static void mark_run(const struct physmem_run *r, enum place from, enum place first, enum place others)
-{
-	uint64_t at = r->pfn - FIRST;
-
-	assert_true(r->pfn % (UINT64_C(1) << r->order) == 0 && at < FRAMES);
-	for (uint64_t i = 0; i < UINT64_C(1) << r->order; i++) {
-		assert_int_equal(place[at + i], i == 0 || from == FREE ? from : INSIDE);
-		place[at + i] = (unsigned char)(i == 0 ? first : others);
-	}
-}
-
-static void do_alloc(void)
-{
-	unsigned order = pick(3) ? 0 : pick(10);
-	struct physmem_run r;
-	struct physmem_usage u;
-	int err;
-
-	if (runs == FRAMES)
-		return;
-	err = physmem_run_alloc(pm, order, &r);
-	physmem_get_usage(pm, &u);
-	if (ordered(err))
-		return;
-	if (err != 0) {                                  /* readers may hold parts of a run back, never a frame    */
-		assert_int_equal(err, -ENOMEM);
-		assert_true(!has_run(order, false) || (order != 0 && u.deferred != 0));
-		seen[NO_RUN]++;
-		return;
-	}
-	assert_int_equal(r.order, order);
-	mark_run(&r, FREE, RUN, INSIDE);
-	assert_int_equal(kind[(r.pfn - FIRST) / BLOCK], ANY);
-	memcpy(physmem_frame_bytes(pm, r.pfn), &r, sizeof(r));
-	run[runs++] = r;
-}
-
-static void do_free(void)
-{
-	unsigned i = runs != 0 ? pick(runs) : 0;
-
-	if (runs == 0)
-		return;
-	assert_memory_equal(physmem_frame_bytes(pm, run[i].pfn), &run[i], sizeof(run[i].pfn));
-	assert_int_equal(physmem_run_free(pm, &run[i]), 0);
-	assert_int_equal(physmem_run_free(pm, &run[i]), -EALREADY);
-	mark_run(&run[i], RUN, FREE, FREE);
-	run[i] = run[--runs];
-}
-
-/* Of a frame that nobody, somebody else, or no segment has. Of a run only the first frame says whose it is. */
-static void do_wrong_free(void)
-{
-	unsigned at = pick(FRAMES);
-	int err;
-
-	if (place[at] == RUN)
-		return;
-	err = physmem_frame_free(pm, FIRST + at);
-	if (place[at] == BALLOON)
-		assert_true(err == -EPERM || err == -EALREADY);
-	else if (place[at] == SHOWN || place[at] == POISON)
-		assert_int_equal(err, -EPERM);
-	else
-		assert_int_equal(err, place[at] == ABSENT ? -EINVAL : -EALREADY);
-}
-
-/* ---- the host ---- */
-
-/* It uses what it accepts: whoever has such a frame all the same does not read what was stored. */
-static void host_is_told(void *arg, struct physmem_told *told, unsigned n)
-{
-	(void)arg;
-	for (unsigned i = 0; i < n; i++) {
-		told[i].verdict = (enum physmem_verdict)pick(3);
-		for (unsigned k = 0; k < 1u << told[i].order; k++) {
-			host_was_wrong += place[told[i].pfn - FIRST + k] != FREE;
-			if (told[i].verdict == PHYSMEM_ACCEPTED)
-				memset(physmem_frame_bytes(pm, told[i].pfn + k), 0xdd, 64);
-		}
-		seen[ACCEPTED] += told[i].verdict == PHYSMEM_ACCEPTED;
-	}
-}
-
-/* The host takes runs, of some; and gives back what it had. */
-static void host_takes(void *arg, struct physmem_told *told, unsigned n)
-{
-	(void)arg;
-	for (unsigned i = 0; i < n; i++) {
-		told[i].verdict = (enum physmem_verdict)pick(3);
-		for (unsigned k = 0; told[i].verdict == PHYSMEM_ACCEPTED && k < 1u << told[i].order; k++) {
-			host_was_wrong += place[told[i].pfn - FIRST + k] != FREE;
-			place[told[i].pfn - FIRST + k] = BALLOON;
-			memset(physmem_frame_bytes(pm, told[i].pfn + k), 0xdd, 64);
-			seen[INFLATED]++;
-		}
-	}
-}
-
-static void host_gives(void *arg, const struct physmem_told *told, unsigned n)
-{
-	(void)arg;
-	for (unsigned i = 0; i < n; i++)
-		for (unsigned k = 0; k < 1u << told[i].order; k++) {
-			host_was_wrong += place[told[i].pfn - FIRST + k] != BALLOON;
-			place[told[i].pfn - FIRST + k] = FREE;
-			seen[PRESSED] += !asked;
-		}
-}
-
-static void do_balloon(void)
-{
-	struct physmem_balloon_config config = PHYSMEM_BALLOON_CONFIG;
-	uint64_t n = 0;
-	int err;
-
-	asked = true;
-	if (!inflates) {
-		config.inflate = host_takes;
-		config.deflate = host_gives;
-		config.order = pick(10);
-		config.most = 1 + pick(64);
-		config.low = pick(300);
-		err = physmem_balloon_start(pm, &config);
-		inflates = err == 0;
-		assert_true(err == 0 || ordered(err));
-	} else if (pick(16) == 0) {
-		physmem_balloon_stop(pm);
-		inflates = false;
-	} else if (pick(3) == 0) {
-		n = count(BALLOON);
-		assert_true(physmem_balloon_deflate(pm, pick(800)) <= n);
-	} else {
-		physmem_balloon_inflate(pm, 1 + pick(1500));
-	}
-	asked = false;
-	assert_int_equal(physmem_balloon_size(pm), count(BALLOON));
-	assert_int_equal(host_was_wrong, 0);
-}
-
-/* ---- poison ---- */
-
-static void do_unpoison(unsigned at)
-{
-	assert_int_equal(physmem_poison(pm, FIRST + at), 0);     /* it is already                                  */
-	assert_int_equal(physmem_unpoison(pm, FIRST + at), 0);
-	assert_int_equal(physmem_unpoison(pm, FIRST + at), -EINVAL);
-	place[at] = FREE;
-}
-
-/* What is free may be in the hands of readers. What the balloon has leaves it (host_gives). */
-static void do_poison(void)
-{
-	unsigned at = pick(FRAMES);
-	struct physmem_usage u;
-	int err;
-
-	if (place[at] == POISON)
-		do_unpoison(at);
-	if (place[at] == SHOWN || count(POISON) > 20)
-		return;
-	err = physmem_poison(pm, FIRST + at);
-	if (ordered(err))
-		return;
-	if (err == 0) {
-		assert_int_equal(place[at], FREE);
-		place[at] = POISON;
-		seen[POISONED]++;
-	} else {
-		assert_int_equal(err, place[at] == ABSENT ? -EINVAL : -EBUSY);
-		physmem_get_usage(pm, &u);
-		assert_true(place[at] != FREE || u.deferred != 0);
-	}
-}
-
-static void do_report(void)
-{
-	static const unsigned capture[] = { 0, 1, 4, 64 };
-	struct physmem_report_config config = PHYSMEM_REPORT_CONFIG;
-	int err;
-
-	if (pick(8) == 0) {
-		physmem_report_stop(pm);
-		reports = false;
-	} else if (!reports) {
-		config.tell = host_is_told;
-		config.low = pick(100);
-		config.most = 1 + pick(8);
-		config.capture = capture[pick(4)];
-		err = physmem_report_start(pm, &config);
-		reports = err == 0;
-		assert_true(err == 0 || ordered(err));
-	} else {
-		assert_int_equal(physmem_report_pass(pm, (enum physmem_report_how)pick(3), NULL), 0);
-	}
-	assert_int_equal(host_was_wrong, 0);
-}
-
-/* ---- what was met ---- */
-
-static void model_print_seen(void)
-{
-	for (unsigned i = 0; i < EVENTS; i++)
-		print_message("%llu %s%s", (unsigned long long)seen[i], event_name[i], i + 1 < EVENTS ? ", " : "\n");
-}
-
-static bool model_saw_all(void)
-{
-	bool all = true;
-
-	for (unsigned i = 0; i < EVENTS; i++)
-		all &= seen[i] != 0;
-	return all;
 }
 
 #endif
