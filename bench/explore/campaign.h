@@ -32,6 +32,7 @@ struct settings {
 	bool everywhere, progress, coverage;
 	bool again;                      /* a hunt: found before, the schedule is not wanted                        */
 	bool named;                      /* a hunt: only in the scenarios that name the mutant                     */
+	const struct scenario *const *only;      /* a hunt: in these, NULL behind the last; NULL: in all            */
 };
 
 struct report {                          /* of one scenario; in memory that its process shares                      */

@@ -59,7 +59,7 @@ unsigned seeds_read(const char *path, struct find *finds, unsigned room)
 	char line[512];
 
 	if (file == NULL)
-		cli_die(NULL, "--seeds: %s: %s", path, strerror(errno));
+		cli_die("bench/explore/seeds.list is what the tests read", "--seeds: %s: %s", path, strerror(errno));
 	while (fgets(line, sizeof(line), file) != NULL) {
 		if (line[0] == '#' || line[0] == '\n')
 			continue;
