@@ -189,7 +189,8 @@ unsigned campaign_hunt(const struct settings *s, struct find *finds, unsigned n,
 		pid = wait(NULL);
 		for (unsigned i = 0; i < n && pid > 0; i++)
 			if (pids[i] == pid) {
-				tell(&f[i]);
+				if (tell != NULL)
+					tell(&f[i]);
 				busy--;
 			}
 	}

@@ -23,11 +23,13 @@
 #include "bench/sim/kernel.h"
 #include "vmmap/vmmap.h"
 
+#define HUNT_RUNS     100000             /* in each scenario                                                       */
+#define SEED_RUNS     20000              /* most take some hundred                                                 */
 #define REPLAYS       20                 /* until a run teaches nothing new                                       */
 
 enum { OPT_LIST = 256, OPT_SCENARIO, OPT_STRATEGY, OPT_SEED, OPT_SCHEDULES, OPT_DURATION, OPT_JOBS, OPT_POLICY,
        OPT_EVERYWHERE, OPT_REPLAY, OPT_MUTANT, OPT_MUTANTS, OPT_SEEDS, OPT_WRITE_SEEDS, OPT_COVERAGE, OPT_PROGRESS,
-       OPT_JSON, OPT_NAMED, OPT_WEAK, OPT_WEAKEN, OPT_ORDERS, OPT_LAST = OPT_ORDERS };
+       OPT_JSON, OPT_NAMED, OPT_WEAK, OPT_WEAKEN, OPT_ORDERS, OPT_EXPLORE, OPT_LAST = OPT_EXPLORE };
 
 static const struct argp_option options[] = {
 	{ "list", OPT_LIST, NULL, 0, "Scenarios, mutants and policies, then exit", 0 },
@@ -45,6 +47,7 @@ static const struct argp_option options[] = {
 	{ "mutant", OPT_MUTANT, "NAME", 0, "Break this rule of the engine first", 0 },
 	{ "mutants", OPT_MUTANTS, "NAME,...", 0, "Look for these mutants ('all'); exit code 1 if one is not found", 0 },
 	{ "named", OPT_NAMED, NULL, 0, "With --mutants: only in the scenarios that are made for them", 0 },
+	{ "explore", OPT_EXPLORE, NULL, 0, "With --mutants: explore first, with --schedules and --duration", 0 },
 	{ "seeds", OPT_SEEDS, "FILE", 0, "Each mutant of the file must be found again by its seed", 0 },
 	{ "write-seeds", OPT_WRITE_SEEDS, "FILE", 0, "With --mutants: write what was found there", 0 },
 	{ "weak", OPT_WEAK, NULL, 0, "Loads may see old values, as their memory orders allow; data races fail", 0 },
@@ -53,7 +56,9 @@ static const struct argp_option options[] = {
 	{ "orders", OPT_ORDERS, "FILE", 0, "Look for each use of an atomic of the list, weakened (implies --weak)", 0 },
 	{ "coverage", OPT_COVERAGE, NULL, 0, "Print which place met which state of a lock word", 0 },
 	{ "progress", OPT_PROGRESS, NULL, 0, "Say on standard error how far it is", 0 },
-	{ "json", OPT_JSON, "FILE", 0, "Also write one JSON object ('-': standard output, and nothing else there)", 0 },
+	{ "json", OPT_JSON, "FILE", 0, "Also write one JSON object ('-': standard output, and nothing else there). "
+	  "Its mutants: what --mutants finds; else the kept seed of each, tried again in the scenarios "
+	  "explored (all: 2 s); none with --weak or a --mutant", 0 },
 	{ 0 },
 };
 
@@ -67,7 +72,8 @@ static const struct { int option; const char *with; uint32_t takes; } doings[] =
 			TAKES_SEARCH | TAKES(MUTANT) | TAKES(WEAKEN) | TAKES(COVERAGE) | TAKES(PROGRESS) },
 	[LISTING] = { OPT_LIST, "with --list", 0 },
 	[REPLAYING] = { OPT_REPLAY, "with --replay", TAKES_RUNS | TAKES(MUTANT) | TAKES(WEAKEN) },
-	[HUNTING] = { OPT_MUTANTS, "with --mutants", TAKES_SEARCH | TAKES(NAMED) | TAKES(WRITE_SEEDS) },
+	[HUNTING] = { OPT_MUTANTS, "with --mutants", TAKES_SEARCH | TAKES(NAMED) | TAKES(EXPLORE) |
+			TAKES(WRITE_SEEDS) },
 	[WEAKENING] = { OPT_ORDERS, "with --orders", TAKES_SEARCH | TAKES(WRITE_SEEDS) | TAKES(PROGRESS) },
 	[FINDING_AGAIN] = { OPT_SEEDS, "with --seeds, whose lines say all", TAKES_MANY | TAKES(WRITE_SEEDS) },
 };
@@ -189,6 +195,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case OPT_LIST:
 	case OPT_EVERYWHERE:
 	case OPT_COVERAGE:
+	case OPT_EXPLORE:
 	case OPT_NAMED:
 	case OPT_PROGRESS:
 		break;
@@ -212,12 +219,17 @@ static const char *option_name(int key)
 /* What it is asked to do; and nothing that is idle there. */
 static void choose_doing(struct arguments *a)
 {
+	uint32_t takes;
+
 	for (enum doing d = LISTING; d <= FINDING_AGAIN; d++)
 		if (a->given & UINT32_C(1) << (doings[d].option - OPT_LIST))
 			a->doing = d;
+	takes = doings[a->doing].takes;
+	if (a->doing == HUNTING && (a->given & TAKES(EXPLORE)))
+		takes |= TAKES(COVERAGE) | TAKES(PROGRESS);
 	for (int key = OPT_LIST; key <= OPT_LAST; key++)
 		if (key != doings[a->doing].option &&
-		    (a->given & ~doings[a->doing].takes & UINT32_C(1) << (key - OPT_LIST)))
+		    (a->given & ~takes & UINT32_C(1) << (key - OPT_LIST)))
 			cli_die("leave one of them out; --help says what goes together", "--%s does nothing %s",
 				option_name(key), doings[a->doing].with);
 }
@@ -256,26 +268,21 @@ static int replay(const struct arguments *a)
 
 /* ---- exploring ---- */
 
-static int explore(struct arguments *a)
+static void explore(struct arguments *a)
 {
 	uint64_t began = kernel_real_ns();
 	struct coverage coverage = { 0 };
-	struct report *r;
-	unsigned bad;
 
 	if (a->settings.schedules == 0)
 		a->settings.schedules = a->n * UINT64_C(10000);
-	bad = campaign_explore(&a->settings, a->scenarios, a->n, &r);
-	out_table(a, r, a->n);
-	fprintf(out_page(a), "%.1f s, %u violations\n", (double)(kernel_real_ns() - began) / 1e9, bad);
-	out_failures(a, r, a->n);
+	a->bad = campaign_explore(&a->settings, a->scenarios, a->n, &a->reports);
+	out_table(a);
+	fprintf(out_page(a), "%.1f s, %u violations\n", (double)(kernel_real_ns() - began) / 1e9, a->bad);
+	out_failures(a);
 	for (unsigned i = 0; i < a->n && a->settings.coverage; i++)
-		coverage_add(&coverage, &r[i].coverage);
+		coverage_add(&coverage, &a->reports[i].coverage);
 	if (a->settings.coverage)
 		coverage_print(&coverage, out_page(a));
-	if (a->json != NULL)
-		out_json(a, r, a->n, bad);
-	return bad == 0 ? CLI_OK : CLI_VIOLATION;
 }
 
 /* ---- mutants ---- */
@@ -303,35 +310,65 @@ static void tell(const struct find *f)
 	out_find(&arguments, f);
 }
 
-static int hunt(struct arguments *a)
+/* Returns how many were not found. */
+static unsigned hunt(struct arguments *a)
 {
-	FILE *to = out_page(a);
+	struct settings s = a->settings;
 	unsigned lost;
 	int err;
 
 	if (a->nfinds == 0)
 		cli_die("see bench/explore/seeds.list, tests/models/orders.list", "--%s: the file names none",
 			option_name(doings[a->doing].option));
-	a->settings.again = a->seeds != NULL;
-	if (a->settings.schedules == 0)
-		a->settings.schedules = 100000;
+	s.again = a->seeds != NULL;
+	if (s.schedules == 0 || a->reports != NULL)
+		s.schedules = HUNT_RUNS;
+	if (a->reports != NULL)
+		s.until_ns = UINT64_MAX;
 	for (unsigned i = 0; i < a->nfinds && a->seeds == NULL; i++) {
-		a->finds[i].strategy = a->settings.strategy;
-		a->finds[i].seed = a->settings.seed;
+		a->finds[i].strategy = s.strategy;
+		a->finds[i].seed = s.seed;
 		a->finds[i].weak = a->finds[i].mutant != NULL && weak_on();
 	}
 	if (a->finds[0].place != NULL) {
 		weak_use();
 		(void)debug_location(NULL);              /* read once, for all children                             */
 	}
-	lost = campaign_hunt(&a->settings, a->finds, a->nfinds, tell);
-	fprintf(to, "%u of %u found\n", a->nfinds - lost, a->nfinds);
+	lost = campaign_hunt(&s, a->finds, a->nfinds, tell);
+	fprintf(out_page(a), "%u of %u found\n", a->nfinds - lost, a->nfinds);
 	err = a->write_seeds != NULL ? seeds_write(a->write_seeds, a->finds, a->nfinds) : 0;
 	if (err)
 		cli_die("give a file that can be written", "--write-seeds: %s: %s", a->write_seeds, strerror(-err));
-	if (a->json != NULL)
-		out_json(a, NULL, 0, 0);
-	return lost == 0 ? CLI_OK : CLI_VIOLATION;
+	return lost;
+}
+
+static bool is_explored(const struct arguments *a, const struct scenario *scenario)
+{
+	for (unsigned i = 0; i < a->n; i++)
+		if (a->scenarios[i] == scenario)
+			return true;
+	return false;
+}
+
+/* The mutants that these scenarios are kept as tests of. The seeds are of the engine as it is, and tell how many
+ * schedules it takes: of another engine they would say nothing. */
+static unsigned find_again(struct arguments *a)
+{
+	struct settings s = { .schedules = SEED_RUNS, .until_ns = UINT64_MAX, .jobs = a->settings.jobs, .again = true };
+	const char *kept = seeds_kept();
+	unsigned n, lost;
+
+	if (kept == NULL || weak_on() || a->settings.mutant != NULL)
+		return 0;
+	n = seeds_read(kept, a->finds, MUTANTS_MAX);
+	for (unsigned i = 0; i < n; i++)
+		if (is_explored(a, a->finds[i].scenario))
+			a->finds[a->nfinds++] = a->finds[i];
+	if (a->nfinds == 0)
+		return 0;
+	lost = campaign_hunt(&s, a->finds, a->nfinds, NULL);
+	fprintf(out_page(a), "%u of %u mutants found again by their seeds\n", a->nfinds - lost, a->nfinds);
+	return lost;
 }
 
 int main(int argc, char **argv)
@@ -346,6 +383,7 @@ int main(int argc, char **argv)
 		       "  vmmap-explore --scenario=fault_unmap_brief --mutant=fault_no_recheck\n"
 		       "  vmmap-explore --scenario=fault_unmap_brief --mutant=fault_no_recheck --replay=0:132,1\n"
 		       "  vmmap-explore --mutants=all --write-seeds=seeds.list\n"
+		       "  vmmap-explore --schedules=100k --mutants=all --explore --json=FILE\n"
 		       "  vmmap-explore --seeds=seeds.list              each is found again\n"
 		       "  vmmap-explore --weak --scenario=place_mlock   old values, data races\n"
 		       "  vmmap-explore --weak --scenario=beside_cut \\\n"
@@ -355,13 +393,14 @@ int main(int argc, char **argv)
 		       "docs/exploring.md says more.",
 	};
 	struct arguments *a = &arguments;
+	unsigned lost = 0;
 
 	kernel_same_addresses(argv);
 	cli_parse(&argp, argc, argv, a);
 	choose_doing(a);
 	if (a->doing == LISTING)
 		return list();
-	if (a->n > 0 && a->doing != EXPLORING)
+	if (a->n > 0)
 		a->settings.only = a->scenarios;
 	if (a->n == 0)
 		while ((a->scenarios[a->n] = scenario_at(a->n)) != NULL)
@@ -382,7 +421,15 @@ int main(int argc, char **argv)
 		a->nfinds = seeds_read(a->seeds, a->finds, MUTANTS_MAX);
 		break;
 	default:
-		return explore(a);
+		break;
 	}
-	return hunt(a);
+	if (a->doing == EXPLORING || (a->given & TAKES(EXPLORE)))
+		explore(a);
+	if (a->doing != EXPLORING)
+		lost = hunt(a);
+	else if (a->json != NULL)
+		lost = find_again(a);
+	if (a->json != NULL)
+		out_json(a);
+	return a->bad + lost == 0 ? CLI_OK : CLI_VIOLATION;
 }

@@ -19,24 +19,28 @@ static void print_row(const char *name, const struct report *r, FILE *to)
 {
 	double s = (double)r->cpu_ns / 1e9;
 
-	fprintf(to, "%-28s %10llu %10llu %12.0f %8.2f %14.0f\n", name, (unsigned long long)r->distinct,
-		(unsigned long long)r->runs, r->runs ? (double)r->accesses / (double)r->runs : 0.0, s,
+	fprintf(to, "%-28s %10llu %10llu %12.0f %9llu %8.2f %14.0f\n", name, (unsigned long long)r->distinct,
+		(unsigned long long)r->runs, r->runs ? (double)r->accesses / (double)r->runs : 0.0,
+		(unsigned long long)r->max_overtakes, s,
 		s > 0 ? (double)r->distinct / s : 0.0);
 }
 
-void out_table(const struct arguments *a, const struct report *r, unsigned n)
+void out_table(const struct arguments *a)
 {
+	const struct report *r = a->reports;
 	FILE *to = out_page(a);
 	struct report sum = { .runs = 0 };
 
-	fprintf(to, "%-28s %10s %10s %12s %8s %14s\n", "scenario", "distinct", "runs", "accesses/run", "CPU s",
-		"distinct/CPU s");
-	for (unsigned i = 0; i < n; i++) {
+	fprintf(to, "%-28s %10s %10s %12s %9s %8s %14s\n", "scenario", "distinct", "runs", "accesses/run",
+		"overtakes", "CPU s", "distinct/CPU s");
+	for (unsigned i = 0; i < a->n; i++) {
 		print_row(r[i].scenario->name, &r[i], to);
 		sum.distinct += r[i].distinct;
 		sum.runs += r[i].runs;
 		sum.accesses += r[i].accesses;
 		sum.cpu_ns += r[i].cpu_ns;
+		if (r[i].max_overtakes > sum.max_overtakes)
+			sum.max_overtakes = r[i].max_overtakes;
 	}
 	print_row("all", &sum, to);
 }
@@ -54,9 +58,11 @@ static void print_failure(const struct arguments *a, const struct report *r)
 		r->again ? "" : "  (which has not failed when it was tried)\n");
 }
 
-void out_failures(const struct arguments *a, const struct report *r, unsigned n)
+void out_failures(const struct arguments *a)
 {
-	for (unsigned i = 0; i < n; i++)
+	const struct report *r = a->reports;
+
+	for (unsigned i = 0; i < a->n; i++)
 		if (r[i].failure != FAIL_NONE)
 			print_failure(a, &r[i]);
 }
@@ -91,6 +97,7 @@ static void write_scenario(struct json *row, const struct report *r)
 	json_uint(row, "schedules", r->distinct);
 	json_uint(row, "runs", r->runs);
 	json_uint(row, "accesses", r->accesses);
+	json_uint(row, "max_overtakes", r->max_overtakes);
 	json_real(row, "cpu_seconds", (double)r->cpu_ns / 1e9);
 	json_text(row, "failure", failed ? failure_name(r->failure) : NULL);
 	json_text(row, "text", failed ? r->text : NULL);
@@ -129,20 +136,21 @@ static void write_orders(const struct arguments *a, struct json *root)
 	}
 }
 
-void out_json(const struct arguments *a, const struct report *r, unsigned n, unsigned bad)
+void out_json(const struct arguments *a)
 {
+	const struct report *r = a->reports;
 	struct json *root = json_object(), *array = json_array(root, "scenarios");
 	uint64_t distinct = 0, runs = 0;
 	int err;
 
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < a->n && r != NULL; i++) {
 		write_scenario(json_row(array), &r[i]);
 		distinct += r[i].distinct;
 		runs += r[i].runs;
 	}
 	json_uint(root, "schedules", distinct);
 	json_uint(root, "runs", runs);
-	json_uint(root, "violations", bad);
+	json_uint(root, "violations", a->bad);
 	json_uint(root, "seed", a->settings.seed);
 	write_mutants(a, root);
 	if (a->nfinds > 0 && a->finds[0].place != NULL)

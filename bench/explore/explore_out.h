@@ -19,16 +19,18 @@ struct arguments {
 	const char *weaken, *orders, *replay, *seeds, *write_seeds, *json;
 	struct find finds[MUTANTS_MAX];
 	unsigned nfinds;
+	struct report *reports;                  /* of the n scenarios; NULL: it has not explored                   */
+	unsigned bad;                            /* of them have failed                                            */
 };
 
 /* Human-readable lines go there: not where standard output is the JSON's. */
 FILE *out_page(const struct arguments *a);
 
-/* Of n scenarios explored: a table, then how to see what has failed. */
-void out_table(const struct arguments *a, const struct report *r, unsigned n);
-void out_failures(const struct arguments *a, const struct report *r, unsigned n);
+/* Of what was explored: a table, then how to see what has failed. */
+void out_table(const struct arguments *a);
+void out_failures(const struct arguments *a);
 void out_find(const struct arguments *a, const struct find *f);
-/* With --json. r: of n scenarios, bad of which have failed. a's finds with it. */
-void out_json(const struct arguments *a, const struct report *r, unsigned n, unsigned bad);
+/* With --json: all of it. */
+void out_json(const struct arguments *a);
 
 #endif

@@ -214,6 +214,7 @@ _Noreturn void scene_fail(const char *what, const char *cond, const char *file, 
 
 /* For the runner. */
 void scenario_prepare(const struct scenario *s, const char *policy);     /* set_up, and cores that are warm         */
-void scenario_check(const struct scenario *s);                           /* check, audit, the rest                  */
+/* Check, audit, the rest. Returns how often a waiter was overtaken at most, as the engine counts it. */
+uint64_t scenario_check(const struct scenario *s);
 
 #endif

@@ -4,6 +4,7 @@
 
 Usage: check_explore.py PROGRAM
 """
+import json
 import subprocess
 import sys
 
@@ -22,6 +23,7 @@ REFUSED = [                             # options, what the message must say; ex
     (["--list", "--json=-"], ["--json does nothing with --list"]),
     (["--scenario=brk_two", "--replay=0:1", "--json=-"], ["--json does nothing with --replay"]),
     (["--scenario=brk_two", "--replay=0:1", "--coverage"], ["--coverage does nothing with --replay"]),
+    (["--explore"], ["--explore does nothing without --mutants"]),
     (["--named"], ["--named does nothing without --mutants"]),
     (["--write-seeds=x"], ["--write-seeds does nothing without --mutants"]),
     (["--seeds=x", "--scenario=brk_two"], ["--scenario does nothing with --seeds"]),
@@ -60,6 +62,17 @@ def main():
     done = run(program, mutant, "--scenario=brk_two,carve_fault_hold", "--schedules=20k", "-j1")
     if done.returncode != 0 or "carve_fault_hold" not in done.stdout:
         found.append(f"{mutant} --scenario=brk_two,carve_fault_hold: exit {done.returncode}\n{done.stdout}")
+
+    # What each way of asking writes of mutants.
+    base = ["--scenario=brk_two,carve_fault_hold", *SHORT, "--json=-"]
+    for more, wanted in ([], True), (["--mutant=fault_no_recheck"], False), (["--weak"], False):
+        mutants = json.loads(run(program, *base, *more).stdout)["mutants"]
+        if bool(mutants) != wanted or None in mutants.values():
+            found.append(f"{' '.join(base + more)}: mutants {mutants}")
+    done = run(program, "--scenario=brk_two", "--mutants=fault_no_recheck", "--explore", *SHORT, "--json=-")
+    what = json.loads(done.stdout)
+    if what["mutants"] != {"fault_no_recheck": None} or what["schedules"] == 0 or done.returncode != 1:
+        found.append(f"explored, and looked for: {what}")
     print("\n".join(found))
     return 1 if found else 0
 
