@@ -140,6 +140,18 @@ void scene_spin(unsigned i);                             /* body i has the queue
 void scene_spin_again(unsigned i);                       /* three times: who is impatient comes between              */
 uint32_t scene_chain(void);                              /* a chain of frames from the depot; 0: none is left       */
 void scene_chain_back(uint32_t chain);
+/* ... and of words around plain memory: parts_words.c. */
+void scene_word_free(void);                              /* a lock word, and who is counted in it                   */
+void scene_word_visit(unsigned i);                       /* body i: is counted in, if it is still free              */
+void scene_word_hold(void);
+uint32_t scene_sem_shared(void);                         /* an rwsem; returns how often it was held exclusively      */
+void scene_sem_shared_until(unsigned says, unsigned awaits);     /* the same, until a signal                         */
+void scene_sem_exclusive(bool downgrade);
+void scene_publish(void);                                /* a pointer to plain memory                               */
+void scene_published(void);                              /* reads that, in a read section                           */
+void scene_unpublish(void);                              /* and uses it again, when a polled grace period is over   */
+void scene_living(uint64_t at);                          /* the VMA there is looked at,                             */
+void scene_is_alike(void);                               /* without a hold, by whoever finds it not changed         */
 /* ... and of blocks of frames, word[b] being how many of block b somebody has: parts_report.c. The host says "later" as
  * often as the last word says. */
 #define SCENE_LATER (SCENE_WORDS - 1)
