@@ -54,7 +54,8 @@ static const struct argp_option options[] = {
 	{ "weaken", OPT_WEAKEN, "PLACE", 0, "With --weak: \"FILE FUNCTION OPERATION N ORDER\", one use of an atomic "
 	  "demands less", 0 },
 	{ "orders", OPT_ORDERS, "FILE", 0, "Look for each use of an atomic of the list, weakened (implies --weak)", 0 },
-	{ "coverage", OPT_COVERAGE, NULL, 0, "Print which place met which state of a lock word", 0 },
+	{ "coverage", OPT_COVERAGE, NULL, 0, "Print who came to lock words, in which states they were, and "
+	  "which were never met", 0 },
 	{ "progress", OPT_PROGRESS, NULL, 0, "Say on standard error how far it is", 0 },
 	{ "json", OPT_JSON, "FILE", 0, "Also write one JSON object ('-': standard output, and nothing else there). "
 	  "Its mutants: what --mutants finds; else the kept seed of each, tried again in the scenarios "
@@ -271,7 +272,6 @@ static int replay(const struct arguments *a)
 static void explore(struct arguments *a)
 {
 	uint64_t began = kernel_real_ns();
-	struct coverage coverage = { 0 };
 
 	if (a->settings.schedules == 0)
 		a->settings.schedules = a->n * UINT64_C(10000);
@@ -280,9 +280,9 @@ static void explore(struct arguments *a)
 	fprintf(out_page(a), "%.1f s, %u violations\n", (double)(kernel_real_ns() - began) / 1e9, a->bad);
 	out_failures(a);
 	for (unsigned i = 0; i < a->n && a->settings.coverage; i++)
-		coverage_add(&coverage, &a->reports[i].coverage);
+		coverage_add(&a->coverage, &a->reports[i].coverage);
 	if (a->settings.coverage)
-		coverage_print(&coverage, out_page(a));
+		coverage_print(&a->coverage, out_page(a));
 }
 
 /* ---- mutants ---- */

@@ -153,6 +153,8 @@ void out_json(const struct arguments *a)
 	json_uint(root, "violations", a->bad);
 	json_uint(root, "seed", a->settings.seed);
 	write_mutants(a, root);
+	if (a->settings.coverage)
+		coverage_write(&a->coverage, json_array(root, "coverage"));
 	if (a->nfinds > 0 && a->finds[0].place != NULL)
 		write_orders(a, root);
 	err = json_write(root, a->json);

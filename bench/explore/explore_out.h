@@ -21,6 +21,7 @@ struct arguments {
 	unsigned nfinds;
 	struct report *reports;                  /* of the n scenarios; NULL: it has not explored                   */
 	unsigned bad;                            /* of them have failed                                            */
+	struct coverage coverage;                /* of all of them                                                 */
 };
 
 /* Human-readable lines go there: not where standard output is the JSON's. */

@@ -73,6 +73,23 @@ def main():
     what = json.loads(done.stdout)
     if what["mutants"] != {"fault_no_recheck": None} or what["schedules"] == 0 or done.returncode != 1:
         found.append(f"explored, and looked for: {what}")
+
+    # Who met what: a scenario of dummies meets dummies, a drain drains; each place has a name for what it does.
+    command = ["--scenario=hold_gap,counted_drain,global_passed,list_reader,table_quit,beside_fine_head", "--coverage",
+               "--schedules=300", "-j1"]
+    rows = json.loads(run(program, *command, "--json=-").stdout)["coverage"]
+    met = {(row["word"], row["doing"], state) for row in rows for state, n in row["met"].items() if n > 0}
+    for wanted in [("a lock word", "edit, general form: claim", "dummy"),
+                   ("a lock word", "edit, general form: claim", "dummy+queue"),
+                   ("a lock word", "look-up (fault, edit)", "dummy"), ("a count of visits", "drain", "some"),
+                   ("an rwsem", "wake", "hand-off"), ("a table's lock", "queue of a table", "held+queue"),
+                   ("a link of range-list", "walk", "gone, alone"),
+                   ("the lock of range-tree, fine-lock", "take", "taken")]:
+        if wanted not in met:
+            found.append(f"--coverage: never met: {wanted}")
+    found += [f"--coverage: {row['doing']} is a function's name" for row in rows if "_" in row["doing"]]
+    if "never: " not in run(program, *command).stdout:
+        found.append("--coverage does not name what was never met")
     print("\n".join(found))
     return 1 if found else 0
 

@@ -70,7 +70,8 @@ EXCEPTION = {
     "bench/explore/parts_isolate.c": (["vmmap/phys"], "the same, of caches that are drained"),
     "bench/explore/holders.c": (["locks/policy", "vmmap/space"], "keeps its own books of who holds a range lock"),
     "bench/explore/lockorder.c": (["locks/range_lock.h"], "is told of claims, hand-overs and waits"),
-    "bench/explore/coverage.c": (["vmmap/vma/vma.h"], "finds lock words, and what stands beside them"),
+    "bench/explore/coverage.c": (["locks/range_lock.h", "locks/rwsem.h", "locks/table_lock.h", "vmmap/vma/vma.h"],
+                                 "says in which state a lock word is"),
     "bench/op_churn.c": (["vmmap/phys/frame_isolate.h"], "caches are closed for longer than a call from outside does"),
     "bench/world.c": (["vmmap/vma/vtree.h"], "measures the tree's own search, which has no public face"),
 }
