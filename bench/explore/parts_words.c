@@ -5,11 +5,14 @@
  */
 #include "bench/explore/scenario.h"
 
+#include <errno.h>
 #include <sched.h>
 
 #include "base/park.h"
 #include "base/rcu.h"
+#include "locks/policy/beside.h"
 #include "locks/rwsem.h"
+#include "locks/table_lock.h"
 #include "locks/vma_word.h"
 #include "vmmap/space/space.h"
 
@@ -115,6 +118,62 @@ void scene_unpublish(void)
 	while (!rcu_poll_done(cookie))
 		sched_yield();
 	first = 2;                               /* it is another's by now                                          */
+}
+
+/* ---- a range lock beside the map, without the map's words: beside.h ---- */
+
+static uint32_t guarded;                 /* plain                                                                   */
+
+static void take_range(uint64_t at, uint64_t len, bool exclusive, void (*inside_it)(void))
+{
+	struct beside *b = scene.map->lock_state;
+	struct thread_slot *self = thread_self();
+	struct beside_want want = { .self = self, .home = beside_at(b, self->number), .r = { at, at + len },
+				    .which = exclusive ? 0 : BESIDE_VISIT, .exclusive = exclusive,
+				    .deadline_ns = PARK_FOREVER };
+
+	expect(want.home != NULL && b->lock->take(b, &want) == 0);
+	inside_it();
+	b->lock->give(b, self, want.home, want.which);
+}
+static void change(void) { guarded++; }
+static void look_at_it(void) { expect(guarded != UINT32_MAX); }
+
+void scene_range_change(uint64_t at, uint64_t len)
+{
+	take_range(at, len, true, change);
+}
+
+void scene_range_look(uint64_t at, uint64_t len)
+{
+	take_range(at, len, false, look_at_it);
+}
+
+/* ---- the lock of a table, without a table: table_lock.h ---- */
+
+static struct table_lock table;
+
+void scene_table_change(bool stray, uint64_t deadline_ns)
+{
+	struct thread_slot *self = thread_self();
+	struct table_waiter waiter;
+	int err = 0;
+
+	rcu_enter(self);
+	if (!table_lock_try(&table, self))
+		err = table_lock_queue(&table, self, &waiter);
+	rcu_leave(self);
+	if (err == 1)
+		err = table_lock_sleep(&table, self, &waiter, deadline_ns);
+	if (err == -ESTALE)
+		expect(guarded != 0);                    /* by whoever has unlinked it                              */
+	if (err != 0)
+		return;
+	guarded++;
+	if (stray)
+		table_lock_stray(&table);
+	else
+		table_lock_give(&table);
 }
 
 /* ---- what a VMA is like: space.h ---- */

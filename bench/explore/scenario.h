@@ -150,6 +150,9 @@ void scene_sem_exclusive(bool downgrade);
 void scene_publish(void);                                /* a pointer to plain memory                               */
 void scene_published(void);                              /* reads that, in a read section                           */
 void scene_unpublish(void);                              /* and uses it again, when a polled grace period is over   */
+void scene_range_change(uint64_t at, uint64_t len);      /* under a range lock beside the map, and no word of a VMA */
+void scene_range_look(uint64_t at, uint64_t len);
+void scene_table_change(bool stray, uint64_t deadline_ns);       /* under a table's lock, which may go then          */
 void scene_living(uint64_t at);                          /* the VMA there is looked at,                             */
 void scene_is_alike(void);                               /* without a hold, by whoever finds it not changed         */
 /* ... and of blocks of frames, word[b] being how many of block b somebody has: parts_report.c. The host says "later" as

@@ -85,6 +85,51 @@ SCENARIO(word_grace, .what = "memory is given away when a grace period is over",
 SCENARIO(word_grace_heavy, .what = "the same without membarrier", .set_up = to_publish_heavy,
 	 .body = { read_it, unpublish }, .mutants = "rcu_poll_blind");
 
+/* ---- plain memory under a range lock beside the map ---- */
+
+static void thirty_two(void) { scene_pages(32); }
+static void change_low(void)
+{
+	scene_range_change(PAGES(4, 2));
+	scene_range_change(PAGES(4, 2));
+}
+static void change_wide(void) { scene_range_change(PAGES(2, 12)); }
+static void look_twice(void)
+{
+	scene_range_look(PAGES(5, 1));
+	scene_range_look(PAGES(5, 4));
+}
+static void change_high(void) { scene_range_change(PAGES(5, 8)); }
+
+SCENARIO(word_list, .what = "two change what the list guards", .policy = "range-list", .set_up = thirty_two,
+	 .body = { change_low, change_high });
+SCENARIO(word_list_look, .what = "... and one looks at it", .policy = "range-list", .set_up = thirty_two,
+	 .body = { change_low, look_twice });
+SCENARIO(word_list_three, .what = "... all three", .policy = "range-list", .set_up = thirty_two,
+	 .body = { change_low, look_twice, change_wide });
+SCENARIO(word_tree, .what = "the same under the interval tree", .policy = "range-tree", .set_up = thirty_two,
+	 .body = { change_low, look_twice, change_wide });
+SCENARIO(word_fine, .what = "the same under the fine lock", .policy = "fine-lock", .set_up = thirty_two,
+	 .body = { change_low, look_twice, change_wide });
+
+/* ---- plain memory under a table's lock ---- */
+
+static void table_twice(void)
+{
+	scene_table_change(false, VMMAP_FOREVER);
+	scene_table_change(false, VMMAP_FOREVER);
+}
+static void table_once(void) { scene_table_change(false, VMMAP_FOREVER); }
+static void table_soon(void) { scene_table_change(false, scene_soon()); }
+static void table_goes(void) { scene_table_change(true, VMMAP_FOREVER); }
+
+SCENARIO(word_table, .what = "three change what a table's lock guards", .set_up = no_map,
+	 .body = { table_twice, table_once, table_once });
+SCENARIO(word_table_stray, .what = "a table goes, two wait for its lock", .set_up = no_map,
+	 .body = { table_goes, table_once, table_once });
+SCENARIO(word_table_soon, .what = "the same, and the time of one may be up", .flags = SCENARIO_TIMERS, .set_up = no_map,
+	 .body = { table_goes, table_once, table_soon });
+
 /* ---- a VMA's object lives again, and an optimistic visit looks at it ---- */
 
 static void two_leaves(void)

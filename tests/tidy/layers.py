@@ -62,7 +62,7 @@ EXCEPTION = {
     "bench/explore/inside.c": (["locks/policy", "vmmap/vma", "vmmap/space"], "borders of leaves, lock words"),
     "bench/explore/parts.c": (["locks/policy", "vmmap/phys", "vmmap/vma", "vmmap/space"],
                               "parts of the engine alone, for bodies of scenarios"),
-    "bench/explore/parts_words.c": (["locks/rwsem.h", "locks/vma_word.h", "vmmap/vma", "vmmap/space"],
+    "bench/explore/parts_words.c": (["locks", "locks/policy", "vmmap/vma", "vmmap/space"],
                                     "words of the engine around plain memory"),
     "bench/explore/parts_report.c": (["vmmap/phys"], "the same, of blocks of frames"),
     "bench/explore/parts_balloon.c": (["vmmap/phys"], "the same, of a balloon"),
