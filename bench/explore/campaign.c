@@ -99,6 +99,8 @@ static void explore_more(const struct settings *s, struct report *r, struct stra
 		r->accesses += out->accesses;
 		r->work += out->accesses + RUN_WORK + (out->checked ? CHECK_WORK : 0);
 		r->distinct += out->fresh;
+		if (out->overtakes > r->max_overtakes)
+			r->max_overtakes = out->overtakes;
 		r->vain = out->fresh ? 0 : r->vain + 1;
 		if (out->failure != FAIL_NONE) {
 			failed(r, out);

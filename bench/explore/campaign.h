@@ -32,11 +32,13 @@ struct settings {
 	bool everywhere, progress, coverage;
 	bool again;                      /* a hunt: found before, the schedule is not wanted                        */
 	bool named;                      /* a hunt: only in the scenarios that name the mutant                     */
+	const struct scenario *const *only;      /* a hunt: in these, NULL behind the last; NULL: in all            */
 };
 
 struct report {                          /* of one scenario; in memory that its process shares                      */
 	const struct scenario *scenario;
 	uint64_t runs, distinct, accesses, cpu_ns;
+	uint64_t max_overtakes;          /* of a waiter, in any run                                                */
 	uint64_t quota, limit;           /* of this round: distinct schedules, work; as sums from the beginning     */
 	uint64_t work, last_work, last_distinct;         /* last: of its last round                                 */
 	uint64_t vain;                   /* runs since one was new                                                 */
@@ -69,7 +71,7 @@ const char *campaign_mutant(unsigned i);
 /* The one of this name, for good; NULL: there is none. */
 const char *campaign_mutant_find(const char *name);
 /* Returns how many were not found. finds[i].mutant, or place and order, are set by the caller; if .scenario is, that
- * one, its strategy and its seed are all that is tried. tell: of each, as it is decided. */
+ * one, its strategy and its seed are all that is tried. tell: of each, as it is decided; may be NULL. */
 unsigned campaign_hunt(const struct settings *s, struct find *finds, unsigned n, void (*tell)(const struct find *f));
 
 #endif

@@ -96,6 +96,17 @@ static bool hunt_in(const struct settings *s, struct find *f, const struct scena
 	return WIFEXITED(status) && WEXITSTATUS(status) == HUNTED_FOUND;
 }
 
+static bool is_wanted(const struct settings *s, const struct scenario *scenario)
+{
+	unsigned i = 0;
+
+	if (s->only == NULL)
+		return true;
+	while (s->only[i] != NULL && s->only[i] != scenario)
+		i++;
+	return s->only[i] != NULL;
+}
+
 /* All scenarios are asked about all places, each in a child. */
 static void ask_all(const struct settings *s, const struct find *finds, unsigned n)
 {
@@ -104,7 +115,9 @@ static void ask_all(const struct settings *s, const struct find *finds, unsigned
 	CHECK(n <= MUTANTS_MAX);
 	guide = campaign_shared(SCENARIOS_MAX * sizeof(*guide));
 	while (scenario_at(next) != NULL || busy > 0) {
-		if (scenario_at(next) != NULL && busy < s->jobs) {
+		if (scenario_at(next) != NULL && !is_wanted(s, scenario_at(next))) {
+			next++;
+		} else if (scenario_at(next) != NULL && busy < s->jobs) {
 			if (campaign_child() == 0) {
 				guide_scenario(s, scenario_at(next), finds, n, s->schedules / GUIDE_PART + 1,
 					       guide[next]);
@@ -144,7 +157,8 @@ static _Noreturn void hunt_one(const struct settings *s, struct find *f, unsigne
 			enum guide says = guide != NULL ? (enum guide)guide[i][number] : GUIDE_ELSEWHERE;
 
 			f->reached += turn == 0 && says != GUIDE_ELSEWHERE;
-			if (!turn_for(s, f, only, scenario, turn, says) || !hunt_in(s, f, scenario))
+			if (!is_wanted(s, scenario) || !turn_for(s, f, only, scenario, turn, says) ||
+			    !hunt_in(s, f, scenario))
 				continue;
 			f->scenario = scenario;
 			_exit(0);
@@ -175,7 +189,8 @@ unsigned campaign_hunt(const struct settings *s, struct find *finds, unsigned n,
 		pid = wait(NULL);
 		for (unsigned i = 0; i < n && pid > 0; i++)
 			if (pids[i] == pid) {
-				tell(&f[i]);
+				if (tell != NULL)
+					tell(&f[i]);
 				busy--;
 			}
 	}

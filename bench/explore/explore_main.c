@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* explore_main.c - vmmap-explore: the command line, and what it prints. */
+/*
+ * explore_main.c - vmmap-explore: the command line. What it prints: explore_out.h.
+ *
+ * It does one of five things (enum doing), and an option that would do nothing there is refused: who gives one believes
+ * that it was heard.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/compiler.h"
 #include "base/tool/cli.h"
-#include "base/tool/json.h"
-#include "bench/explore/campaign.h"
+#include "bench/explore/explore_out.h"
 #include "bench/explore/order.h"
 #include "bench/explore/orders.h"
 #include "bench/explore/print.h"
@@ -17,15 +21,18 @@
 #include "bench/explore/weaken.h"
 #include "bench/sim/debug.h"
 #include "bench/sim/kernel.h"
+#include "vmmap/vmmap.h"
 
+#define HUNT_RUNS     100000             /* in each scenario                                                       */
+#define SEED_RUNS     20000              /* most take some hundred                                                 */
 #define REPLAYS       20                 /* until a run teaches nothing new                                       */
 
 enum { OPT_LIST = 256, OPT_SCENARIO, OPT_STRATEGY, OPT_SEED, OPT_SCHEDULES, OPT_DURATION, OPT_JOBS, OPT_POLICY,
        OPT_EVERYWHERE, OPT_REPLAY, OPT_MUTANT, OPT_MUTANTS, OPT_SEEDS, OPT_WRITE_SEEDS, OPT_COVERAGE, OPT_PROGRESS,
-       OPT_JSON, OPT_NAMED, OPT_WEAK, OPT_WEAKEN, OPT_ORDERS };
+       OPT_JSON, OPT_NAMED, OPT_WEAK, OPT_WEAKEN, OPT_ORDERS, OPT_EXPLORE, OPT_LAST = OPT_EXPLORE };
 
 static const struct argp_option options[] = {
-	{ "list", OPT_LIST, NULL, 0, "Scenarios and mutants, then exit", 0 },
+	{ "list", OPT_LIST, NULL, 0, "Scenarios, mutants and policies, then exit", 0 },
 	{ "scenario", OPT_SCENARIO, "NAME,...", 0, "Only these (all)", 0 },
 	{ "strategy", OPT_STRATEGY, "NAME", 0, "mixed, bounded, pct, random or old (mixed)", 0 },
 	{ "seed", OPT_SEED, "N", 0, "Seed of the strategies (1)", 0 },
@@ -40,28 +47,39 @@ static const struct argp_option options[] = {
 	{ "mutant", OPT_MUTANT, "NAME", 0, "Break this rule of the engine first", 0 },
 	{ "mutants", OPT_MUTANTS, "NAME,...", 0, "Look for these mutants ('all'); exit code 1 if one is not found", 0 },
 	{ "named", OPT_NAMED, NULL, 0, "With --mutants: only in the scenarios that are made for them", 0 },
+	{ "explore", OPT_EXPLORE, NULL, 0, "With --mutants: explore first, with --schedules and --duration", 0 },
 	{ "seeds", OPT_SEEDS, "FILE", 0, "Each mutant of the file must be found again by its seed", 0 },
 	{ "write-seeds", OPT_WRITE_SEEDS, "FILE", 0, "With --mutants: write what was found there", 0 },
 	{ "weak", OPT_WEAK, NULL, 0, "Loads may see old values, as their memory orders allow; data races fail", 0 },
 	{ "weaken", OPT_WEAKEN, "PLACE", 0, "With --weak: \"FILE FUNCTION OPERATION N ORDER\", one use of an atomic "
 	  "demands less", 0 },
 	{ "orders", OPT_ORDERS, "FILE", 0, "Look for each use of an atomic of the list, weakened (implies --weak)", 0 },
-	{ "coverage", OPT_COVERAGE, NULL, 0, "Print which place met which state of a lock word", 0 },
+	{ "coverage", OPT_COVERAGE, NULL, 0, "Print who came to lock words, in which states they were, and "
+	  "which were never met", 0 },
 	{ "progress", OPT_PROGRESS, NULL, 0, "Say on standard error how far it is", 0 },
-	{ "json", OPT_JSON, "FILE", 0, "Also write one JSON object ('-': standard output, and nothing else there)", 0 },
+	{ "json", OPT_JSON, "FILE", 0, "Also write one JSON object ('-': standard output, and nothing else there). "
+	  "Its mutants: what --mutants finds; else the kept seed of each, tried again in the scenarios "
+	  "explored (all: 2 s); none with --weak or a --mutant", 0 },
 	{ 0 },
 };
 
-static struct arguments {
-	struct settings settings;
-	const struct scenario *scenarios[SCENARIOS_MAX];
-	unsigned n;
-	bool list;
-	char *mutants;
-	const char *weaken, *orders, *replay, *seeds, *write_seeds, *json;
-	struct find finds[MUTANTS_MAX];
-	unsigned nfinds;
-} arguments = { .settings = { .seed = 1, .jobs = 2, .until_ns = UINT64_MAX } };
+/* What each takes; beside what makes it do that. */
+#define TAKES(option) (UINT32_C(1) << (OPT_##option - OPT_LIST))
+#define TAKES_RUNS    (TAKES(SCENARIO) | TAKES(POLICY) | TAKES(EVERYWHERE) | TAKES(WEAK))
+#define TAKES_MANY    (TAKES(SCHEDULES) | TAKES(DURATION) | TAKES(JOBS) | TAKES(JSON))
+#define TAKES_SEARCH  (TAKES_RUNS | TAKES_MANY | TAKES(STRATEGY) | TAKES(SEED))
+static const struct { int option; const char *with; uint32_t takes; } doings[] = {
+	[EXPLORING] = { 0, "without --mutants",
+			TAKES_SEARCH | TAKES(MUTANT) | TAKES(WEAKEN) | TAKES(COVERAGE) | TAKES(PROGRESS) },
+	[LISTING] = { OPT_LIST, "with --list", 0 },
+	[REPLAYING] = { OPT_REPLAY, "with --replay", TAKES_RUNS | TAKES(MUTANT) | TAKES(WEAKEN) },
+	[HUNTING] = { OPT_MUTANTS, "with --mutants", TAKES_SEARCH | TAKES(NAMED) | TAKES(EXPLORE) |
+			TAKES(WRITE_SEEDS) },
+	[WEAKENING] = { OPT_ORDERS, "with --orders", TAKES_SEARCH | TAKES(WRITE_SEEDS) | TAKES(PROGRESS) },
+	[FINDING_AGAIN] = { OPT_SEEDS, "with --seeds, whose lines say all", TAKES_MANY | TAKES(WRITE_SEEDS) },
+};
+
+static struct arguments arguments = { .settings = { .seed = 1, .jobs = 2, .until_ns = UINT64_MAX } };
 
 static void choose_scenarios(struct arguments *a, char *text)
 {
@@ -76,6 +94,25 @@ static void choose_scenarios(struct arguments *a, char *text)
 		if (a->scenarios[a->n++] == NULL)
 			cli_die("--list names them", "--scenario: '%s' is no scenario", names[i]);
 	}
+}
+
+/* pthread's lock is not simulated, and some policies are for one thread. */
+static bool can_run(unsigned policy)
+{
+	return strcmp(vmmap_policy_name(policy), "rwlock") != 0 && vmmap_policy_threads(policy);
+}
+
+static const char *choose_policy(const char *text)
+{
+	unsigned i = 0;
+
+	while (vmmap_policy_name(i) != NULL && strcmp(vmmap_policy_name(i), text) != 0)
+		i++;
+	if (vmmap_policy_name(i) == NULL)
+		cli_die("--list names them", "--policy: '%s' is no policy", text);
+	if (!can_run(i))
+		cli_die("--list names those that can", "--policy: '%s' cannot run here", text);
+	return text;
 }
 
 /* "FILE FUNCTION OPERATION N ORDER" */
@@ -94,13 +131,22 @@ static void choose_place(struct arguments *a, char *text)
 			"--weaken: there is no such place, or no such order");
 }
 
+static void note_given(struct arguments *a, int key)
+{
+	if (key == 'j' || (key >= OPT_LIST && key <= OPT_LAST))
+		a->given |= UINT32_C(1) << ((key == 'j' ? OPT_JOBS : key) - OPT_LIST);
+	a->settings.everywhere |= key == OPT_EVERYWHERE;
+	a->settings.coverage |= key == OPT_COVERAGE;
+	a->settings.named |= key == OPT_NAMED;
+	a->settings.progress |= key == OPT_PROGRESS;
+}
+
 static error_t parse(int key, char *text, struct argp_state *state)
 {
 	struct arguments *a = state->input;
 	struct settings *s = &a->settings;
 
-	if (key == OPT_LIST)
-		return a->list = true, 0;
+	note_given(a, key);
 	switch (key) {
 	case OPT_SCENARIO:
 		choose_scenarios(a, text);
@@ -121,10 +167,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		s->jobs = (unsigned)cli_count("--jobs", text, 1, 64);
 		break;
 	case OPT_POLICY:
-		s->policy = text;
-		break;
-	case OPT_EVERYWHERE:
-		s->everywhere = true;
+		s->policy = choose_policy(text);
 		break;
 	case OPT_REPLAY:
 		a->replay = text;
@@ -141,9 +184,6 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case OPT_WRITE_SEEDS:
 		a->write_seeds = text;
 		break;
-	case OPT_COVERAGE:
-		s->coverage = true;
-		break;
 	case OPT_WEAK:
 		weak_use();
 		break;
@@ -153,11 +193,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case OPT_ORDERS:
 		a->orders = text;
 		break;
+	case OPT_LIST:
+	case OPT_EVERYWHERE:
+	case OPT_COVERAGE:
+	case OPT_EXPLORE:
 	case OPT_NAMED:
-		s->named = true;
-		break;
 	case OPT_PROGRESS:
-		s->progress = true;
 		break;
 	case OPT_JSON:
 		a->json = text;
@@ -168,10 +209,30 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	return 0;
 }
 
-/* Human-readable lines; none where standard output is the JSON's. */
-static FILE *page(const struct arguments *a)
+static const char *option_name(int key)
 {
-	return a->json != NULL && strcmp(a->json, "-") == 0 ? stderr : stdout;
+	for (const struct argp_option *o = options; o->name != NULL; o++)
+		if (o->key == key || (o->key == 'j' && key == OPT_JOBS))
+			return o->name;
+	return "?";
+}
+
+/* What it is asked to do; and nothing that is idle there. */
+static void choose_doing(struct arguments *a)
+{
+	uint32_t takes;
+
+	for (enum doing d = LISTING; d <= FINDING_AGAIN; d++)
+		if (a->given & UINT32_C(1) << (doings[d].option - OPT_LIST))
+			a->doing = d;
+	takes = doings[a->doing].takes;
+	if (a->doing == HUNTING && (a->given & TAKES(EXPLORE)))
+		takes |= TAKES(COVERAGE) | TAKES(PROGRESS);
+	for (int key = OPT_LIST; key <= OPT_LAST; key++)
+		if (key != doings[a->doing].option &&
+		    (a->given & ~takes & UINT32_C(1) << (key - OPT_LIST)))
+			cli_die("leave one of them out; --help says what goes together", "--%s does nothing %s",
+				option_name(key), doings[a->doing].with);
 }
 
 static int list(void)
@@ -180,6 +241,9 @@ static int list(void)
 		printf("scenario %-28s %s\n", scenario_at(i)->name, scenario_at(i)->what);
 	for (unsigned i = 0; campaign_mutant(i) != NULL; i++)
 		printf("mutant   %s\n", campaign_mutant(i));
+	for (unsigned i = 0; vmmap_policy_name(i) != NULL; i++)
+		if (can_run(i))
+			printf("policy   %s\n", vmmap_policy_name(i));
 	return CLI_OK;
 }
 
@@ -199,102 +263,26 @@ static int replay(const struct arguments *a)
 		if (!order_has_learned())                /* --weak: words that are fought over have a history       */
 			break;
 	}
-	print_interleaving(a->scenarios[0], &schedule, a->settings.everywhere, page(a));
+	print_interleaving(a->scenarios[0], &schedule, a->settings.everywhere, out_page(a));
 	return out.failure == FAIL_NONE ? CLI_OK : CLI_VIOLATION;
-}
-
-static void write_json(const struct arguments *a, struct json *root)
-{
-	int err = json_write(root, a->json);
-
-	if (err)
-		cli_die("give a file that can be written", "--json: %s: %s", a->json, strerror(-err));
-	json_free(root);
 }
 
 /* ---- exploring ---- */
 
-static void print_failure(const struct arguments *a, const struct report *r)
+static void explore(struct arguments *a)
 {
-	FILE *to = page(a);
-
-	fprintf(to, "\n%s FAILS: %s: %s\n  %u preemptions; to see it:\n  vmmap-explore%s%s%s%s --scenario=%s%s%s%s%s "
-		"--replay='%s'\n%s", r->scenario->name, failure_name(r->failure), r->text, r->preemptions,
-		weak_on() ? " --weak" : "", a->weaken ? " --weaken=\"" : "", a->weaken ? a->weaken : "",
-		a->weaken ? "\"" : "", r->scenario->name, a->settings.policy ? " --policy=" : "",
-		a->settings.policy ? a->settings.policy : "", a->settings.mutant ? " --mutant=" : "",
-		a->settings.mutant ? a->settings.mutant : "", r->schedule,
-		r->again ? "" : "  (which has not failed when it was tried)\n");
-}
-
-static void write_reports(const struct arguments *a, const struct report *r, unsigned n, unsigned bad)
-{
-	struct json *root = json_object(), *array = json_array(root, "scenarios");
-	uint64_t distinct = 0, runs = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		struct json *row = json_row(array);
-
-		json_text(row, "name", r[i].scenario->name);
-		json_uint(row, "schedules", r[i].distinct);
-		json_uint(row, "runs", r[i].runs);
-		json_uint(row, "accesses", r[i].accesses);
-		json_real(row, "cpu_seconds", (double)r[i].cpu_ns / 1e9);
-		json_text(row, "failure", r[i].failure == FAIL_NONE ? NULL : failure_name(r[i].failure));
-		json_text(row, "text", r[i].failure == FAIL_NONE ? NULL : r[i].text);
-		json_text(row, "replay", r[i].failure == FAIL_NONE ? NULL : r[i].schedule);
-		distinct += r[i].distinct;
-		runs += r[i].runs;
-	}
-	json_uint(root, "schedules", distinct);
-	json_uint(root, "runs", runs);
-	json_uint(root, "violations", bad);
-	json_uint(root, "seed", a->settings.seed);
-	json_sub(root, "mutants");
-	write_json(a, root);
-}
-
-static void print_row(const char *name, const struct report *r, FILE *to)
-{
-	double s = (double)r->cpu_ns / 1e9;
-
-	fprintf(to, "%-28s %10llu %10llu %12.0f %8.2f %14.0f\n", name, (unsigned long long)r->distinct,
-		(unsigned long long)r->runs, r->runs ? (double)r->accesses / (double)r->runs : 0.0, s,
-		s > 0 ? (double)r->distinct / s : 0.0);
-}
-
-static int explore(struct arguments *a)
-{
-	static struct report sum;
 	uint64_t began = kernel_real_ns();
-	struct coverage coverage = { 0 };
-	FILE *to = page(a);
-	struct report *r;
-	unsigned bad;
 
 	if (a->settings.schedules == 0)
 		a->settings.schedules = a->n * UINT64_C(10000);
-	bad = campaign_explore(&a->settings, a->scenarios, a->n, &r);
-	fprintf(to, "%-28s %10s %10s %12s %8s %14s\n", "scenario", "distinct", "runs", "accesses/run", "CPU s",
-		"distinct/CPU s");
-	for (unsigned i = 0; i < a->n; i++) {
-		print_row(r[i].scenario->name, &r[i], to);
-		sum.distinct += r[i].distinct;
-		sum.runs += r[i].runs;
-		sum.accesses += r[i].accesses;
-		sum.cpu_ns += r[i].cpu_ns;
-		coverage_add(&coverage, &r[i].coverage);
-	}
-	print_row("all", &sum, to);
-	fprintf(to, "%.1f s, %u violations\n", (double)(kernel_real_ns() - began) / 1e9, bad);
-	for (unsigned i = 0; i < a->n; i++)
-		if (r[i].failure != FAIL_NONE)
-			print_failure(a, &r[i]);
+	a->bad = campaign_explore(&a->settings, a->scenarios, a->n, &a->reports);
+	out_table(a);
+	fprintf(out_page(a), "%.1f s, %u violations\n", (double)(kernel_real_ns() - began) / 1e9, a->bad);
+	out_failures(a);
+	for (unsigned i = 0; i < a->n && a->settings.coverage; i++)
+		coverage_add(&a->coverage, &a->reports[i].coverage);
 	if (a->settings.coverage)
-		coverage_print(&coverage, to);
-	if (a->json != NULL)
-		write_reports(a, r, a->n, bad);
-	return bad == 0 ? CLI_OK : CLI_VIOLATION;
+		coverage_print(&a->coverage, out_page(a));
 }
 
 /* ---- mutants ---- */
@@ -317,89 +305,70 @@ static void choose_mutants(struct arguments *a)
 	}
 }
 
-static void write_orders(const struct arguments *a, struct json *root)
+static void tell(const struct find *f)
 {
-	struct json *array = json_array(root, "orders");
-
-	for (unsigned i = 0; i < a->nfinds; i++) {
-		const struct find *f = &a->finds[i];
-		struct json *row = f->place != NULL ? json_row(array) : NULL;
-
-		if (row == NULL)
-			continue;
-		json_text(row, "place", f->place);
-		json_text(row, "order", f->order);
-		json_text(row, "scenario", f->scenario != NULL ? f->scenario->name : NULL);
-		if (f->scenario != NULL)
-			json_uint(row, "runs", f->runs);
-		else
-			json_null(row, "runs");
-		json_uint(row, "reached", f->reached);
-	}
+	out_find(&arguments, f);
 }
 
-static void write_finds(const struct arguments *a)
+/* Returns how many were not found. */
+static unsigned hunt(struct arguments *a)
 {
-	struct json *root = json_object(), *object;
-
-	json_array(root, "scenarios");
-	json_uint(root, "schedules", 0);
-	json_uint(root, "violations", 0);
-	object = json_sub(root, "mutants");
-	for (unsigned i = 0; i < a->nfinds; i++)
-		if (a->finds[i].mutant != NULL && a->finds[i].scenario != NULL)
-			json_uint(object, a->finds[i].mutant, a->finds[i].runs);
-		else if (a->finds[i].mutant != NULL)
-			json_null(object, a->finds[i].mutant);
-	if (a->nfinds > 0 && a->finds[0].place != NULL)
-		write_orders(a, root);
-	write_json(a, root);
-}
-
-static void print_find(const struct find *f)
-{
-	FILE *to = page(&arguments);
-	char name[320];
-
-	if (f->mutant != NULL)
-		snprintf(name, sizeof(name), "%-28s", f->mutant);
-	else
-		snprintf(name, sizeof(name), "%s -> %-8s", f->place, f->order);
-	if (f->scenario != NULL)
-		fprintf(to, "%s %-28s %8llu runs  %s: %s\n", name, f->scenario->name, (unsigned long long)f->runs,
-			failure_name(f->failure), f->text);
-	else
-		fprintf(to, "%s NOT FOUND in %llu runs%s\n", name, (unsigned long long)f->all_runs,
-			f->place != NULL && f->reached == 0 ? ", no scenario comes by it" : "");
-	fflush(to);
-}
-
-static int hunt(struct arguments *a)
-{
-	FILE *to = page(a);
+	struct settings s = a->settings;
 	unsigned lost;
 	int err;
 
-	a->settings.again = a->seeds != NULL;
-	if (a->settings.schedules == 0)
-		a->settings.schedules = 100000;
+	if (a->nfinds == 0)
+		cli_die("see bench/explore/seeds.list, tests/models/orders.list", "--%s: the file names none",
+			option_name(doings[a->doing].option));
+	s.again = a->seeds != NULL;
+	if (s.schedules == 0 || a->reports != NULL)
+		s.schedules = HUNT_RUNS;
+	if (a->reports != NULL)
+		s.until_ns = UINT64_MAX;
 	for (unsigned i = 0; i < a->nfinds && a->seeds == NULL; i++) {
-		a->finds[i].strategy = a->settings.strategy;
-		a->finds[i].seed = a->settings.seed;
+		a->finds[i].strategy = s.strategy;
+		a->finds[i].seed = s.seed;
 		a->finds[i].weak = a->finds[i].mutant != NULL && weak_on();
 	}
 	if (a->finds[0].place != NULL) {
 		weak_use();
 		(void)debug_location(NULL);              /* read once, for all children                             */
 	}
-	lost = campaign_hunt(&a->settings, a->finds, a->nfinds, print_find);
-	fprintf(to, "%u of %u found\n", a->nfinds - lost, a->nfinds);
+	lost = campaign_hunt(&s, a->finds, a->nfinds, tell);
+	fprintf(out_page(a), "%u of %u found\n", a->nfinds - lost, a->nfinds);
 	err = a->write_seeds != NULL ? seeds_write(a->write_seeds, a->finds, a->nfinds) : 0;
 	if (err)
 		cli_die("give a file that can be written", "--write-seeds: %s: %s", a->write_seeds, strerror(-err));
-	if (a->json != NULL)
-		write_finds(a);
-	return lost == 0 ? CLI_OK : CLI_VIOLATION;
+	return lost;
+}
+
+static bool is_explored(const struct arguments *a, const struct scenario *scenario)
+{
+	for (unsigned i = 0; i < a->n; i++)
+		if (a->scenarios[i] == scenario)
+			return true;
+	return false;
+}
+
+/* The mutants that these scenarios are kept as tests of. The seeds are of the engine as it is, and tell how many
+ * schedules it takes: of another engine they would say nothing. */
+static unsigned find_again(struct arguments *a)
+{
+	struct settings s = { .schedules = SEED_RUNS, .until_ns = UINT64_MAX, .jobs = a->settings.jobs, .again = true };
+	const char *kept = seeds_kept();
+	unsigned n, lost;
+
+	if (kept == NULL || weak_on() || a->settings.mutant != NULL)
+		return 0;
+	n = seeds_read(kept, a->finds, MUTANTS_MAX);
+	for (unsigned i = 0; i < n; i++)
+		if (is_explored(a, a->finds[i].scenario))
+			a->finds[a->nfinds++] = a->finds[i];
+	if (a->nfinds == 0)
+		return 0;
+	lost = campaign_hunt(&s, a->finds, a->nfinds, NULL);
+	fprintf(out_page(a), "%u of %u mutants found again by their seeds\n", a->nfinds - lost, a->nfinds);
+	return lost;
 }
 
 int main(int argc, char **argv)
@@ -414,6 +383,7 @@ int main(int argc, char **argv)
 		       "  vmmap-explore --scenario=fault_unmap_brief --mutant=fault_no_recheck\n"
 		       "  vmmap-explore --scenario=fault_unmap_brief --mutant=fault_no_recheck --replay=0:132,1\n"
 		       "  vmmap-explore --mutants=all --write-seeds=seeds.list\n"
+		       "  vmmap-explore --schedules=100k --mutants=all --explore --json=FILE\n"
 		       "  vmmap-explore --seeds=seeds.list              each is found again\n"
 		       "  vmmap-explore --weak --scenario=place_mlock   old values, data races\n"
 		       "  vmmap-explore --weak --scenario=beside_cut \\\n"
@@ -423,24 +393,43 @@ int main(int argc, char **argv)
 		       "docs/exploring.md says more.",
 	};
 	struct arguments *a = &arguments;
+	unsigned lost = 0;
 
 	kernel_same_addresses(argv);
 	cli_parse(&argp, argc, argv, a);
-	if (a->list)
+	choose_doing(a);
+	if (a->doing == LISTING)
 		return list();
+	if (a->n > 0)
+		a->settings.only = a->scenarios;
 	if (a->n == 0)
 		while ((a->scenarios[a->n] = scenario_at(a->n)) != NULL)
 			a->n++;
 	if (a->settings.mutant != NULL && campaign_mutant_find(a->settings.mutant) == NULL)
 		cli_die("--list names them", "--mutant: '%s' is no mutant", a->settings.mutant);
 	run_begin();
-	if (a->replay != NULL)
+	switch (a->doing) {
+	case REPLAYING:
 		return replay(a);
-	if (a->mutants != NULL)
+	case HUNTING:
 		choose_mutants(a);
-	else if (a->orders != NULL)
+		break;
+	case WEAKENING:
 		a->nfinds = orders_read(a->orders, a->finds, MUTANTS_MAX);
-	else if (a->seeds != NULL)
+		break;
+	case FINDING_AGAIN:
 		a->nfinds = seeds_read(a->seeds, a->finds, MUTANTS_MAX);
-	return a->nfinds > 0 ? hunt(a) : explore(a);
+		break;
+	default:
+		break;
+	}
+	if (a->doing == EXPLORING || (a->given & TAKES(EXPLORE)))
+		explore(a);
+	if (a->doing != EXPLORING)
+		lost = hunt(a);
+	else if (a->json != NULL)
+		lost = find_again(a);
+	if (a->json != NULL)
+		out_json(a);
+	return a->bad + lost == 0 ? CLI_OK : CLI_VIOLATION;
 }

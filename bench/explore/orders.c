@@ -68,7 +68,7 @@ unsigned orders_read(const char *path, struct find *finds, unsigned room)
 	unsigned n = 0;
 
 	if (list == NULL)
-		cli_die(NULL, "--orders: %s: %s", path, strerror(errno));
+		cli_die("tests/models/orders.list is one", "--orders: %s: %s", path, strerror(errno));
 	while (fgets(line, sizeof(line), list) != NULL) {
 		line[strcspn(line, "\n")] = 0;
 		if (line[0] == '#' || line[0] == 0 || line[0] == '\t')

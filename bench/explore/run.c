@@ -348,7 +348,7 @@ static void check(const struct chooser *c)
 		return;
 	checking = true;
 	outcome->checked = true;
-	scenario_check(scenario);
+	outcome->overtakes = scenario_check(scenario);
 	seen_add(&states, now);
 }
 
@@ -370,6 +370,7 @@ void run_once(const struct chooser *c, struct outcome *out)
 	out->failure = FAIL_NONE;
 	out->fresh = out->checked = false;
 	out->text[0] = 0;
+	out->overtakes = 0;
 	out->points = out->accesses = out->preemptions = 0;
 	schedule_clear(&out->schedule);
 	turn_begin(c, out, scenario->flags & SCENARIO_TIMERS);

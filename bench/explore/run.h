@@ -44,6 +44,7 @@ struct outcome {
 	bool checked;                    /* what it has left was looked at: nobody had left that before             */
 	char text[512];
 	uint64_t order;
+	uint64_t overtakes;              /* the most that a waiter was passed, if it was checked                    */
 	uint32_t points, accesses, preemptions;
 	uint8_t others[RUN_POINTS];      /* per point: a bit for each other core that could have run                */
 	struct schedule schedule;

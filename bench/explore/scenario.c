@@ -359,7 +359,7 @@ void scenario_prepare(const struct scenario *s, const char *policy)
 	stops = true;
 }
 
-static void check_books(const struct scenario *s)
+static uint64_t check_books(const struct scenario *s)
 {
 	struct physmem_usage frames;
 	struct vmmap_usage usage;
@@ -379,12 +379,12 @@ static void check_books(const struct scenario *s)
 	if (counters.max_overtakes > scenario_bodies(s) + 2)
 		run_fail(FAIL_OVERTAKEN, "a waiter was overtaken %llu times",
 			 (unsigned long long)counters.max_overtakes);
+	return counters.max_overtakes;
 }
 
-void scenario_check(const struct scenario *s)
+uint64_t scenario_check(const struct scenario *s)
 {
 	if (s->check != NULL)
 		s->check();
-	if (!scene.no_more)
-		check_books(s);
+	return scene.no_more ? 0 : check_books(s);
 }

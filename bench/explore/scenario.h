@@ -141,6 +141,21 @@ void scene_spin(unsigned i);                             /* body i has the queue
 void scene_spin_again(unsigned i);                       /* three times: who is impatient comes between              */
 uint32_t scene_chain(void);                              /* a chain of frames from the depot; 0: none is left       */
 void scene_chain_back(uint32_t chain);
+/* ... and of words around plain memory: parts_words.c. */
+void scene_word_free(void);                              /* a lock word, and who is counted in it                   */
+void scene_word_visit(unsigned i);                       /* body i: is counted in, if it is still free              */
+void scene_word_hold(void);
+uint32_t scene_sem_shared(void);                         /* an rwsem; returns how often it was held exclusively      */
+void scene_sem_shared_until(unsigned says, unsigned awaits);     /* the same, until a signal                         */
+void scene_sem_exclusive(bool downgrade);
+void scene_publish(void);                                /* a pointer to plain memory                               */
+void scene_published(void);                              /* reads that, in a read section                           */
+void scene_unpublish(void);                              /* and uses it again, when a polled grace period is over   */
+void scene_range_change(uint64_t at, uint64_t len);      /* under a range lock beside the map, and no word of a VMA */
+void scene_range_look(uint64_t at, uint64_t len);
+void scene_table_change(bool stray, uint64_t deadline_ns);       /* under a table's lock, which may go then          */
+void scene_living(uint64_t at);                          /* the VMA there is looked at,                             */
+void scene_is_alike(void);                               /* without a hold, by whoever finds it not changed         */
 /* ... and of blocks of frames, word[b] being how many of block b somebody has: parts_report.c. The host says "later" as
  * often as the last word says. */
 #define SCENE_LATER (SCENE_WORDS - 1)
@@ -215,6 +230,7 @@ _Noreturn void scene_fail(const char *what, const char *cond, const char *file, 
 
 /* For the runner. */
 void scenario_prepare(const struct scenario *s, const char *policy);     /* set_up, and cores that are warm         */
-void scenario_check(const struct scenario *s);                           /* check, audit, the rest                  */
+/* Check, audit, the rest. Returns how often a waiter was overtaken at most, as the engine counts it. */
+uint64_t scenario_check(const struct scenario *s);
 
 #endif

@@ -4,7 +4,12 @@
 
 #define HAD(i) scene.word[i]
 
-static void thirty_two(void) { scene_pages(32); }
+static void thirty_two(void)
+{
+	scene_map();
+	scene_watch_ranges();
+	scene_mmap(PAGES(0, 32), RW);
+}
 
 static void take(unsigned i, uint64_t page, uint64_t n)
 {

@@ -4,7 +4,12 @@
 
 enum { WALKS = 5, WALKED };             /* signals                                                                 */
 
-static void thirty_two(void) { scene_pages(32); }
+static void thirty_two(void)
+{
+	scene_map();
+	scene_watch_ranges();
+	scene_mmap(PAGES(0, 32), RW);
+}
 
 /* ---- a waiter ---- */
 
@@ -156,6 +161,7 @@ SCENARIO(list_writer, .what = "an edit goes into the list after a walk that it h
 static void before_group(void)
 {
 	scene_map();
+	scene_watch_ranges();
 	scene_mmap(PAGES(4, 4), RW);
 	scene_stop(0, "fault_before_group", THERE, BACK);
 }
@@ -182,6 +188,11 @@ static void note_late(void)
 	scene_stop(1, "note_before_store", BACK, THIRD);
 	scene_stop(0, "release_before_sweep", THIRD, FOURTH);
 }
+static void note_late_beside(void)
+{
+	note_late();
+	scene_watch_ranges();
+}
 static void hold_upper(void) { scene_take(0, PAGES(4, 4)); }
 static void map_below(void)
 {
@@ -191,6 +202,6 @@ static void map_below(void)
 }
 
 SCENARIO(beside_note, .what = "a note comes when the holder has read its notes", .policy = "range-tree",
-	 .set_up = note_late, .body = { hold_upper, map_below }, .mutants = "beside_note_unchecked");
+	 .set_up = note_late_beside, .body = { hold_upper, map_below }, .mutants = "beside_note_unchecked");
 SCENARIO(note_late, .what = "the same in the map",
 	 .set_up = note_late, .body = { hold_upper, map_below }, .mutants = "note_unchecked");

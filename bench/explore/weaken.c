@@ -3,7 +3,8 @@
  * weaken.c - see weaken.h. A place is looked up in the source that the program was built from (its debug information
  * says where that is): the line of the N-th use of the operation in the function. An access is made there if it was
  * compiled from that line of that file, inlined or not, and demands the order of the operation's name. Of two uses in
- * one line the column tells, unless they stand inside a macro's parentheses: then both are the place.
+ * one line the column tells, unless they stand inside a macro's parentheses: then both are the place. What stands in a
+ * likely() of several lines has been compiled from the line where that begins.
  */
 #include "bench/explore/weaken.h"
 
@@ -19,8 +20,9 @@
 
 static const char *const order_names[] = { "relaxed", "consume", "acquire", "release", "acqrel", "seqcst" };
 
-/* other: the column of another use of the operation in that line; 0. instead: -1: as it stands. */
-struct place { char file[128]; int line, other, order, instead; bool reached; };
+/* begins: the line of the likely() that it stands in, or its own. other: the column of another use of the operation in
+ * that line; 0. instead: -1: as it stands. */
+struct place { char file[128]; int line, begins, other, order, instead; bool reached; };
 static struct place places[PLACES];
 static unsigned places_n;
 static struct { const void *pc; int place; } code[CODE];         /* place: of this access; -1                       */
@@ -33,12 +35,25 @@ static int order_of(const char *name)
 	return -1;
 }
 
+/* How many parentheses of a likely() are open behind this line, if so many were before it. */
+static int open_behind(const char *line, int open)
+{
+	const char *c = open > 0 ? line : strstr(line, "likely(");
+
+	for (; c != NULL && *c != 0; c++) {
+		open += (*c == '(') - (*c == ')');
+		if (open == 0 && *c == ')')
+			break;
+	}
+	return open;
+}
+
 /* In kernel style a body begins with '{' and ends with '}' in the first column; short ones stand in one line. */
-static int line_of_use(FILE *source, const char *function, const char *operation, unsigned n, int *other)
+static int line_of_use(FILE *source, const char *function, const char *operation, unsigned n, struct place *p)
 {
 	char line[512], use[96], head[96];
 	bool named = false, inside = false;
-	int number = 0;
+	int number = 0, open = 0, begins = 0;
 
 	snprintf(use, sizeof(use), "atomic_%s(", operation);
 	snprintf(head, sizeof(head), "%s(", function);
@@ -55,9 +70,12 @@ static int line_of_use(FILE *source, const char *function, const char *operation
 				const char *first = strstr(line, use);
 				const char *beside = first < at ? first : strstr(at + 1, use);
 
-				*other = beside != NULL ? (int)(beside - line) + 1 : 0;
+				p->begins = open > 0 ? begins : number;
+				p->other = beside != NULL ? (int)(beside - line) + 1 : 0;
 				return number;
 			}
+		begins = open > 0 ? begins : number;
+		open = open_behind(line, open);
 		if (line[0] == '}')
 			inside = named = false;
 	}
@@ -81,7 +99,7 @@ int weaken_add(const char *name)
 	source = fopen(path, "r");
 	if (p->order < 0 || source == NULL)
 		return -1;
-	p->line = line_of_use(source, function, operation, n, &p->other);
+	p->line = line_of_use(source, function, operation, n, p);
 	fclose(source);
 	return p->line != 0 ? (int)places_n++ : -1;
 }
@@ -108,8 +126,8 @@ static int place_of(const struct access *a)
 	const char *file = debug_line(a->pc, &line, &column);
 
 	for (unsigned i = 0; i < places_n && file != NULL; i++)
-		if (places[i].line == line && places[i].order == a->order && strcmp(file, places[i].file) == 0 &&
-		    places[i].other != column)
+		if ((places[i].line == line || places[i].begins == line) && places[i].order == a->order &&
+		    strcmp(file, places[i].file) == 0 && places[i].other != column)
 			return (int)i;
 	return -1;
 }

@@ -26,10 +26,11 @@ HOTPLUG = dict(STRESS, plugs=int, unplugs=int, unplugs_used=int, unplug_failures
                everything=dict)
 ORACLE = dict(policy=str, ops=int, seed=int, ok=int, splits=int, merges=int, calls=dict, divergences=int)
 REPLAY = dict(policy=str, calls=int, threads=int, mismatches=int, compared_share=float, final_maps_equal=None)
+EXPLORE = dict(scenarios=list, schedules=int, runs=int, violations=int, seed=int, mutants=dict)
 CONFLICTS = dict(policy=str, tests=int, packed_conflict_free=int, spread_conflict_free=int, waived=int, pairs=list)
 FIELDS = {"ratio": RATIO, "scaling": SCALING, "isolation": ISOLATION, "lookup": dict(rows=list),
           "metadata": dict(rows=list), "stress": STRESS, "hotplug": HOTPLUG, "oracle": ORACLE, "replay": REPLAY,
-          "conflicts": CONFLICTS, "physmem": dict(rows=list, bars=list),
+          "conflicts": CONFLICTS, "explore": EXPLORE, "physmem": dict(rows=list, bars=list),
           "unplug": dict(policy=str, frames=int, blocked=int, rows=list),
           "host": dict(setup=dict, rows=list, violations=int),
           "machine": dict(commands=int, failures=int, figures=dict, segments=list, frames=list, spaces=list,
@@ -40,6 +41,8 @@ ROWS = {                                # what a row has; or a function that say
     ("lookup", "rows"): dict(vmas=int, dependent_ratio=float, independent_ratio=float, scaling2=float,
                              array_scaling2=float, insert_erase_ratio=float),
     ("conflicts", "pairs"): dict(first=str, second=str, tests=int, packed=int, spread=int, lines=int),
+    ("explore", "scenarios"): dict(name=str, schedules=int, runs=int, accesses=int, max_overtakes=int,
+                                   cpu_seconds=float, failure=None, text=None, replay=None),
     ("physmem", "rows"): lambda row: (dict(measure=str, threads=int, ratio=float) if "threads" in row else
                                       dict(measure=str, segments=int, ours_ns=float, array_ns=float, rbtree_ns=float,
                                            instructions=None)),
@@ -105,6 +108,12 @@ def ok(kind, what):
     if kind == "conflicts":
         one_lock = what["policy"] in ("rwsem", "pervma")        # of the one pair of writers that is run here
         return what["tests"] > 50 and (what["spread_conflict_free"] == 0) == one_lock
+    if kind == "explore":
+        rows = what["scenarios"]
+        return (what["violations"] == 0 and what["schedules"] == sum(row["schedules"] for row in rows) > 0 and
+                all(row["runs"] > 0 and row["failure"] is None for row in rows) and what["mutants"] and
+                all(fits(runs, int) and runs > 0 for runs in what["mutants"].values()) and
+                max(row["max_overtakes"] for row in rows) > 0)
     if kind == "host":
         fit = [row["fit"] for row in what["rows"]]              # with reports more; with full caches only by the hook
         return what["violations"] == 0 and fit[2] > fit[0] and fit[4] > fit[3] and len(fit) == 7
