@@ -37,8 +37,10 @@ extern char **environ;
 static const char doc[] =
 	"Runs every policy on every profile for 1, 2, 4 ... cores, several processes at a time; writes DIR/points.json "
 	"after each point, a JSON file for each with its hottest lines, and the plots. It may be stopped at any time "
-	"(SIGINT, SIGTERM): the same command goes on. Points that DIR/points.json has are not run again if they were "
-	"made with the same --ops, --seed, --costs, --quantum and --socket; --fresh and --better say which are. "
+	"(SIGINT, SIGTERM): the same command goes on. Points of another --costs, --quantum, --socket or --seed stand "
+	"beside. Those that DIR/points.json has are not run again, unless --ops asks for more than they were asked "
+	"for, or --fresh or --better says so; and none gives way to one with fewer operations, or to one that is not "
+	"steady if it is, but with --fresh to that of another program. "
 	"On standard error: each point when it is done, and about how long the others will take. With --seconds no "
 	"point takes much longer than that: it has as many operations as fit, and its row says how many.\v"
 	"Examples:\n"
@@ -69,9 +71,10 @@ struct sweep {
 
 /* ---- what is to be run ---- */
 
-static bool lacking(const struct point *p)
+/* Beside what is asked for now. */
+static bool lacking(const struct point *p, const struct point *now)
 {
-	return points_ops(p) < WHOLE * (double)p->terms.ops || !p->steady;
+	return points_ops(p) < WHOLE * (double)now->terms.ops || !p->steady;
 }
 
 /* It could have as much time and warm-up as this sweep gives. */
@@ -92,32 +95,41 @@ static bool wanted(const struct sweep *s, const struct point *now)
 	const struct point *p = points_find(&s->points.done, now), *dear = points_find(&s->points.dear, now);
 	bool fresh = s->o->fresh;
 
-	if (dear != NULL && points_same_terms(dear, now) && had_as_much(dear, now) && (!fresh || of_this_program(dear)))
+	if (dear != NULL && had_as_much(dear, now) && (!fresh || of_this_program(dear)))
 		return false;
-	if (p == NULL || !points_same_terms(p, now) || (fresh && !of_this_program(p)))
+	if (p == NULL || p->terms.ops < now->terms.ops || (fresh && !of_this_program(p)))
 		return true;
-	return s->o->better && lacking(p) && !had_as_much(p, now);
+	return s->o->better && lacking(p, now) && !had_as_much(p, now);
 }
 
-/* With more time it has less, where the machine was busy or the budget's steps fell otherwise: the old one stays. */
+/*
+ * What stands there is kept where the new one is worse: with more time it may have less, since the machine was busy or
+ * the budget's steps fell otherwise. It is not asked for again with as much. With --fresh a point of another program goes.
+ */
 static void put(struct sweep *s, const struct point *p)
 {
 	struct point *old = points_find(&s->points.done, p);
 
-	if (p->ops > 0 && old != NULL && points_same_terms(old, p) && (!s->o->fresh || of_this_program(old)) &&
-	    old->ops > p->ops) {
-		old->seconds = p->seconds;
-		old->warm_most = p->warm_most;
+	if (p->ops == 0 || old == NULL || !points_worse(p, old) || (s->o->fresh && !of_this_program(old))) {
+		points_put(&s->points, p);
 		return;
 	}
-	points_put(&s->points, p);
+	old->terms.ops = p->terms.ops > old->terms.ops ? p->terms.ops : old->terms.ops;
+	old->seconds = p->seconds;
+	old->warm_most = p->warm_most;
 }
 
 /* ---- processes ---- */
 
 static void result_path(const struct sweep *s, const struct point *p, char *path, size_t bytes)
 {
-	snprintf(path, bytes, "%s/%s-%s-%u.json", s->o->out, p->policy, p->profile, p->cores);
+	const struct point_terms *t = &p->terms;
+	char model[96] = "";
+
+	if (!points_plain(p))
+		snprintf(model, sizeof(model), "-costs%s-quantum%lu-socket%u-seed%s", t->costs,
+			 (unsigned long)t->quantum_ns, t->socket, t->seed);
+	snprintf(path, bytes, "%s/%s-%s-%u%s.json", s->o->out, p->policy, p->profile, p->cores, model);
 }
 
 static void end_all(struct sweep *s)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Tables of a sweep on logical cores, in Markdown: million operations a second / transfers an operation.
 
-Usage: curves_table.py POINTS.JSON [--policies NAME,...] [--profiles NAME,...] [--cores N,...]     default: all of it
+Usage: curves_table.py POINTS.JSON [--policies NAME,...] [--profiles NAME,...] [--cores N,...] [--costs 50|100|250]
+Default: all of it, with costs 100.
 
 After a cell: what it has less than 10,000 operations a core up to 128 cores and 1,000 beyond: * 1,000 or more, + 100 or
 more, - fewer; ~ its warm-up was not steady.
@@ -25,6 +26,10 @@ def cell(point):
     if not point["steady"]:
         mark += "~"
     return f"{number(point['ops_per_s'] / 1e6)} / {point['transfers_per_op']:.2f}" + (f" {mark}" if mark else "")
+
+
+def model(point):
+    return point["costs"], point["quantum_ns"], point["socket"], point["seed"]
 
 
 def order(names, known):
@@ -52,9 +57,10 @@ def main():
     parser.add_argument("--policies", type=listed)
     parser.add_argument("--profiles", type=listed)
     parser.add_argument("--cores", type=listed)
+    parser.add_argument("--costs", default="100")
     given = parser.parse_args()
     with open(given.points, encoding="utf-8") as file:
-        points = json.load(file)["points"]
+        points = [p for p in json.load(file)["points"] if model(p) == (given.costs, 200, 32, "1")]
     policies = given.policies or order({p["policy"] for p in points}, POLICIES)
     profiles = given.profiles or sorted({p["profile"] for p in points})
     cores = [int(n) for n in given.cores] if given.cores else sorted({p["cores"] for p in points})

@@ -54,16 +54,45 @@ def which_are_run(program, where):
     expect("an empty directory", sweep(program, where), both)
     expect("points.json", [p["cores"] for p in read(where)["points"]], [1, 2])
     expect("the same again", sweep(program, where), [])
-    for option, value in ("ops", "65"), ("costs", "250"), ("seed", "2"), ("quantum", "50"), ("socket", "8"):
+    first = read(where)["points"]
+    models = ("costs", "250"), ("seed", "2"), ("quantum", "50"), ("socket", "8")
+    for option, value in models:
         expect(f"another --{option}", sweep(program, where, f"--{option}", value), both)
         expect(f"the same --{option} again", sweep(program, where, f"--{option}", value), [])
-    expect("as at first", sweep(program, where), both)
+    expect("they stand beside", len(read(where)["points"]), 2 * (1 + len(models)))
+    expect("and the first ones as they were", [p for p in read(where)["points"] if p in first], first)
+    expect("files beside, too", len([n for n in os.listdir(where) if n.startswith("vma-fault-1")]), 1 + len(models))
+    expect("as at first", sweep(program, where), [])
+    write(where, dict(read(where), points=first))
+    expect("more operations", sweep(program, where, "--ops", "65"), both)
+    expect("in place of fewer", [p["ops_wanted"] for p in read(where)["points"]], [65, 65])
+    expect("fewer again", sweep(program, where), [])
     change(where, 1, build="0" * 16)
     expect("another program's point", sweep(program, where), [])
     expect("the same, afresh", sweep(program, where, "--fresh"), one)
     expect("the same again, afresh", sweep(program, where, "--fresh"), [])
     change(where, 2, costs=None)
     expect("a point that does not say how it was made", sweep(program, where), two)
+    expect("is replaced", len(read(where)["points"]), 2)
+
+
+def which_are_kept(program, where):
+    """A good point never gives way to a worse one, but with --fresh that of another program."""
+    one = [("1 of 1", "1")]
+    sweep(program, where, "--most", "1")
+    for ops, steady, wanted, what in (640, True, [], "more than are asked for"), (32, True, one, "fewer, and steady"):
+        change(where, 1, ops=ops, ops_per_core=ops, ops_wanted=ops, steady=steady)
+        before = read(where)["points"]
+        expect(what, sweep(program, where, "--most", "1", "--warm", "0"), wanted)
+        expect(f"{what}: kept", [(p["ops"], p["steady"]) for p in read(where)["points"]], [(ops, steady)])
+        expect(f"{what}: its rate", read(where)["points"][0]["ops_per_s"], before[0]["ops_per_s"])
+        expect(f"{what}: not again", sweep(program, where, "--most", "1", "--warm", "0"), [])
+    change(where, 1, ops=640, ops_per_core=640, ops_wanted=32, steady=False)
+    expect("more than were asked for", sweep(program, where, "--most", "1"), one)
+    expect("more than were asked for: kept", read(where)["points"][0]["ops"], 640)
+    change(where, 1, build="0" * 16, steady=True)
+    expect("another program's", sweep(program, where, "--most", "1", "--warm", "0", "--fresh"), one)
+    expect("another program's: not kept", [(p["ops"], p["steady"]) for p in read(where)["points"]], [(64, False)])
 
 
 def too_dear(where, cores, seconds):
@@ -77,7 +106,7 @@ def too_dear(where, cores, seconds):
 def which_are_bettered(program, where):
     one, two = [("1 of 1", "1")], [("1 of 1", "2")]
     sweep(program, where)
-    change(where, 1, seconds=1, steady=True, ops=10, ops_per_core=10)
+    change(where, 1, seconds=1, steady=False, ops=10, ops_per_core=10)
     change(where, 2, seconds=1, steady=True)
     expect("fewer operations than asked for", sweep(program, where, "--seconds", "2"), [])
     expect("the same budget", sweep(program, where, "--seconds", "1", "--better"), [])
@@ -120,7 +149,7 @@ def budgeted(program, where):
 
 def main():
     program = sys.argv[1]
-    for check in (which_are_run, which_are_bettered, budgeted,
+    for check in (which_are_run, which_are_kept, which_are_bettered, budgeted,
                   lambda program, where: stopped(program, where, signal.SIGTERM),
                   lambda program, where: stopped(program, where, signal.SIGINT)):
         with tempfile.TemporaryDirectory() as where:
