@@ -51,7 +51,7 @@ int  points_write(struct points *t, const char *dir);
 void points_free(struct points *t);
 /* NULL: it has no point there. */
 struct point *points_find(const struct point_list *list, const struct point *place);
-/* Takes the place of what is there, and of what does not say what its model was. A point that is not too dear takes away the note that it was. */
+/* Takes the place of what is there, and of what does not say its costs; a point, of the note that it was too dear. */
 void points_put(struct points *t, const struct point *p);
 
 #endif

@@ -71,7 +71,7 @@ struct sweep {
 
 /* ---- what is to be run ---- */
 
-/* Beside what is asked for now. */
+/* Beside what this sweep asks for. */
 static bool lacking(const struct point *p, const struct point *now)
 {
 	return points_ops(p) < WHOLE * (double)now->terms.ops || !p->steady;
@@ -104,7 +104,7 @@ static bool wanted(const struct sweep *s, const struct point *now)
 
 /*
  * What stands there is kept where the new one is worse: with more time it may have less, since the machine was busy or
- * the budget's steps fell otherwise. It is not asked for again with as much. With --fresh a point of another program goes.
+ * the budget's steps fell otherwise. It is not asked for again with as much. With --fresh that of another program goes.
  */
 static void put(struct sweep *s, const struct point *p)
 {
