@@ -47,11 +47,19 @@ struct point points_new(const struct options *o, const char *policy, const char 
 	return p;
 }
 
+bool points_default(const struct point *p)
+{
+	return strcmp(p->terms.seed, "1") == 0 && p->terms.quantum_ns == 200 && p->terms.socket == 32;
+}
+
 bool points_plain(const struct point *p)
 {
-	const struct point_terms *t = &p->terms;
+	return points_default(p) && strcmp(p->terms.costs, "100") == 0;
+}
 
-	return strcmp(t->costs, "100") == 0 && strcmp(t->seed, "1") == 0 && t->quantum_ns == 200 && t->socket == 32;
+bool points_whole(const struct point *p)
+{
+	return p->steady && points_ops(p) >= POINTS_WHOLE * (double)options_ops(&(struct options){ 0 }, p->cores);
 }
 
 bool points_worse(const struct point *a, const struct point *b)

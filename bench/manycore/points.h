@@ -31,6 +31,8 @@ struct point {
 	char build[20];                          /* points_build then                                               */
 };
 
+#define POINTS_WHOLE 0.99                        /* of the operations: a unit may be several calls, a little is lost */
+
 struct point_list { struct point *at; size_t n, room; };
 struct points { struct point_list done, dear; };
 
@@ -38,8 +40,11 @@ struct points { struct point_list done, dear; };
 const char *points_build(void);
 /* What a point of these options will be like before it is measured. */
 struct point points_new(const struct options *o, const char *policy, const char *profile, uint32_t cores);
-/* Its model is the default one: costs 100, quantum 200 ns, sockets of 32 cores, seed 1. */
+/* Its model is the default one, but for the costs: quantum 200 ns, sockets of 32 cores, seed 1; and costs 100, too. */
+bool points_default(const struct point *p);
 bool points_plain(const struct point *p);
+/* It is steady, and has as many operations as a point has that is not told how many (options_ops). */
+bool points_whole(const struct point *p);
 /* a has fewer operations than b, or is not steady, and b is. Of one place. */
 bool points_worse(const struct point *a, const struct point *b);
 /* Operations of a core in the window. */

@@ -30,7 +30,6 @@
 
 #define BEYOND    1.25                           /* trials come on top of a budget                                  */
 #define JOBS_MOST 64                             /* as --jobs                                                       */
-#define WHOLE     0.99                           /* of the operations: a unit may be several calls, a little is lost */
 
 extern char **environ;
 
@@ -74,7 +73,7 @@ struct sweep {
 /* Beside what this sweep asks for. */
 static bool lacking(const struct point *p, const struct point *now)
 {
-	return points_ops(p) < WHOLE * (double)now->terms.ops || !p->steady;
+	return points_ops(p) < POINTS_WHOLE * (double)now->terms.ops || !p->steady;
 }
 
 /* It could have as much time and warm-up as this sweep gives. */

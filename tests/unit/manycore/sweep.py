@@ -147,9 +147,52 @@ def budgeted(program, where):
     expect("the same operations again", json.loads(again.stdout)["ops_per_s"], point["ops_per_s"])
 
 
+def row(policy, cores, costs="100", **more):
+    return dict({"policy": policy, "profile": "fault", "cores": cores, "ops": 10000 * cores, "steady": True,
+                 "ops_per_s": cores * 1e6 / float(costs), "transfers_per_op": 2, "costs": costs, "seed": "1",
+                 "quantum_ns": 200, "socket": 32, "ops_wanted": 10000, "build": "a"}, **more)
+
+
+def script_of(program, where, points):
+    write(where, {"points": points, "too_dear": []})
+    subprocess.run([program, "plot", "--out", where], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    with open(os.path.join(where, "manycore.gp"), encoding="utf-8") as file:
+        return file.read()
+
+
+def blocks(script, letter):
+    return [text.split("\n") for text in re.findall(rf"^\${letter}\d+ << EOD\n(.*?)\nEOD$", script, re.M | re.S)]
+
+
+def drawn(program, where):
+    """What a picture says of its points beside their numbers."""
+    script = script_of(program, where, [row("vma", 1), row("vma", 2, steady=False), row("vma", 8, ops=79000, build="b"),
+                                        row("spf", 2), row("rwsem", 2, seed="2")])
+    expect("hollow: not steady, fewer operations", [[line[-1] for line in block] for block in blocks(script, "p")],
+           [["1", "0", "0"], ["1"]])
+    expect("broken where the program changes", [block.count("") for block in blocks(script, "l")], [1, 0])
+    expect("and dotted there", [len(block) for block in blocks(script, "t")], [4, 1])
+    expect("the range of the counts", set(re.findall(r"^set xrange (.*)$", script, re.M)), {"[0.9:8.96]"})
+    expect("the costs", "costs 100 (50/100 ns a transfer inside/across a socket), 32 cores" in script, True)
+    expect("linear from one core", len(re.findall(r"^  0.01 \* x with lines .* 'vma, linear'", script, re.M)), 2)
+    expect("no band", "costs 50 to 250'" in script, False)
+    script = script_of(program, where, [row("vma", n, costs) for n in (2, 4) for costs in ("50", "100", "250")] +
+                       [row("rwsem", n, costs) for n in (2, 4) for costs in ("100", "250")])
+    expect("linear from two", "'vma, linear'" in script, False)
+    expect("a band of three costs", set(re.findall(r"title '(\S+), costs 50 to 250'", script)), {"vma"})
+    expect("from the least to the greatest", ["2 0.008 0.04 2.0000 2.0000", "4 0.016 0.08 2.0000 2.0000"] in
+           blocks(script, "b"), True)
+    policies = ("vma", "vma-count", "rwsem", "pt-lock", "range-tree", "range-list", "pervma", "fine-lock", "checked",
+                "spf")
+    script = script_of(program, where, [row(policy, 2) for policy in policies])
+    lines = re.findall(r"^  \$l\d+ using 1:2 with lines lw (\S+) dt (\S+) lc rgb '(\S+)'", script, re.M)[:10]
+    expect("a colour for each policy", len({colour for _, _, colour in lines}), 10)
+    expect("narrower, or of other dashes, than what lies below", len({(w, dash) for w, dash, _ in lines}), 10)
+
+
 def main():
     program = sys.argv[1]
-    for check in (which_are_run, which_are_kept, which_are_bettered, budgeted,
+    for check in (which_are_run, which_are_kept, which_are_bettered, budgeted, drawn,
                   lambda program, where: stopped(program, where, signal.SIGTERM),
                   lambda program, where: stopped(program, where, signal.SIGINT)):
         with tempfile.TemporaryDirectory() as where:
