@@ -191,8 +191,10 @@ static size_t put_band(FILE *f, const struct picture *in, const struct curve *c,
 
 /* ---- pictures ---- */
 
-static void put_caption(FILE *f, const char *costs)
+static void put_caption(FILE *f, const char *costs, const char *dir)
 {
+	char validation[256];
+
 	fprintf(f, "set label 1 \"costs %s (", costs);
 	for (unsigned k = 0; options_costs_name(k) != NULL; k++)
 		if (strcmp(options_costs_name(k), costs) == 0)
@@ -205,7 +207,8 @@ static void put_caption(FILE *f, const char *costs)
 	      "dotted between two programs", f);
 	for (unsigned i = 0; report_limit(i) != NULL; i++)
 		fprintf(f, "\\n%s", report_limit(i));
-	fputs("\" at screen 0.01, screen 0.165 left font ',8' textcolor rgb '#555555' noenhanced\n", f);
+	fprintf(f, "\\n%s", report_validation(dir, validation, sizeof(validation)));
+	fputs("\" at screen 0.01, screen 0.18 left font ',8' textcolor rgb '#555555' noenhanced\n", f);
 }
 
 static double size_of(const struct style *s)
@@ -250,7 +253,7 @@ static void put_curves(FILE *f, const struct picture *in, size_t first, const ch
 
 		if (strcmp(c->point->terms.costs, costs) == 0 && put_band(NULL, in, c, 0) > 1)
 			fprintf(f, ", \\\n  $b%zu using 1:%u:%u with filledcurves fc rgb '%s' fs transparent solid "
-				"0.25 noborder title '%s, costs 50 to 250' noenhanced", first + i, lo, lo + 1,
+				"0.25 noborder title '%s, 50 to 250' noenhanced", first + i, lo, lo + 1,
 				style_of(c->point->policy)->colour, c->point->policy);
 	}
 	for (size_t i = 0; i < in->n; i++) {
@@ -317,22 +320,25 @@ static void put_all(FILE *f, struct curve *curves, size_t n, const char *type)
 	}
 }
 
-static int write_script(const char *path, struct curve *curves, size_t n)
+static int write_script(const char *dir, struct curve *curves, size_t n)
 {
-	FILE *f = fopen(path, "w");
+	char path[4096];
+	FILE *f;
 	int failed;
 
+	snprintf(path, sizeof(path), "%s/manycore.gp", dir);
+	f = fopen(path, "w");
 	if (f == NULL)
 		return -errno;
 	fputs("# vmmap-manycore: logical cores, virtual time.\n", f);
 	put_all(f, curves, n, NULL);
 	fputs("set grid xtics ytics lt 1 lw 0.5 lc rgb '#dddddd'\nset border 3\nset tics nomirror\n"
 	      "set xlabel 'logical cores'\nset logscale x\nset xtics (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)\n"
-	      "set key outside right top Left reverse samplen 4\nset bmargin 11\n", f);
-	put_caption(f, costs_drawn(curves, n));
-	fputs("set terminal svg size 820,620 font 'DejaVu Sans,13' background '#ffffff'\n", f);
+	      "set key outside right top Left reverse samplen 4\nset bmargin 12\n", f);
+	put_caption(f, costs_drawn(curves, n), dir);
+	fputs("set terminal svg size 820,640 font 'DejaVu Sans,13' background '#ffffff'\n", f);
 	put_all(f, curves, n, "svg");
-	fputs("set terminal pngcairo size 820,620 font 'DejaVu Sans,11' background '#ffffff'\n", f);
+	fputs("set terminal pngcairo size 820,640 font 'DejaVu Sans,11' background '#ffffff'\n", f);
 	put_all(f, curves, n, "png");
 	fputs("unset output\n", f);
 	failed = ferror(f);
@@ -342,7 +348,6 @@ static int write_script(const char *path, struct curve *curves, size_t n)
 static int draw(const struct points *points, const char *dir)
 {
 	struct curve *curves;
-	char path[4096];
 	size_t n;
 	int err;
 
@@ -351,8 +356,7 @@ static int draw(const struct points *points, const char *dir)
 		free(curves);
 		return -ENODATA;
 	}
-	snprintf(path, sizeof(path), "%s/manycore.gp", dir);
-	err = write_script(path, curves, n);
+	err = write_script(dir, curves, n);
 	free(curves);
 	return err ? err : plot_run(dir, "manycore.gp");
 }

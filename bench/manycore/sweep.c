@@ -23,6 +23,7 @@
 #include "bench/manycore/commands.h"
 #include "bench/manycore/options.h"
 #include "bench/manycore/points.h"
+#include "bench/manycore/report.h"
 #include "bench/manycore/run.h"
 #include "bench/sim/kernel.h"
 #include "stress/profile.h"
@@ -49,11 +50,6 @@ static const char doc[] =
 	"  vmmap-manycore sweep --policies vma,rwsem --profiles fault,local,pf --most 128 --ops 2000 --out curves\n"
 	"Exit code: 0; 1 if the cores of some point got stuck or a call failed; 2 if it could not run; 128 + the "
 	"signal that stopped it.";
-
-/* The default one first, then its rivals, the global locks before those that cost most; others after these. */
-static const char *const order[] = {
-	"vma", "rwsem", "pervma", "vma-count", "spf", "pt-lock", "range-tree", "range-list", "fine-lock", "checked",
-};
 
 /* A process that runs. Operations of all its cores stand for what it costs. */
 struct job { pid_t pid; struct point point; uint64_t ops; };
@@ -318,27 +314,12 @@ static unsigned each(struct sweep *s, bool count)
 	return n;
 }
 
-static void all_policies(struct options *o)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
-		o->policies[o->npolicies++] = order[i];
-	for (unsigned i = 0; vmmap_policy_name(i) && o->npolicies < OPTIONS_MOST; i++) {
-		const char *name = vmmap_policy_name(i);
-		bool there = !options_simulated(name, 1);
-
-		for (size_t k = 0; k < o->npolicies; k++)
-			there |= strcmp(o->policies[k], name) == 0;
-		if (!there)
-			o->policies[o->npolicies++] = name;
-	}
-}
-
 static void set_defaults(struct options *o)
 {
 	bool all = o->nprofiles == 0;
 
 	if (o->npolicies == 0)
-		all_policies(o);
+		options_all_policies(o, 1);
 	for (uint32_t cores = o->ncounts == 0 ? 1 : UINT32_MAX; cores <= o->most; cores *= 2)
 		o->counts[o->ncounts++] = cores;
 	for (unsigned i = 0; all && profile_at(i) && o->nprofiles < OPTIONS_MOST; i++)
@@ -361,7 +342,7 @@ static void lock_directory(const char *dir)
 
 int sweep_main(int argc, char **argv)
 {
-	char *plot[] = { (char *)"plot", (char *)"--out", NULL, NULL };
+	char *plot[] = { (char *)"plot", (char *)"--out", NULL, NULL }, validation[256];
 	struct options o;
 	struct sweep s = { .o = &o, .began_ns = kernel_real_ns() };
 	int code, err;
@@ -382,6 +363,7 @@ int sweep_main(int argc, char **argv)
 		wait_some(&s);
 	(void)sigprocmask(SIG_SETMASK, &s.before, NULL);
 	points_free(&s.points);
+	fprintf(stderr, "%s\n", report_validation(o.out, validation, sizeof(validation)));
 	plot[2] = (char *)o.out;
 	code = plot_main(3, plot);
 	return s.failed ? CLI_VIOLATION : code;
