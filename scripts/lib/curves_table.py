@@ -92,9 +92,9 @@ def documents(points, given):
                 file.write(anew)
             continue
         code = 1
-        for now, then in zip(text.split("\n"), anew.split("\n")):
-            if now != then:
-                print(f"{path} says\n  {now}\nand the points\n  {then}\n--write mends it")
+        for old, new in zip(text.split("\n"), anew.split("\n")):
+            if old != new:
+                print(f"{path} says\n  {old}\nand the points\n  {new}\n--write mends it")
                 break
     return code
 
