@@ -5,8 +5,10 @@
  * WARM-UP   blocks of a quarter of the window, until three in a row have the same transfers per operation (within 3 %,
  *           or 0.001) and first touches (within 0.1), at most `warm_most` of them; `steady` says whether that came
  *           to pass, and the window has few first touches itself.
- * WINDOW    one block of `ops` units a core (what the profile counts: docs/benchmarking.md). A profile whose unit is
- *           many calls (arena, wasm ...) does as many units as make `ops` calls.
+ * WINDOW    one block of `ops` units a core (what the profile counts: docs/benchmarking.md), on average. Where cores
+ *           meet, the first that is done ends the block: so twice what the others lacked in the warm-up, and a little,
+ *           is added, that no fewer come out. A profile whose unit is many calls (arena, wasm ...) does as many units
+ *           as make `ops` calls.
  * COUNTED   transfers of cores whose stop-watch runs; beside them those of resets, and of the library's own thread.
  */
 #ifndef BENCH_MANYCORE_MEASURE_H
@@ -41,6 +43,7 @@ struct measure_result {
 	double share[TURN_WAITS], running;       /* of the time of all cores, resets included                       */
 	uint64_t sleeps, graces, refills, depot, tables, grafts;
 	unsigned warm_blocks;
+	uint64_t behind;                         /* units of a core that a warm-up block lacked at most             */
 	bool steady;
 	uint64_t digest;
 	double real_s, accesses_per_s;           /* what the window took here                                       */

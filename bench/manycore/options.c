@@ -114,6 +114,26 @@ bool options_simulated(const char *name, uint32_t cores)
 	return false;
 }
 
+/* The default one first, then its rivals, the global locks before those that cost most; others after these. */
+static const char *const order[] = {
+	"vma", "rwsem", "pervma", "vma-count", "spf", "pt-lock", "range-tree", "range-list", "fine-lock", "checked",
+};
+
+void options_all_policies(struct options *o, uint32_t cores)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
+		o->policies[o->npolicies++] = order[i];
+	for (unsigned i = 0; vmmap_policy_name(i) && o->npolicies < OPTIONS_MOST; i++) {
+		const char *name = vmmap_policy_name(i);
+		bool there = !options_simulated(name, cores);
+
+		for (size_t k = 0; k < o->npolicies; k++)
+			there |= strcmp(o->policies[k], name) == 0;
+		if (!there)
+			o->policies[o->npolicies++] = name;
+	}
+}
+
 uint64_t options_ops(const struct options *o, uint32_t cores)
 {
 	return o->ops != 0 ? o->ops : cores <= 128 ? 10000 : 1000;

@@ -29,6 +29,8 @@ const char *options_costs_name(unsigned i);
 const struct turn_costs *options_costs(unsigned i);
 /* Policies that can run on logical cores: not pthread's lock, not the one for a single thread (cores > 1). */
 bool options_simulated(const char *policy, uint32_t cores);
+/* Adds all that can run on so many: the default one, its rivals, the global locks before those that cost most. */
+void options_all_policies(struct options *o, uint32_t cores);
 uint64_t options_ops(const struct options *o, uint32_t cores);
 
 #endif

@@ -47,11 +47,24 @@ struct point points_new(const struct options *o, const char *policy, const char 
 	return p;
 }
 
-bool points_same_terms(const struct point *a, const struct point *b)
+bool points_default(const struct point *p)
 {
-	return strcmp(a->terms.costs, b->terms.costs) == 0 && strcmp(a->terms.seed, b->terms.seed) == 0 &&
-	       a->terms.quantum_ns == b->terms.quantum_ns && a->terms.ops == b->terms.ops &&
-	       a->terms.socket == b->terms.socket;
+	return strcmp(p->terms.seed, "1") == 0 && p->terms.quantum_ns == 200 && p->terms.socket == 32;
+}
+
+bool points_plain(const struct point *p)
+{
+	return points_default(p) && strcmp(p->terms.costs, "100") == 0;
+}
+
+bool points_whole(const struct point *p)
+{
+	return p->steady && points_ops(p) >= POINTS_WHOLE * (double)options_ops(&(struct options){ 0 }, p->cores);
+}
+
+bool points_worse(const struct point *a, const struct point *b)
+{
+	return a->ops < b->ops || (b->steady && !a->steady);
 }
 
 double points_ops(const struct point *p)
@@ -61,6 +74,22 @@ double points_ops(const struct point *p)
 
 /* ---- the table ---- */
 
+static int by_number(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int by_model(const struct point_terms *a, const struct point_terms *b)
+{
+	int order = by_number(strtoull(a->costs, NULL, 10), strtoull(b->costs, NULL, 10));
+
+	if (order == 0)
+		order = by_number(a->quantum_ns, b->quantum_ns);
+	if (order == 0)
+		order = by_number(a->socket, b->socket);
+	return order != 0 ? order : strcmp(a->seed, b->seed);
+}
+
 static int by_place(const void *x, const void *y)
 {
 	const struct point *a = x, *b = y;
@@ -68,7 +97,9 @@ static int by_place(const void *x, const void *y)
 
 	if (order == 0)
 		order = strcmp(a->policy, b->policy);
-	return order != 0 ? order : (a->cores > b->cores) - (a->cores < b->cores);
+	if (order == 0)
+		order = by_model(&a->terms, &b->terms);
+	return order != 0 ? order : by_number(a->cores, b->cores);
 }
 
 struct point *points_find(const struct point_list *list, const struct point *place)
@@ -79,9 +110,18 @@ struct point *points_find(const struct point_list *list, const struct point *pla
 	return NULL;
 }
 
+/* The point of p's place; else one of the same profile, policy and cores that does not say what its model was. */
+static struct point *replaced_by(const struct point_list *list, const struct point *p)
+{
+	struct point mute = *p, *there = points_find(list, p);
+
+	mute.terms = (struct point_terms){ .costs = "" };
+	return there != NULL ? there : points_find(list, &mute);
+}
+
 static void put(struct point_list *list, const struct point *p)
 {
-	struct point *there = points_find(list, p);
+	struct point *there = replaced_by(list, p);
 
 	if (there == NULL && list->n == list->room) {
 		list->room = list->room ? 2 * list->room : 64;
@@ -95,7 +135,7 @@ static void put(struct point_list *list, const struct point *p)
 
 void points_put(struct points *t, const struct point *p)
 {
-	struct point *dear = p->ops > 0 ? points_find(&t->dear, p) : NULL;
+	struct point *dear = p->ops > 0 ? replaced_by(&t->dear, p) : NULL;
 
 	put(p->ops > 0 ? &t->done : &t->dear, p);
 	if (dear != NULL)
@@ -122,7 +162,7 @@ static void text_at(const struct json *row, const char *key, char *out, size_t b
 	snprintf(out, bytes, "%s", json_text_at(row, key, ""));
 }
 
-/* What a point does not say is 0: it has no terms, and is comparable with none. */
+/* What a point does not say is 0; without costs it has no model, whatever else it says. */
 static struct point parse(const struct json *row)
 {
 	struct point p = {
@@ -145,6 +185,8 @@ static struct point parse(const struct json *row)
 	text_at(row, "costs", p.terms.costs, sizeof(p.terms.costs));
 	text_at(row, "seed", p.terms.seed, sizeof(p.terms.seed));
 	text_at(row, "build", p.build, sizeof(p.build));
+	if (p.terms.costs[0] == '\0')
+		p.terms = (struct point_terms){ .ops = p.terms.ops };
 	return p;
 }
 

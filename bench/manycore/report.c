@@ -31,6 +31,27 @@ void report_limits(struct json *object)
 		json_push_text(limits, report_limit(i));
 }
 
+const char *report_validation(const char *dir, char *text, size_t bytes)
+{
+	char path[4096];
+	struct json *root;
+	unsigned held, missed, ranked;
+
+	snprintf(path, sizeof(path), "%s/validation.json", dir);
+	if (json_read(&root, path) != 0) {
+		snprintf(text, bytes, "No validation.json here: vmmap-manycore validate --json FILE.");
+		return text;
+	}
+	held = (unsigned)json_real_at(root, "shapes_held", 0);
+	missed = (unsigned)json_real_at(root, "shapes_missed", 0);
+	ranked = (unsigned)json_real_at(root, "ranked_policies", 0);
+	snprintf(text, bytes, "Validated (validation.json): %u of %u published shapes; %u policies beside two "
+		 "real threads: rank correlation %.2f; one core has %.2f times a thread's rate.", held, held + missed,
+		 ranked, json_real_at(root, "rank_correlation", 0), json_real_at(root, "model_over_real", 0));
+	json_free(root);
+	return text;
+}
+
 static const char *label(const struct hot *h)
 {
 	const char *name = label_of(h->at);
@@ -70,6 +91,7 @@ void report_print(FILE *out, const struct options *o, const struct measure_resul
 	fprintf(out, "warm-up: %u blocks, %s; digest %016lx; %.1f s, %.1f million accesses/s here\n", r->warm_blocks,
 		r->steady ? "steady" : "NOT STEADY", (unsigned long)r->digest, r->real_s, r->accesses_per_s / 1e6);
 	print_hot(out, r);
+	fprintf(out, "how far to trust it: vmmap-manycore validate, docs/manycore.md (Validation)\n");
 }
 
 void report_json(struct json *object, const struct options *o, const struct measure_result *r)

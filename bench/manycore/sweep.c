@@ -23,6 +23,7 @@
 #include "bench/manycore/commands.h"
 #include "bench/manycore/options.h"
 #include "bench/manycore/points.h"
+#include "bench/manycore/report.h"
 #include "bench/manycore/run.h"
 #include "bench/sim/kernel.h"
 #include "stress/profile.h"
@@ -30,15 +31,16 @@
 
 #define BEYOND    1.25                           /* trials come on top of a budget                                  */
 #define JOBS_MOST 64                             /* as --jobs                                                       */
-#define WHOLE     0.99                           /* of the operations: a unit may be several calls, a little is lost */
 
 extern char **environ;
 
 static const char doc[] =
 	"Runs every policy on every profile for 1, 2, 4 ... cores, several processes at a time; writes DIR/points.json "
 	"after each point, a JSON file for each with its hottest lines, and the plots. It may be stopped at any time "
-	"(SIGINT, SIGTERM): the same command goes on. Points that DIR/points.json has are not run again if they were "
-	"made with the same --ops, --seed, --costs, --quantum and --socket; --fresh and --better say which are. "
+	"(SIGINT, SIGTERM): the same command goes on. Points of another --costs, --quantum, --socket or --seed stand "
+	"beside. Those that DIR/points.json has are not run again, unless --ops asks for more than they were asked "
+	"for, or --fresh or --better says so; and none gives way to one with fewer operations, or to one that is not "
+	"steady if it is, but with --fresh to that of another program. "
 	"On standard error: each point when it is done, and about how long the others will take. With --seconds no "
 	"point takes much longer than that: it has as many operations as fit, and its row says how many.\v"
 	"Examples:\n"
@@ -48,11 +50,6 @@ static const char doc[] =
 	"  vmmap-manycore sweep --policies vma,rwsem --profiles fault,local,pf --most 128 --ops 2000 --out curves\n"
 	"Exit code: 0; 1 if the cores of some point got stuck or a call failed; 2 if it could not run; 128 + the "
 	"signal that stopped it.";
-
-/* The default one first, then its rivals, the global locks before those that cost most; others after these. */
-static const char *const order[] = {
-	"vma", "rwsem", "pervma", "vma-count", "spf", "pt-lock", "range-tree", "range-list", "fine-lock", "checked",
-};
 
 /* A process that runs. Operations of all its cores stand for what it costs. */
 struct job { pid_t pid; struct point point; uint64_t ops; };
@@ -69,9 +66,10 @@ struct sweep {
 
 /* ---- what is to be run ---- */
 
-static bool lacking(const struct point *p)
+/* Beside what this sweep asks for. */
+static bool lacking(const struct point *p, const struct point *now)
 {
-	return points_ops(p) < WHOLE * (double)p->terms.ops || !p->steady;
+	return points_ops(p) < POINTS_WHOLE * (double)now->terms.ops || !p->steady;
 }
 
 /* It could have as much time and warm-up as this sweep gives. */
@@ -92,32 +90,41 @@ static bool wanted(const struct sweep *s, const struct point *now)
 	const struct point *p = points_find(&s->points.done, now), *dear = points_find(&s->points.dear, now);
 	bool fresh = s->o->fresh;
 
-	if (dear != NULL && points_same_terms(dear, now) && had_as_much(dear, now) && (!fresh || of_this_program(dear)))
+	if (dear != NULL && had_as_much(dear, now) && (!fresh || of_this_program(dear)))
 		return false;
-	if (p == NULL || !points_same_terms(p, now) || (fresh && !of_this_program(p)))
+	if (p == NULL || p->terms.ops < now->terms.ops || (fresh && !of_this_program(p)))
 		return true;
-	return s->o->better && lacking(p) && !had_as_much(p, now);
+	return s->o->better && lacking(p, now) && !had_as_much(p, now);
 }
 
-/* With more time it has less, where the machine was busy or the budget's steps fell otherwise: the old one stays. */
+/*
+ * What stands there is kept where the new one is worse: with more time it may have less, since the machine was busy or
+ * the budget's steps fell otherwise. It is not asked for again with as much. With --fresh that of another program goes.
+ */
 static void put(struct sweep *s, const struct point *p)
 {
 	struct point *old = points_find(&s->points.done, p);
 
-	if (p->ops > 0 && old != NULL && points_same_terms(old, p) && (!s->o->fresh || of_this_program(old)) &&
-	    old->ops > p->ops) {
-		old->seconds = p->seconds;
-		old->warm_most = p->warm_most;
+	if (p->ops == 0 || old == NULL || !points_worse(p, old) || (s->o->fresh && !of_this_program(old))) {
+		points_put(&s->points, p);
 		return;
 	}
-	points_put(&s->points, p);
+	old->terms.ops = p->terms.ops > old->terms.ops ? p->terms.ops : old->terms.ops;
+	old->seconds = p->seconds;
+	old->warm_most = p->warm_most;
 }
 
 /* ---- processes ---- */
 
 static void result_path(const struct sweep *s, const struct point *p, char *path, size_t bytes)
 {
-	snprintf(path, bytes, "%s/%s-%s-%u.json", s->o->out, p->policy, p->profile, p->cores);
+	const struct point_terms *t = &p->terms;
+	char model[96] = "";
+
+	if (!points_plain(p))
+		snprintf(model, sizeof(model), "-costs%s-quantum%lu-socket%u-seed%s", t->costs,
+			 (unsigned long)t->quantum_ns, t->socket, t->seed);
+	snprintf(path, bytes, "%s/%s-%s-%u%s.json", s->o->out, p->policy, p->profile, p->cores, model);
 }
 
 static void end_all(struct sweep *s)
@@ -307,27 +314,12 @@ static unsigned each(struct sweep *s, bool count)
 	return n;
 }
 
-static void all_policies(struct options *o)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
-		o->policies[o->npolicies++] = order[i];
-	for (unsigned i = 0; vmmap_policy_name(i) && o->npolicies < OPTIONS_MOST; i++) {
-		const char *name = vmmap_policy_name(i);
-		bool there = !options_simulated(name, 1);
-
-		for (size_t k = 0; k < o->npolicies; k++)
-			there |= strcmp(o->policies[k], name) == 0;
-		if (!there)
-			o->policies[o->npolicies++] = name;
-	}
-}
-
 static void set_defaults(struct options *o)
 {
 	bool all = o->nprofiles == 0;
 
 	if (o->npolicies == 0)
-		all_policies(o);
+		options_all_policies(o, 1);
 	for (uint32_t cores = o->ncounts == 0 ? 1 : UINT32_MAX; cores <= o->most; cores *= 2)
 		o->counts[o->ncounts++] = cores;
 	for (unsigned i = 0; all && profile_at(i) && o->nprofiles < OPTIONS_MOST; i++)
@@ -350,7 +342,7 @@ static void lock_directory(const char *dir)
 
 int sweep_main(int argc, char **argv)
 {
-	char *plot[] = { (char *)"plot", (char *)"--out", NULL, NULL };
+	char *plot[] = { (char *)"plot", (char *)"--out", NULL, NULL }, validation[256];
 	struct options o;
 	struct sweep s = { .o = &o, .began_ns = kernel_real_ns() };
 	int code, err;
@@ -371,6 +363,7 @@ int sweep_main(int argc, char **argv)
 		wait_some(&s);
 	(void)sigprocmask(SIG_SETMASK, &s.before, NULL);
 	points_free(&s.points);
+	fprintf(stderr, "%s\n", report_validation(o.out, validation, sizeof(validation)));
 	plot[2] = (char *)o.out;
 	code = plot_main(3, plot);
 	return s.failed ? CLI_VIOLATION : code;

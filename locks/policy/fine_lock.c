@@ -35,6 +35,8 @@
  * COST       Each visit and each edit writes the short lock's line twice, whatever it wants: with several threads that
  *            is all that counts. One thread pays two locked instructions, as for a reader-writer lock, and for a tree
  *            of one node.
+ * WEAKNESS   The short lock: what COST says makes eight cores get less done than one, wherever they fault
+ *            (docs/rivals.md). And the FIFO's head: what stands behind it waits for holders of other ranges.
  * SOURCE     Michel Lespinasse, "Fine grained MM locking" (LSF/MM 2019, patches of 2020): short lock, coarse count,
  *            tree, one queue of waiters with predicates, hand-off by the last store. Nested requests are ours, and a
  *            tree of their own for writers. Re-derived.

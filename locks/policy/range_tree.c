@@ -26,6 +26,8 @@
  * NOT PROMISED  How often threads that hold one range, and ask for another above it, pass one that waits there for all
  *            of them. That the lock is fair.
  * COST       two turns of one lock for each visit, whatever it visits; O(log n) nodes touched for each range met.
+ * WEAKNESS   One spin lock, and the tree's upper nodes: all visits and edits take these lines from each other, disjoint
+ *            or not. Eight cores get a quarter done of what one does, and spin for most of their time (docs/rivals.md).
  * SOURCE     Jan Kara, "lib: Implement range locks" (LKML 2013); Davidlohr Bueso, "locking: Introduce range reader/
  *            writer lock" (LKML 2017-2019): tree, counts, waiting ranges in the tree. Nested requests and the treap
  *            (Seidel and Aragon 1996) are ours. Re-derived.

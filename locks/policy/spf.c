@@ -20,6 +20,8 @@
  * LOCK ORDER  nothing below the map's lock.
  * PROGRESS    a visit fails once, then queues as in rwsem.h; an edit waits for no visit but by the lock.
  * NOT PROMISED  VMA fields may change under a visit that is not valid, and the object may be another VMA by then.
+ * WEAKNESS    Writers have one lock for the map: edits of ranges that have nothing in common serialize, and eight cores
+ *             get less done than one (docs/rivals.md). A visit that fails, or finds a gap, queues behind them.
  * SOURCE      Peter Zijlstra's and Laurent Dufour's patches (2010 to 2018), Michel Lespinasse's of 2021: the sequence
  *             is bumped before the zap, and looked at again under the page table's lock. Re-derived.
  */

@@ -28,15 +28,20 @@ ORACLE = dict(policy=str, ops=int, seed=int, ok=int, splits=int, merges=int, cal
 REPLAY = dict(policy=str, calls=int, threads=int, mismatches=int, compared_share=float, final_maps_equal=None)
 EXPLORE = dict(scenarios=list, schedules=int, runs=int, violations=int, seed=int, mutants=dict)
 CONFLICTS = dict(policy=str, tests=int, packed_conflict_free=int, spread_conflict_free=int, waived=int, pairs=list)
-FIELDS = {"ratio": RATIO, "scaling": SCALING, "isolation": ISOLATION, "lookup": dict(rows=list),
+MANYCORE = dict(policy=str, profile=str, cores=int, seed=int, costs=str, quantum_ns=int, socket=int, ops=int,
+                ops_per_s=float, ns_per_op=float, transfers_per_op=float, first_touches_per_op=float,
+                accesses_per_op=float, running=float, waiting_for_lines=float, spinning=float, warm_blocks=int,
+                steady=bool, digest=str, hottest=list, limits=list)
+FIELDS = {"manycore": MANYCORE, "ratio": RATIO, "scaling": SCALING, "isolation": ISOLATION, "lookup": dict(rows=list),
           "metadata": dict(rows=list), "stress": STRESS, "hotplug": HOTPLUG, "oracle": ORACLE, "replay": REPLAY,
           "conflicts": CONFLICTS, "explore": EXPLORE, "physmem": dict(rows=list, bars=list),
           "unplug": dict(policy=str, frames=int, blocked=int, rows=list),
           "host": dict(setup=dict, rows=list, violations=int),
           "machine": dict(commands=int, failures=int, figures=dict, segments=list, frames=list, spaces=list,
                           pins=list, violations=int)}
-TWICE = {"conflicts", "host"}           # logical cores, virtual time: the same is written again, to the last byte
+TWICE = {"conflicts", "host", "manycore"}       # logical cores, virtual time: the same again, to the last byte
 ROWS = {                                # what a row has; or a function that says so of it
+    ("manycore", "hottest"): dict(per_op=float, ns=float, object=str, by=str, after=None),
     ("isolation", "stopped"): dict(place=str, ops=int, blocked=int),
     ("lookup", "rows"): dict(vmas=int, dependent_ratio=float, independent_ratio=float, scaling2=float,
                              array_scaling2=float, insert_erase_ratio=float),
@@ -114,6 +119,9 @@ def ok(kind, what):
                 all(row["runs"] > 0 and row["failure"] is None for row in rows) and what["mutants"] and
                 all(fits(runs, int) and runs > 0 for runs in what["mutants"].values()) and
                 max(row["max_overtakes"] for row in rows) > 0)
+    if kind == "manycore":
+        return (what["ops"] >= 100 * what["cores"] and abs(what["ns_per_op"] * what["ops_per_s"] /
+                what["cores"] / 1e9 - 1) < 1e-9 and what["transfers_per_op"] > 1 and what["hottest"] and what["limits"])
     if kind == "host":
         fit = [row["fit"] for row in what["rows"]]              # with reports more; with full caches only by the hook
         return what["violations"] == 0 and fit[2] > fit[0] and fit[4] > fit[3] and len(fit) == 7

@@ -54,16 +54,45 @@ def which_are_run(program, where):
     expect("an empty directory", sweep(program, where), both)
     expect("points.json", [p["cores"] for p in read(where)["points"]], [1, 2])
     expect("the same again", sweep(program, where), [])
-    for option, value in ("ops", "65"), ("costs", "250"), ("seed", "2"), ("quantum", "50"), ("socket", "8"):
+    first = read(where)["points"]
+    models = ("costs", "250"), ("seed", "2"), ("quantum", "50"), ("socket", "8")
+    for option, value in models:
         expect(f"another --{option}", sweep(program, where, f"--{option}", value), both)
         expect(f"the same --{option} again", sweep(program, where, f"--{option}", value), [])
-    expect("as at first", sweep(program, where), both)
+    expect("they stand beside", len(read(where)["points"]), 2 * (1 + len(models)))
+    expect("and the first ones as they were", [p for p in read(where)["points"] if p in first], first)
+    expect("files beside, too", len([n for n in os.listdir(where) if n.startswith("vma-fault-1")]), 1 + len(models))
+    expect("as at first", sweep(program, where), [])
+    write(where, dict(read(where), points=first))
+    expect("more operations", sweep(program, where, "--ops", "65"), both)
+    expect("in place of fewer", [p["ops_wanted"] for p in read(where)["points"]], [65, 65])
+    expect("fewer again", sweep(program, where), [])
     change(where, 1, build="0" * 16)
     expect("another program's point", sweep(program, where), [])
     expect("the same, afresh", sweep(program, where, "--fresh"), one)
     expect("the same again, afresh", sweep(program, where, "--fresh"), [])
     change(where, 2, costs=None)
     expect("a point that does not say how it was made", sweep(program, where), two)
+    expect("is replaced", len(read(where)["points"]), 2)
+
+
+def which_are_kept(program, where):
+    """A good point never gives way to a worse one, but with --fresh that of another program."""
+    one = [("1 of 1", "1")]
+    sweep(program, where, "--most", "1")
+    for ops, steady, wanted, what in (640, True, [], "more than are asked for"), (32, True, one, "fewer, and steady"):
+        change(where, 1, ops=ops, ops_per_core=ops, ops_wanted=ops, steady=steady)
+        before = read(where)["points"]
+        expect(what, sweep(program, where, "--most", "1", "--warm", "0"), wanted)
+        expect(f"{what}: kept", [(p["ops"], p["steady"]) for p in read(where)["points"]], [(ops, steady)])
+        expect(f"{what}: its rate", read(where)["points"][0]["ops_per_s"], before[0]["ops_per_s"])
+        expect(f"{what}: not again", sweep(program, where, "--most", "1", "--warm", "0"), [])
+    change(where, 1, ops=640, ops_per_core=640, ops_wanted=32, steady=False)
+    expect("more than were asked for", sweep(program, where, "--most", "1"), one)
+    expect("more than were asked for: kept", read(where)["points"][0]["ops"], 640)
+    change(where, 1, build="0" * 16, steady=True)
+    expect("another program's", sweep(program, where, "--most", "1", "--warm", "0", "--fresh"), one)
+    expect("another program's: not kept", [(p["ops"], p["steady"]) for p in read(where)["points"]], [(64, False)])
 
 
 def too_dear(where, cores, seconds):
@@ -77,7 +106,7 @@ def too_dear(where, cores, seconds):
 def which_are_bettered(program, where):
     one, two = [("1 of 1", "1")], [("1 of 1", "2")]
     sweep(program, where)
-    change(where, 1, seconds=1, steady=True, ops=10, ops_per_core=10)
+    change(where, 1, seconds=1, steady=False, ops=10, ops_per_core=10)
     change(where, 2, seconds=1, steady=True)
     expect("fewer operations than asked for", sweep(program, where, "--seconds", "2"), [])
     expect("the same budget", sweep(program, where, "--seconds", "1", "--better"), [])
@@ -118,9 +147,52 @@ def budgeted(program, where):
     expect("the same operations again", json.loads(again.stdout)["ops_per_s"], point["ops_per_s"])
 
 
+def row(policy, cores, costs="100", **more):
+    return dict({"policy": policy, "profile": "fault", "cores": cores, "ops": 10000 * cores, "steady": True,
+                 "ops_per_s": cores * 1e6 / float(costs), "transfers_per_op": 2, "costs": costs, "seed": "1",
+                 "quantum_ns": 200, "socket": 32, "ops_wanted": 10000, "build": "a"}, **more)
+
+
+def script_of(program, where, points):
+    write(where, {"points": points, "too_dear": []})
+    subprocess.run([program, "plot", "--out", where], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    with open(os.path.join(where, "manycore.gp"), encoding="utf-8") as file:
+        return file.read()
+
+
+def blocks(script, letter):
+    return [text.split("\n") for text in re.findall(rf"^\${letter}\d+ << EOD\n(.*?)\nEOD$", script, re.M | re.S)]
+
+
+def drawn(program, where):
+    """What a picture says of its points beside their numbers."""
+    script = script_of(program, where, [row("vma", 1), row("vma", 2, steady=False), row("vma", 8, ops=79000, build="b"),
+                                        row("spf", 2), row("rwsem", 2, seed="2")])
+    expect("hollow: not steady, fewer operations", [[line[-1] for line in block] for block in blocks(script, "p")],
+           [["1", "0", "0"], ["1"]])
+    expect("broken where the program changes", [block.count("") for block in blocks(script, "l")], [1, 0])
+    expect("and dotted there", [len(block) for block in blocks(script, "t")], [4, 1])
+    expect("the range of the counts", set(re.findall(r"^set xrange (.*)$", script, re.M)), {"[0.9:8.96]"})
+    expect("the costs", "costs 100 (50/100 ns a transfer inside/across a socket), 32 cores" in script, True)
+    expect("linear from one core", len(re.findall(r"^  0.01 \* x with lines .* 'vma, linear'", script, re.M)), 2)
+    expect("no band", "costs 50 to 250'" in script, False)
+    script = script_of(program, where, [row("vma", n, costs) for n in (2, 4) for costs in ("50", "100", "250")] +
+                       [row("rwsem", n, costs) for n in (2, 4) for costs in ("100", "250")])
+    expect("linear from two", "'vma, linear'" in script, False)
+    expect("a band of three costs", set(re.findall(r"title '(\S+), 50 to 250'", script)), {"vma"})
+    expect("from the least to the greatest", ["2 0.008 0.04 2.0000 2.0000", "4 0.016 0.08 2.0000 2.0000"] in
+           blocks(script, "b"), True)
+    policies = ("vma", "vma-count", "rwsem", "pt-lock", "range-tree", "range-list", "pervma", "fine-lock", "checked",
+                "spf")
+    script = script_of(program, where, [row(policy, 2) for policy in policies])
+    lines = re.findall(r"^  \$l\d+ using 1:2 with lines lw (\S+) dt (\S+) lc rgb '(\S+)'", script, re.M)[:10]
+    expect("a colour for each policy", len({colour for _, _, colour in lines}), 10)
+    expect("narrower, or of other dashes, than what lies below", len({(w, dash) for w, dash, _ in lines}), 10)
+
+
 def main():
     program = sys.argv[1]
-    for check in (which_are_run, which_are_bettered, budgeted,
+    for check in (which_are_run, which_are_kept, which_are_bettered, budgeted, drawn,
                   lambda program, where: stopped(program, where, signal.SIGTERM),
                   lambda program, where: stopped(program, where, signal.SIGINT)):
         with tempfile.TemporaryDirectory() as where:
