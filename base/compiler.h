@@ -14,6 +14,8 @@
 #define UNUSED           __attribute__((unused))
 #define PRINTF_LIKE(f,a) __attribute__((format(printf, f, a)))
 #define API              __attribute__((visibility("default")))      /* the only symbols that leave libvmmap */
+/* No access is moved over it, by the compiler; what the CPU does is the protocol's affair. */
+#define COMPILER_BARRIER() __asm__ __volatile__("" ::: "memory")
 
 /* Two lines of 64: the adjacent-line prefetcher makes pairs of lines travel together. */
 #define CACHE_LINE       64

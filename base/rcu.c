@@ -9,7 +9,7 @@
  *   Claim: when c is done, nobody can still reach X. Let R be a section that reached X.
  *   - P2 makes R's CPU execute a full barrier somewhere; call the place B. If R's load of X stood after B it would
  *     see the unpublishing. So it stood before B, hence E2 too (program order; the compiler is held by liburcu's
- *     barrier), and every S1 after P2 sees E2 or a later store of that thread.
+ *     barrier, in a brief section by our own), and every S1 after P2 sees E2 or a later store of that thread.
  *   - S1 sees e >= c: then E1 read P1 or a later value, so P1 happens before that section's loads: it cannot reach X.
  *   - S1 sees e < c: not done. It may be a section that began after P1 but read a stale epoch: it delays, no harm.
  *   - S1 sees 0 or a later section: E3 -> S1 gives the edge from R's last access to the free.

@@ -17,6 +17,13 @@ struct rcu_item { struct rcu_item *next; void (*fn)(struct rcu_item *); };      
 
 static ALWAYS_INLINE void rcu_enter(struct thread_slot *self);
 static ALWAYS_INLINE void rcu_leave(struct thread_slot *self);
+/*
+ * A brief section: polled grace periods wait for it, liburcu's do not. So it may reach frames and what goes with them,
+ * nothing that is retired (a tree, a page table), and has no full section inside; it may itself stand in one. For calls
+ * that take a few instructions, of which a full section would be the most.
+ */
+static ALWAYS_INLINE void rcu_enter_brief(struct thread_slot *self);
+static ALWAYS_INLINE void rcu_leave_brief(struct thread_slot *self);
 static inline bool rcu_inside(const struct thread_slot *self) { return self->rcu_nest != 0; }
 
 /*

@@ -42,6 +42,14 @@ struct thread_slot {
 	void *count_arg;
 } PAIR_ALIGNED;
 
+/*
+ * Thread-locals of the library are initial-exec: a load at a known distance from the thread pointer. What position-
+ * independent code does by default is a call, __tls_get_addr, which may allocate memory: not under a malloc that uses
+ * us. They have 16 bytes. Not so liburcu's reader, in each full read section (rcu_inline.h): with it the library wants
+ * 384 bytes more of static room, and a program that runs already could not open it ("cannot allocate memory in static
+ * TLS block"; install.consume tries). Programs that link it statically have no such call, their linker sees to that;
+ * in the shared library what must have none takes a brief section (rcu.h).
+ */
 extern __thread struct thread_slot *thread_current __attribute__((tls_model("initial-exec")));
 
 struct thread_slot *thread_register(void);       /* slow path of thread_self; sleeps while all slots are taken      */

@@ -36,6 +36,9 @@ void scene_isolate_again(void)
 	(void)frame_isolate_drain(scene.physmem, thread_self());
 }
 
+void scene_isolate_open(void) { frame_isolate_open(scene.physmem); }
+void scene_isolate_shut(void) { frame_isolate_close(scene.physmem); }
+
 uint64_t scene_cached(void)
 {
 	struct physmem_usage u;

@@ -176,6 +176,8 @@ void scene_block_look(uint64_t block);                   /* offline, whether it 
 void scene_isolate(void);
 void scene_isolate_opens(void);                          /* caches were closed, and are open now                    */
 void scene_isolate_again(void);                          /* by who has opened them                                  */
+void scene_isolate_open(void);                           /* caches, and no more; before they are shut again         */
+void scene_isolate_shut(void);
 /* A machine of which the first pages go, while a frame of theirs is freed when it is looked at, and had again after. */
 int scene_goes_round(uint64_t pages, unsigned attempts);
 uint64_t scene_cached(void);                             /* free frames that are in caches of slots                 */

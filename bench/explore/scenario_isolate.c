@@ -51,3 +51,47 @@ static void ends(void)
 
 SCENARIO(isolate_exit, .what = "... and ends", .set_up = some_cached, .body = { ends, drain }, .check = none_is_cached,
 	 .mutants = "frame_exit_unlocked");
+
+/* From outside: a cache of its own, which the first free fills. */
+static void call_and_free(void)
+{
+	for (int i = 0; i < 2; i++) {
+		uint64_t pfn = physmem_frame_alloc(scene.physmem);
+
+		if (pfn != PHYSMEM_NONE)
+			expect(physmem_frame_free(scene.physmem, pfn) == 0);
+	}
+}
+static void some_called(void)
+{
+	some_cached();
+	for (int i = 0; i < 2; i++)
+		expect((scene.word[i] = physmem_frame_alloc(scene.physmem)) != PHYSMEM_NONE);
+}
+static void free_called(void) { expect(physmem_frame_free(scene.physmem, scene.word[0]) == 0); }
+static void free_other(void) { expect(physmem_frame_free(scene.physmem, scene.word[1]) == 0); }
+static void one_is_out(void)
+{
+	none_is_cached();
+	free_other();
+}
+
+SCENARIO(isolate_call, .what = "... which come and go by the calls from outside", .set_up = some_called,
+	 .body = { call_and_free, drain, free_called }, .check = one_is_out,
+	 .mutants = "rcu_brief_unseen isolate_no_wait");
+
+static void called_and_open(void)
+{
+	some_called();
+	scene_isolate();
+	scene_isolate_open();
+}
+static void none_was_cached(void)
+{
+	scene_isolate_shut();
+	none_is_cached();
+}
+
+SCENARIO(isolate_call_open, .what = "callers' frames come back to a block that is to be emptied, and caches are open",
+	 .set_up = called_and_open, .body = { free_called, free_other }, .check = none_was_cached,
+	 .mutants = "free_unjudged");

@@ -6,6 +6,7 @@ Usage: consume.py CMAKE BUILD SOURCE CC
 
 {pkg-config, find_package} x {static, shared}: each consumer is built outside the source tree, sees nothing of it, runs,
 and is asked which libraries it needs. The installed tree is moved once before use: it must not know where it was made.
+And a program that runs already opens the shared library: its thread-locals find room then, too (base/thread.h).
 """
 import os
 import shutil
@@ -67,6 +68,12 @@ def with_find_package(cmake, cc, tree, libdir, work):
         judge(f"find_package, {target}", project + "/build/quick", libdir, target == "vmmap")
 
 
+def opened_late(libdir):
+    call = "import ctypes, sys; sys.exit(ctypes.CDLL(sys.argv[1]).physmem_create(None, None) != -22)"
+    run([sys.executable, "-c", call, os.path.join(libdir, "libvmmap.so")])
+    print("opened by a program that runs: good")
+
+
 def main():
     cmake, build, source, cc = sys.argv[1:]
     with tempfile.TemporaryDirectory() as work:
@@ -77,6 +84,7 @@ def main():
         shutil.copy(os.path.join(source, "examples", "quick.c"), work)
         with_pkg_config(cc, tree, libdir, work)
         with_find_package(cmake, cc, tree, libdir, work)
+        opened_late(libdir)
     return 0
 
 

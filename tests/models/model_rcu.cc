@@ -34,11 +34,12 @@ void reader()
 {
 	struct thread_slot *self = thread_self();
 
-	for (unsigned n = 0; n < 2; n++) {
-		rcu_enter(self);
-		model_check(*atomic_load_acquire(&w.published) == 1, "not given away", __FILE__, __LINE__);
-		rcu_leave(self);
-	}
+	rcu_enter(self);
+	model_check(*atomic_load_acquire(&w.published) == 1, "not given away", __FILE__, __LINE__);
+	rcu_leave(self);
+	rcu_enter_brief(self);
+	model_check(*atomic_load_acquire(&w.published) == 1, "not given away", __FILE__, __LINE__);
+	rcu_leave_brief(self);
 }
 
 void freer()

@@ -270,7 +270,8 @@ static void single_defer(struct physmem *pm, uint32_t index)
 void frame_defer_slow(struct physmem *pm, struct thread_slot *self, uint32_t index)
 {
 	struct frame_slot *slot = frame_slot_enter(pm, self);
-	bool full = slot ? frame_open_push(pm, slot, index) >= pm->defer_batch : false;
+	uint64_t lives = atomic_load_relaxed(&pm->word[index]) & FRAME_LIVES_MASK;
+	bool full = slot ? frame_open_push(pm, slot, index, lives) >= pm->defer_batch : false;
 
 	if (!slot)
 		single_defer(pm, index);
@@ -282,19 +283,20 @@ void frame_defer_slow(struct physmem *pm, struct thread_slot *self, uint32_t ind
 static void slot_free(struct physmem *pm, struct frame_slot *slot, uint32_t index, enum frame_kind kind)
 {
 	bool leaves = unlikely(slot->judges) && frame_is_leaving(pm, index) && !BASE_MUTANT(free_stays);
+	struct frame_cache *cache = &slot->cache[kind];
+	bool full = !leaves && atomic_load_relaxed(&cache->loaded_n) >= pm->batch;
 
-	if (!leaves && atomic_load_relaxed(&slot->cache[kind].loaded_n) < pm->batch) {
-		frame_push(pm, &slot->cache[kind], index, atomic_load_relaxed(&pm->word[index]));
-		return;
+	if (leaves || full) {
+		frame_moves_step(slot);
+		if (leaves)
+			frame_to_row(pm, slot, index);
+		else
+			loaded_put(pm, slot, kind);
+		frame_moves_step(slot);
 	}
-	frame_moves_step(slot);
-	if (leaves)
-		frame_to_row(pm, slot, index);
-	else
-		loaded_put(pm, slot, kind);
-	frame_moves_step(slot);
 	if (!leaves)
-		frame_push(pm, &slot->cache[kind], index, atomic_load_relaxed(&pm->word[index]));
+		frame_push(pm, cache, index, atomic_load_relaxed(&pm->word[index]) & FRAME_LIVES_MASK,
+			   atomic_load_relaxed(&cache->loaded_n));
 }
 
 void frame_free_slow(struct physmem *pm, struct thread_slot *self, uint32_t index, enum frame_kind kind)

@@ -27,20 +27,20 @@ enum frame_owner {
  * so it never waits; frame_take, outside one, waits for a grace period rather than fail while frames are only deferred
  * (the exception of promise P-7). A caller that got PHYSMEM_NONE inside may leave, call frame_refill, and start over.
  */
-static inline uint64_t frame_alloc(struct physmem *pm, struct thread_slot *self);
+static ALWAYS_INLINE uint64_t frame_alloc(struct physmem *pm, struct thread_slot *self);
 /* Brings a frame into this slot's cache, as frame_alloc would, waiting no longer than the thread's deadline. 0;
  * -ENOMEM: nothing is left; -EAGAIN, -ETIMEDOUT: frames are left, but readers hold them back. */
 int frame_refill(struct physmem *pm, struct thread_slot *self);
 /* Frees at once: only if no other thread can still be reading it. Aborts on a frame that is not owned, or not by a map.
  * Never waits. */
-static inline void frame_free(struct physmem *pm, struct thread_slot *self, uint64_t pfn);
+static ALWAYS_INLINE void frame_free(struct physmem *pm, struct thread_slot *self, uint64_t pfn);
 /*
  * Frees after a polled grace period, back into this slot's cache, in batches of 128. Callable inside a read section;
  * never waits. Aborts as frame_free does. Inside a read section no grace period is started (that interrupts
  * the other processors, and holds everybody's batches back for so long) before 512 frames have gathered: call
  * frame_tidy after it.
  */
-static inline void frame_defer(struct physmem *pm, struct thread_slot *self, uint64_t pfn);
+static ALWAYS_INLINE void frame_defer(struct physmem *pm, struct thread_slot *self, uint64_t pfn);
 /* The same for another owner than a map. owner: a constant; the same for a frame all its life. */
 static inline uint64_t frame_alloc_for(struct physmem *pm, struct thread_slot *self, enum frame_owner owner);
 /* The same, with its name in the reverse map from its first instant on (frame_record.h). */

@@ -9,6 +9,9 @@
  *           hands (frame_short.c). What is still out is in others' caches, or used.
  * MOVES     a search for a run is a move of its slot: the permits of one that was lost go back, and who looks for the
  *           last frame waits for that (frame_refill.c).
+ * ONE       frame is taken and given back by way of the caller's cache, in brief sections (base/rcu.h): the caller's
+ *           own chains and the frame's word are all that is touched. The CAS that claims it links it, too. While
+ *           somebody isolates, and when the cache is full, the long way: frame_free_slow.
  * RACES     of two frees of a run the CAS of its first word decides: OWNED in that generation -> FREE. What comes after
  *           that is the winner's alone.
  * EDGES     those of frame_bits.c: the last accesses to the run, before it is had again.
@@ -122,18 +125,74 @@ static void give(struct physmem *pm, uint64_t index, unsigned order)
 	CHECK(frame_bits_give(&pm->bits, index, order) == 0);
 }
 
-/* Unlike the engine's frame_free this decides a race between two frees of one frame: by CAS. life: NULL, any. */
-static int run_free(struct physmem *pm, uint64_t pfn, unsigned order, const uint32_t *life)
+static bool is_callers(uint64_t word, unsigned order, const uint32_t *life)
 {
-	uint64_t index = pfn - pm->base, old;
+	return (uint32_t)word == frame_owned(FRAME_OWNER_CALLER, order) && (!life || generation(word) == *life);
+}
 
-	if (index >= pm->span || order > FRAME_BLOCK_ORDER)
+/* Unlike the engine's frame_free this decides a race between two frees of one frame: by CAS. life: NULL, any. Its word
+ * links to `link` then. False: *old is not the caller's. */
+static ALWAYS_INLINE bool claim(struct physmem *pm, uint64_t index, unsigned order, const uint32_t *life, uint32_t link,
+				uint64_t *old)
+{
+	uint64_t lives;
+
+	*old = atomic_load_relaxed(&pm->word[index]);
+	do {
+		if (unlikely(!is_callers(*old, order, life)))
+			return false;
+		lives = *old - frame_owned(FRAME_OWNER_CALLER, order);
+	} while (unlikely(!atomic_cas_relaxed(&pm->word[index], old, frame_word_bare(lives, FRAME_FREE, link))));
+	return true;
+}
+
+/* The slot, if a frame may go straight into its cache: there is room, and nobody isolates. Else frame_free_slow looks
+ * at the frame's block first. Inside a section. */
+static ALWAYS_INLINE struct frame_cache *cache_with_room(struct physmem *pm, struct thread_slot *self, uint32_t *n)
+{
+	struct frame_slot *slot = thread_local_at(&pm->fast, self->number);
+
+	if (unlikely(!slot) || (unlikely(frame_isolating(pm)) && !BASE_MUTANT(free_unjudged)))
+		return NULL;
+	*n = atomic_load_relaxed(&slot->cache[FRAME_UNMOVABLE].loaded_n);
+	return likely(*n < pm->batch) ? &slot->cache[FRAME_UNMOVABLE] : NULL;
+}
+
+enum freed { FREED, NOT_CALLERS, NO_ROOM };
+
+/* A frame of the caller's into its cache: claimed and linked by one CAS. */
+static ALWAYS_INLINE enum freed free_to_cache(struct physmem *pm, uint64_t index, const uint32_t *life, uint64_t *old)
+{
+	struct thread_slot *self = thread_self();
+	enum freed freed = NO_ROOM;
+	struct frame_cache *cache;
+	uint32_t n = 0;
+
+	rcu_enter_brief(self);
+	cache = cache_with_room(pm, self, &n);
+	if (likely(cache != NULL)) {
+		BASE_POINT(run_free_found);
+		freed = claim(pm, index, 0, life, cache->loaded, old) ? FREED : NOT_CALLERS;
+		if (likely(freed == FREED))
+			frame_pushed(cache, index, n);
+	}
+	rcu_leave_brief(self);
+	return freed;
+}
+
+static ALWAYS_INLINE int run_free(struct physmem *pm, uint64_t pfn, unsigned order, const uint32_t *life)
+{
+	uint64_t index = pfn - pm->base, old = 0;
+	enum freed freed = NO_ROOM;
+
+	if (unlikely(index >= pm->span || order > FRAME_BLOCK_ORDER))
 		return -EINVAL;
-	old = atomic_load_relaxed(&pm->word[index]);
-	do
-		if ((uint32_t)old != frame_owned(FRAME_OWNER_CALLER, order) || (life && generation(old) != *life))
-			return why_not(pm, index, old, order, life);
-	while (!atomic_cas_relaxed(&pm->word[index], &old, frame_word(old, FRAME_FREE, 0)));
+	if (order == 0)
+		freed = free_to_cache(pm, index, life, &old);
+	if (likely(freed == FREED))
+		return 0;
+	if (freed == NOT_CALLERS || !claim(pm, index, order, life, 0, &old))
+		return why_not(pm, index, old, order, life);
 	give(pm, index, order);
 	return 0;
 }

@@ -2,6 +2,7 @@
 /*
  * test_rcu.c - both kinds of grace period: what holds them up, what they set free, and when.
  * mutant: rcu_poll_blind
+ * mutant: rcu_brief_unseen
  * mutant: rcu_exit_keeps_items
  * mutant: rcu_never_hurries
  */
@@ -128,6 +129,34 @@ static void own_section_holds_own_poll(void **state)
 	rcu_leave(self);
 	assert_false(rcu_inside(self));
 	assert_true(rcu_poll_done(cookie));
+}
+
+/* A brief section holds a poll like any other, and may stand in one, or in another. */
+static void brief_section_holds_poll(void **state)
+{
+	struct thread_slot *self = thread_self();
+	uint64_t cookie;
+
+	(void)state;
+	for (int outer = 0; outer < 3; outer++) {
+		if (outer == 1)
+			rcu_enter(self);
+		if (outer == 2)
+			rcu_enter_brief(self);
+		rcu_enter_brief(self);
+		cookie = rcu_poll_start();
+		assert_true(rcu_inside(self));
+		assert_false(rcu_poll_done(cookie));
+		rcu_leave_brief(self);
+		assert_true(rcu_inside(self) == (outer != 0));
+		assert_true(rcu_poll_done(cookie) == (outer == 0));
+		if (outer == 1)
+			rcu_leave(self);
+		if (outer == 2)
+			rcu_leave_brief(self);
+		assert_false(rcu_inside(self));
+		assert_true(rcu_poll_done(cookie));
+	}
 }
 
 /* ---- retired ---- */
@@ -345,6 +374,7 @@ int main(void)
 		cmocka_unit_test(nested_reader_holds_poll_until_its_last_leave),
 		cmocka_unit_test(younger_reader_does_not_hold_poll),
 		cmocka_unit_test(own_section_holds_own_poll),
+		cmocka_unit_test(brief_section_holds_poll),
 		cmocka_unit_test(drain_frees_all_that_was_retired),
 		cmocka_unit_test(full_batches_go_without_being_asked),
 		cmocka_unit_test(much_cuts_the_nap_short),
