@@ -100,7 +100,8 @@ void physmem_get_usage(struct physmem *pm, struct physmem_usage *out);
  * is pinned), or it is in the hands of somebody just now, or an unplug is at work there; -ENOMEM: there
  * is no frame to move it to. May sleep for a grace period. Source: soft offline of Linux's mm/memory-failure.c. */
 int  physmem_poison(struct physmem *pm, uint64_t pfn);
-/* It can be had again. 0; -EINVAL: it is not out of use. Never sleeps. */
+/* It can be had again; if an unplug is at work there, once that has failed. 0; -EINVAL: it is not out of use. Never
+ * sleeps. */
 int  physmem_unpoison(struct physmem *pm, uint64_t pfn);
 
 /* What a frame is, for a picture. */

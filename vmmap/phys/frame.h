@@ -15,10 +15,10 @@
 #include "vmmap/physmem.h"
 
 /* Who has a frame: nobody; who called physmem_frame_alloc; a map, as anonymous memory; a memory object; the host, by
- * the balloon; nobody ever again. */
+ * the balloon; nobody ever again; nor before an unplug that has it ends. */
 enum frame_owner {
 	FRAME_OWNER_NONE, FRAME_OWNER_CALLER, FRAME_OWNER_MAP, FRAME_OWNER_OBJECT, FRAME_OWNER_BALLOON,
-	FRAME_OWNER_POISON
+	FRAME_OWNER_POISON, FRAME_OWNER_GOING
 };
 
 /*

@@ -167,6 +167,51 @@ static void what_goes_round_is_caught(void **state)
 	assert_int_equal(ends_in_spite_of_it("unplug_keeps_open"), -EBUSY);
 }
 
+/* ---- a frame that is out of use, and had again while it goes ---- */
+
+static int unpoison_and_give_up(void *arg)
+{
+	struct asked *a = arg;
+
+	assert_int_equal(usage(a->pm).poisoned, 0);
+	a->times = physmem_unpoison(a->pm, a->pfn) == 0;
+	return 1;
+}
+
+/* What an unplug has that fails can be had again, if somebody has said so meanwhile. Returns whether that was said. */
+static bool unpoisoned_meanwhile(const char *mutant)
+{
+	struct physmem_unplug_options how = PHYSMEM_UNPLUG_OPTIONS;
+	struct physmem *pm = two_segments();
+	uint64_t held = physmem_frame_alloc(pm), lo = held - held % 512;
+	struct asked asked = { .pm = pm, .pfn = lo + 502 };
+
+	for (uint64_t pfn = lo + 511; pfn > lo + 500; pfn--)
+		assert_int_equal(physmem_poison(pm, pfn), 0);
+	how.mode = PHYSMEM_UNPLUG_WAIT;
+	how.cancelled = unpoison_and_give_up;
+	how.arg = &asked;
+	assert_int_equal(point_mutant_select(mutant), 0);
+	assert_int_equal(physmem_unplug(pm, lo, 512, &how, NULL), -ECANCELED);
+	point_mutant_select(NULL);
+	assert_int_equal(usage(pm).poisoned, asked.times ? 10 : 11);
+	assert_int_equal(physmem_unpoison(pm, asked.pfn), asked.times ? -EINVAL : 0);
+	for (uint64_t pfn = lo + 511; pfn > lo + 500; pfn--)
+		assert_int_equal(physmem_unpoison(pm, pfn), pfn == asked.pfn ? -EINVAL : 0);
+	assert_int_equal(physmem_frame_free(pm, held), 0);
+	assert_clean(pm);
+	physmem_destroy(pm);
+	return asked.times != 0;
+}
+
+static void what_was_poisoned_comes_back(void **state)
+{
+	(void)state;
+	assert_true(unpoisoned_meanwhile(NULL));
+	if (point_available())
+		assert_false(unpoisoned_meanwhile("unpoison_denies"));
+}
+
 /* ---- a generation does not come again ---- */
 
 static void generations_are_kept(void **state)
@@ -277,6 +322,7 @@ int main(void)
 		cmocka_unit_test(two_unplugs),
 		cmocka_unit_test(what_is_claimed_is_there),
 		cmocka_unit_test(what_goes_round_is_caught),
+		cmocka_unit_test(what_was_poisoned_comes_back),
 		cmocka_unit_test(generations_are_kept),
 		cmocka_unit_test(beside_users),
 	};
