@@ -84,12 +84,6 @@ static inline bool frame_has_bytes(const struct physmem *pm);
  */
 void frame_settle(struct physmem *pm);
 
-/*
- * Checks that every frame is in exactly one place and in the state that belongs there, and that the sums of
- * physmem_get_usage agree. Writes a line per violation to report (NULL: none). Returns their number. Quiescent only.
- */
-uint64_t physmem_audit(struct physmem *pm, FILE *report);
-
 #include "vmmap/phys/frame_inline.h"
 
 #define frame_alloc(pm, self)  BASE_SITE(SITE_FRAME, (frame_alloc)(pm, self), PHYSMEM_NONE)
