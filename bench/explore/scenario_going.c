@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scenario_going.c - memory goes: who is told, who begins and ends to listen meanwhile; frames that were out of use. And
- * a balloon that another host gets.
+ * scenario_going.c - memory goes: who is told, who begins and ends to listen meanwhile; frames that were out of use.
+ * And a balloon that another host gets.
  */
 #include "bench/explore/scene.h"
 

@@ -2,9 +2,9 @@
 /*
  * physmem_notify.c - the chain of listeners that are told when memory comes and goes.
  *
- * CHAIN     by priority, among equals in the order of registration. Under listen_lock, with `calls` and `leaves` of each
- *           listener. No lock is held while one is called, so it may sleep, and others are told meanwhile; the same
- *           one, too, of other memory.
+ * CHAIN     by priority, among equals in the order of registration. Under listen_lock, with `calls` and `leaves` of
+ *           each listener. No lock is held while one is called, so it may sleep, and others are told meanwhile; the
+ *           same one, too, of other memory.
  * CALLS     who calls a listener has counted itself in its `calls`, under listen_lock: the listener stays in the chain,
  *           so from there the way goes on. The next one is counted before that one is let go.
  * LEAVING   physmem_unlisten says so (`leaves`), so nobody comes any more, and waits until the last one has let go. It

@@ -4,8 +4,8 @@
  *
  * STATE      OWNED by FRAME_OWNER_POISON, its row's bit set, as of any frame that somebody has: so no allocation meets
  *            it, and an unplug counts it as done (free + poisoned = present).
- * GOING      OWNED by FRAME_OWNER_GOING: an unplug has claimed it. If it stays, so does the unplug's failure leave it out
- *            of use; but who has it unpoisoned meanwhile makes it FREE, as any other that is claimed.
+ * GOING      OWNED by FRAME_OWNER_GOING: an unplug has claimed it. If that fails it is out of use again; but who
+ *            unpoisons it meanwhile makes it FREE, as any other that is claimed.
  * TAKING     who poisons has the frame's block offline meanwhile, so that nobody else takes the frame when it comes
  *            free; an unplug that has it, or comes, gets or causes -EBUSY. It waits for the report that is in
  *            flight. If it is not free in its row, caches are isolated (frame_isolate.c). Then by what
