@@ -67,6 +67,9 @@ static void both_went(void)
 	expect(scene.result[1] == 0);
 }
 
+SCENARIO(unplug_cut, .what = "the middle and the end of a segment go", .flags = SCENARIO_COLD, .set_up = three_blocks,
+	 .body = { unplug_last, unplug_middle }, .check = both_went, .mutants = "unplug_trusts_handle");
+
 SCENARIO(listen_leave_two, .what = "... while two go", .flags = SCENARIO_COLD, .set_up = listened_to,
 	 .body = { unplug_last, unlisten, unplug_middle }, .check = both_went, .mutants = "notify_leaves_early");
 
@@ -128,16 +131,25 @@ SCENARIO(listen_sleeps, .what = "two blocks go, and who hears of the one sleeps 
 
 /* ---- a frame that was out of use ---- */
 
+/* Two of the last block; one of them is held. */
 static void held_and_poisoned(void)
 {
 	uint64_t pfn = 0;
 
 	three_blocks();
-	while (pfn < 2 * BLOCK) {                        /* one of the last block                                   */
+	while (pfn < 2 * BLOCK) {
 		pfn = physmem_frame_alloc(scene.physmem);
 		expect(pfn != PHYSMEM_NONE);
 	}
 	expect(physmem_poison(scene.physmem, 2 * BLOCK + 300) == 0);
+}
+static void unplug_twice_tried(void)
+{
+	struct physmem_unplug_options how = PHYSMEM_UNPLUG_OPTIONS;
+
+	how.mode = PHYSMEM_UNPLUG_WAIT;
+	how.attempts = 2;
+	scene.result[0] = physmem_unplug(scene.physmem, 2 * BLOCK, BLOCK, &how, NULL);
 }
 static void unpoison(void) { scene.result[1] = physmem_unpoison(scene.physmem, 2 * BLOCK + 300); }
 static void can_be_had(void)
@@ -147,7 +159,8 @@ static void can_be_had(void)
 }
 
 SCENARIO(poison_ends, .what = "a frame is to be had again, while its block goes, which fails",
-	 .flags = SCENARIO_COLD | SCENARIO_SHARED, .set_up = held_and_poisoned, .body = { unplug_last, unpoison },
+	 .flags = SCENARIO_COLD | SCENARIO_SHARED, .set_up = held_and_poisoned,
+	 .body = { unplug_twice_tried, unpoison },
 	 .check = can_be_had, .mutants = "unpoison_denies");
 
 /* ---- another host ---- */

@@ -211,7 +211,7 @@ static int poison(struct physmem *pm, struct thread_slot *self, uint64_t index)
 static bool is_there(struct physmem *pm, uint64_t pfn)
 {
 	return pfn >= pm->base && pfn - pm->base < pm->span &&
-	       physseg_valid(pm->segments, physseg_find(pm->segments, pfn, NULL));
+	       physseg_found(physseg_find(pm->segments, pfn, NULL));
 }
 
 API int physmem_poison(struct physmem *pm, uint64_t pfn)

@@ -72,6 +72,7 @@ static void set_online(struct unplug *u, uint64_t end)
 		CHECK(frame_bits_step(&u->pm->bits, block, frame_block_online));
 }
 
+/* A segment that was found may be cut below `at` by another unplug, of its middle: what is above has another handle. */
 static bool covered(const struct unplug *u)
 {
 	struct physseg_table *t = u->pm->segments;
@@ -79,11 +80,14 @@ static bool covered(const struct unplug *u)
 
 	while (at < end) {
 		struct physseg_handle h = physseg_find(t, at, NULL);
-		uint64_t to = physseg_end(t, h);
+		uint64_t to;
 
-		if (!physseg_valid(t, h) || to == PHYSSEG_NONE)
+		BASE_POINT(unplug_found);
+		to = physseg_end(t, h);
+		if (!physseg_found(h) || (to <= at && BASE_MUTANT(unplug_trusts_handle)))
 			return false;
-		at = to;
+		if (to > at && to != PHYSSEG_NONE)
+			at = to;
 	}
 	return true;
 }

@@ -101,6 +101,44 @@ static void what_is_claimed_is_there(void **state)
 	assert_int_not_equal(answer_after_another("unplug_looks_early"), -ENXIO);
 }
 
+/* Another unplug cuts the segment that was found, below what is looked for: that is in another one then. */
+static int middle_goes;
+
+static void unplug_the_middle(void *arg)
+{
+	(void)arg;
+	middle_goes = unplug(machine, 512, 512);
+}
+
+static int answer_beside_a_cut(const char *mutant)
+{
+	int err;
+
+	machine = two_segments();
+	point_reset();
+	assert_int_equal(point_mutant_select(mutant), 0);
+	assert_int_equal(point_call("upper", "unplug_found", unplug_the_middle, NULL), 0);
+	point_role("upper");
+	err = unplug(machine, 1024, 512);
+	point_role(NULL);
+	assert_int_equal(middle_goes, 0);
+	assert_int_equal(usage(machine).frames, 4096 - 512 - (err == 0 ? 512 : 0));
+	assert_int_equal(point_timeouts(), 0);
+	point_reset();
+	assert_clean(machine);
+	physmem_destroy(machine);
+	return err;
+}
+
+static void what_is_there_is_found(void **state)
+{
+	(void)state;
+	if (!point_available())
+		skip();
+	assert_int_equal(answer_beside_a_cut(NULL), 0);
+	assert_int_equal(answer_beside_a_cut("unplug_trusts_handle"), -ENXIO);
+}
+
 /* ---- a frame that its thread frees and takes again whenever it is looked for ---- */
 
 struct round { struct physmem *pm; uint64_t held, runs; bool out; };
@@ -321,6 +359,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_unplugs),
 		cmocka_unit_test(what_is_claimed_is_there),
+		cmocka_unit_test(what_is_there_is_found),
 		cmocka_unit_test(what_goes_round_is_caught),
 		cmocka_unit_test(what_was_poisoned_comes_back),
 		cmocka_unit_test(generations_are_kept),
