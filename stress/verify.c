@@ -2,9 +2,10 @@
 /*
  * verify.c - the verifier's life, its reports, and the inspection of a quiet map.
  *
- * QUIET     all threads rest between two calls (profile_pause): vmmap_audit() is silent; the usage figures are those
- *           of the listing; every page of which the model is certain is in the listing as the model has it; the frames
- *           that physical memory gave away are the resident pages (in profiles without shared objects).
+ * QUIET     all threads rest between two calls (profile_pause): vmmap_audit() and physmem_audit() are silent; a map
+ *           whose forks are gone has one entry for each frame, and the frame's record says so; the usage figures are
+ *           those of the listing; every page of which the model is certain is in the listing as the model has it;
+ *           the frames that physical memory gave away are the resident pages (in profiles without shared objects).
  */
 #include "stress/verify.h"
 
@@ -210,7 +211,7 @@ static void quiet_audit(struct verify *v)
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
 	uint64_t waits = vmmap_grace_period_waits();
-	uint64_t bad = out ? vmmap_audit(v->vm, out) : 0;
+	uint64_t bad = out ? vmmap_audit(v->vm, out) + physmem_audit(v->pm, out) : 0;
 
 	v->gp_waits += vmmap_grace_period_waits() - waits;
 	if (out)

@@ -19,7 +19,7 @@
  *   lost-write  a completed store is read until the page is unmapped or dropped
  *   overlap     two unaddressed mappings never hold the same page at a time
  *   leak        every frame has an owner: the map's resident pages, and nobody else, at quiet moments and at the end
- *   audit       vmmap_audit() finds nothing at quiet moments
+ *   audit       vmmap_audit() and physmem_audit() find nothing at quiet moments
  *   usage       vmmap_get_usage() agrees with the listing, and the listing with the model
  *   gp-wait     no operation waited for a grace period (but where the profile destroys maps)
  *   overtaken   no waiter was overtaken more than threads + 2 times (promise P-6)

@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -100,7 +101,8 @@ void physmem_get_usage(struct physmem *pm, struct physmem_usage *out);
  * is pinned), or it is in the hands of somebody just now, or an unplug is at work there; -ENOMEM: there
  * is no frame to move it to. May sleep for a grace period. Source: soft offline of Linux's mm/memory-failure.c. */
 int  physmem_poison(struct physmem *pm, uint64_t pfn);
-/* It can be had again. 0; -EINVAL: it is not out of use. Never sleeps. */
+/* It can be had again; if an unplug is at work there, once that has failed. 0; -EINVAL: it is not out of use. Never
+ * sleeps. */
 int  physmem_unpoison(struct physmem *pm, uint64_t pfn);
 
 /* What a frame is, for a picture. */
@@ -121,6 +123,12 @@ struct physmem_stretch { uint64_t pfn, pages; enum physmem_state state; };
  * each frame. */
 int  physmem_walk(struct physmem *pm, uint64_t pfn, uint64_t pages,
 		  int (*fn)(void *arg, const struct physmem_stretch *stretch), void *arg);
+
+/* Checks that every frame is in exactly one place and in the state that belongs there, segments, words of blocks, and
+ * that the sums of physmem_get_usage agree. A line per violation to report (NULL: none). Returns their number; want of
+ * memory is one. Quiescent only: no call on pm or on a map of it. Never sleeps. Cost: O(frames, but for blocks that are
+ * all free). */
+uint64_t physmem_audit(struct physmem *pm, FILE *report);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

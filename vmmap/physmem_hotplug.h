@@ -23,17 +23,19 @@ enum physmem_event {
 };
 
 struct physmem_listener {
-	/* Of a GOING: 0, or a negative errno, a veto: the plug or unplug fails with it. Else: ignored. May sleep; may
-	 * not plug, unplug, listen or unlisten on the instance. */
+	/* Of a GOING: 0, or a negative errno, a veto: the plug or unplug fails with it. Else: ignored. May sleep: none
+	 * but the plug or unplug that it is told of waits for it, and others tell it of theirs meanwhile, by their own
+	 * threads. May not plug, unplug, listen or unlisten on the instance. */
 	int (*fn)(struct physmem_listener *l, enum physmem_event event, uint64_t pfn, uint64_t pages);
 	int priority;                            /* higher ones are told first                                     */
 	struct physmem_listener *next;           /* the instance's, from here on                                   */
 	uint64_t number;
+	unsigned calls, leaves;
 };
 
 /* l is told of what begins from now on; it stays the caller's memory. 0; -EINVAL: no function; -EEXIST: it listens. */
 int  physmem_listen(struct physmem *pm, struct physmem_listener *l);
-/* It is told of nothing more, ends included. Not called when this returns. Waits for calls of listeners. */
+/* It is told of nothing more, ends included. Not called when this returns: waits for its calls. */
 void physmem_unlisten(struct physmem *pm, struct physmem_listener *l);
 
 /* ---- unplug ---- */

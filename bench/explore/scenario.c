@@ -366,7 +366,7 @@ static uint64_t check_books(const struct scenario *s)
 	struct vmmap_counters counters;
 
 	rewind(report);
-	if (vmmap_audit(scene.map, report) != 0) {
+	if (vmmap_audit(scene.map, report) != 0 || physmem_audit(scene.physmem, report) != 0) {
 		report_text[strcspn(report_text, "\n")] = 0;
 		run_fail(FAIL_EXPECTED, "audit: %s", report_text);
 	}

@@ -199,7 +199,8 @@ void scene_name(void);                                   /* if it has a name, th
 void scene_named_ends(void);
 bool scene_has_name(uint64_t pfn);
 void scene_nine_left(void);                              /* free: a run of 8 frames, and one more; of 64            */
-void scene_take_left(void);                              /* one of the run                                          */
+void scene_take_left(void);                              /* one of the run; word[0], [1]: whether, which            */
+void scene_left_back(void);                              /* all the others are given back                           */
 /* ... and of retired items: parts_rounds.c. */
 void scene_retire_batch(void);                           /* as much as a nap is for                                 */
 void scene_retire_much(void);                            /* more; it is called back before a nap would end          */

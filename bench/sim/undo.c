@@ -71,11 +71,24 @@ static void area_free(void *p, size_t bytes)
 	(void)bytes;
 }
 
+/* What is reserved reads zero, whatever lay there in a run of before. */
+static void clear(const struct came *c)
+{
+	if (c->reserved >= HUGE)
+		CHECK(madvise((void *)c->at, c->reserved, MADV_DONTNEED) == 0);
+	else
+		memset((void *)c->at, 0, c->reserved);
+}
+
 void *__wrap_mmap(void *at, size_t bytes, int prot, int flags, int fd, off_t offset)
 {
+	void *p;
+
 	if (!begun || !heap_reserving())
 		return __real_mmap(at, bytes, prot, flags, fd, offset);
-	return take(4096, bytes, true);
+	p = take(4096, bytes, true);
+	clear(&came[ncame - 1]);
+	return p;
 }
 
 int __wrap_munmap(void *at, size_t bytes)
@@ -187,15 +200,6 @@ static void write_back(const struct entry *e)
 	copy((void *)(e->where & ENTRY_AT), &e->before, e->where >> ENTRY_BYTES);
 }
 
-/* What is reserved anew reads zero. */
-static void clear(const struct came *c)
-{
-	if (c->reserved >= HUGE)
-		CHECK(madvise((void *)c->at, c->reserved, MADV_DONTNEED) == 0);
-	else
-		memset((void *)c->at, 0, c->reserved);
-}
-
 void undo_back(const struct undo_mark *mark)
 {
 	CHECK(length >= mark->log);
@@ -205,8 +209,6 @@ void undo_back(const struct undo_mark *mark)
 		const struct came *last = &came[--ncame];
 
 		heap_remove(last->at);
-		if (last->reserved)
-			clear(last);
 	}
 	heap_settle();
 	area = fresh = mark->area;

@@ -9,16 +9,19 @@
  *          is stored by now; what it stores is its own.
  * RULES    a page shows, from its first word to its last, what was stored there last; an own lane the last number; no
  *          lane goes back. No call fails: there is room for all in either segment. No unplug fails, it waits. When a
- *          segment is gone, nothing is there. At the end: audits, and no frame has an owner.
+ *          segment is gone, nothing is there. Every few rounds all threads rest between two steps: audits of the map,
+ *          and of the frames; with a segment gone, too. So at the end; then no frame has an owner.
  * Ends after so many rounds, not after a time.
  * Usage: test_unplug [--policy NAME] [--rounds N] [--threads N] [--seed N]
  */
+#include <limits.h>
 #include <pthread.h>
 
 #include "tests/options.h"
 #include "tests/unit/space/maps.h"
 
 #include "base/compiler.h"
+#include "base/park.h"
 #include "base/point.h"
 #include "base/prng.h"
 #include "vmmap/phys/frame.h"
@@ -30,6 +33,7 @@
 #define LANES   8u                               /* pages that all have                                            */
 #define WINDOW  48u                              /* pages of one thread                                            */
 #define WORDS   (PAGE / 8)
+#define LOOK    5u                               /* rounds from one look at all to the next                        */
 
 static const struct physmem_range segments[] = { { 0, SEGMENT }, { 4096, SEGMENT } };
 static unsigned rounds = 50, threads = 3;
@@ -38,6 +42,7 @@ static uint64_t seed = 1;
 static struct physmem *machine;
 static struct vmmap *space;
 static atomic_u32 stop, violations;
+static atomic_u32 rest, resting;                 /* slept on by who rests                                          */
 static atomic_u64 stored[THREADS][LANES];
 static atomic_u64 did[6];                        /* so that a run which tests nothing fails                        */
 
@@ -242,6 +247,29 @@ static void fork_one(struct worker *w)
 	atomic_add_relaxed(&did[DID_FORK], 1);
 }
 
+/* ---- all rest ---- */
+
+static void rests(void)
+{
+	(void)atomic_add_acqrel(&resting, 1);
+	while (atomic_load_acquire(&rest))
+		(void)park_wait(&rest, 1, PARK_FOREVER);
+	(void)atomic_sub_acqrel(&resting, 1);
+}
+
+static void look_at_rest(void)
+{
+	atomic_store_release(&rest, 1);
+	while (atomic_load_acquire(&resting) != threads)
+		sched_yield();
+	assert_int_equal(vmmap_audit(space, stderr), 0);
+	assert_int_equal(physmem_audit(machine, stderr), 0);
+	atomic_store_release(&rest, 0);
+	park_wake(&rest, INT_MAX);
+	while (atomic_load_acquire(&resting) != 0)
+		sched_yield();
+}
+
 /* ---- a run ---- */
 
 static void *work(void *arg)
@@ -251,6 +279,8 @@ static void *work(void *arg)
 	while (!atomic_load_relaxed(&stop)) {
 		unsigned what = below(w, 200);
 
+		if (atomic_load_relaxed(&rest))
+			rests();
 		if (what < 60)
 			store_one(w);
 		else if (what < 110)
@@ -305,6 +335,8 @@ static uint64_t unplug_and_plug(void)
 		assert_int_equal(physmem_unplug(machine, s->pfn, s->pages, &how, &result), 0);
 		moved += result.moved;
 		assert_int_equal(frames(), SEGMENT);
+		if (i % LOOK == 0)
+			look_at_rest();
 		assert_int_equal(physmem_plug(machine, s->pfn, s->pages, 0), 0);
 		assert_int_equal(frames(), 2 * SEGMENT);
 	}

@@ -15,10 +15,10 @@
 #include "vmmap/physmem.h"
 
 /* Who has a frame: nobody; who called physmem_frame_alloc; a map, as anonymous memory; a memory object; the host, by
- * the balloon; nobody ever again. */
+ * the balloon; nobody ever again; nor before an unplug that has it ends. */
 enum frame_owner {
 	FRAME_OWNER_NONE, FRAME_OWNER_CALLER, FRAME_OWNER_MAP, FRAME_OWNER_OBJECT, FRAME_OWNER_BALLOON,
-	FRAME_OWNER_POISON
+	FRAME_OWNER_POISON, FRAME_OWNER_GOING
 };
 
 /*
@@ -84,12 +84,6 @@ static inline bool frame_has_bytes(const struct physmem *pm);
  * Quiescent only: no other thread uses pm. physmem_destroy does it by itself.
  */
 void frame_settle(struct physmem *pm);
-
-/*
- * Checks that every frame is in exactly one place and in the state that belongs there, and that the sums of
- * physmem_get_usage agree. Writes a line per violation to report (NULL: none). Returns their number. Quiescent only.
- */
-uint64_t physmem_audit(struct physmem *pm, FILE *report);
 
 #include "vmmap/phys/frame_inline.h"
 

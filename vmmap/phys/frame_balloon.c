@@ -12,6 +12,8 @@
  *            lock is had; what it took is given back with the rest.
  *            Hence an allocation that fails after a press that gave nothing back fails for want of memory.
  *            P1 what was allocated under it, then press_ends -> P2 the look that finds nobody, then what is taken.
+ * LIFE       each config begins another one (frame_balloon_change). A call that takes goes on for the life in which it
+ *            took first, and ends with that: what it knows of the runs that are left is of the config that there was.
  * PLACES     an unplug wants blocks that the balloon has frames in (leave): takes refuse offline blocks, so what is
  *            taken in their place lies elsewhere. Where nothing is, or no more than `low`, the balloon is smaller
  *            then: it is never the reason why an unplug fails.
@@ -98,7 +100,7 @@ static bool take_run(struct frame_balloon *b, uint64_t want, unsigned *order, st
 		if (frames_of(run) <= want &&
 		    frame_bits_take(b->bits, &b->search, *order, FRAME_CLASS_MOVABLE, &run->index) == 0)
 			return true;
-		if (*order == b->config.order)
+		if (*order <= b->config.order)
 			return false;
 	}
 }
@@ -124,24 +126,40 @@ static uint64_t room(struct frame_balloon *b, uint64_t n)
 	return free > b->config.low ? free - b->config.low : 0;
 }
 
-/* One call of the host. 0: no more. */
-static uint64_t inflate_some(struct frame_balloon *b, uint64_t n, unsigned *order)
+struct inflating {
+	unsigned order;                  /* what larger runs there were it has                                     */
+	uint64_t life;                   /* 0: it has not begun                                                    */
+};
+
+/* One call of the host. */
+static uint64_t inflate_once(struct frame_balloon *b, uint64_t n, unsigned *order)
 {
-	uint64_t got, most = (uint64_t)b->config.most << FRAME_BLOCK_ORDER;
+	uint64_t most = (uint64_t)b->config.most << FRAME_BLOCK_ORDER;
+
+	return host_takes(b, take_runs(b, room(b, n < most ? n : most), order));
+}
+
+/* 0: no more. */
+static uint64_t inflate_some(struct frame_balloon *b, uint64_t n, struct inflating *i)
+{
+	uint64_t got = 0;
 
 	park_lock(&b->lock);
-	got = host_takes(b, take_runs(b, room(b, n < most ? n : most), order));
+	if (i->life == 0)
+		i->life = b->life;
+	if (i->life == b->life || BASE_MUTANT(frame_balloon_lives_on))
+		got = inflate_once(b, n, &i->order);
 	park_unlock(&b->lock);
 	return got;
 }
 
 uint64_t frame_balloon_inflate(struct frame_balloon *b, uint64_t n)
 {
-	unsigned order = FRAME_BLOCK_ORDER;              /* what larger ones there were it has                     */
+	struct inflating i = { FRAME_BLOCK_ORDER, 0 };
 	uint64_t done = 0, got;
 
 	do {
-		got = done < n ? inflate_some(b, n - done, &order) : 0;
+		got = done < n ? inflate_some(b, n - done, &i) : 0;
 		done += got;
 		BASE_POINT(frame_balloon_inflating);
 	} while (got != 0);
@@ -230,7 +248,7 @@ int frame_balloon_init(struct frame_balloon *b, struct frame_bits *bits, const s
 	if (!is_config(c))
 		return -EINVAL;
 	*b = (struct frame_balloon){ .bits = bits, .config = *c, .capacity = bits->frames >> c->order,
-				     .told_most = c->most };
+				     .told_most = c->most, .life = 1 };
 	b->search.end = bits->frames >> FRAME_BLOCK_ORDER;
 	b->run = mem_reserve(MEM_FRAME, b->capacity * sizeof(*b->run));
 	b->told = mem_alloc(MEM_FRAME, c->most * sizeof(*b->told), CACHE_LINE);
@@ -255,10 +273,12 @@ int frame_balloon_change(struct frame_balloon *b, const struct frame_balloon_con
 	if (!is_config(c) || c->most > b->told_most || b->bits->frames >> c->order > b->capacity)
 		return -EINVAL;
 	park_lock(&b->lock);
-	if (b->n != 0)
+	if (b->n != 0) {
 		err = -EBUSY;
-	else
+	} else {
 		b->config = *c;
+		b->life++;
+	}
 	park_unlock(&b->lock);
 	return err;
 }

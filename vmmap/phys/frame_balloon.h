@@ -28,10 +28,11 @@ struct frame_balloon_config {
 
 struct frame_balloon {
 	struct frame_bits *bits;         /*                                                                [const] */
-	struct frame_balloon_config config; /*                                                             [const] */
 	uint64_t capacity;               /* runs                                                           [const] */
 	unsigned told_most;              /* of config, at first                                            [const] */
 	struct park_mutex lock;          /* of what follows; held while the host is told                           */
+	struct frame_balloon_config config;
+	uint64_t life;                   /* of this config: 1, 2, ...                                              */
 	uint64_t *run;                   /* [n of capacity]: index << 4 | order, in the order in which they came   */
 	uint64_t n, rich;
 	struct frame_search search;
@@ -49,8 +50,8 @@ void frame_balloon_fini(struct frame_balloon *b);
  * frames. */
 int  frame_balloon_change(struct frame_balloon *b, const struct frame_balloon_config *c) MUST_CHECK;
 
-/* Takes up to n free frames, whole blocks first, but leaves `low`; not while somebody is short of memory. Returns how
- * many the host has taken. */
+/* Takes up to n free frames, whole blocks first, but leaves `low`; not while somebody is short of memory, nor on under
+ * another config than the one it began with. Returns how many the host has taken. */
 uint64_t frame_balloon_inflate(struct frame_balloon *b, uint64_t n);
 /* Gives back n frames or some more (a run is not cut), or all there are. Returns how many. */
 uint64_t frame_balloon_deflate(struct frame_balloon *b, uint64_t n);

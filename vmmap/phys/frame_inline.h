@@ -136,9 +136,10 @@ struct physmem {
 	struct park_mutex plug_lock;     /* one change of the segments at a time                                   */
 	atomic_u64 blocks;               /* all segments so far end below this block; only grows                   */
 	atomic_u64 frames;               /* in all segments                                                        */
-	struct park_mutex listen_lock;   /* of what follows; held while listeners are called                       */
+	struct park_mutex listen_lock;   /* of what follows; not held while listeners are called                   */
 	struct physmem_listener *listeners;
 	uint64_t listened;               /* how often somebody has begun to listen                                 */
+	atomic_u32 listen_left;          /* changes when one that leaves is called no more; slept on by who waits  */
 	atomic_u64 isolated;             /* frames that unplugs have claimed                                       */
 	/* LAYOUT: from here to `isolating` */
 	PAIR_ALIGNED uint64_t base;      /* first pfn, a multiple of 512                                   [const] */

@@ -207,7 +207,7 @@ static void compare(struct audit *a, const struct physmem_usage *walked)
 		violation(a, "usage: owned", said.owned - walked->owned);
 }
 
-uint64_t physmem_audit(struct physmem *pm, FILE *report)
+API uint64_t physmem_audit(struct physmem *pm, FILE *report)
 {
 	struct physmem_usage walked = { .frames = atomic_load_relaxed(&pm->frames) };
 	struct audit a = { .pm = pm, .report = report };

@@ -4,6 +4,8 @@
  *
  * STATE      OWNED by FRAME_OWNER_POISON, its row's bit set, as of any frame that somebody has: so no allocation meets
  *            it, and an unplug counts it as done (free + poisoned = present).
+ * GOING      OWNED by FRAME_OWNER_GOING: an unplug has claimed it. If that fails it is out of use again; but who
+ *            unpoisons it meanwhile makes it FREE, as any other that is claimed.
  * TAKING     who poisons has the frame's block offline meanwhile, so that nobody else takes the frame when it comes
  *            free; an unplug that has it, or comes, gets or causes -EBUSY. It waits for the report that is in
  *            flight. If it is not free in its row, caches are isolated (frame_isolate.c). Then by what
@@ -12,7 +14,8 @@
  *            stays. So many rounds as there are kinds of places that it may come through.
  * EDGES      those of frame_bits.c: who claims the frame sees the last accesses to it.
  *            M1 store-release of pm->mover -> M2 its acquire.
- * RACES      of two poisons the second one is -EBUSY. Against unpoison and the unplug's commit: the word's CAS decides.
+ * RACES      of two poisons the second one is -EBUSY. Against unpoison, and an unplug that takes it or leaves it: the
+ *            word's CAS decides. Who unpoisons what has gone by then comes too late.
  *            Against an allocation that is short: it waits until the block is there again, and no other poison begins
  *            before it has looked (frame_short.c; Z1, Z2 there).
  * ORDER      holds nothing while it moves a frame or waits.
@@ -43,33 +46,56 @@ bool physmem_poison_is(struct physmem *pm, uint64_t index)
 	return is_owned_by(atomic_load_relaxed(&pm->word[index]), FRAME_OWNER_POISON);
 }
 
-/* Out of POISON, into that state: of two one succeeds. */
-static bool leave(struct physmem *pm, uint64_t index, enum frame_state state)
+/* From that owner on, of the same generation: of two one succeeds. */
+static bool step(struct physmem *pm, uint64_t index, enum frame_owner from, uint32_t to)
 {
 	uint64_t old = atomic_load_relaxed(&pm->word[index]);
 
 	do
-		if (!is_owned_by(old, FRAME_OWNER_POISON))
+		if (!is_owned_by(old, from))
 			return false;
-	while (!atomic_cas_relaxed(&pm->word[index], &old, frame_word(old, state, 0)));
-	(void)atomic_add_relaxed(&pm->poisoned, -UINT64_C(1));
-	frame_taken_count(pm, NULL, -UINT64_C(1));
+	while (!atomic_cas_relaxed(&pm->word[index], &old, (old & FRAME_LIVES_MASK) | to));
 	return true;
 }
 
-bool physmem_poison_leaves(struct physmem *pm, uint64_t index) { return leave(pm, index, FRAME_FRESH); }
+static void count(struct physmem *pm, uint64_t n)
+{
+	(void)atomic_add_relaxed(&pm->poisoned, n);
+	frame_taken_count(pm, NULL, n);
+}
+
+/* Out of POISON. */
+static bool leave(struct physmem *pm, uint64_t index, uint32_t to)
+{
+	if (!step(pm, index, FRAME_OWNER_POISON, to))
+		return false;
+	count(pm, -UINT64_C(1));
+	return true;
+}
+
+bool physmem_poison_leaves(struct physmem *pm, uint64_t index)
+{
+	return leave(pm, index, frame_owned(FRAME_OWNER_GOING, 0));
+}
+
+/* Counted before it can leave again. */
+bool physmem_poison_stays(struct physmem *pm, uint64_t index)
+{
+	count(pm, 1);
+	if (step(pm, index, FRAME_OWNER_GOING, frame_owned(FRAME_OWNER_POISON, 0)))
+		return true;
+	count(pm, -UINT64_C(1));
+	return false;
+}
 
 /* Of a frame that is ours. */
 static void enter(struct physmem *pm, uint64_t index)
 {
 	uint64_t old = atomic_load_relaxed(&pm->word[index]);
 
-	(void)atomic_add_relaxed(&pm->poisoned, 1);
-	frame_taken_count(pm, NULL, 1);
+	count(pm, 1);
 	atomic_store_relaxed(&pm->word[index], frame_word_taken(old, FRAME_OWNER_POISON, 0));
 }
-
-void physmem_poison_stays(struct physmem *pm, uint64_t index) { enter(pm, index); }
 
 /* ---- by what the frame is ---- */
 
@@ -185,7 +211,7 @@ static int poison(struct physmem *pm, struct thread_slot *self, uint64_t index)
 static bool is_there(struct physmem *pm, uint64_t pfn)
 {
 	return pfn >= pm->base && pfn - pm->base < pm->span &&
-	       physseg_valid(pm->segments, physseg_find(pm->segments, pfn, NULL));
+	       physseg_found(physseg_find(pm->segments, pfn, NULL));
 }
 
 API int physmem_poison(struct physmem *pm, uint64_t pfn)
@@ -206,12 +232,22 @@ API int physmem_poison(struct physmem *pm, uint64_t pfn)
 
 API int physmem_unpoison(struct physmem *pm, uint64_t pfn)
 {
-	uint64_t index = pfn - pm->base;
+	uint64_t index = pfn - pm->base, word;
 
-	if (index >= pm->span || !leave(pm, index, FRAME_FREE))
+	if (index >= pm->span)
 		return -EINVAL;
-	CHECK(frame_bits_give(&pm->bits, index, 0) == 0);
-	return 0;
+	do {                                     /* again, while unplugs begin and fail                            */
+		if (leave(pm, index, FRAME_FREE)) {
+			CHECK(frame_bits_give(&pm->bits, index, 0) == 0);
+			return 0;
+		}
+		if (BASE_MUTANT(unpoison_denies))
+			return -EINVAL;
+		if (step(pm, index, FRAME_OWNER_GOING, FRAME_FREE))
+			return 0;
+		word = atomic_load_relaxed(&pm->word[index]);
+	} while (is_owned_by(word, FRAME_OWNER_POISON) || is_owned_by(word, FRAME_OWNER_GOING));
+	return -EINVAL;
 }
 
 void physmem_set_mover(struct physmem *pm, const struct frame_mover *mover)

@@ -19,11 +19,12 @@
  *           records stay backed: a generation must not come again.
  * OTHERS    what the balloon has there it gives back, and takes elsewhere if it can; what is out of use goes as if it
  *           were free, or is out of use again. A block that the host is being told of is waited for.
- * WHO       frames claimed are the unplugger's; their words say FREE or FRESH still, so a free of one is -EALREADY.
+ * WHO       frames claimed are the unplugger's; their words say FREE or FRESH still, so a free of one is -EALREADY. Of
+ *           one that was out of use, GOING.
  * EDGES     physmem_poison.c M1 -> M2: the mover.
  * ORDER     no lock is held while frames are moved or waited for, or listeners called. plug_lock in step 5 only.
  * PROGRESS  two unplugs of disjoint blocks have only plug_lock, far_lock and listen_lock in common, each for a short
- *           time.
+ *           time; not for that of a listener (physmem_notify.c).
  * NOT HERE  which of the frames that stay could be moved by others; holes between segments (-ENXIO).
  * SOURCE    offline_pages and its notifiers (Linux); uvm_physseg_unplug (NetBSD), which leaves frames in use to its
  *           caller.
@@ -71,6 +72,7 @@ static void set_online(struct unplug *u, uint64_t end)
 		CHECK(frame_bits_step(&u->pm->bits, block, frame_block_online));
 }
 
+/* A segment that was found may be cut below `at` by another unplug, of its middle: what is above has another handle. */
 static bool covered(const struct unplug *u)
 {
 	struct physseg_table *t = u->pm->segments;
@@ -78,11 +80,14 @@ static bool covered(const struct unplug *u)
 
 	while (at < end) {
 		struct physseg_handle h = physseg_find(t, at, NULL);
-		uint64_t to = physseg_end(t, h);
+		uint64_t to;
 
-		if (!physseg_valid(t, h) || to == PHYSSEG_NONE)
+		BASE_POINT(unplug_found);
+		to = physseg_end(t, h);
+		if (!physseg_found(h) || (to <= at && BASE_MUTANT(unplug_trusts_handle)))
 			return false;
-		at = to;
+		if (to > at && to != PHYSSEG_NONE)
+			at = to;
 	}
 	return true;
 }
@@ -175,11 +180,10 @@ static void bad_stay(struct unplug *u)
 	for (uint64_t index = u->lo; index < u->hi; index++) {
 		uint64_t bit = UINT64_C(1) << (index % FRAME_ROW_FRAMES);
 
-		if (!(u->bad[mine_of(u, index) - u->mine] & bit))
+		if (!(u->bad[mine_of(u, index) - u->mine] & bit) || !physmem_poison_stays(u->pm, index))
 			continue;
 		*mine_of(u, index) &= ~bit;
 		count_claimed(u, -UINT64_C(1));
-		physmem_poison_stays(u->pm, index);
 	}
 }
 

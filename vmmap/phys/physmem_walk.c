@@ -23,6 +23,7 @@ static enum physmem_state state_of_owner(enum frame_owner owner)
 		[FRAME_OWNER_NONE] = PHYSMEM_CACHED,         [FRAME_OWNER_CALLER] = PHYSMEM_UNMOVABLE,
 		[FRAME_OWNER_MAP] = PHYSMEM_MOVABLE,         [FRAME_OWNER_OBJECT] = PHYSMEM_MOVABLE,
 		[FRAME_OWNER_BALLOON] = PHYSMEM_BALLOON,     [FRAME_OWNER_POISON] = PHYSMEM_POISONED,
+		[FRAME_OWNER_GOING] = PHYSMEM_POISONED,
 	};
 
 	return (unsigned)owner < sizeof(state) / sizeof(state[0]) ? state[owner] : PHYSMEM_UNMOVABLE;

@@ -99,11 +99,20 @@ static void audit_object_entry(struct audit *a, const struct vma *vma, uint64_t 
 		audit_say(a, "stores at %#" PRIx64 " go into a page that is not dirty", addr);
 }
 
+/* No other map may show what this one shows. Then a frame has one entry: were it two, more pages would be resident than
+ * frames are owned. */
+static bool audit_alone(const struct audit *a)
+{
+	return a->map->gate->parent == NULL && a->map->gate->forks == NULL;
+}
+
 /* References that are no entries are pins: of frames with one entry, which says so. */
 static void audit_counts(struct audit *a, uint64_t addr, uint64_t entry)
 {
 	struct frame_counts counts = frame_counts(a->map->physmem, pt_pfn(entry));
 
+	if (audit_alone(a) && counts.maps != 1)
+		audit_say(a, "the frame of %#" PRIx64 " counts %u entries, nobody else can show it", addr, counts.maps);
 	if (!(entry & PT_SHARED) && counts.maps > 1)
 		audit_say(a, "the frame of %#" PRIx64 " is counted as shared, the entry does not say so", addr);
 	if (counts.refs > counts.maps && (!(entry & PT_PINNED) || counts.maps != 1))

@@ -286,6 +286,58 @@ static void the_host_first(void **state)
 	assert_int_not_equal(used_too_early("frame_balloon_gives_first"), 0);
 }
 
+static unsigned least;                           /* order that the host has asked for                              */
+static uint64_t too_small;
+
+static void host_is_told(void *arg, struct frame_ballooned *run, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		too_small += run[i].order < least;
+	host_inflates(arg, run, n);
+}
+
+/* All goes back, and the next host takes whole blocks only. */
+static void another_host(void *arg)
+{
+	struct frame_balloon_config c = config();
+
+	(void)arg;
+	(void)frame_balloon_deflate(&balloon, UINT64_MAX);
+	c.inflate = host_is_told;
+	c.order = least = FRAME_BLOCK_ORDER;
+	assert_int_equal(frame_balloon_change(&balloon, &c), 0);
+}
+
+/* It goes on for a host that is there no more. There are no whole blocks: it has come down to smaller runs. */
+static uint64_t taken_for_another(const char *mutant)
+{
+	struct frame_balloon_config c = config();
+	uint64_t used[BLOCKS];
+
+	start(c);
+	for (unsigned i = 0; i < BLOCKS; i++)
+		assert_true(frame_bits_take_in(&bits, i, 0, FRAME_CLASS_MOVABLE, false, &used[i]));
+	too_small = least = 0;
+	assert_int_equal(point_mutant_select(mutant), 0);
+	assert_int_equal(point_call("inflate", "frame_balloon_inflating", another_host, NULL), 0);
+	point_role("inflate");
+	assert_true(frame_balloon_inflate(&balloon, FRAMES) >= c.most * BLOCK / 2);
+	point_role(NULL);
+	for (unsigned i = 0; i < BLOCKS; i++)
+		give(used[i], 0);
+	end();
+	return too_small;
+}
+
+static void each_host_gets_what_it_asked_for(void **state)
+{
+	(void)state;
+	if (!point_available())
+		skip();
+	assert_int_equal(taken_for_another(NULL), 0);
+	assert_int_not_equal(taken_for_another("frame_balloon_lives_on"), 0);
+}
+
 /* ---- random programs ---- */
 
 static void random_programs(void **state)
@@ -404,6 +456,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be),
 		cmocka_unit_test(who_presses_is_served),
 		cmocka_unit_test(the_host_first),
+		cmocka_unit_test(each_host_gets_what_it_asked_for),
 		cmocka_unit_test(random_programs),
 		cmocka_unit_test(beside_who_allocates),
 	};

@@ -14,17 +14,13 @@
 #define BLOCKS 8u
 #define FRAMES (BLOCKS * 512u)
 
-static void set_offline(struct physmem *pm, unsigned lo, unsigned hi)
+static void set_all(struct physmem *pm, unsigned lo, unsigned hi, frame_block_step *step)
 {
 	for (unsigned block = lo; block < hi; block++)
-		assert_true(frame_bits_step(&pm->bits, block, frame_block_offline));
+		assert_true(frame_bits_step(&pm->bits, block, step));
 }
-
-static void set_online(struct physmem *pm, unsigned lo, unsigned hi)
-{
-	for (unsigned block = lo; block < hi; block++)
-		assert_true(frame_bits_step(&pm->bits, block, frame_block_online));
-}
+static void set_offline(struct physmem *pm, unsigned lo, unsigned hi) { set_all(pm, lo, hi, frame_block_offline); }
+static void set_online(struct physmem *pm, unsigned lo, unsigned hi) { set_all(pm, lo, hi, frame_block_online); }
 
 static bool drained(struct physmem *pm, unsigned lo, unsigned hi)
 {
@@ -430,10 +426,10 @@ static void *use(void *arg)
 		else if (what == 5 && m > 0)
 			assert_int_equal(physmem_frame_free(u->pm, fixed[--m]), 0);
 	}
-	while (n > 0)
-		frame_free(u->pm, self, pfn[--n]);
-	while (m > 0)
-		assert_int_equal(physmem_frame_free(u->pm, fixed[--m]), 0);
+	for (; n > 0; n--)
+		frame_free(u->pm, self, pfn[n - 1]);
+	for (; m > 0; m--)
+		assert_int_equal(physmem_frame_free(u->pm, fixed[m - 1]), 0);
 	return NULL;
 }
 

@@ -176,7 +176,15 @@ static void beside_an_unplug(void **state)
 	assert_int_equal(frame_bits_claim(&pm->bits, BLOCK, 2 * BLOCK), BLOCK - 1);
 	assert_true(physmem_poison_leaves(pm, 600));
 	assert_false(physmem_poison_leaves(pm, 600));
+	assert_int_equal(physmem_poison(pm, 600), -EBUSY);
+	assert_int_equal(physmem_frame_free(pm, 600), -EPERM);
+	assert_int_equal(usage(pm).poisoned, 0);
+	assert_true(physmem_poison_stays(pm, 600));
+	assert_true(physmem_poison_is(pm, 600) && usage(pm).poisoned == 1);
+	assert_true(physmem_poison_leaves(pm, 600));
+	assert_int_equal(physmem_unpoison(pm, 600), 0);
 	assert_int_equal(physmem_unpoison(pm, 600), -EINVAL);
+	assert_false(physmem_poison_stays(pm, 600));
 	assert_int_equal(usage(pm).poisoned, 0);
 	for (uint64_t i = BLOCK; i < 2 * BLOCK; i++)
 		assert_int_equal(frame_bits_give(&pm->bits, i, 0), 0);

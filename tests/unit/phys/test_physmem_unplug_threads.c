@@ -137,6 +137,44 @@ static void it_was_never_all(void **state)
 	assert_int_equal(answer_of_a_look("unplug_sums_alone"), -ENOMEM);
 }
 
+/* Another unplug cuts the segment that was found, below what is looked for: that is in another one then. */
+static int middle_goes;
+
+static void unplug_the_middle(void *arg)
+{
+	(void)arg;
+	middle_goes = unplug(machine, 512, 512);
+}
+
+static int answer_beside_a_cut(const char *mutant)
+{
+	int err;
+
+	machine = two_segments();
+	point_reset();
+	assert_int_equal(point_mutant_select(mutant), 0);
+	assert_int_equal(point_call("upper", "unplug_found", unplug_the_middle, NULL), 0);
+	point_role("upper");
+	err = unplug(machine, 1024, 512);
+	point_role(NULL);
+	assert_int_equal(middle_goes, 0);
+	assert_int_equal(usage(machine).frames, 4096 - 512 - (err == 0 ? 512 : 0));
+	assert_int_equal(point_timeouts(), 0);
+	point_reset();
+	assert_clean(machine);
+	physmem_destroy(machine);
+	return err;
+}
+
+static void what_is_there_is_found(void **state)
+{
+	(void)state;
+	if (!point_available())
+		skip();
+	assert_int_equal(answer_beside_a_cut(NULL), 0);
+	assert_int_equal(answer_beside_a_cut("unplug_trusts_handle"), -ENXIO);
+}
+
 /* ---- a frame that its thread frees and takes again whenever it is looked for ---- */
 
 struct round { struct physmem *pm; uint64_t held, runs; bool out; };
@@ -201,6 +239,51 @@ static void what_goes_round_is_caught(void **state)
 	if (!point_available())
 		skip();
 	assert_int_equal(ends_in_spite_of_it("unplug_keeps_open"), -EBUSY);
+}
+
+/* ---- a frame that is out of use, and had again while it goes ---- */
+
+static int unpoison_and_give_up(void *arg)
+{
+	struct asked *a = arg;
+
+	assert_int_equal(usage(a->pm).poisoned, 0);
+	a->times = physmem_unpoison(a->pm, a->pfn) == 0;
+	return 1;
+}
+
+/* What an unplug has that fails can be had again, if somebody has said so meanwhile. Returns whether that was said. */
+static bool unpoisoned_meanwhile(const char *mutant)
+{
+	struct physmem_unplug_options how = PHYSMEM_UNPLUG_OPTIONS;
+	struct physmem *pm = two_segments();
+	uint64_t held = physmem_frame_alloc(pm), lo = held - held % 512;
+	struct asked asked = { .pm = pm, .pfn = lo + 502 };
+
+	for (uint64_t pfn = lo + 511; pfn > lo + 500; pfn--)
+		assert_int_equal(physmem_poison(pm, pfn), 0);
+	how.mode = PHYSMEM_UNPLUG_WAIT;
+	how.cancelled = unpoison_and_give_up;
+	how.arg = &asked;
+	assert_int_equal(point_mutant_select(mutant), 0);
+	assert_int_equal(physmem_unplug(pm, lo, 512, &how, NULL), -ECANCELED);
+	point_mutant_select(NULL);
+	assert_int_equal(usage(pm).poisoned, asked.times ? 10 : 11);
+	assert_int_equal(physmem_unpoison(pm, asked.pfn), asked.times ? -EINVAL : 0);
+	for (uint64_t pfn = lo + 511; pfn > lo + 500; pfn--)
+		assert_int_equal(physmem_unpoison(pm, pfn), pfn == asked.pfn ? -EINVAL : 0);
+	assert_int_equal(physmem_frame_free(pm, held), 0);
+	assert_clean(pm);
+	physmem_destroy(pm);
+	return asked.times != 0;
+}
+
+static void what_was_poisoned_comes_back(void **state)
+{
+	(void)state;
+	assert_true(unpoisoned_meanwhile(NULL));
+	if (point_available())
+		assert_false(unpoisoned_meanwhile("unpoison_denies"));
 }
 
 /* ---- a generation does not come again ---- */
@@ -313,7 +396,9 @@ int main(void)
 		cmocka_unit_test(two_unplugs),
 		cmocka_unit_test(what_is_claimed_is_there),
 		cmocka_unit_test(it_was_never_all),
+		cmocka_unit_test(what_is_there_is_found),
 		cmocka_unit_test(what_goes_round_is_caught),
+		cmocka_unit_test(what_was_poisoned_comes_back),
 		cmocka_unit_test(generations_are_kept),
 		cmocka_unit_test(beside_users),
 	};

@@ -154,6 +154,16 @@ static int64_t plug_segment(struct vmmap *map, uint64_t page)
 	return err;
 }
 
+static int64_t audit_machine(struct vmmap *map, uint64_t page)
+{
+	uint64_t bad = physmem_audit(machine, NULL);
+
+	(void)map, (void)page;
+	physmem_destroy(machine);
+	machine = NULL;
+	return bad ? -ENOMEM : 0;
+}
+
 /* A part in the middle: the table of segments needs one more. */
 static int64_t unplug_part(struct vmmap *map, uint64_t page)
 {

@@ -327,11 +327,31 @@ static void test_refused(void **state)
 	maps_free(map);
 }
 
+/* The audit of a map whose forks are gone: a frame of a page counts that one entry. */
+static void test_audit_counts(void **state)
+{
+	struct vmmap *map = maps_new(*state), *child;
+
+	maps_fixed(map, 0, 2, RW, ANON);
+	put(map, 0, 1);
+	child = maps_fork(map);
+	assert_int_equal(shown(map, 0), 2);
+	assert_int_equal(vmmap_audit(map, stderr), 0);
+	vmmap_destroy(child);
+	assert_int_equal(shown(map, 0), 1);
+	assert_int_equal(vmmap_audit(map, stderr), 0);
+	frame_share(map->physmem, pt_pfn(entry_of(map, 0)), 1, 1);               /* of nobody */
+	assert_int_equal(vmmap_audit(map, NULL), 1);
+	assert_false(frame_drop(map->physmem, pt_pfn(entry_of(map, 0)), true));
+	assert_int_equal(vmmap_audit(map, stderr), 0);
+	maps_free(map);
+}
+
 static struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_contents), cmocka_unit_test(test_counts), cmocka_unit_test(test_protect),
 	cmocka_unit_test(test_moves), cmocka_unit_test(test_advices), cmocka_unit_test(test_objects),
 	cmocka_unit_test(test_limits), cmocka_unit_test(test_family), cmocka_unit_test(test_many),
-	cmocka_unit_test(test_refused),
+	cmocka_unit_test(test_refused), cmocka_unit_test(test_audit_counts),
 };
 
 int main(void)
