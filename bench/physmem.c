@@ -32,7 +32,7 @@ static const struct options_command command = {
 	"  vmmap-bench physmem --segments 32,65536 --lookups 1M --pairs 31 --json -",
 };
 
-#define ALLOCATOR_MS 4.0                         /* blocks of the allocator: some bursts of 16,384                   */
+#define ALLOCATOR_MS 4.0                         /* blocks of the allocator, of bulk four times that                 */
 #define STEPS    64u                             /* lookups whose instructions are counted                          */
 
 struct row {
@@ -137,6 +137,19 @@ static void put_count(struct json *j, const char *key, double n)
 		json_null(j, key);               /* nobody may be traced here                                       */
 }
 
+/* The other intervals of a row have names of their own. */
+static void put_ratio(struct json *j, const char *rival, struct stats_interval ratio)
+{
+	static const char *const of[] = { "ratio", "lo", "hi" };
+	const double is[] = { ratio.median, ratio.lo, ratio.hi };
+	char key[32];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(of); i++) {
+		snprintf(key, sizeof(key), "%s_%s", rival, of[i]);
+		json_real(j, key, is[i]);
+	}
+}
+
 static void put_row(struct json *rows, const struct row *r, enum machine_way way, const char *name)
 {
 	struct json *j = json_row(rows);
@@ -150,8 +163,8 @@ static void put_row(struct json *rows, const struct row *r, enum machine_way way
 	put_count(j, "array_instructions", r->instructions[MACHINE_ARRAY]);
 	put_count(j, "rbtree_instructions", r->instructions[MACHINE_RBTREE]);
 	if (way == MACHINE_FRAME) {
-		report_interval(j, "array_ratio", r->over[MACHINE_ARRAY]);
-		report_interval(j, "rbtree_ratio", r->over[MACHINE_RBTREE]);
+		put_ratio(j, "array", r->over[MACHINE_ARRAY]);
+		put_ratio(j, "rbtree", r->over[MACHINE_RBTREE]);
 	}
 	json_uint(j, "dropped", r->dropped);
 }

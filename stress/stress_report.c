@@ -197,7 +197,7 @@ int report_json(const struct stress_options *o, const struct stress_row *rows, u
 	if (n == 1)
 		figures_json(&rows[0], root);
 	json_bool(root, "verify", o->verify);
-	json_bool(root, "bytes", o->bytes);
+	json_bool(root, "bytes", o->bytes || o->verify);
 	json_text(root, "plant", o->plant != SIN_NONE ? verify_sin_name[o->plant] : NULL);
 	machine_read(&machine);
 	machine_json(&machine, root, "machine");

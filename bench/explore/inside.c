@@ -113,6 +113,11 @@ void scene_shelf(unsigned most)
 	scene.physmem->spare_max = most;
 }
 
+unsigned scene_batch(void)
+{
+	return atomic_load_relaxed(&scene.physmem->batch);
+}
+
 void scene_thread_exit(void)
 {
 	core_thread_exit();

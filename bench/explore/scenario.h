@@ -106,6 +106,7 @@ uint64_t scene_group(uint64_t at);                       /* its anonymous group 
 const void *scene_vma(uint64_t at);                      /* its object                                              */
 uint64_t scene_owned(void);                              /* frames                                                  */
 void scene_shelf(unsigned most);                         /* free frames that a core keeps on its shelf              */
+unsigned scene_batch(void);                              /* frames that go together between a core and others       */
 void scene_thread_exit(void);                            /* the body goes on as another thread                      */
 void scene_grace(void);                                  /* waits for a polled grace period                         */
 void scene_no_membarrier(void);                          /* of the machine: read sections order themselves          */

@@ -106,13 +106,24 @@ static void one_block_stays(void)
 SCENARIO(unplug_all, .what = "all there is goes, by two: one is too late", .flags = SCENARIO_COLD,
 	 .set_up = two_blocks, .body = { unplug_last, unplug_first }, .check = one_block_stays);
 
-/* ---- who takes what he has just given ---- */
-
 static void three_blocks(void)
 {
 	scene_frames(TWO + BLOCK);
 	scene_map();
 }
+static void unplug_third(void) { unplug_here(1, TWO, BLOCK, 0); }
+static void as_little_boots(void)
+{
+	expect(scene.result[0] == 0 || scene.result[1] == 0);
+	expect(scene_batch() == (frames_there() == BLOCK ? 8 : 16));
+}
+
+SCENARIO(unplug_sizes, .what = "two blocks of three go at once; caches keep as much as if the rest had never been",
+	 .flags = SCENARIO_COLD, .set_up = three_blocks, .body = { unplug_last, unplug_third },
+	 .check = as_little_boots, .mutants = "unplug_keeps_sizes");
+
+/* ---- who takes what he has just given ---- */
+
 static void listen(void) { scene_listen(); }
 static void goes_round(void) { scene.result[1] = scene_goes_round(TWO, 10); }
 static void it_went(void) { expect(scene.result[1] == 0 && frames_there() == BLOCK); }

@@ -18,8 +18,9 @@
 #include "bench/report.h"
 
 #define FRAMES (UINT64_C(1) << 18)               /* of each source: 1 GiB                                           */
-#define BURST  16384u                            /* of a thread: four times what a cache keeps                      */
-#define FLOOD  65536u                            /* four times what the depot keeps                                 */
+#define KEPT   ENGINE_KEPT                       /* by a slot                                                       */
+#define BURST  (4 * KEPT)                        /* of a thread                                                     */
+#define FLOOD  (KEPT + 3 * ENGINE_DEPOT)         /* three times what the depot keeps go by it                       */
 
 enum arm { LOOP, ENGINE, PUBLIC, BITS, BUDDY, BUDDY_LOCK, LIST, ARMS };
 
@@ -28,25 +29,29 @@ static const struct source *const sources[ARMS] = {
 	[BUDDY] = &source_buddy, [BUDDY_LOCK] = &source_buddy_lock, [LIST] = &source_list,
 };
 
-struct shape { const char *name; enum source_loop loop; unsigned threads, order; };
+struct shape { const char *name; enum source_loop loop; unsigned threads, order; uint32_t burst; };
 
 static const struct shape shapes[] = {
-	{ "one frame", SOURCE_PAIR, 1, 0 },
-	{ "one frame", SOURCE_PAIR, 2, 0 },
-	{ "bulk", SOURCE_BULK, 1, 0 },
-	{ "bulk", SOURCE_BULK, 2, 0 },
-	{ "bulk, random order", SOURCE_RANDOM, 1, 0 },
-	{ "bulk, random order", SOURCE_RANDOM, 2, 0 },
-	{ "one takes, one gives", SOURCE_HAND_OVER, 2, 0 },
-	{ "order 1", SOURCE_PAIR, 1, 1 },
-	{ "order 2", SOURCE_PAIR, 1, 2 },
-	{ "order 3", SOURCE_PAIR, 1, 3 },
-	{ "order 4", SOURCE_PAIR, 1, 4 },
-	{ "order 5", SOURCE_PAIR, 1, 5 },
-	{ "order 6", SOURCE_PAIR, 1, 6 },
-	{ "order 7", SOURCE_PAIR, 1, 7 },
-	{ "order 8", SOURCE_PAIR, 1, 8 },
-	{ "order 9", SOURCE_PAIR, 1, 9 },
+	{ "one frame", SOURCE_PAIR, 1, 0, 0 },
+	{ "one frame", SOURCE_PAIR, 2, 0, 0 },
+	{ "in cache", SOURCE_BULK, 1, 0, KEPT },
+	{ "in cache", SOURCE_BULK, 2, 0, KEPT },
+	{ "in cache, random", SOURCE_RANDOM, 1, 0, KEPT },
+	{ "in cache, random", SOURCE_RANDOM, 2, 0, KEPT },
+	{ "bulk", SOURCE_BULK, 1, 0, BURST },
+	{ "bulk", SOURCE_BULK, 2, 0, BURST },
+	{ "bulk, random order", SOURCE_RANDOM, 1, 0, BURST },
+	{ "bulk, random order", SOURCE_RANDOM, 2, 0, BURST },
+	{ "one takes, one gives", SOURCE_HAND_OVER, 2, 0, 0 },
+	{ "order 1", SOURCE_PAIR, 1, 1, 0 },
+	{ "order 2", SOURCE_PAIR, 1, 2, 0 },
+	{ "order 3", SOURCE_PAIR, 1, 3, 0 },
+	{ "order 4", SOURCE_PAIR, 1, 4, 0 },
+	{ "order 5", SOURCE_PAIR, 1, 5, 0 },
+	{ "order 6", SOURCE_PAIR, 1, 6, 0 },
+	{ "order 7", SOURCE_PAIR, 1, 7, 0 },
+	{ "order 8", SOURCE_PAIR, 1, 8, 0 },
+	{ "order 9", SOURCE_PAIR, 1, 9, 0 },
 };
 
 static int run_pairs(const struct allocator_plan *plan, struct frames_arm *const *arm, unsigned n, const char *what,
@@ -98,6 +103,7 @@ static void put_row(const struct allocator_plan *plan, const struct shape *s, co
 	json_uint(j, "threads", s->threads);
 	report_interval(j, "ratio", times(seen, ours, rival));
 	json_uint(j, "order", s->order);
+	json_uint(j, "burst", s->burst);
 	json_real(j, "ours_ns", ns_of(seen, ours).median);
 	json_real(j, "rival_ns", ns_of(seen, rival).median);
 	json_uint(j, "pairs", seen->got.pairs);
@@ -138,7 +144,7 @@ static void ask_of(const struct allocator_plan *plan, const struct shape *s, con
 			times(seen, ENGINE, BUDDY).median, 1, false);
 		ask_bar(plan->ask, "one frame, 1 thread: buddies, lists of CPUs locked / engine",
 			times(seen, ENGINE, BUDDY_LOCK).median, 1, false);
-	} else if (s->loop == SOURCE_BULK && s->threads == 2) {
+	} else if (s->loop == SOURCE_BULK && s->threads == 2 && s->burst == BURST) {
 		ask_bar(plan->ask, "bulk, 2 threads: buddies, lists of CPUs unlocked / engine",
 			times(seen, ENGINE, BUDDY).median, 2, false);
 	}
@@ -154,7 +160,8 @@ static bool takes_part(enum arm i, const struct shape *s)
 static int measure_shape(const struct allocator_plan *plan, const struct shape *s, struct gang *gang,
 			 struct seen *seen)
 {
-	struct frames_plan frames = { s->loop, s->threads, s->order, FRAMES, BURST, plan->block_ms, gang };
+	double ms = plan->block_ms * (s->burst > KEPT ? s->burst / KEPT : 1);
+	struct frames_plan frames = { s->loop, s->threads, s->order, FRAMES, s->burst, ms, gang };
 	struct frames_arm *arm[ARMS] = { NULL };
 	unsigned n = 0;
 	int err = 0;
@@ -205,9 +212,9 @@ static const uint32_t depots[] = { 1, 64, 256, 1024 };
 /* FLOOD frames, in turns: in the order they came, in random order, for each bound. */
 static int flood(const struct allocator_plan *plan, struct gang *gang, enum source_loop loop)
 {
-	struct frames_plan frames = { loop, 1, 0, FRAMES, FLOOD, 2 * plan->block_ms, gang };
+	struct frames_plan frames = { loop, 1, 0, FRAMES, FLOOD, 4 * plan->block_ms, gang };
 	struct frames_arm *arm[ARRAY_SIZE(depots)] = { NULL };
-	const char *name = loop == SOURCE_BULK ? "65,536, in order" : "65,536, random order";
+	const char *name = loop == SOURCE_BULK ? "flood, in order" : "flood, random order";
 	struct pairs_result got;
 	int err = 0;
 
@@ -247,8 +254,10 @@ static int floods(const struct allocator_plan *plan, struct gang *gang)
 {
 	int err;
 
-	fprintf(plan->out, "\nns for each of 65,536 frames that one thread takes, then gives; the depot keeps as many "
-		"chains of 64 as\nthe column says, what is beyond that goes to blocks and rows\n%-21s", "chains");
+	fprintf(plan->out,
+		"\nns for each of %u frames that one thread takes, then gives: it keeps %u of them; the depot keeps as "
+		"many\nchains of 64 as the column says, what is beyond that goes to blocks and rows\n%-21s",
+		FLOOD, KEPT, "chains");
 	for (unsigned i = 0; i < ARRAY_SIZE(depots); i++)
 		fprintf(plan->out, " %10u", depots[i]);
 	fprintf(plan->out, "\n");
@@ -264,8 +273,9 @@ int allocator_measure(const struct allocator_plan *plan)
 
 	fprintf(plan->out,
 		"Frames taken and given back: ns each, net of the loop that stamps and checks them; times of the "
-		"rivals over\nthat of `engine`. One takes, one gives, and runs of orders: the loop is in them\n"
-		"%-21s %7s %6s", "measure", "threads", sources[LOOP]->name);
+		"rivals over\nthat of `engine`. In cache: %u frames, what a slot keeps, then back in the order they "
+		"came, or in random\norder; bulk: %u. One takes, one gives, and runs of orders: the loop is in them\n"
+		"%-21s %7s %6s", KEPT, BURST, "measure", "threads", sources[LOOP]->name);
 	for (unsigned i = ENGINE; i < ARMS; i++)
 		fprintf(plan->out, " %10s", sources[i]->name);
 	fprintf(plan->out, " %6s %6s %6s %6s\n", "bits/", "buddy/", "b-l./", "list/");

@@ -86,6 +86,8 @@ static int lines(const struct allocator_plan *plan)
 		bulk = per_call(&c[i].w) > bulk ? per_call(&c[i].w) : bulk;
 	ask_bar(plan->ask, "shared words written a call, in cache", cache, 0, true);
 	ask_bar(plan->ask, "shared words written a call, in bulk, the worst of three loads", bulk, 2.0 / 64, true);
+	ask_bar(plan->ask, "shared words written a call, in bulk, given back in random order",
+		per_call(&c[WRITTEN_RANDOM].w), 2.0 / 64, true);
 	return 0;
 }
 

@@ -14,6 +14,9 @@
 #include "bench/frames/engine.h"
 #include "vmmap/phys/frame.h"
 
+_Static_assert(ENGINE_KEPT == FRAME_SPARE_MAX * FRAME_BATCH && ENGINE_DEPOT == FRAME_DEPOT_MAX * FRAME_BATCH,
+	       "the loads of allocator.c are multiples of what caches and depot keep");
+
 static void *engine_create(uint64_t frames, unsigned threads)
 {
 	struct physmem_config config = PHYSMEM_CONFIG;

@@ -5,6 +5,10 @@
 
 #include <stdint.h>
 
+/* Frames that a slot of an instance that is not small keeps, and that the depot does. */
+#define ENGINE_KEPT  16384u
+#define ENGINE_DEPOT 16384u
+
 /* The depot keeps that many chains. Before the first frame is taken. */
 void engine_set_depot(void *s, uint32_t chains);
 

@@ -62,6 +62,15 @@ ROWS = {                                # what a row has; or a function that say
 }
 
 
+def once(pairs):
+    """An object whose keys are each there once: a reader would keep the last one and say nothing."""
+    names = [name for name, _ in pairs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"an object has a key twice: {', '.join(twice)}")
+    return dict(pairs)
+
+
 def fits(value, kind):
     if kind is None:
         return True
@@ -142,13 +151,15 @@ def main():
         print(f"exit {done.returncode}\n{done.stdout}")
         return 1
     try:
-        what = json.loads(done.stdout)
+        what = json.loads(done.stdout, object_pairs_hook=once)
     except ValueError as error:
         print(f"not one JSON object: {error}\n{done.stdout[:2000]}")
         return 1
     found = list(missing(what, FIELDS[kind], kind))
     if kind in TWICE and subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout != done.stdout:
         found.append("a second run wrote something else")
+    if kind in ("stress", "hotplug") and what.get("verify") is True and what.get("bytes") is not True:
+        found.append("contents were verified, and it says that there were none")
     for (of, name), fields in ROWS.items():
         if of == kind and isinstance(what.get(name), list):
             for number, row in enumerate(what[name]):

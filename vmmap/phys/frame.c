@@ -26,10 +26,11 @@
  *             that somebody counts on to be emptied. Only the engine defers, and what it has can be moved. A frame for
  *             a page that is to be pinned is taken as one that cannot, and comes back as one that can: from there it
  *             may go to either.
- * CACHED      loaded has at most 64 frames and one chain that came home; spare has up to 256 such chains, half of the
- *             instance at most, one in small ones: so a slot which takes and gives in turn uses its own frames again,
- *             whose words and records are on lines that it shares with nobody. Out of other slots' reach are `loaded`
- *             and `open` only.
+ * CACHED      loaded has at most 64 frames and one chain that came home; spare has up to 256 chains, and no more
+ *             chains are put there once it has as many frames as 256 batches (64 MiB), or half of what there is, or
+ *             one chain in small instances (physmem.c, SIZES): so a slot which takes and gives in turn uses its own
+ *             frames again, whose words and records are on lines that it shares with nobody. Out of other slots' reach
+ *             are `loaded` and `open` only.
  * ORDER       no lock is held; callable with ranges, leaf sections and entries held. Only frame_refill sleeps, outside
  *             read sections, and only for a grace period, until the thread's deadline: the exception of P-7.
  * MOVES       an owner's `moves` is odd while what was on its shelves is in its hands (M1, frame_refill.c).
@@ -82,9 +83,9 @@ static void spare_put(struct physmem *pm, struct frame_slot *slot, enum frame_ki
 	uint32_t before = frame_shelf_take(&cache->spare);
 
 	if (!before)
-		cache->spare_n = 0;      /* somebody may have taken all of it */
-	if (cache->spare_n < pm->spare_max) {
-		cache->spare_n++;
+		cache->spare_n = cache->spare_frames = 0;        /* somebody may have taken all of it */
+	if (frame_spare_room(pm, cache)) {
+		frame_spare_count(pm, cache, chain);
 		atomic_store_relaxed(&frame_batch_of(pm, chain)->next, before);
 		atomic_store_release(&cache->spare, chain);                      /* S1 */
 		return;
@@ -113,6 +114,7 @@ uint32_t frame_spare_pop(struct physmem *pm, struct frame_slot *slot, enum frame
 	rest = atomic_load_relaxed(&frame_batch_of(pm, chain)->next);
 	BASE_POINT(frame_spare_in_hand);
 	cache->spare_n--;
+	cache->spare_frames -= (uint16_t)frame_chain_count(pm, chain);
 	if (rest)
 		atomic_store_release(&cache->spare, rest);                       /* S1 */
 	return chain;
@@ -140,7 +142,7 @@ void frame_home(struct physmem *pm, struct frame_slot *slot, uint32_t chain)
 	if (!chain)
 		return;
 	more = frame_chain_count(pm, chain);
-	if (atomic_load_relaxed(&cache->loaded_n) > pm->batch)
+	if (atomic_load_relaxed(&cache->loaded_n) > slot->batch)
 		loaded_put(pm, slot, FRAME_MOVABLE);
 	chain_free(pm, chain, cache->loaded);
 	cache->loaded = chain;
@@ -234,10 +236,10 @@ void frame_close(struct physmem *pm, struct frame_slot *slot)
 /* A batch is full. Inside a read section it may grow on for a while. */
 void frame_full(struct physmem *pm, struct thread_slot *self)
 {
-	uint32_t most = pm->defer_batch * (rcu_inside(self) ? FRAME_DEFER_HELD : 1);
+	uint32_t times = rcu_inside(self) ? FRAME_DEFER_HELD : 1;
 	struct frame_slot *slot = frame_slot_enter(pm, self);
 
-	if (slot && atomic_load_relaxed(&slot->open_n) >= most)
+	if (slot && atomic_load_relaxed(&slot->open_n) >= slot->defer_batch * times)
 		frame_close(pm, slot);
 	frame_slot_leave(self, slot);
 }
@@ -271,7 +273,7 @@ void frame_defer_slow(struct physmem *pm, struct thread_slot *self, uint32_t ind
 {
 	struct frame_slot *slot = frame_slot_enter(pm, self);
 	uint64_t lives = atomic_load_relaxed(&pm->word[index]) & FRAME_LIVES_MASK;
-	bool full = slot ? frame_open_push(pm, slot, index, lives) >= pm->defer_batch : false;
+	bool full = slot ? frame_open_push(pm, slot, index, lives) >= slot->defer_batch : false;
 
 	if (!slot)
 		single_defer(pm, index);
@@ -284,7 +286,7 @@ static void slot_free(struct physmem *pm, struct frame_slot *slot, uint32_t inde
 {
 	bool leaves = unlikely(slot->judges) && frame_is_leaving(pm, index) && !BASE_MUTANT(free_stays);
 	struct frame_cache *cache = &slot->cache[kind];
-	bool full = !leaves && atomic_load_relaxed(&cache->loaded_n) >= pm->batch;
+	bool full = !leaves && atomic_load_relaxed(&cache->loaded_n) >= slot->batch;
 
 	if (leaves || full) {
 		frame_moves_step(slot);

@@ -121,16 +121,16 @@ uint32_t frame_depot_take(struct physmem *pm, struct frame_slot *slot, enum fram
 void frame_depot_give(struct physmem *pm, struct frame_slot *slot, enum frame_kind kind, uint32_t chain)
 {
 	frame_taken_count(pm, slot, -(uint64_t)frame_chain_count(pm, chain));
-	if (!stack_push(pm, &pm->depot[kind], chain, pm->depot_max))
+	if (!stack_push(pm, &pm->depot[kind], chain, atomic_load_relaxed(&pm->depot_max)))
 		frame_rows_give(pm, chain);
 }
 
-/* As many as it may have: others may be bringing more. */
+/* As many as it may ever have had: others may be bringing more. */
 void frame_depot_to_rows(struct physmem *pm, enum frame_kind kind)
 {
 	uint32_t chain;
 
-	for (uint32_t i = 0; i < pm->depot_max && (chain = stack_pop(pm, &pm->depot[kind])) != 0; i++)
+	for (uint32_t i = 0; i < FRAME_DEPOT_MAX && (chain = stack_pop(pm, &pm->depot[kind])) != 0; i++)
 		frame_rows_give(pm, chain);
 }
 

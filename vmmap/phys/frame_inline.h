@@ -101,7 +101,7 @@ struct frame_cache {
 	uint32_t loaded;                 /* owner only: chain that serves alloc and free                           */
 	atomic_u32 loaded_n;             /* owner writes                                                           */
 	atomic_u32 spare;                /* shelf: chains of free frames, the newest first                         */
-	uint32_t spare_n;                /* owner only: chains it has put on `spare`, unless somebody took them    */
+	uint16_t spare_n, spare_frames;  /* owner only: chains it has put on `spare`, unless somebody took them    */
 	uint64_t cursor;                 /* owner only: the block of its last refill from rows                     */
 };
 
@@ -110,6 +110,7 @@ struct frame_slot {
 	atomic_u64 late;                 /* owner writes: frames put on the late stack less frames taken from it   */
 	atomic_u64 moves;                /* owner writes: odd while it moves what is on its shelves (frame.c)      */
 	uint64_t run_cursor;             /* owner only: the block of its last run                                  */
+	uint32_t batch, defer_batch;     /* owner only: the instance's, when it last came the slow way             */
 	/* While caches are closed (frame_isolate.c) others come to a slot's chains as well. */
 	atomic_u32 lock;                 /* of all of this but `moves`, `taken`, `late`, then                      */
 	bool locked;                     /* owner only: it has `lock`                                              */
@@ -136,6 +137,7 @@ struct physmem {
 	struct park_mutex plug_lock;     /* one change of the segments at a time                                   */
 	atomic_u64 blocks;               /* all segments so far end below this block; only grows                   */
 	atomic_u64 frames;               /* in all segments                                                        */
+	uint64_t leaving;                /* of these, what unplugs are about to take; with plug_lock               */
 	struct park_mutex listen_lock;   /* of what follows; not held while listeners are called                   */
 	struct physmem_listener *listeners;
 	uint64_t listened;               /* how often somebody has begun to listen                                 */
@@ -148,8 +150,8 @@ struct physmem {
 	struct frame_batch *batch_of;    /* [span]                                                                 */
 	struct frame_record *record;     /* [span]                                                                 */
 	unsigned char *bytes;            /* [span] pages, or NULL                                                  */
-	/* FRAME_BATCH, FRAME_DEFER_BATCH, FRAME_SPARE_MAX, less in small instances                        [const] */
-	uint32_t batch, defer_batch, spare_max, depot_max;
+	atomic_u32 batch, defer_batch;   /* FRAME_BATCH, FRAME_DEFER_BATCH, less while there is little (physmem.c)  */
+	atomic_u32 spare_max, depot_max; /* FRAME_SPARE_MAX, FRAME_DEPOT_MAX, the same                             */
 	struct thread_local_table fast;  /* what of `slots` the paths below see: nothing while caches are closed   */
 	struct thread_local_table slots; /* of struct frame_slot                                                   */
 	PAIR_ALIGNED atomic_u64 isolating;       /* frame_isolate.c                                                */
@@ -282,7 +284,7 @@ static ALWAYS_INLINE void frame_free_by(struct physmem *pm, struct thread_slot *
 
 	ASSERT(rcu_inside(self));
 	BASE_POINT(frame_free_found);
-	if (likely(slot && (n = atomic_load_relaxed(&slot->cache[kind].loaded_n)) < pm->batch))
+	if (likely(slot && (n = atomic_load_relaxed(&slot->cache[kind].loaded_n)) < slot->batch))
 		frame_push(pm, &slot->cache[kind], index, lives, n);
 	else
 		frame_free_slow(pm, self, (uint32_t)index, kind);
@@ -310,7 +312,7 @@ static ALWAYS_INLINE void frame_defer_by(struct physmem *pm, struct thread_slot 
 	ASSERT(rcu_inside(self));
 	if (unlikely(!slot))
 		frame_defer_slow(pm, self, (uint32_t)index);
-	else if (unlikely(frame_open_push(pm, slot, index, lives) >= pm->defer_batch))
+	else if (unlikely(frame_open_push(pm, slot, index, lives) >= slot->defer_batch))
 		frame_full(pm, self);
 }
 
@@ -333,7 +335,7 @@ static inline void frame_tidy(struct physmem *pm, struct thread_slot *self)
 {
 	struct frame_slot *slot = thread_local_at(&pm->slots, self->number);
 
-	if (unlikely(slot && atomic_load_relaxed(&slot->open_n) >= pm->defer_batch))
+	if (unlikely(slot && atomic_load_relaxed(&slot->open_n) >= slot->defer_batch))
 		frame_full(pm, self);
 }
 

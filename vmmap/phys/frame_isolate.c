@@ -15,8 +15,9 @@
  *                slot's thread comes under the slot's lock, which a drain takes as well. A thread that is idle, or
  *                stopped outside of a section, is not waited for.
  *             4. drain: every loaded chain, shelf and depot is gone through; frames of offline blocks go to their
- *                rows, the others stay. Open chains get their cookie; chains whose readers are gone become free, the
- *                others wait in the late stack, and a drain that comes again finds them there.
+ *                rows, the others stay, but for what is too much (physmem.c, SIZES). Open chains get their cookie;
+ *                chains whose readers are gone become free, the others wait in the late stack, and a drain that comes
+ *                again finds them there.
  *             5. open: what is long, the moving of what is used, needs no closed caches. The last one who opens shows
  *                the chunks again. Before it drains again it closes (I1, the chunks go), and waits: 3, 4.
  *             6. end, from closed: the last one shows the chunks again. From open: nothing else is to be done.
@@ -67,13 +68,25 @@ static NOINLINE void show(struct physmem *pm, uint32_t number)
 	spin_unlock(&pm->isolate_lock);
 }
 
-static void cache_sweep(struct physmem *pm, struct frame_slot *counts, struct frame_cache *cache)
+/* A batch, and a chain that came home. */
+static uint32_t most_loaded(struct physmem *pm)
 {
+	return atomic_load_relaxed(&pm->batch) + FRAME_DEFER_HELD * atomic_load_relaxed(&pm->defer_batch);
+}
+
+/* What is more than the cache may keep, since there is less memory than there was, goes to the depot (physmem.c). */
+static void cache_sweep(struct physmem *pm, struct frame_slot *counts, struct frame_slot *slot, enum frame_kind kind)
+{
+	struct frame_cache *cache = &slot->cache[kind];
 	uint32_t from = frame_shelf_take(&cache->spare), first = 0, last = 0, next;
 
 	cache->loaded = frame_sort_out(pm, counts, cache->loaded);
+	if (frame_chain_count(pm, cache->loaded) > most_loaded(pm)) {
+		frame_depot_give(pm, counts, kind, cache->loaded);
+		cache->loaded = 0;
+	}
 	atomic_store_relaxed(&cache->loaded_n, frame_chain_count(pm, cache->loaded));
-	cache->spare_n = 0;
+	cache->spare_n = cache->spare_frames = 0;
 	for (; from; from = next) {
 		uint32_t chain;
 
@@ -81,13 +94,17 @@ static void cache_sweep(struct physmem *pm, struct frame_slot *counts, struct fr
 		chain = frame_sort_out(pm, counts, from);
 		if (!chain)
 			continue;
+		if (!frame_spare_room(pm, cache)) {
+			frame_depot_give(pm, counts, kind, chain);
+			continue;
+		}
 		atomic_store_relaxed(&frame_batch_of(pm, chain)->next, 0);
 		if (last)
 			atomic_store_relaxed(&frame_batch_of(pm, last)->next, chain);
 		else
 			first = chain;
 		last = chain;
-		cache->spare_n++;
+		frame_spare_count(pm, cache, chain);
 	}
 	if (first)
 		atomic_store_release(&cache->spare, first);                      /* S1 */
@@ -96,7 +113,7 @@ static void cache_sweep(struct physmem *pm, struct frame_slot *counts, struct fr
 static void slot_sweep(struct physmem *pm, struct frame_slot *counts, struct frame_slot *slot)
 {
 	for (enum frame_kind kind = 0; kind < FRAME_KINDS; kind++)
-		cache_sweep(pm, counts, &slot->cache[kind]);
+		cache_sweep(pm, counts, slot, kind);
 }
 
 /* Somebody isolates. */
@@ -125,6 +142,8 @@ struct frame_slot *frame_slot_enter(struct physmem *pm, struct thread_slot *self
 	if (slot == NULL)
 		return NULL;
 	isolating = atomic_load_acquire(&pm->isolating);                         /* I2 -> I1 */
+	slot->batch = atomic_load_relaxed(&pm->batch);
+	slot->defer_batch = atomic_load_relaxed(&pm->defer_batch);
 	if (unlikely(isolating & FRAME_ISOLATING))
 		slot_judges(pm, slot, isolating);
 	else if (unlikely(thread_local_at(&pm->fast, self->number) == NULL))
@@ -223,7 +242,7 @@ static uint32_t batch_off(struct physmem *pm, uint32_t chain, uint64_t cookie)
 {
 	uint32_t last = chain, n = 1, rest;
 
-	for (; n < pm->defer_batch && frame_link(atomic_load_relaxed(&pm->word[last - 1])); n++)
+	for (; n < atomic_load_relaxed(&pm->defer_batch) && frame_link(atomic_load_relaxed(&pm->word[last - 1])); n++)
 		last = frame_link(atomic_load_relaxed(&pm->word[last - 1]));
 	rest = frame_link(atomic_load_relaxed(&pm->word[last - 1]));
 	atomic_store_relaxed(&pm->word[last - 1],

@@ -230,7 +230,7 @@ static int refill_all(struct physmem *pm, struct thread_slot *self, enum frame_k
 		else if (found == FAR_WAITS)
 			err = rcu_poll_wait(self->deadline_ns);
 		else
-			err = frame_short_of(pm, self, s, pm->batch);
+			err = frame_short_of(pm, self, s, atomic_load_relaxed(&pm->batch));
 		if (err)
 			return err;
 	}

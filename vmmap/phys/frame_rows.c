@@ -38,7 +38,7 @@ uint32_t frame_rows_take(struct physmem *pm, struct frame_slot *slot, enum frame
 	struct frame_search s = { 0, frame_blocks(pm), slot ? slot->cache[kind].cursor : 0 };
 	struct frame_some some;
 
-	if (frame_bits_refill(&pm->bits, &s, pm->batch, class, &some) == 0)
+	if (frame_bits_refill(&pm->bits, &s, atomic_load_relaxed(&pm->batch), class, &some) == 0)
 		return 0;
 	if (slot)
 		slot->cache[kind].cursor = s.cursor;

@@ -155,7 +155,7 @@ static ALWAYS_INLINE struct frame_cache *cache_with_room(struct physmem *pm, str
 	if (unlikely(!slot) || (unlikely(frame_isolating(pm)) && !BASE_MUTANT(free_unjudged)))
 		return NULL;
 	*n = atomic_load_relaxed(&slot->cache[FRAME_UNMOVABLE].loaded_n);
-	return likely(*n < pm->batch) ? &slot->cache[FRAME_UNMOVABLE] : NULL;
+	return likely(*n < slot->batch) ? &slot->cache[FRAME_UNMOVABLE] : NULL;
 }
 
 enum freed { FREED, NOT_CALLERS, NO_ROOM };

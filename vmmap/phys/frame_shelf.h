@@ -27,6 +27,20 @@ static inline void frame_set_count(struct physmem *pm, uint32_t chain, uint32_t 
 	atomic_store_relaxed(&frame_batch_of(pm, chain)->count, n);
 }
 
+/* Whether the shelf of free chains takes another one: by what its owner has put there. */
+static inline bool frame_spare_room(struct physmem *pm, const struct frame_cache *cache)
+{
+	uint32_t most = atomic_load_relaxed(&pm->spare_max);
+
+	return cache->spare_n < most && cache->spare_frames < most * FRAME_BATCH;
+}
+
+static inline void frame_spare_count(struct physmem *pm, struct frame_cache *cache, uint32_t chain)
+{
+	cache->spare_n++;
+	cache->spare_frames += (uint16_t)frame_chain_count(pm, chain);
+}
+
 /* Of the slot's spare chains of a kind: takes the newest (0: none); puts such chains there, linked by `next`, what
  * finds no room goes to the depot. The owner's moves are odd, or it has far_lock. */
 uint32_t frame_spare_pop(struct physmem *pm, struct frame_slot *slot, enum frame_kind kind);

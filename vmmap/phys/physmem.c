@@ -7,7 +7,15 @@
  * machine of 1 TiB costs memory only for the frames that are used, and a word for each 2 MiB. A hole's words stay
  * FRESH, so that freeing one is an error.
  *
- * Written once before the instance is known to others [const]: base, span, arrays, batch sizes.
+ * Written once before the instance is known to others [const]: base, span, arrays.
+ * SIZES  batch, defer_batch, spare_max, depot_max: set by each plug, and by an unplug before its drains, by how much
+ *        there is then (physmem_set_sizes). The inlined paths go by the slot's copy of the first two, which its
+ *        thread makes anew each time that it comes the slow way: when a batch is full, or empty, or caches are closed.
+ *        Who reads one may have an older one, and chains that were made by older ones stay as they are: each says
+ *        itself how long it is (frame_batch.count), and all comparisons are for at least, or less. So a chain of
+ *        another length is one that moves more, or fewer, frames at a time. What a slot or the depot keeps beyond a
+ *        new bound goes to the depot, and to rows, by the drains of that unplug (frame_isolate.c), of idle slots as
+ *        well; who comes the slow way from then on has seen the new sizes (I1 -> I2).
  * USAGE  cached = loaded + spare, deferred = open + closed + late, free = frames - taken: sums over slots, exact when
  *        no call runs. Shared counters are those that seldom change: `frames` (physmem_plug.c), `poisoned`, and the
  *        balloon's.
@@ -16,6 +24,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/point.h"
 #include "vmmap/phys/frame_depot.h"
 #include "vmmap/phys/physmem_balloon.h"
 #include "vmmap/phys/physmem_report.h"
@@ -57,20 +66,35 @@ static void physmem_free(struct physmem *pm)
 	mem_free(MEM_FRAME, pm, sizeof(*pm));
 }
 
+/* At most that many, and a power of two; 1 at least. */
+static uint32_t at_most(uint32_t n, uint64_t most)
+{
+	while (n > 1 && n > most)
+		n /= 2;
+	return n;
+}
+
 /* Small instances move frames in small batches, so that a few caches do not swallow all of them. Else what a thread
  * gives back stays near it, up to half of all there is: the next one would fetch each frame's word and record. */
-static void set_batches(struct physmem *pm, uint64_t frames)
+void physmem_set_sizes(struct physmem *pm)
 {
-	pm->batch = FRAME_BATCH;
-	while (pm->batch > 1 && pm->batch > frames / 64)
-		pm->batch /= 2;
-	pm->defer_batch = pm->batch * (FRAME_DEFER_BATCH / FRAME_BATCH);
-	pm->spare_max = pm->batch < FRAME_BATCH ? 1 : FRAME_SPARE_MAX;
-	while (pm->spare_max > 1 && pm->spare_max > frames / FRAME_BATCH / 2)
-		pm->spare_max /= 2;
-	pm->depot_max = FRAME_DEPOT_MAX;
-	while (pm->depot_max > 1 && pm->depot_max > frames / pm->batch / 8)
-		pm->depot_max /= 2;
+	uint64_t frames = atomic_load_relaxed(&pm->frames) - pm->leaving;
+	uint32_t batch = at_most(FRAME_BATCH, frames / 64);
+	uint32_t spare = batch < FRAME_BATCH ? 1 : at_most(FRAME_SPARE_MAX, frames / FRAME_BATCH / 2);
+
+	atomic_store_relaxed(&pm->batch, batch);
+	atomic_store_relaxed(&pm->defer_batch, batch * (FRAME_DEFER_BATCH / FRAME_BATCH));
+	atomic_store_relaxed(&pm->spare_max, spare);
+	atomic_store_relaxed(&pm->depot_max, at_most(FRAME_DEPOT_MAX, frames / batch / 8));
+}
+
+void physmem_leaving(struct physmem *pm, uint64_t frames)
+{
+	park_lock(&pm->plug_lock);
+	pm->leaving += frames;
+	if (!BASE_MUTANT(unplug_keeps_sizes))
+		physmem_set_sizes(pm);
+	park_unlock(&pm->plug_lock);
 }
 
 static int arrays_reserve(struct physmem *pm, bool bytes)
@@ -100,12 +124,8 @@ static int parts_init(struct physmem *pm, bool bytes)
 static int physmem_fill(struct physmem *pm, const struct physmem_config *config, const struct physmem_range *segment,
 			unsigned n)
 {
-	uint64_t frames = 0;
 	int err = parts_init(pm, config->bytes);
 
-	for (unsigned i = 0; i < n; i++)
-		frames += segment[i].pages;
-	set_batches(pm, frames);
 	for (unsigned i = 0; i < n && err == 0; i++)
 		err = physmem_plug(pm, segment[i].pfn, segment[i].pages, 0);
 	return err;

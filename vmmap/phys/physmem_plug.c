@@ -3,8 +3,8 @@
  * physmem_plug.c - segments come to a machine that runs.
  *
  * ORDER     memory for the words of its blocks (may fail; nobody can tell); the table of segments decides whether there
- *           is room (may fail); then the blocks' words, by which its frames can be had at once, and the sums. So a
- *           failure has changed nothing.
+ *           is room (may fail); then the blocks' words, by which its frames can be had at once, the sums, and how much
+ *           caches keep (physmem.c). So a failure has changed nothing.
  * EDGES     P1 store-release of `blocks`, after the words -> P2 its acquire: a search sees the words of all blocks it
  *           goes through. Who searches beside the plug may find nothing of it, and answers for the time before.
  * LOCK      plug_lock: one change of the segments at a time, beside everything else; memory is allocated under it. No
@@ -15,6 +15,7 @@
 #include "vmmap/phys/frame.h"
 #include "vmmap/phys/frame_bits.h"
 #include "vmmap/phys/physmem_notify.h"
+#include "vmmap/phys/physmem_slots.h"
 #include "vmmap/phys/physseg.h"
 
 static int plug(struct physmem *pm, uint64_t pfn, uint64_t pages, enum frame_class kind)
@@ -28,6 +29,7 @@ static int plug(struct physmem *pm, uint64_t pfn, uint64_t pages, enum frame_cla
 		return err;
 	frame_bits_come(&pm->bits, lo, hi, kind);
 	atomic_store_relaxed(&pm->frames, atomic_load_relaxed(&pm->frames) + pages);
+	physmem_set_sizes(pm);
 	if (blocks > atomic_load_relaxed(&pm->blocks))
 		atomic_store_release(&pm->blocks, blocks);                       /* P1 */
 	return 0;

@@ -5,6 +5,10 @@
 
 #include "vmmap/phys/frame.h"
 
+/* How much caches and depot keep, by the frames that there are and that no unplug is about to take. With plug_lock. */
+void physmem_set_sizes(struct physmem *pm);
+/* So many frames more, or fewer, are about to go. */
+void physmem_leaving(struct physmem *pm, uint64_t frames);
 /* Gives all that a slot holds to the depot and the late stack. By the slot's owner, or quiescent. */
 void frame_slot_drain(struct physmem *pm, struct frame_slot *slot, bool settled);
 /* Thread exit: the same, in the exiting thread. */

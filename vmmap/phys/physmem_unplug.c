@@ -5,7 +5,7 @@
  * STEPS     1. Every block that the range touches is set offline: that is the claim. A block that is offline already
  *              is another unplug's: -EBUSY. Then it is looked whether all of the range is there, which stays true.
  *           2. GOING_OFFLINE.
- *           3. The caches are drained of its frames (frame_isolate.c).
+ *           3. The caches are drained of its frames, and of what is too much for what stays (frame_isolate.c).
  *           4. Attempts: drain, claim what is free (its bits are ours: `mine`), go through what is left: a frame of a
  *              map or an object is moved, another one is asked for or waited for, as the mode says. Until all is
  *              claimed. Caches are closed for a grace period and the drain, open while frames are moved. What has
@@ -42,6 +42,7 @@
 #include "vmmap/phys/physmem_notify.h"
 #include "vmmap/phys/physmem_poison.h"
 #include "vmmap/phys/physmem_report.h"
+#include "vmmap/phys/physmem_slots.h"
 #include "vmmap/phys/physseg.h"
 
 struct unplug {
@@ -394,6 +395,7 @@ static int commit(struct unplug *u)
 		frame_bits_go(&pm->bits, u->lo, u->hi);
 		ends_online(u);
 		atomic_store_relaxed(&pm->frames, atomic_load_relaxed(&pm->frames) - pages_of(u));
+		pm->leaving -= pages_of(u);      /* the caches' sizes are those for what stays                    */
 		count_claimed(u, -pages_of(u));
 	}
 	park_unlock(&pm->plug_lock);
@@ -450,9 +452,12 @@ static int claimed(struct unplug *u)
 		set_online(u, BASE_MUTANT(unplug_veto_keeps) ? u->first : u->end);
 		return err;
 	}
+	physmem_leaving(u->pm, pages_of(u));     /* the drains go by it                                            */
 	err = isolated(u);
-	if (err != 0)
+	if (err != 0) {
+		physmem_leaving(u->pm, -pages_of(u));
 		set_online(u, BASE_MUTANT(unplug_fail_keeps) ? u->first : u->end);
+	}
 	physmem_notify_end(u->pm, err ? PHYSMEM_CANCEL_OFFLINE : PHYSMEM_OFFLINE, pfn, pages_of(u), u->told);
 	return err;
 }
