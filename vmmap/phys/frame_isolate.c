@@ -207,12 +207,11 @@ static struct frame_slot *slot_of(struct physmem *pm, const struct thread_slot *
 void frame_left_put(struct physmem *pm, struct thread_slot *self, struct frame_left *left, uint64_t pfn,
 		    enum frame_owner owner)
 {
-	uint32_t index = frame_owned_index(pm, pfn, owner);
+	uint64_t lives, index = frame_owned_index(pm, pfn, owner, &lives);
 
 	ASSERT(rcu_inside(self));
-	atomic_store_relaxed(&pm->word[index],
-			     frame_word(atomic_load_relaxed(&pm->word[index]), FRAME_DEFERRED, left->chain));
-	left->chain = index + 1;
+	atomic_store_relaxed(&pm->word[index], frame_word_bare(lives, FRAME_DEFERRED, left->chain));
+	left->chain = (uint32_t)index + 1;
 	left->n++;
 	frame_late_count(pm, slot_of(pm, self), 1);
 }

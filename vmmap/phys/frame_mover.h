@@ -16,7 +16,9 @@
 #ifndef VMMAP_PHYS_FRAME_MOVER_H
 #define VMMAP_PHYS_FRAME_MOVER_H
 
-#include "vmmap/phys/frame_isolate.h"
+#include "vmmap/phys/frame.h"
+
+struct frame_left;                       /* frame_isolate.h                                                        */
 
 enum frame_moved {
 	FRAME_MOVED,                     /* its contents are elsewhere, all entries and slots show the new one     */

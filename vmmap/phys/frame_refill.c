@@ -331,7 +331,9 @@ uint64_t (frame_alloc_unmovable)(struct physmem *pm, struct thread_slot *self, e
 
 void frame_free_unmovable(struct physmem *pm, struct thread_slot *self, uint64_t pfn, enum frame_owner owner)
 {
-	frame_free_slow(pm, self, frame_owned_index(pm, pfn, owner), FRAME_UNMOVABLE);
+	uint64_t lives;
+
+	frame_free_slow(pm, self, (uint32_t)frame_owned_index(pm, pfn, owner, &lives), FRAME_UNMOVABLE);
 }
 
 bool frame_is_for_movable(struct physmem *pm, uint64_t pfn)

@@ -25,6 +25,7 @@
  * NOT HERE pages of objects, whose entries are not counted: migrate_object.c.
  * SOURCE  migrate_pages of Linux (mm/migrate.c), with LOCKED for its migration entries; its freeze of the references.
  */
+#include "vmmap/phys/frame_isolate.h"
 #include "vmmap/space/migrate.h"
 
 #define MIGRATE_FEW 32                           /* entries that need no memory of their own                       */

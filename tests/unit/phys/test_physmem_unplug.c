@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/prng.h"
 #include "tests/unit/phys/hotplug_fixture.h"
+#include "vmmap/phys/frame_isolate.h"
 #include "vmmap/phys/frame_mover.h"
 #include "vmmap/physmem_host.h"
 
