@@ -230,7 +230,7 @@ static void names_say_type_and_field(void **state)
 	check(&thread_self()->rcu_word, "thread.c:slot_of[].rcu_word");
 	check(&thread_current, "thread.c:thread_current");
 	check(&rcu_global.epoch, "rcu.c:rcu_global.epoch");
-	check(thread_local_at(&physmem->slots, thread_self()->number), "frame_slot.cache[].loaded");
+	check(thread_local_at(&physmem->slots, thread_self()->number), "frame_slot.taken");
 	check(thread_local_at(&map->locals, thread_self()->number), "space_local.last.slot");
 	check(&policy, "test_label.c:policy[]");
 	check(&physmem, "stack");

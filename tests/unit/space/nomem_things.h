@@ -156,12 +156,12 @@ static int64_t plug_segment(struct vmmap *map, uint64_t page)
 
 static int64_t audit_machine(struct vmmap *map, uint64_t page)
 {
-	uint64_t bad = physmem_audit(machine, NULL);
-
 	(void)map, (void)page;
+	if (physmem_audit(machine, NULL) != 0)
+		return -ENOMEM;
 	physmem_destroy(machine);
 	machine = NULL;
-	return bad ? -ENOMEM : 0;
+	return 0;
 }
 
 /* A part in the middle: the table of segments needs one more. */
