@@ -19,9 +19,17 @@ static const struct cli_command commands[] = {
 	{ "loop", "One operation in a plain loop, for callgrind and perf", loop_main },
 };
 
+static const char about[] =
+	"Measures vmmap: ratios in one run, never an absolute time. docs/benchmarking.md tells how to read them.\v"
+	"Examples:\n"
+	"  vmmap-bench bars --only 'two threads'         some of the bars, by name\n"
+	"  vmmap-bench ratio --workload local --a vma --b rwsem --threads 2\n"
+	"  vmmap-bench isolation --policy vma --hold-ms 10 --json isolation.json\n"
+	"  vmmap-bench physmem --only allocator\n\n"
+	"Exit code: 0; 1 if the engine's counters do not bear out what was measured, a\n"
+	"call failed, or `bars` missed one; 2 usage, or it could not run.";
+
 int main(int argc, char **argv)
 {
-	return cli_run("Measures vmmap: ratios in one run, never an absolute time. docs/benchmarking.md tells how to "
-		       "read them.",
-		       commands, ARRAY_SIZE(commands), argc, argv);
+	return cli_run(about, commands, ARRAY_SIZE(commands), argc, argv);
 }

@@ -20,7 +20,8 @@ static const struct options_command command = {
 	"two threads over one. insert_erase: one insert or one erase over one dependent bsearch.\v"
 	"Examples:\n"
 	"  vmmap-bench lookup\n"
-	"  vmmap-bench lookup --vmas 65536 --pairs 31 --json -",
+	"  vmmap-bench lookup --vmas 65536 --pairs 31 --json -\n"
+	"Exit code: 0; 1 if a look-up finds another VMA than it should; 2 if it could not run.",
 };
 
 enum { TREE_DEP, ARRAY_DEP, TREE_IND, ARRAY_IND };

@@ -20,7 +20,8 @@ static const struct options_command command = {
 	"  vmmap-bench loop --op fault-hit --policy vma --count 100k\n"
 	"  valgrind --tool=callgrind --toggle-collect=loop_measured vmmap-bench loop --op mmap --policy vma "
 	"--count 10k\n"
-	"  perf record vmmap-bench loop --op local --policy rwsem --count 10M",
+	"  perf record vmmap-bench loop --op local --policy rwsem --count 10M\n"
+	"Exit code: 0; 2 if it could not run, or the operation failed.",
 };
 
 NOINLINE int loop_measured(const struct op *op, struct op_env *env, uint64_t n)

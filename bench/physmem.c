@@ -29,7 +29,8 @@ static const struct options_command command = {
 	"Examples:\n"
 	"  vmmap-bench physmem\n"
 	"  vmmap-bench physmem --only allocator --pairs 31\n"
-	"  vmmap-bench physmem --segments 32,65536 --lookups 1M --pairs 31 --json -",
+	"  vmmap-bench physmem --segments 32,65536 --lookups 1M --pairs 31 --json -\n"
+	"Exit code: 0, whatever was missed; 2 if a result was wrong, or it could not run.",
 };
 
 #define ALLOCATOR_MS 4.0                         /* blocks of the allocator, of bulk four times that                 */

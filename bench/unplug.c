@@ -51,7 +51,8 @@ static const struct options_command command = {
 	"thread beside each of the two.\v"
 	"Examples:\n"
 	"  vmmap-bench unplug\n"
-	"  vmmap-bench unplug --count 65536 --pairs 31 --json -",
+	"  vmmap-bench unplug --count 65536 --pairs 31 --json -\n"
+	"Exit code: 0; 1 if what was moved, or copied, does not bear it out; 2 if it could not run.",
 };
 
 struct world {

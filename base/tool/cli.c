@@ -79,6 +79,18 @@ static void list_commands(FILE *out, const struct cli_command *commands, size_t 
 		fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
 }
 
+static void print_help(const char *self, const char *about, const struct cli_command *commands, size_t n)
+{
+	const char *more = strchr(about, '\v');
+
+	printf("Usage: %s COMMAND [OPTION...]\n%.*s\n\n", self, more != NULL ? (int)(more - about) : (int)strlen(about),
+	       about);
+	list_commands(stdout, commands, n);
+	printf("\n'%s COMMAND --help' tells the options of one.\n", self);
+	if (more != NULL)
+		printf("\n%s\n", more + 1);
+}
+
 int cli_run(const char *about, const struct cli_command *commands, size_t n, int argc, char **argv)
 {
 	static char full_name[96];
@@ -91,9 +103,7 @@ int cli_run(const char *about, const struct cli_command *commands, size_t n, int
 		return CLI_USAGE;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0 || strcmp(argv[1], "help") == 0) {
-		printf("Usage: %s COMMAND [OPTION...]\n%s\n\n", self, about);
-		list_commands(stdout, commands, n);
-		printf("\n'%s COMMAND --help' tells the options of one.\n", self);
+		print_help(self, about, commands, n);
 		return CLI_OK;
 	}
 	for (size_t i = 0; i < n; i++) {

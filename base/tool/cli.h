@@ -25,7 +25,8 @@ _Noreturn void cli_die(const char *remedy, const char *cause, ...) PRINTF_LIKE(2
 void cli_parse(const struct argp *argp, int argc, char **argv, void *input);
 
 /* Programs with subcommands: calls the command's run with argv[0] = "program command"; returns its exit code.
- * --help lists them; an unknown one is reported with the list, CLI_USAGE. */
+ * --help prints what stands in `about` before '\v' (as in argp), the list of them, and what stands behind it: examples,
+ * exit status. An unknown one is reported with the list, CLI_USAGE. */
 struct cli_command {
 	const char *name, *summary;
 	int (*run)(int argc, char **argv);

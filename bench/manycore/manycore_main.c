@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* manycore_main.c - vmmap-manycore: the engine on 1 to 1,024 logical cores (docs/manycore.md). */
-#include <stdio.h>
-#include <string.h>
 #include "base/compiler.h"
 #include "base/tool/cli.h"
 #include "bench/manycore/commands.h"
@@ -9,20 +7,18 @@
 
 const long kernel_cpus = 1024;
 
-static const char more[] =
+static const char about[] =
+	"The engine's own code on logical cores: throughput and line transfers as the cores grow in number.\nA model: "
+	"docs/manycore.md says of what.\v"
 	"Examples:\n"
 	"  vmmap-manycore run --policy vma --profile local --cores 64\n"
 	"  vmmap-manycore --policy rwsem --profile pf --cores 16 --json -        no command: run\n"
 	"  vmmap-manycore sweep --seconds 20 --out curves\n"
 	"  vmmap-manycore validate --json curves/validation.json\n"
-	"  vmmap-manycore plot --out curves\n"
-	"Exit code: 0; 1 if cores got stuck, a call failed, or a published shape did not come out; 2 if it could not "
-	"run; 3 if `run` would take much longer than --seconds; a stopped sweep: 128 + the signal.\n";
-
-static bool asks_for_help(const char *word)
-{
-	return strcmp(word, "--help") == 0 || strcmp(word, "-?") == 0 || strcmp(word, "help") == 0;
-}
+	"  vmmap-manycore plot --out curves\n\n"
+	"Exit code: 0; 1 if cores got stuck, a call failed, or a published shape did not\n"
+	"come out; 2 if it could not run; 3 if `run` would take much longer than\n"
+	"--seconds; a stopped sweep: 128 + the signal.";
 
 int main(int argc, char **argv)
 {
@@ -34,14 +30,9 @@ int main(int argc, char **argv)
 		{ "validate", "published shapes, real threads, the quantum", validate_main },
 		{ "plot", "the plots of a sweep anew", plot_main },
 	};
-	int code;
 
 	kernel_same_addresses(argv);
 	if (argc > 1 && argv[1][0] == '-' && argv[1][1] == '-' && argv[1][2] != 'h' && argv[1][2] != 'V')
 		return run_main(argc, argv);                     /* options without a command: run */
-	code = cli_run("The engine's own code on logical cores: throughput and line transfers as the cores grow in "
-		       "number. A model: docs/manycore.md says of what.", commands, ARRAY_SIZE(commands), argc, argv);
-	if (argc > 1 && asks_for_help(argv[1]))
-		fputs(more, stdout);
-	return code;
+	return cli_run(about, commands, ARRAY_SIZE(commands), argc, argv);
 }

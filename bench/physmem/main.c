@@ -38,6 +38,22 @@ static const char doc[] =
 	"Exit status: 0; 1 the machine refused something, or a figure was not as expected; 2 usage, a line that means "
 	"nothing, or could not run.";
 
+static const char commands_doc[] =
+	"Lists the language of scripts: commands, how amounts and places are written, the figures of show and expect.\v"
+	"Examples:\n"
+	"  vmmap-physmem commands\n"
+	"  vmmap-physmem commands | grep -A2 ^unplug\n\n"
+	"Exit status: 0; 2 usage.";
+
+static const char about[] =
+	"A simulated machine's memory: segments, frames, address spaces.\v"
+	"Examples:\n"
+	"  vmmap-physmem script examples/fragments.physmem --svg memory.svg\n"
+	"  vmmap-physmem script -e 'machine memory=32M; plug 64M 4M dimm1 movable; segments'\n"
+	"  vmmap-physmem commands                        what a script can say\n\n"
+	"Exit status: 0; 1 the machine refused something, or a figure was not as\n"
+	"expected; 2 usage, a line that means nothing, or could not run.";
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
@@ -49,7 +65,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'o': o->image = arg; return 0;
 	case ARGP_KEY_ARG:
 		if (o->files == FILES)
-			cli_die(NULL, "more than %u files", FILES);
+			cli_die("one script may be several joined, by cat", "more than %u files", FILES);
 		o->file[o->files++] = arg;
 		return 0;
 	case ARGP_KEY_END:
@@ -67,7 +83,7 @@ static int run_file(struct script *s, const char *path)
 	int status;
 
 	if (in == NULL)
-		cli_die(NULL, "%s: %s", path, strerror(errno));
+		cli_die("give a script that can be read, or - for standard input", "%s: %s", path, strerror(errno));
 	s->name = is_stdin ? "stdin" : path;
 	s->line = 0;
 	s->go_on = is_stdin && isatty(STDIN_FILENO);
@@ -121,7 +137,8 @@ static void tell(struct script *s, const struct options *o)
 		err = json_write(root, o->json);
 	json_free(root);
 	if (err != 0)
-		cli_die(NULL, "%s: %s", o->json, strerror(-err));
+		cli_die("give a path that can be written, or '-' for standard output",
+			"--json: cannot write '%s': %s", o->json, strerror(-err));
 }
 
 static int script_main(int argc, char **argv)
@@ -145,7 +162,7 @@ static int script_main(int argc, char **argv)
 
 static int commands_main(int argc, char **argv)
 {
-	struct argp argp = { NULL, NULL, NULL, "Lists the language of scripts.", NULL, NULL, NULL };
+	struct argp argp = { NULL, NULL, NULL, commands_doc, NULL, NULL, NULL };
 
 	cli_parse(&argp, argc, argv, NULL);
 	command_help(stdout);
@@ -159,6 +176,5 @@ int main(int argc, char **argv)
 		{ "commands", "lists the language", commands_main },
 	};
 
-	return cli_run("A simulated machine's memory: segments, frames, address spaces.", commands,
-		       ARRAY_SIZE(commands), argc, argv);
+	return cli_run(about, commands, ARRAY_SIZE(commands), argc, argv);
 }

@@ -126,7 +126,7 @@ static int call(char *arg)
 	char self[] = "bin/prog", more[] = "more";
 	char *argv[] = { self, arg, more, NULL };
 
-	return cli_run("About.", commands, 1, arg ? 3 : 1, argv);
+	return cli_run("About.\vExamples:\n  prog lock", commands, 1, arg ? 3 : 1, argv);
 }
 
 static int call_lock(void) { char a[] = "lock"; return call(a); }
@@ -191,7 +191,9 @@ static void subcommands(void **state)
 	assert_int_equal(run_child(call_lock, text, sizeof(text)), CLI_VIOLATION);
 	assert_string_equal(text, "prog lock 2 more\n");
 	assert_int_equal(run_child(call_help, text, sizeof(text)), CLI_OK);
-	assert_non_null(strstr(text, "locks things"));
+	assert_non_null(strstr(text, "\nAbout.\n\n  lock         locks things\n\n"));
+	assert_non_null(strstr(text, "of one.\n\nExamples:\n  prog lock\n"));
+	assert_null(strchr(text, '\v'));
 	assert_int_equal(run_child(call_none, text, sizeof(text)), CLI_USAGE);
 	assert_int_equal(run_child(call_wrong, text, sizeof(text)), CLI_USAGE);
 	assert_non_null(strstr(text, "'luck' is not a command"));
