@@ -67,7 +67,7 @@ struct board {
 	uint64_t stamp;                          /* stored last                                                    */
 	struct board_listener listener;          /* l.fn NULL: none                                                */
 	struct physmem_unplug_result unplugged;  /* the last time                                                  */
-	struct host told, balloon;               /* the host, as it answers to reports and to the balloon          */
+	struct host told, balloon;               /* the host, for reports; for a balloon, if it has a pm           */
 	struct board_segment segment[BOARD_SLOTS];       /* name "": empty; here and below                         */
 	struct board_group group[BOARD_SLOTS];
 	struct board_space space[BOARD_SLOTS];

@@ -265,12 +265,13 @@ int call_part(struct call *c, const char *word, uint64_t pages, struct call_page
 	if (at != NULL)
 		err = call_place(c, "at", at, &out->first);
 	if (err == 0 && out->first >= pages)
-		err = call_mistake(c, NULL, "at: that is behind the end of it, %llu pages", (unsigned long long)pages);
+		err = call_mistake(c, "give a place within it", "at: that is behind the end of it, %llu pages",
+				   (unsigned long long)pages);
 	out->n = err == 0 ? pages - out->first : 0;
 	if (err == 0 && word != NULL)
 		err = call_pages(c, "size", word, &out->n);
 	if (err == 0 && out->n > pages - out->first)
-		err = call_mistake(c, NULL, "size: it has only %llu pages from there",
+		err = call_mistake(c, "give a smaller size, or leave it out", "size: it has only %llu pages from there",
 				   (unsigned long long)(pages - out->first));
 	if (err == 0 && step != NULL)
 		err = call_pages(c, "step", step, &out->step);

@@ -6,7 +6,7 @@
 #include "base/compiler.h"
 #include "bench/physmem/command.h"
 
-/* host=accept|refuse|later */
+/* host=accept|refuse|later. A host that is not taken after all leaves the one before as it was. */
 static int set_verdict(struct call *c, struct host *host)
 {
 	static const char *const names[] = { "later", "accept", "refuse", NULL };        /* enum physmem_verdict   */
@@ -32,6 +32,7 @@ static int report_on(struct call *c)
 {
 	struct physmem_report_config config = PHYSMEM_REPORT_CONFIG;
 	const char *low = call_option(c, "low");
+	struct host before = c->board->told;
 	int err = set_verdict(c, &c->board->told);
 
 	config.tell = host_tell;
@@ -45,11 +46,15 @@ static int report_on(struct call *c)
 		err = number_option(c, "capture", PHYSMEM_TOLD_MOST, &config.capture);
 	if (err == 0 && low != NULL)
 		err = call_pages(c, "low", low, &config.low);
+	if (err == 0) {
+		err = physmem_report_start(c->board->pm, &config);
+		if (err != 0)
+			call_refused(c, err, err == -EBUSY ? "report off ends it" : "notify is at most `most`, capture "
+				     "a power of two", "report on");
+	}
 	if (err != 0)
-		return err;
-	err = physmem_report_start(c->board->pm, &config);
-	return err == 0 ? 0 : call_refused(c, err, err == -EBUSY ? "report off ends it" : "notify is at most `most`, "
-					   "capture a power of two", "report on");
+		c->board->told = before;
+	return err;
 }
 
 static int report_pass(struct call *c)
@@ -87,6 +92,7 @@ static int balloon_on(struct call *c)
 {
 	struct physmem_balloon_config config = PHYSMEM_BALLOON_CONFIG;
 	const char *low = call_option(c, "low");
+	struct host before = c->board->balloon;
 	int err = set_verdict(c, &c->board->balloon);
 
 	config.inflate = host_tell;
@@ -97,10 +103,20 @@ static int balloon_on(struct call *c)
 		err = number_option(c, "order", 9, &config.order);
 	if (err == 0 && low != NULL)
 		err = call_pages(c, "low", low, &config.low);
+	if (err == 0) {
+		err = physmem_balloon_start(c->board->pm, &config);
+		if (err != 0)
+			call_refused(c, err, "balloon off ends it", "balloon on");
+	}
 	if (err != 0)
-		return err;
-	err = physmem_balloon_start(c->board->pm, &config);
-	return err == 0 ? 0 : call_refused(c, err, "balloon off ends it", "balloon on");
+		c->board->balloon = before;
+	return err;
+}
+
+static void balloon_off(struct board *b)
+{
+	physmem_balloon_stop(b->pm);
+	b->balloon.pm = NULL;
 }
 
 /* How much, if the command says so. */
@@ -124,11 +140,14 @@ int command_balloon(struct call *c)
 	if (err == 0 && what >= 2)
 		err = balloon_amount(c, what == 2, &pages);
 	else if (err == 0 && c->words > 2)
-		err = call_mistake(c, NULL, "balloon %s: '%s'?", c->word[1], c->word[2]);
+		err = call_mistake(c, "usage: balloon on|off|inflate SIZE|deflate [SIZE]", "balloon %s: '%s'?",
+				   c->word[1], c->word[2]);
+	if (err == 0 && what >= 2 && c->board->balloon.pm == NULL)
+		err = call_refused(c, -ENXIO, "balloon on, first", "balloon %s", c->word[1]);
 	if (err != 0 || what == 0)
 		return err != 0 ? err : balloon_on(c);
 	if (what == 1)
-		physmem_balloon_stop(c->board->pm);
+		balloon_off(c->board);
 	else if (what == 2)
 		physmem_balloon_inflate(c->board->pm, pages);
 	else
@@ -137,6 +156,15 @@ int command_balloon(struct call *c)
 }
 
 /* ---- poison ---- */
+
+static const char *poison_remedy(int err)
+{
+	switch (err) {
+	case -EINVAL: return "no segment has it: `segments` shows what is there";
+	case -ENOMEM: return "what is stored there needs a frame elsewhere: plug more, or free something";
+	default:      return "who has the frame cannot be asked to move: `inspect` says who";
+	}
+}
 
 int command_poison(struct call *c)
 {
@@ -148,8 +176,7 @@ int command_poison(struct call *c)
 	if (err != 0)
 		return err;
 	err = physmem_poison(c->board->pm, pfn);
-	return err == 0 ? 0 : call_refused(c, err, err == -EBUSY ? "who has the frame cannot be asked to move: "
-					   "`inspect` says who" : NULL, "poison %s", c->word[1]);
+	return err == 0 ? 0 : call_refused(c, err, poison_remedy(err), "poison %s", c->word[1]);
 }
 
 int command_unpoison(struct call *c)
@@ -162,5 +189,6 @@ int command_unpoison(struct call *c)
 	if (err != 0)
 		return err;
 	err = physmem_unpoison(c->board->pm, pfn);
-	return err == 0 ? 0 : call_refused(c, err, "it is not out of use", "unpoison %s", c->word[1]);
+	return err == 0 ? 0 : call_refused(c, err, "it is not out of use: `inspect` says what it is", "unpoison %s",
+					   c->word[1]);
 }

@@ -142,5 +142,5 @@ int command_listen(struct call *c)
 		physmem_unlisten(c->board->pm, &l->l);
 	*l = (struct board_listener){ .l.fn = what == 2 ? NULL : told, .out = c->out, .veto = what == 1 };
 	err = what == 2 ? 0 : physmem_listen(c->board->pm, &l->l);
-	return err == 0 ? 0 : call_refused(c, err, NULL, "listen");
+	return err == 0 ? 0 : call_refused(c, err, "listen off, first", "listen");
 }

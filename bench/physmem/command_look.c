@@ -189,7 +189,8 @@ static int frame_under(struct call *c, uint64_t *pfn)
 				    c->word[1]);
 	err = vmmap_fault(s->map, m->addr + part.first * VMMAP_PAGE_SIZE, PROT_READ, &info);
 	*pfn = err == 0 ? info.pfn : 0;
-	return err == 0 ? 0 : call_refused(c, err, NULL, "inspect %s", c->word[1]);
+	return err == 0 ? 0 : call_refused(c, err, "its page could not be read: plug more, or free something",
+					   "%s %s", c->word[0], c->word[1]);
 }
 
 /* The first one that a name of frames or of pins has. False: there is no such name. */

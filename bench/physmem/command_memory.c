@@ -99,6 +99,17 @@ int command_machine(struct call *c)
 			    "and up to 16T long", "there can be no such machine");
 }
 
+static const char *plug_remedy(int err)
+{
+	switch (err) {
+	case -EEXIST: return "some of it is there already: `segments` shows what; plug elsewhere, or unplug that first";
+	case -EPERM:  return "a listener has a veto: `listen off` ends that, `listen on` only prints";
+	case -EINVAL: return "it has to lie in the machine's [base, limit), and no block of 2M may have memory of both "
+			     "kinds";
+	default:      return "there are no more books for it: plug less, or unplug something first";
+	}
+}
+
 int command_plug(struct call *c)
 {
 	bool movable = c->words > 3 && strcmp(c->word[c->words - 1], "movable") == 0;
@@ -120,9 +131,7 @@ int command_plug(struct call *c)
 		return call_mistake(c, "plug it without a name", "there are %u named segments", BOARD_SLOTS);
 	err = physmem_plug(c->board->pm, is.pfn, is.pages, movable);
 	if (err != 0)
-		return call_refused(c, err, err == -EINVAL ? "it has to lie in the machine's [base, limit), and no "
-				    "block of 2M may have memory of both kinds" : NULL, "plug %s %s", c->word[1],
-				    c->word[2]);
+		return call_refused(c, err, plug_remedy(err), "plug %s %s", c->word[1], c->word[2]);
 	if (name == NULL)
 		return 0;
 	s = board_new_segment(c->board, name);
@@ -145,7 +154,8 @@ static int group_of(struct call *c, const char *name, struct board_group **out)
 	if (err != 0)
 		return err;
 	*out = board_new_group(c->board, name);
-	return *out != NULL ? 0 : call_mistake(c, NULL, "there are %u names of frames", BOARD_SLOTS);
+	return *out != NULL ? 0 : call_mistake(c, "free one of them, or use its name", "there are %u names of "
+						 "frames", BOARD_SLOTS);
 }
 
 static void group_tidy(struct board_group *g)
@@ -202,8 +212,8 @@ int command_free(struct call *c)
 	for (uint64_t at = (n + (step - 1)) / (step != 0 ? step : 1); at-- > 0 && err == 0;) {
 		err = board_give(c->board, g, at * step);
 		if (err != 0)
-			return call_refused(c, err, NULL, "free %s: run %llu", c->word[1],
-					    (unsigned long long)(at * step));
+			return call_refused(c, err, "`audit` says whether its frames are in order", "free %s: run %llu",
+					    c->word[1], (unsigned long long)(at * step));
 	}
 	if (g != NULL)
 		group_tidy(g);

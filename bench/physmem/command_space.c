@@ -57,11 +57,13 @@ int command_map(struct call *c)
 				    name);
 	addr = vmmap_mmap(s->map, 0, BYTES(pages), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0);
 	if (addr < 0)
-		return call_refused(c, (int)addr, NULL, "map %s/%s", s->name, name);
+		return call_refused(c, (int)addr, "the address space has no such gap: unmap something, or map less",
+				    "map %s/%s", s->name, name);
 	m = board_new_mapping(s, name, pages);
 	if (m == NULL) {
 		vmmap_munmap(s->map, (uint64_t)addr, BYTES(pages));
-		return call_mistake(c, NULL, "'%s' has %u mappings", s->name, BOARD_SLOTS);
+		return call_mistake(c, "unmap one of them, or use another address space", "'%s' has %u mappings",
+				    s->name, BOARD_SLOTS);
 	}
 	m->addr = (uint64_t)addr;
 	return 0;
@@ -126,7 +128,8 @@ int command_unmap(struct call *c)
 		return err;
 	err = vmmap_munmap(s->map, m->addr + BYTES(part.first), BYTES(part.n));
 	if (err != 0)
-		return call_refused(c, err, NULL, "unmap %s", c->word[1]);
+		return call_refused(c, err, "it was left as it is; try again, or exit the address space", "unmap %s",
+				    c->word[1]);
 	board_pages_go(c->board, m, part.first, part.n);
 	for (uint64_t i = 0; i < part.n; i++)
 		m->stored[part.first + i] = BOARD_GONE;
@@ -153,7 +156,8 @@ int command_fork(struct call *c)
 	if (child == NULL)
 		return call_mistake(c, "one of them may exit", "there are %u address spaces", BOARD_SLOTS);
 	err = board_space_fork(parent, child);
-	return err == 0 ? 0 : call_refused(c, err, NULL, "fork %s", c->word[1]);
+	return err == 0 ? 0 : call_refused(c, err, "the copies of pinned pages want frames: plug more, or free "
+					   "something", "fork %s", c->word[1]);
 }
 
 int command_exit(struct call *c)
@@ -185,7 +189,8 @@ static int pins_of(struct call *c, const char *name, struct board_pins **out)
 	if (err != 0)
 		return err;
 	*out = board_new_pins(c->board, name);
-	return *out != NULL ? 0 : call_mistake(c, NULL, "there are %u names of pins", BOARD_SLOTS);
+	return *out != NULL ? 0 : call_mistake(c, "unpin one of them, or use its name", "there are %u names of "
+						 "pins", BOARD_SLOTS);
 }
 
 /* All of the part or nothing. */
@@ -238,7 +243,7 @@ int command_unpin(struct call *c)
 	while (err == 0 && n-- > 0) {
 		err = board_unpin(c->board, p, n);
 		if (err != 0)
-			call_refused(c, err, NULL, "unpin %s", c->word[1]);
+			call_refused(c, err, "`audit` says whether its frame is in order", "unpin %s", c->word[1]);
 	}
 	if (p != NULL)
 		board_pins_tidy(p);

@@ -20,7 +20,8 @@ struct sample {
 	uint64_t segments;
 };
 
-#define OF(member) offsetof(struct sample, member)
+#define OF(member)   offsetof(struct sample, member)
+#define LEFT(reason) OF(unplugged.left[PHYSMEM_REASON_##reason])
 
 static const struct figure { const char *name; size_t at; bool pages; const char *meaning; } figures[] = {
 	{ "frames", OF(usage.frames), true, "in all segments" },
@@ -41,8 +42,13 @@ static const struct figure { const char *name; size_t at; bool pages; const char
 	{ "blocks.unmovable", OF(blocks.unmovable), false, "... that have something unmovable" },
 	{ "blocks.whole", OF(blocks.whole), false, "... taken as one run" },
 	{ "unplug.moved", OF(unplugged.moved), true, "that the last unplug moved" },
-	{ "unplug.held", OF(unplugged.left[PHYSMEM_REASON_HELD]), true, "... that were left: nobody can move them" },
-	{ "unplug.pinned", OF(unplugged.left[PHYSMEM_REASON_PINNED]), true, "... held where they are" },
+	{ "unplug.held", LEFT(HELD), true, "... that were left: nobody can move them" },
+	{ "unplug.pinned", LEFT(PINNED), true, "... held where they are" },
+	{ "unplug.busy", LEFT(BUSY), true, "... in the middle of a change" },
+	{ "unplug.readers", LEFT(READERS), true, "... freed, or moved, but may still be read" },
+	{ "unplug.no_room", LEFT(NO_ROOM), true, "... for which there is no room elsewhere" },
+	{ "unplug.movable", LEFT(NONE), true, "... that could have been moved, had another one not ended it" },
+	{ "unplug.veto", LEFT(VETO), false, "1: a listener's veto ended it" },
 	{ "unplug.first", OF(unplugged.first), true, "... the place of the first one that was left; 0: none was" },
 	{ "reported", OF(report.reported), true, "free, in blocks that the host knows to be free" },
 	{ "reportable", OF(report.reportable), true, "free, in blocks that the host will be told of" },
@@ -51,6 +57,14 @@ static const struct figure { const char *name; size_t at; bool pages; const char
 	{ "report.refused", OF(report.refused), false, "... refused" },
 	{ "report.later", OF(report.later), false, "... put off by the host" },
 };
+
+/* A reason of no frame is counted as one. */
+static void sample_unplugged(const struct board *b, struct physmem_unplug_result *out)
+{
+	*out = b->unplugged;
+	if (out->reason != PHYSMEM_REASON_NONE && out->left[out->reason] == 0)
+		out->left[out->reason] = 1;
+}
 
 static void sample(struct board *b, struct sample *s)
 {
@@ -61,7 +75,7 @@ static void sample(struct board *b, struct sample *s)
 	survey_count(b->pm, b->base, b->limit - b->base, &s->state);
 	survey_blocks(b->pm, &s->blocks);
 	physmem_get_report(b->pm, &s->report);
-	s->unplugged = b->unplugged;
+	sample_unplugged(b, &s->unplugged);
 	while (survey_segment(b->pm, (unsigned)s->segments, &segment))
 		s->segments++;
 }

@@ -64,7 +64,8 @@ static int run_failing(struct call *c)
 	err = run_command(c);
 	if (err == want)
 		return 0;
-	return err != 0 ? err : call_unmet(c, NULL, "%s was to fail with %s, and did not", c->word[0], name);
+	return err != 0 ? err : call_unmet(c, "it did what it says: leave out `fails`, or expect that", "%s was to "
+					      "fail with %s, and did not", c->word[0], name);
 }
 
 static int run_line(struct script *s, char *text)
@@ -74,7 +75,7 @@ static int run_line(struct script *s, char *text)
 	int err;
 
 	if (!call_split(&c, text))
-		err = call_mistake(&c, NULL, "more than %u words", CALL_WORDS);
+		err = call_mistake(&c, "make two lines of it", "more than %u words", CALL_WORDS);
 	else if (c.words == 0)
 		return CLI_OK;
 	else
@@ -137,7 +138,7 @@ int script_run_text(struct script *s, const char *text)
 	int status;
 
 	if (in == NULL)
-		cli_die(NULL, "%s: there is no command", s->name);
+		cli_die("for example: -e 'machine; show'", "%s: there is no command", s->name);
 	status = script_run_file(s, in);
 	fclose(in);
 	return status;

@@ -45,14 +45,20 @@ static void what_is_so(void **state)
 		BEGIN "balloon on order=9 low=4M; balloon inflate 1G; expect balloon = 28M; alloc a 7000; expect "
 			"balloon <= 8M; audit; machine",
 		BEGIN "balloon on host=refuse; balloon inflate 8M; expect balloon = 0; balloon off; balloon off",
-		BEGIN "balloon inflate 8M; expect balloon = 0",
+		BEGIN "fails ENXIO balloon inflate 8M; fails ENXIO balloon deflate; balloon on; balloon off; fails "
+			"ENXIO balloon inflate 8M; balloon on; balloon inflate 8M; machine; fails ENXIO balloon "
+			"deflate",
+		BEGIN "balloon on host=refuse; fails EBUSY balloon on; balloon inflate 8M; expect balloon = 0",
+		BEGIN "report on host=refuse; fails EBUSY report on; report pass now; expect report.accepted = 0",
 		BEGIN "poison 4M; expect poisoned = 1; unpoison 4M; poison boot",
 		BEGIN "alloc a; fails EBUSY poison a; free a; fails EINVAL poison 64M; fails EINVAL unpoison 0; "
 			"poison 5M",
 		BEGIN "plug 64M 4M d movable; unplug d 4M; plug 64M 4M d; unplug d 1M; expect d.frames = 3M",
 		BEGIN "alloc a 16 order=9; fails EBUSY unplug 4M 4K; expect unplug.held >= 1; unplug 4M 4K mode=revoke",
-		BEGIN "listen on; unplug 4M 4M; listen veto; fails EPERM unplug 8M 4M; fails EPERM plug 4M 4M; "
-			"listen off",
+		BEGIN "listen on; unplug 4M 4M; listen veto; fails EPERM unplug 8M 4M; expect unplug.veto = 1; "
+			"fails EPERM plug 4M 4M; listen off; unplug 8M 4M; expect unplug.veto = 0",
+		BEGIN "map s/h 40M; fails ENOMEM touch s/h; fails EBUSY unplug 0 4M mode=wait attempts=2; expect "
+			"unplug.no_room = 4M; expect unplug.held = 0",
 		BEGIN "fails ENXIO unplug 40M 4K; fails EINVAL unplug 4G 4K; fails ENOMEM unplug 0 32M; unplug 0 31M",
 		BEGIN "alloc a 16 order=9; fails ETIMEDOUT unplug 4M 4K mode=wait within=1ms; unplug 0 4K mode=revoke",
 		BEGIN "alloc a 16 order=9; fails EBUSY unplug 4M 4K mode=wait attempts=3; free a; unplug 4M 4K; audit",
@@ -205,6 +211,25 @@ static void figures_add_up(void **state)
 	script_close();
 }
 
+/* Whatever is left by an unplug, `expect` can ask for it. */
+static void each_reason_has_a_figure(void **state)
+{
+	(void)state;
+	script_open();
+	assert_int_equal(script_do("machine memory=4M"), CLI_OK);
+	for (unsigned i = 0; i < PHYSMEM_REASONS; i++)
+		script.board.unplugged.left[i] = 77700 + i;
+	assert_int_equal(script_do("show"), CLI_OK);
+	for (unsigned i = 0; i < PHYSMEM_REASONS; i++) {
+		char number[16];
+
+		snprintf(number, sizeof(number), " %u ", 77700 + i);
+		if (strstr(script_printed(), number) == NULL)
+			fail_msg("no figure for reason %u of physmem_hotplug.h", i);
+	}
+	script_close();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +239,7 @@ int main(void)
 		cmocka_unit_test(where_it_ends),
 		cmocka_unit_test(what_is_lost_is_told),
 		cmocka_unit_test(figures_add_up),
+		cmocka_unit_test(each_reason_has_a_figure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
