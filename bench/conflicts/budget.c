@@ -43,6 +43,8 @@ int budget_read(struct budget *b, const char *path, const struct tally *t)
 		if (err == -EINVAL)
 			cli_complain("policy placement pair byte line", "%s:%u: not a budget", path, line);
 	}
+	if (f && err >= 0 && ferror(f))
+		err = -errno;
 	if (f)
 		fclose(f);
 	return err < 0 ? err : 0;

@@ -84,10 +84,10 @@ static void add_policy(struct options *o, const char *name)
 	if (!vmmap_policy_name(i))
 		cli_die("--policy=help lists them", "--policy: no policy '%s'", name);
 	if (o->policies == POLICIES_MAX)
-		cli_die(NULL, "--policy: too many");
+		cli_die("run it again for the others", "--policy: more than %u", POLICIES_MAX);
 	for (unsigned k = 0; k < o->policies; k++)
 		if (!strcmp(o->policy[k], name))
-			cli_die(NULL, "--policy: '%s' is there twice", name);
+			cli_die("name it once", "--policy: '%s' is there twice", name);
 	o->policy[o->policies++] = vmmap_policy_name(i);
 }
 
@@ -121,6 +121,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
+/* Now, not when all tests have run. */
+static void check_budget(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	int err = f != NULL && (fgetc(f) != EOF || !ferror(f)) ? 0 : errno;
+
+	if (f != NULL)
+		fclose(f);
+	if (err != 0)
+		cli_die(err == ENOENT ? "--write-budget makes it" :
+			"give a file that can be read; bench/conflicts/budget.list is the one of the repository",
+			"--budget: cannot read '%s': %s", path, strerror(err));
+}
+
 static void defaults(struct options *o)
 {
 	bool usual = !o->only_one && o->seed == SUITE_SEED && o->distance == PLACED_DISTANCE;
@@ -134,8 +148,8 @@ static void defaults(struct options *o)
 		o->place[PLACED_PACKED] = o->place[PLACED_SPREAD] = true;
 	if (o->write_budget && !o->budget)
 		cli_die("say where: --budget=FILE", "--write-budget without a file");
-	if (o->budget && !o->write_budget && access(o->budget, R_OK) != 0)
-		cli_die("--write-budget makes it", "%s: %s", o->budget, strerror(errno));
+	if (o->budget && !o->write_budget)
+		check_budget(o->budget);
 	if ((o->budget || o->waivers) && !usual)
 		cli_die("leave out --only, --why, --seed, --distance",
 			"budget and waivers are for all tests as they are");
@@ -192,8 +206,9 @@ static void run_tests(struct books *b, struct tally *t, const struct runner *r, 
 			err = run_test(b, t, r, &s->test[i], distance);
 	}
 	if (err)
-		cli_die(err == -ENOTSUP ? "its lock is in libc, where no access is seen: leave it out" : NULL,
-			"%s %s: %s", t->policy, placement_name[t->placement], strerror(-err));
+		cli_die(err == -ENOTSUP ? "its lock is in libc, where no access is seen: leave it out" :
+			"free some memory, or run one policy at a time", "%s %s: %s", t->policy,
+			placement_name[t->placement], strerror(-err));
 	progress(t, s->n);
 }
 
@@ -222,7 +237,9 @@ static bool within_budget(const struct options *o, const struct tally *t)
 	if (err == -ESTALE)
 		cli_complain("write it anew with --write-budget", "%s: made for another list of tests", o->budget);
 	else if (err)
-		cli_complain(NULL, "%s: %s", o->budget, strerror(-err));
+		cli_complain(err == -EINVAL ? "mend that line, or write it anew with --write-budget" :
+			     "give a file that can be read, or write it anew with --write-budget",
+			     "--budget: cannot read '%s': %s", o->budget, strerror(-err));
 	if (err)
 		return false;
 	worse = budget_worse(&allowed, t, stderr);
@@ -258,12 +275,16 @@ static bool above_bars(const struct tally *t)
 	struct tally_count all = tally_all(t, true);
 	struct suite_cell cell = { 0, 0 };
 	double share = tally_share(&all, true), worst = tally_worst(t, true, &cell);
-	char name[64];
+	char name[64], remedy[192];
 
 	if (share >= BAR_ALL && worst >= BAR_CELL)
 		return true;
-	cli_complain(NULL, "%s %s: %.2f %% of all tests, %.2f %% of %s are free or waived: below the bars", t->policy,
-		     placement_name[t->placement], 100 * share, 100 * worst, tally_cell_name(name, cell));
+	tally_cell_name(name, cell);
+	snprintf(remedy, sizeof(remedy), "--policy=%s --why='%s' says where; what has a reason may stand in the "
+		 "waivers", t->policy, name);
+	cli_complain(remedy, "%s %s: %.2f %% of all tests, %.2f %% of %s are free or waived: below the bars of %.0f %% "
+		     "and %.0f %%", t->policy, placement_name[t->placement], 100 * share, 100 * worst, name,
+		     100 * BAR_ALL, 100 * BAR_CELL);
 	return false;
 }
 
@@ -304,7 +325,8 @@ static bool judge(const struct options *o, struct waivers *w, struct books *b)
 	if (o->write_budget) {
 		err = budget_write(o->budget, budgeted, n);
 		if (err)
-			cli_die(NULL, "%s: %s", o->budget, strerror(-err));
+			cli_die("give a path that can be written", "--budget: cannot write '%s': %s", o->budget,
+				strerror(-err));
 	} else if (o->budget) {
 		for (size_t i = 0; i < n; i++)
 			good &= within_budget(o, budgeted[i]);
@@ -338,7 +360,8 @@ static void write_json(const struct options *o, const struct books *b)
 	err = json_write(root, o->json);
 	json_free(root);
 	if (err)
-		cli_die(NULL, "%s: %s", o->json, strerror(-err));
+		cli_die("give a path that can be written, or '-' for standard output", "--json: cannot write '%s': %s",
+			o->json, strerror(-err));
 }
 
 static void draw_one(const struct options *o, const struct books *b, const char *dir, enum heat_format format)
@@ -353,8 +376,8 @@ static void draw_one(const struct options *o, const struct books *b, const char 
 				t[n++] = &b->tally[i][k];
 		err = heat_write(dir, format, t, n, o->distance);
 		if (err)
-			cli_die(err == -ENOENT ? "is gnuplot installed, and the directory there?" : NULL, "%s: %s", dir,
-				strerror(-err));
+			cli_die(err == -ENOENT ? "is gnuplot installed, and the directory there?" :
+					"give a directory that can be written", "%s: %s", dir, strerror(-err));
 	}
 }
 
@@ -394,7 +417,7 @@ static void read_waivers(struct waivers *w, const char *path)
 
 	if (err)
 		cli_die(err == -EINVAL ? "mend that line" : "bench/conflicts/waivers.list is the one of the repository",
-			"%s: %s", path, strerror(-err));
+			"--waivers: cannot read '%s': %s", path, strerror(-err));
 }
 
 int conflicts_main(int argc, char **argv, const struct runner *runner)

@@ -108,6 +108,8 @@ int waive_read(struct waivers *w, const char *path)
 			err = -EINVAL;
 		}
 	}
+	if (f && !err && ferror(f))
+		err = -errno;
 	if (f)
 		fclose(f);
 	if (err)

@@ -128,12 +128,14 @@ static int tell(const struct options *o, const struct picture_row *row, unsigned
 		err = json_write(root, o->json);
 	json_free(root);
 	if (err != 0)
-		cli_die(NULL, "%s: %s", o->json, strerror(-err));
+		cli_die("give a path that can be written, or '-' for standard output", "--json: cannot write '%s': %s",
+			o->json, strerror(-err));
 	err = o->plot != NULL ? picture_plot(&o->setup, row, n, o->plot) : 0;
 	if (err != 0)
 		cli_die("gnuplot makes the picture of host.gp, in that directory", "%s: %s", o->plot, strerror(-err));
 	if (wrong != 0)
-		cli_complain(NULL, "%llu violations", (unsigned long long)wrong);
+		cli_complain("`--json -` says in which row", "%llu violations",
+			     (unsigned long long)wrong);
 	return wrong != 0 ? CLI_VIOLATION : CLI_OK;
 }
 

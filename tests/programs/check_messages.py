@@ -37,6 +37,15 @@ REFUSED = {                             # options, exit code, cause, remedy
         ([*script("show"), "--json", NOWHERE], 2, "--json: cannot write", "that can be written"),
         ([*script("show"), "--svg", "picture.gif"], 2, "picture.gif", ".svg or .png"),
     ],
+    "conflicts": [
+        ([*ONE, f"--json={NOWHERE}"], 2, "--json: cannot write", "that can be written"),
+        ([*ONE, f"--svg={NOWHERE}"], 2, NOWHERE, "gnuplot"),
+        (["--policy=vma", f"--budget={NOWHERE}"], 2, "--budget: cannot read", "--write-budget makes it"),
+        (["--policy=vma", "--budget=DIRECTORY"], 2, "--budget: cannot read", "that can be read"),
+        (["--policy=vma", f"--waivers={NOWHERE}"], 2, "--waivers: cannot read", "waivers.list"),
+        (["--policy=vma", "--waivers=DIRECTORY"], 2, "--waivers: cannot read", "waivers.list"),
+        (["--policy=vma", "--policy=vma"], 2, "is there twice", "name it once"),
+    ],
 }
 
 

@@ -450,7 +450,8 @@ static void exit_codes(void **state)
 	assert_non_null(strstr(read_text(file("err")), "no waiver: vma spread munmap|mprotect, apart: pt_table.word"));
 	write_text(file("w"), "remains vma spread *|* same_object vma.* named, and too many all the same\n");
 	assert_int_equal(RUN("--policy=vma", "--placement=spread", waivers), 1);
-	assert_non_null(strstr(read_text(file("err")), "below the bars"));
+	assert_non_null(strstr(read_text(file("err")), "below the bars of 99 % and 95 %"));
+	assert_non_null(strstr(read_text(file("err")), "\n  --policy=vma --why='"));
 	write_text(file("w"), "waived vma spread *|* same_object vma.* one object\n"
 			      "waived vma spread *|* * rwsem.word never\n");
 	assert_int_equal(RUN("--policy=vma", "--placement=spread", waivers), 1);
