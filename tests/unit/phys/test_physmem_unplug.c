@@ -63,7 +63,7 @@ static void any_part_of_what_is_there(void **state)
 	physmem_destroy(pm);
 }
 
-/* Whatever the answer is: of a call that was refused, that nothing has been moved or left. */
+/* Whatever the answer is: of a call that was refused, why, by which frame and how many; and that nothing was begun. */
 static void a_refusal_is_told(void **state)
 {
 	struct physmem_unplug_options wrong = PHYSMEM_UNPLUG_OPTIONS, how = PHYSMEM_UNPLUG_OPTIONS;
@@ -71,12 +71,23 @@ static void a_refusal_is_told(void **state)
 		uint64_t pfn, pages;
 		const struct physmem_unplug_options *how;
 		int err;
+		enum physmem_reason reason;
+		uint64_t first, n;
 	} call[] = {
-		{ 0, 0, NULL, -EINVAL }, { LIMIT, 1, NULL, -EINVAL }, { 0, 1, &wrong, -EINVAL },
-		{ 0, 1, &how, -EINVAL },
-		{ 2048, 1, NULL, -ENXIO }, { 0, 2048, NULL, 0 }, { 4096, 2048, NULL, -ENOMEM },
+		{ 0, 0, NULL, -EINVAL, PHYSMEM_REASON_NONE, 0, 0 },
+		{ LIMIT, 1, NULL, -EINVAL, PHYSMEM_REASON_NONE, 0, 0 },
+		{ 0, 1, &wrong, -EINVAL, PHYSMEM_REASON_NONE, 0, 0 },
+		{ 0, 1, &how, -EINVAL, PHYSMEM_REASON_NONE, 0, 0 },
+		{ 2048, 1, NULL, -ENXIO, PHYSMEM_REASON_ABSENT, 2048, 1 },
+		{ 2000, 2200, NULL, -ENXIO, PHYSMEM_REASON_ABSENT, 2048, 2048 },
+		{ 6000, 10000, NULL, -ENXIO, PHYSMEM_REASON_ABSENT, 6144, 9856 },
+		{ 100, 20, NULL, 0, PHYSMEM_REASON_NONE, 0, 0 },
+		{ 90, 100, NULL, -ENXIO, PHYSMEM_REASON_ABSENT, 100, 20 },
+		{ 0, 3000, NULL, -ENXIO, PHYSMEM_REASON_ABSENT, 100, 972 },
+		{ 0, 100, NULL, 0, PHYSMEM_REASON_NONE, 0, 0 },
+		{ 120, 1928, NULL, 0, PHYSMEM_REASON_NONE, 0, 0 },
+		{ 4096, 2048, NULL, -ENOMEM, PHYSMEM_REASON_ALL, 4096, 2048 },
 	};
-	static const struct physmem_unplug_result nothing = { 0 };
 	struct physmem *pm = two_segments();
 
 	(void)state;
@@ -89,9 +100,10 @@ static void a_refusal_is_told(void **state)
 		assert_int_equal(physmem_unplug(pm, call[i].pfn, call[i].pages, call[i].how, &result), call[i].err);
 		assert_int_equal(result.moved, 0);
 		assert_int_equal(result.attempts, 0);
-		assert_int_equal(result.reason, PHYSMEM_REASON_NONE);
-		assert_int_equal(result.first, 0);
-		assert_memory_equal(result.left, nothing.left, sizeof(nothing.left));
+		assert_int_equal(result.reason, call[i].reason);
+		assert_int_equal(result.first, call[i].first);
+		for (unsigned why = 0; why < PHYSMEM_REASONS; why++)
+			assert_int_equal(result.left[why], why == call[i].reason ? call[i].n : 0);
 	}
 	assert_clean(pm);
 	physmem_destroy(pm);
@@ -300,6 +312,10 @@ static void where_there_is_no_room(void **state)
 	for (unsigned i = 0; i < 512; i++) {
 		result = fails(pm, lo, 512, NULL, -ENOMEM);
 		assert_int_equal(result.attempts, 0);
+		assert_int_equal(result.moved, 0);
+		assert_int_equal(result.reason, PHYSMEM_REASON_NO_ROOM);
+		assert_int_equal(result.first, lo);
+		assert_int_equal(result.left[PHYSMEM_REASON_NO_ROOM], 512);
 		frame_free(pm, thread_self(), pfn[--n]);
 	}
 	assert_int_equal(physmem_unplug(pm, lo, 512, NULL, &result), 0);
@@ -307,6 +323,34 @@ static void where_there_is_no_room(void **state)
 	assert_int_equal(usage(pm).owned, usage(pm).frames);
 	while (n > 0)
 		frame_free(pm, thread_self(), pfn[--n]);
+	free(pfn);
+	done(pm);
+}
+
+/* Of a machine that is full: what stays where it is whatever the room is the reason, not the want of room. */
+static void what_is_held_is_why(void **state)
+{
+	struct physmem_unplug_result result;
+	struct physmem *pm = used();
+	uint64_t *pfn = calloc(LIMIT, sizeof(*pfn)), n = 0, held = 0, first = PHYSMEM_NONE;
+
+	(void)state;
+	while ((pfn[n] = physmem_frame_alloc(pm)) != PHYSMEM_NONE)
+		n++;
+	for (uint64_t i = 0; i < n; i++)
+		if (pfn[i] < 2048) {
+			held++;
+			first = pfn[i] < first ? pfn[i] : first;
+		}
+	assert_true(n > 512 && held > 0 && shown_in(0, 2048) > 0);
+	result = fails(pm, 0, 2048, NULL, -EBUSY);
+	assert_int_equal(result.reason, PHYSMEM_REASON_HELD);
+	assert_int_equal(result.first, first);
+	assert_int_equal(result.left[PHYSMEM_REASON_HELD], held);
+	assert_int_equal(result.left[PHYSMEM_REASON_NO_ROOM], shown_in(0, 2048));
+	assert_int_equal(result.moved + result.attempts, 0);
+	while (n > 0)
+		assert_int_equal(physmem_frame_free(pm, pfn[--n]), 0);
 	free(pfn);
 	done(pm);
 }
@@ -356,7 +400,10 @@ static void modes_and_ends(void **state)
 	assert_int_equal(result.reason, PHYSMEM_REASON_HELD);
 	how.attempts = 0;
 	how.deadline_ns = 0;
-	(void)fails(pm, run.pfn, 512, &how, -EAGAIN);
+	result = fails(pm, run.pfn, 512, &how, -EAGAIN);
+	assert_int_equal(result.reason, PHYSMEM_REASON_HELD);
+	assert_int_equal(result.first, run.pfn);
+	assert_int_equal(result.left[PHYSMEM_REASON_HELD], 8);
 	how.deadline_ns = clock_ns() + 3000000;
 	(void)fails(pm, run.pfn, 512, &how, -ETIMEDOUT);
 	how.deadline_ns = UINT64_MAX;
@@ -474,6 +521,7 @@ int main(void)
 		cmocka_unit_test(what_is_held_stays),
 		cmocka_unit_test(what_is_pinned_stays),
 		cmocka_unit_test(where_there_is_no_room),
+		cmocka_unit_test(what_is_held_is_why),
 		cmocka_unit_test(modes_and_ends),
 		cmocka_unit_test(what_is_poisoned_goes),
 		cmocka_unit_test(the_balloon_leaves),
