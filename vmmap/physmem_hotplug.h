@@ -49,7 +49,7 @@ enum physmem_unplug_mode {
 /* Why a frame is still there. The last four: nothing was begun. */
 enum physmem_reason {
 	PHYSMEM_REASON_NONE,                     /* it could have been moved, but another frame had ended it, or the
-						  * time was up. As the reason of all: no frame's (books, time)    */
+						  * time was up before the first attempt                           */
 	PHYSMEM_REASON_HELD,                     /* nobody can move it: physmem_frame_alloc or _run_alloc gave it  */
 	PHYSMEM_REASON_PINNED,                   /* a map's, or an object's, that is pinned (vmmap_pin)            */
 	PHYSMEM_REASON_BUSY,                     /* in the middle of a change                                      */
@@ -79,7 +79,8 @@ struct physmem_unplug_options {                  /* start from PHYSMEM_UNPLUG_OP
 struct physmem_unplug_result {
 	uint64_t moved;                          /* frames whose contents are elsewhere now                        */
 	uint64_t attempts;
-	/* When it gave up, of the last attempt; zeroes if it did not: */
+	/* When it gave up, of the last attempt; zeroes if it did not, or no frame was the reason (-EINVAL, memory for
+	 * our own books, time where all is free): */
 	enum physmem_reason reason;              /* of the first frame that was left, or rather that ended it      */
 	uint64_t first;                          /* ... its pfn                                                    */
 	uint64_t left[PHYSMEM_REASONS];          /* frames that were left, by reason                               */
@@ -97,7 +98,7 @@ struct physmem_unplug_result {
  * there is at one instant of the call, or FAIL and there is no room for what must be moved, all of which could, or none
  * for our own books; -EBUSY: FAIL and a frame cannot be moved, whether or not there is room, or another unplug, or a
  * poison, has a block of 2 MiB of it; the attempts are over; a listener's veto; -EAGAIN, -ETIMEDOUT: the deadline;
- * -ECANCELED. Each but -EINVAL names a frame, and why, in *out; want of memory for our own books has none.
+ * -ECANCELED. *out names a frame, and why.
  * Two of disjoint blocks run side by side. Of two that want one block the other one gets -EBUSY (FAIL), or waits as it
  * would for a frame, holding nothing, until it can go on, or finds its range gone: -ENXIO. So no unplug of a block, but
  * FAIL, from a callback of one that has it. Sleeps for grace periods, and as the mode says. Cost: a copy for each frame

@@ -54,8 +54,8 @@ static int unplug_options(struct call *c, struct physmem_unplug_options *o)
 static const char *what_is_left(const struct physmem_unplug_result *r, char *text, size_t bytes)
 {
 	static const char *const name[PHYSMEM_REASONS] = {
-		"movable", "held", "pinned", "busy", "still read", "without room to go to", "", "in another one's hands",
-		"not there", "all that there is",
+		"movable", "held", "pinned", "busy", "still read", "without room to go to", "",
+		"in another one's hands", "not there", "all that there is",
 	};
 	size_t n = 0;
 

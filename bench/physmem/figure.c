@@ -43,6 +43,7 @@ static const struct figure { const char *name; size_t at; bool pages; const char
 	{ "unplug.moved", OF(unplugged.moved), true, "that the last unplug moved" },
 	{ "unplug.held", OF(unplugged.left[PHYSMEM_REASON_HELD]), true, "... that were left: nobody can move them" },
 	{ "unplug.pinned", OF(unplugged.left[PHYSMEM_REASON_PINNED]), true, "... held where they are" },
+	{ "unplug.no_room", OF(unplugged.left[PHYSMEM_REASON_NO_ROOM]), true, "... that had nowhere to go" },
 	{ "unplug.first", OF(unplugged.first), true, "... the place of the first one that was left; 0: none was" },
 	{ "reported", OF(report.reported), true, "free, in blocks that the host knows to be free" },
 	{ "reportable", OF(report.reportable), true, "free, in blocks that the host will be told of" },

@@ -86,9 +86,10 @@ static void note(struct unplug *u, uint64_t index, enum physmem_reason why)
 {
 	int err = ends(u, why);
 	bool ends_it = err == -EBUSY ? u->err != -EBUSY : err != 0 && u->err == 0;
+	bool first = why != PHYSMEM_REASON_NONE || u->result.left[why] == 0;
 
 	u->result.left[why]++;
-	if (why != PHYSMEM_REASON_NONE && (u->result.reason == PHYSMEM_REASON_NONE || ends_it)) {
+	if ((first && u->result.reason == PHYSMEM_REASON_NONE) || ends_it) {
 		u->result.reason = why;
 		u->result.first = u->pm->base + index;
 	}

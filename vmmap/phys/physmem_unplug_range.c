@@ -8,7 +8,8 @@
  *           and it is tried again: nothing is held while it waits. Each such try is an attempt, as deadline, bound and
  *           cancellation see it.
  * PROGRESS  blocks are claimed in their order. Of all that claim, who has the highest block can only be refused by one
- *           who has all of his, and is at work; so they do not put each other off for ever. Who is next is not promised.
+ *           who has all of his, and is at work; so they do not put each other off for ever. Who is next is not
+ *           promised.
  * GONE      of two that want one range the other one then finds it absent: -ENXIO. What is left of the block where
  *           another one took a part of it is claimed as if nothing had been.
  * INSTANT   "all there is" is said of one instant, under plug_lock. That all of the range is there is asked when its

@@ -63,52 +63,6 @@ static void any_part_of_what_is_there(void **state)
 	physmem_destroy(pm);
 }
 
-/* Whatever the answer is: of a call that was refused, why, by which frame and how many; and that nothing was begun. */
-static void a_refusal_is_told(void **state)
-{
-	struct physmem_unplug_options wrong = PHYSMEM_UNPLUG_OPTIONS, how = PHYSMEM_UNPLUG_OPTIONS;
-	const struct {
-		uint64_t pfn, pages;
-		const struct physmem_unplug_options *how;
-		int err;
-		enum physmem_reason reason;
-		uint64_t first, n;
-	} call[] = {
-		{ 0, 0, NULL, -EINVAL, PHYSMEM_REASON_NONE, 0, 0 },
-		{ LIMIT, 1, NULL, -EINVAL, PHYSMEM_REASON_NONE, 0, 0 },
-		{ 0, 1, &wrong, -EINVAL, PHYSMEM_REASON_NONE, 0, 0 },
-		{ 0, 1, &how, -EINVAL, PHYSMEM_REASON_NONE, 0, 0 },
-		{ 2048, 1, NULL, -ENXIO, PHYSMEM_REASON_ABSENT, 2048, 1 },
-		{ 2000, 2200, NULL, -ENXIO, PHYSMEM_REASON_ABSENT, 2048, 2048 },
-		{ 6000, 10000, NULL, -ENXIO, PHYSMEM_REASON_ABSENT, 6144, 9856 },
-		{ 100, 20, NULL, 0, PHYSMEM_REASON_NONE, 0, 0 },
-		{ 90, 100, NULL, -ENXIO, PHYSMEM_REASON_ABSENT, 100, 20 },
-		{ 0, 3000, NULL, -ENXIO, PHYSMEM_REASON_ABSENT, 100, 972 },
-		{ 0, 100, NULL, 0, PHYSMEM_REASON_NONE, 0, 0 },
-		{ 120, 1928, NULL, 0, PHYSMEM_REASON_NONE, 0, 0 },
-		{ 4096, 2048, NULL, -ENOMEM, PHYSMEM_REASON_ALL, 4096, 2048 },
-	};
-	struct physmem *pm = two_segments();
-
-	(void)state;
-	wrong.size--;
-	how.mode = PHYSMEM_UNPLUG_REVOKE;                /* and nobody to ask */
-	for (unsigned i = 0; i < sizeof(call) / sizeof(call[0]); i++) {
-		struct physmem_unplug_result result;
-
-		memset(&result, 0xa5, sizeof(result));
-		assert_int_equal(physmem_unplug(pm, call[i].pfn, call[i].pages, call[i].how, &result), call[i].err);
-		assert_int_equal(result.moved, 0);
-		assert_int_equal(result.attempts, 0);
-		assert_int_equal(result.reason, call[i].reason);
-		assert_int_equal(result.first, call[i].first);
-		for (unsigned why = 0; why < PHYSMEM_REASONS; why++)
-			assert_int_equal(result.left[why], why == call[i].reason ? call[i].n : 0);
-	}
-	assert_clean(pm);
-	physmem_destroy(pm);
-}
-
 /* Random plugs and unplugs against a byte for each frame. */
 static void random_parts(void **state)
 {
@@ -271,13 +225,19 @@ static void what_is_held_stays(void **state)
 
 static void what_is_pinned_stays(void **state)
 {
+	struct physmem_unplug_options how = PHYSMEM_UNPLUG_OPTIONS;
 	struct physmem_unplug_result result;
 	struct physmem *pm = used();
 	uint64_t lo;
 
 	(void)state;
-	map.pinned = 700;
 	lo = map.pfn[700] < 2048 ? 0 : 4096;
+	how.deadline_ns = 0;                             /* nothing keeps it but that */
+	result = fails(pm, lo, 2048, &how, -EAGAIN);
+	assert_int_equal(result.reason, PHYSMEM_REASON_NONE);
+	assert_true(shown_in(result.first, result.first + 1) == 1 && shown_in(lo, result.first) == 0);
+	assert_int_equal(result.left[PHYSMEM_REASON_NONE], shown_in(lo, lo + 2048));
+	map.pinned = 700;
 	result = fails(pm, lo, 2048, NULL, -EBUSY);
 	assert_int_equal(result.reason, PHYSMEM_REASON_PINNED);
 	assert_int_equal(result.first, map.pfn[700]);
@@ -515,7 +475,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_part_of_what_is_there),
-		cmocka_unit_test(a_refusal_is_told),
 		cmocka_unit_test(random_parts),
 		cmocka_unit_test(what_is_used_moves),
 		cmocka_unit_test(what_is_held_stays),

@@ -53,7 +53,11 @@ static void what_is_so(void **state)
 		BEGIN "alloc a 16 order=9; fails EBUSY unplug 4M 4K; expect unplug.held >= 1; unplug 4M 4K mode=revoke",
 		BEGIN "listen on; unplug 4M 4M; listen veto; fails EPERM unplug 8M 4M; fails EPERM plug 4M 4M; "
 			"listen off",
-		BEGIN "fails ENXIO unplug 40M 4K; fails EINVAL unplug 4G 4K; fails ENOMEM unplug 0 32M; unplug 0 31M",
+		BEGIN "fails ENXIO unplug 40M 4K; fails EINVAL unplug 4G 4K; fails ENOMEM unplug 0 32M; expect "
+			"unplug.first = 0; unplug 0 31M; fails ENXIO unplug 30M 2M; expect unplug.first = 30M",
+		BEGIN "map s/h 28M; touch s/h; fails ENOMEM unplug 0 16M; expect unplug.no_room >= 1M; expect "
+			"unplug.moved = 0; pin a s/h 1p; fails EBUSY unplug 0 16M; expect unplug.pinned = 1p; expect "
+			"unplug.first = a.first; verify",
 		BEGIN "alloc a 16 order=9; fails ETIMEDOUT unplug 4M 4K mode=wait within=1ms; unplug 0 4K mode=revoke",
 		BEGIN "alloc a 16 order=9; fails EBUSY unplug 4M 4K mode=wait attempts=3; free a; unplug 4M 4K; audit",
 		BEGIN "fails EEXIST plug 0 4K; fails EINVAL plug 2G 4K",
