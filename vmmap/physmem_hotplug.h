@@ -46,7 +46,7 @@ enum physmem_unplug_mode {
 	PHYSMEM_UNPLUG_REVOKE                    /* ... and its owner is asked to free it                          */
 };
 
-/* Why a frame is still there. The last four: nothing was begun. */
+/* Why a frame is still there. */
 enum physmem_reason {
 	PHYSMEM_REASON_NONE,                     /* it could have been moved, but another frame had ended it, or the
 						  * time was up before the first attempt                           */

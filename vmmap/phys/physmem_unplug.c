@@ -227,6 +227,7 @@ static int fits(struct unplug *u)
 
 	if (u->how->mode != PHYSMEM_UNPLUG_FAIL || unplug_has_room(u))
 		return 0;
+	BASE_POINT(unplug_without_room);
 	err = unplug_look(u, PHYSMEM_REASON_NO_ROOM);
 	if (err == 0)
 		unplug_forget_left(u);

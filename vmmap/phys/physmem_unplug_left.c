@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/point.h"
 #include "vmmap/phys/frame_head.h"
 #include "vmmap/phys/frame_mover.h"
 #include "vmmap/phys/frame_record.h"
@@ -65,8 +66,8 @@ static enum physmem_reason look(struct unplug *u, uint64_t index)
 	if (owner == FRAME_OWNER_MAP || owner == FRAME_OWNER_OBJECT)
 		return move(u, index);
 	head = frame_head(u->pm, index, &word);
-	if (u->looks && frame_owner(word) != FRAME_OWNER_CALLER)         /* the balloon's, or out of use            */
-		return PHYSMEM_REASON_BUSY;
+	if (u->looks && frame_owner(word) != FRAME_OWNER_CALLER && !BASE_MUTANT(unplug_room_forgets))
+		return PHYSMEM_REASON_BUSY;      /* the balloon's, or out of use                                   */
 	return word ? held(u, head, index, UINT64_C(1) << frame_order(word)) : PHYSMEM_REASON_BUSY;
 }
 

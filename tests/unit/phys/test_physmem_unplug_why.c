@@ -58,6 +58,44 @@ static void a_refusal_is_told(void **state)
 	physmem_destroy(pm);
 }
 
+/* ---- what was in the way goes ---- */
+
+struct full { struct physmem *pm; uint64_t *pfn, n; };
+
+static void all_are_freed(void *arg)
+{
+	struct full *f = arg;
+
+	while (f->n > 0)
+		assert_int_equal(physmem_frame_free(f->pm, f->pfn[--f->n]), 0);
+}
+
+/* ... between the look whether there is room and the look what has none: nothing is in the way any more. */
+static void a_reason_that_is_gone(void **state)
+{
+	struct physmem *pm = two_segments();
+	struct full full = { .pm = pm, .pfn = calloc(LIMIT, sizeof(uint64_t)) };
+
+	(void)state;
+	while ((full.pfn[full.n] = physmem_frame_alloc(pm)) != PHYSMEM_NONE)
+		full.n++;
+	assert_int_equal(fails(pm, 0, 2048, NULL, -EBUSY).left[PHYSMEM_REASON_HELD], 2048);
+	if (point_available()) {
+		point_reset();
+		assert_int_equal(point_call("unplug", "unplug_without_room", all_are_freed, &full), 0);
+		point_role("unplug");
+		assert_int_equal(unplug(pm, 0, 2048), 0);
+		point_role(NULL);
+		assert_int_equal(full.n, 0);
+		assert_int_equal(usage(pm).frames, 2048);
+		point_reset();
+	}
+	all_are_freed(&full);
+	free(full.pfn);
+	assert_clean(pm);
+	physmem_destroy(pm);
+}
+
 /* ---- a block that another one has ---- */
 
 static int give_up(void *arg) { return ++((struct asked *)arg)->times == 3; }
@@ -227,6 +265,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_refusal_is_told),
+		cmocka_unit_test(a_reason_that_is_gone),
 		cmocka_unit_test(a_block_that_is_taken),
 		cmocka_unit_test(another_part_of_it_goes),
 		cmocka_unit_test(the_same_goes),
