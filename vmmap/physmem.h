@@ -98,8 +98,9 @@ void physmem_get_usage(struct physmem *pm, struct physmem_usage *out);
 /* Takes a frame out of use, for good: it is never handed out again, and does not stand in the way of an unplug. One
  * that maps or objects have is moved away first, contents and all; the balloon gives its own back. 0, also if it is out
  * of use already; -EINVAL: no segment has it; -EBUSY: who has it does not move (physmem_frame_alloc, a run, a page that
- * is pinned), or it is in the hands of somebody just now, or an unplug is at work there; -ENOMEM: there
- * is no frame to move it to. May sleep for a grace period. Source: soft offline of Linux's mm/memory-failure.c. */
+ * is pinned), or it is in the hands of somebody just now; or an unplug is at work in its block of 2 MiB, or another
+ * poison anywhere, or an allocation is short: it waits for none of these, an unplug may take long. -ENOMEM: there is no
+ * frame to move it to. May sleep for a grace period. Source: soft offline of Linux's mm/memory-failure.c. */
 int  physmem_poison(struct physmem *pm, uint64_t pfn);
 /* It can be had again; if an unplug is at work there, once that has failed. 0; -EINVAL: it is not out of use. Never
  * sleeps. */

@@ -41,20 +41,24 @@ void physmem_unlisten(struct physmem *pm, struct physmem_listener *l);
 /* ---- unplug ---- */
 
 enum physmem_unplug_mode {
-	PHYSMEM_UNPLUG_FAIL,                     /* what cannot be moved ends it                                   */
+	PHYSMEM_UNPLUG_FAIL,                     /* what cannot be moved ends it, or whose block another one has   */
 	PHYSMEM_UNPLUG_WAIT,                     /* ... is waited for                                              */
 	PHYSMEM_UNPLUG_REVOKE                    /* ... and its owner is asked to free it                          */
 };
 
 /* Why a frame is still there. */
 enum physmem_reason {
-	PHYSMEM_REASON_NONE,                     /* it could have been moved, but another frame had ended it       */
+	PHYSMEM_REASON_NONE,                     /* it could have been moved, but another frame had ended it, or the
+						  * time was up before the first attempt                           */
 	PHYSMEM_REASON_HELD,                     /* nobody can move it: physmem_frame_alloc or _run_alloc gave it  */
 	PHYSMEM_REASON_PINNED,                   /* a map's, or an object's, that is pinned (vmmap_pin)            */
 	PHYSMEM_REASON_BUSY,                     /* in the middle of a change                                      */
 	PHYSMEM_REASON_READERS,                  /* freed, but it may still be read                                */
-	PHYSMEM_REASON_NO_ROOM,                  /* there is no frame to move it to                                */
-	PHYSMEM_REASON_VETO,                     /* of a listener: no frame at all                                 */
+	PHYSMEM_REASON_NO_ROOM,                  /* there is no frame to move it to, or too few for all of these   */
+	PHYSMEM_REASON_VETO,                     /* of a listener; first: of the range; none is counted            */
+	PHYSMEM_REASON_TAKEN,                    /* its block is another unplug's, or a frame there is poisoned    */
+	PHYSMEM_REASON_ABSENT,                   /* it is in no segment                                            */
+	PHYSMEM_REASON_ALL,                      /* the range is all the memory that there is                      */
 	PHYSMEM_REASONS
 };
 
@@ -62,7 +66,8 @@ struct physmem_unplug_options {                  /* start from PHYSMEM_UNPLUG_OP
 	size_t size;                             /* sizeof(struct physmem_unplug_options)                          */
 	enum physmem_unplug_mode mode;
 	uint64_t deadline_ns;                    /* of CLOCK_MONOTONIC; 0: never wait; UINT64_MAX: no deadline     */
-	unsigned attempts;                       /* how often all that is left is gone through; 0: no bound        */
+	unsigned attempts;                       /* how often all that is left is gone through, or a block tried for
+						  * that another one has; 0: no bound                              */
 	int (*cancelled)(void *arg);             /* NULL, or asked after each of them: 1, give up                  */
 	/* REVOKE: the owner of these frames is asked to free them, now or soon, by whichever call he would. */
 	void (*revoke)(void *arg, uint64_t pfn, uint64_t pages);
@@ -74,8 +79,9 @@ struct physmem_unplug_options {                  /* start from PHYSMEM_UNPLUG_OP
 struct physmem_unplug_result {
 	uint64_t moved;                          /* frames whose contents are elsewhere now                        */
 	uint64_t attempts;
-	/* When it gave up, of the last attempt; zeroes if it did not: */
-	enum physmem_reason reason;              /* of the first frame that was left                               */
+	/* When it gave up, of the last attempt; zeroes if it did not, or no frame was the reason (-EINVAL, memory for
+	 * our own books, time where all is free): */
+	enum physmem_reason reason;              /* of the first frame that was left, or rather that ended it      */
 	uint64_t first;                          /* ... its pfn                                                    */
 	uint64_t left[PHYSMEM_REASONS];          /* frames that were left, by reason                               */
 };
@@ -89,12 +95,14 @@ struct physmem_unplug_result {
  * taken away.
  * 0; an error has changed nothing, but what was moved stays where it is now: -EINVAL: empty, outside [base, limit),
  * options wrong (REVOKE wants a function); -ENXIO: some of it is in no segment; -ENOMEM: it is all the memory that
- * there is at one instant of the call, or FAIL and there is no room for what must be moved, or for our own books;
- * -EBUSY: FAIL and a frame cannot be moved, or the attempts are over, or another unplug, or a poison, has a block of 2
- * MiB of it; a listener's veto; -EAGAIN, -ETIMEDOUT: the deadline; -ECANCELED. Two of disjoint blocks run side by side;
- * of two that want one block the other gets -EBUSY, or -ENXIO once it is gone. Sleeps for grace periods, and as the
- * mode says. Cost: a copy for each frame that is used, a look at each word else. Source: offline_pages of Linux,
- * without its zone locks.
+ * there is at one instant of the call, or FAIL and there is no room for what must be moved, all of which could, or none
+ * for our own books; -EBUSY: FAIL and a frame cannot be moved, whether or not there is room, or another unplug, or a
+ * poison, has a block of 2 MiB of it; the attempts are over; a listener's veto; -EAGAIN, -ETIMEDOUT: the deadline;
+ * -ECANCELED. *out names a frame, and why.
+ * Two of disjoint blocks run side by side. Of two that want one block the other one gets -EBUSY (FAIL), or waits as it
+ * would for a frame, holding nothing, until it can go on, or finds its range gone: -ENXIO. So no unplug of a block, but
+ * FAIL, from a callback of one that has it. Sleeps for grace periods, and as the mode says. Cost: a copy for each frame
+ * that is used, a look at each word else. Source: offline_pages of Linux, without its zone locks.
  */
 int  physmem_unplug(struct physmem *pm, uint64_t pfn, uint64_t pages, const struct physmem_unplug_options *options,
 		    struct physmem_unplug_result *out);

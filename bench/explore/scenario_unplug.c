@@ -122,6 +122,25 @@ SCENARIO(unplug_sizes, .what = "two blocks of three go at once; caches keep as m
 	 .flags = SCENARIO_COLD, .set_up = three_blocks, .body = { unplug_last, unplug_third },
 	 .check = as_little_boots, .mutants = "unplug_keeps_sizes");
 
+/* ---- two that each wait for the block ---- */
+
+static void waits_for(unsigned i, uint64_t pfn, uint64_t pages)
+{
+	struct physmem_unplug_options how = PHYSMEM_UNPLUG_OPTIONS;
+
+	how.mode = PHYSMEM_UNPLUG_WAIT;
+	scene.result[i] = physmem_unplug(scene.physmem, pfn, pages, &how, NULL);
+}
+static void waits_low(void) { waits_for(0, BLOCK, 200); }
+static void waits_high(void) { waits_for(1, BLOCK + 200, 312); }
+static void both_went(void)
+{
+	expect(scene.result[0] == 0 && scene.result[1] == 0 && frames_there() == BLOCK);
+}
+
+SCENARIO(unplug_parts, .what = "two parts of a block are unplugged, each waits for the other", .flags = SCENARIO_COLD,
+	 .set_up = two_blocks, .body = { waits_low, waits_high }, .check = both_went, .mutants = "unplug_tries_once");
+
 /* ---- who takes what he has just given ---- */
 
 static void listen(void) { scene_listen(); }

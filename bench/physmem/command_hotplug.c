@@ -53,8 +53,10 @@ static int unplug_options(struct call *c, struct physmem_unplug_options *o)
 /* ": 2 frames held, 1 frames pinned, the first at 0x4000000"; or nothing. */
 static const char *what_is_left(const struct physmem_unplug_result *r, char *text, size_t bytes)
 {
-	static const char *const name[PHYSMEM_REASONS] = { "movable", "held", "pinned", "busy", "still read", "without "
-							   "room to go to", "" };
+	static const char *const name[PHYSMEM_REASONS] = {
+		"movable", "held", "pinned", "busy", "still read", "without room to go to", "",
+		"in another one's hands", "not there", "all that there is",
+	};
 	size_t n = 0;
 
 	text[0] = 0;
@@ -82,11 +84,18 @@ static void forget_segments(struct board *b)
 	}
 }
 
-static const char *why(int err)
+/* What to do about it. */
+static const char *remedy(const struct physmem_unplug_result *r)
 {
-	if (err == -ENXIO)
-		return "`segments` shows what is there";
-	return err == -ENOMEM ? "what is used there needs room elsewhere" : "`inspect` says who has a frame";
+	switch (r->reason) {
+	case PHYSMEM_REASON_HELD:
+	case PHYSMEM_REASON_PINNED:  return "`inspect` says who has a frame; mode=revoke has it given back";
+	case PHYSMEM_REASON_NO_ROOM: return "what is used there needs room elsewhere: free or plug some";
+	case PHYSMEM_REASON_VETO:    return "`listen off` ends the veto";
+	case PHYSMEM_REASON_ABSENT:  return "`segments` shows what is there";
+	case PHYSMEM_REASON_ALL:     return "a machine keeps some memory: plug other memory first, or unplug less";
+	default:                     return "mode=wait waits for it";
+	}
 }
 
 int command_unplug(struct call *c)
@@ -106,7 +115,7 @@ int command_unplug(struct call *c)
 		return err;
 	err = physmem_unplug(c->board->pm, pfn, pages, &options, &c->board->unplugged);
 	if (err != 0)
-		return call_refused(c, err, why(err), "unplug %s %s%s", c->word[1], c->word[2],
+		return call_refused(c, err, remedy(&c->board->unplugged), "unplug %s %s%s", c->word[1], c->word[2],
 				    what_is_left(&c->board->unplugged, left, sizeof(left)));
 	forget_segments(c->board);
 	return 0;

@@ -283,12 +283,10 @@ static struct category *category_of(const struct profile_map *map, struct storm 
 
 static void unplug_failed(struct profile_thread *t, struct storm *s, int err, const struct physmem_unplug_result *r)
 {
-	enum physmem_reason reason = err == -ENOMEM && !r->reason ? PHYSMEM_REASON_NO_ROOM : r->reason;
-
-	s->failed[reason]++;
+	s->failed[r->reason]++;
 	category_of(t->at, s)->failures++;
 	if ((!t->at->params->pinned && err != -ETIMEDOUT) ||
-	    (only_movable(t->at, s->at) && reason == PHYSMEM_REASON_PINNED))
+	    (only_movable(t->at, s->at) && r->reason == PHYSMEM_REASON_PINNED))
 		profile_fail(t, CALL_MUNMAP, r->first * PROFILE_PAGE, s->segment * PROFILE_PAGE, err);
 }
 

@@ -42,8 +42,10 @@ static unsigned unplug_figures(const struct storm *s, struct profile_figure *out
 	out[n++] = (struct profile_figure){ "unplug_failures.busy", s->failed[PHYSMEM_REASON_BUSY] };
 	out[n++] = (struct profile_figure){ "unplug_failures.readers", s->failed[PHYSMEM_REASON_READERS] };
 	out[n++] = (struct profile_figure){ "unplug_failures.no_room", s->failed[PHYSMEM_REASON_NO_ROOM] };
-	out[n++] = (struct profile_figure){ "unplug_failures.other",
-					    s->failed[PHYSMEM_REASON_NONE] + s->failed[PHYSMEM_REASON_VETO] };
+	out[n] = (struct profile_figure){ "unplug_failures.other", s->failed[PHYSMEM_REASON_NONE] };
+	for (unsigned why = PHYSMEM_REASON_VETO; why < PHYSMEM_REASONS; why++)
+		out[n].value += s->failed[why];
+	n++;
 	for (unsigned i = 0; i < 2; i++)
 		n += category_figures(&all[i], name[i], &out[n]);
 	return n;

@@ -3,13 +3,15 @@
  * physmem_unplug.c - segments, or parts of them, leave a machine that runs.
  *
  * STEPS     1. Every block that the range touches is set offline: that is the claim. A block that is offline already
- *              is another unplug's: -EBUSY. Then it is looked whether all of the range is there, which stays true.
+ *              is another unplug's, or a poison's: -EBUSY, or it is waited for, as the mode says. Then it is looked
+ *              whether all of the range is there, which stays true (physmem_unplug_range.c).
  *           2. GOING_OFFLINE.
  *           3. The caches are drained of its frames, and of what is too much for what stays (frame_isolate.c).
  *           4. Attempts: drain, claim what is free (its bits are ours: `mine`), go through what is left: a frame of a
  *              map or an object is moved, another one is asked for or waited for, as the mode says. Until all is
- *              claimed. Caches are closed for a grace period and the drain, open while frames are moved. What has
- *              moved waits for its readers all together (frame_left_wait): then mostly nothing is left.
+ *              claimed (physmem_unplug_left.c). Caches are closed for a grace period and the drain, open while frames
+ *              are moved. What has moved waits for its readers all together (frame_left_wait): then mostly nothing is
+ *              left.
  *           5. Commit, under plug_lock: out of the table of segments, which may fail for want of memory; then nothing
  *              can. Words FRESH again with the generation kept, blocks absent, or online where a part of them stays.
  *           6. OFFLINE. A failure gives back what was claimed, sets the blocks online, and tells CANCEL_OFFLINE; the
@@ -21,7 +23,6 @@
  *           were free, or is out of use again. A block that the host is being told of is waited for.
  * WHO       frames claimed are the unplugger's; their words say FREE or FRESH still, so a free of one is -EALREADY. Of
  *           one that was out of use, GOING.
- * EDGES     physmem_poison.c M1 -> M2: the mover.
  * ORDER     no lock is held while frames are moved or waited for, or listeners called. plug_lock in step 5 only.
  * PROGRESS  two unplugs of disjoint blocks have only plug_lock, far_lock and listen_lock in common, each for a short
  *           time; not for that of a listener (physmem_notify.c).
@@ -29,15 +30,11 @@
  * SOURCE    offline_pages and its notifiers (Linux); uvm_physseg_unplug (NetBSD), which leaves frames in use to its
  *           caller.
  */
-#include <errno.h>
-#include <string.h>
+#include "vmmap/phys/physmem_unplug.h"
 
-#include "base/clock.h"
+#include <errno.h>
+
 #include "base/mem.h"
-#include "vmmap/phys/frame_head.h"
-#include "vmmap/phys/frame_isolate.h"
-#include "vmmap/phys/frame_mover.h"
-#include "vmmap/phys/frame_record.h"
 #include "vmmap/phys/physmem_balloon.h"
 #include "vmmap/phys/physmem_notify.h"
 #include "vmmap/phys/physmem_poison.h"
@@ -45,101 +42,9 @@
 #include "vmmap/phys/physmem_slots.h"
 #include "vmmap/phys/physseg.h"
 
-struct unplug {
-	struct physmem *pm;
-	struct thread_slot *self;
-	const struct physmem_unplug_options *how;
-	struct physmem_unplug_result result;
-	uint64_t lo, hi;                 /* indexes                                                                */
-	uint64_t first, end;             /* blocks                                                                 */
-	uint64_t *mine;                  /* [rows of these blocks] bits of frames that are claimed                 */
-	uint64_t *bad;                   /* the same; of those of them that were out of use                        */
-	uint64_t claimed;
-	struct frame_left left;          /* moved, and perhaps still read                                          */
-	bool open;                       /* caches are                                                             */
-	int err;                         /* of the frame that ends it                                              */
-	uint64_t told;                   /* of physmem_notify_begin                                                */
-};
-
-static uint64_t pages_of(const struct unplug *u) { return u->hi - u->lo; }
-static uint64_t rows_of(const struct unplug *u) { return (u->end - u->first) * FRAME_BLOCK_ROWS; }
 static size_t mine_bytes(const struct unplug *u) { return 2 * rows_of(u) * sizeof(*u->mine); }
 
-/* ---- the range ---- */
-
-static void set_online(struct unplug *u, uint64_t end)
-{
-	for (uint64_t block = u->first; block < end; block++)
-		CHECK(frame_bits_step(&u->pm->bits, block, frame_block_online));
-}
-
-/* A segment that was found may be cut below `at` by another unplug, of its middle: what is above has another handle. */
-static bool covered(const struct unplug *u)
-{
-	struct physseg_table *t = u->pm->segments;
-	uint64_t at = u->pm->base + u->lo, end = u->pm->base + u->hi;
-
-	while (at < end) {
-		struct physseg_handle h = physseg_find(t, at, NULL);
-		uint64_t to;
-
-		BASE_POINT(unplug_found);
-		to = physseg_end(t, h);
-		if (!physseg_found(h) || (to <= at && BASE_MUTANT(unplug_trusts_handle)))
-			return false;
-		if (to > at && to != PHYSSEG_NONE)
-			at = to;
-	}
-	return true;
-}
-
-static int set_offline(struct unplug *u)
-{
-	bool there = BASE_MUTANT(unplug_looks_early) && covered(u);
-
-	BASE_POINT(unplug_before_claim);
-	for (uint64_t block = u->first; block < u->end; block++) {
-		if (frame_bits_step(&u->pm->bits, block, frame_block_offline) || BASE_MUTANT(unplug_claims_twice))
-			continue;
-		set_online(u, block);
-		return frame_block_present(frame_bits_word(&u->pm->bits, block)) ? -EBUSY : -ENXIO;
-	}
-	if (there || covered(u))
-		return 0;
-	set_online(u, u->end);
-	return -ENXIO;
-}
-
-/* Frames that are not in the rows of whole blocks of the range, against all that could be had elsewhere; what is in
- * caches, in the balloon and out of use counts for us, wherever it is, so that a no is sure. */
-static bool has_room(struct unplug *u)
-{
-	uint64_t used = 0, here = 0;
-	struct physmem_usage usage;
-
-	for (uint64_t block = u->first; block < u->end; block++) {
-		uint64_t word = frame_bits_word(&u->pm->bits, block);
-
-		here += frame_block_free(word);
-		if (block << FRAME_BLOCK_ORDER >= u->lo && (block + 1) << FRAME_BLOCK_ORDER <= u->hi)
-			used += frame_block_present(word) - frame_block_free(word);
-	}
-	physmem_get_usage(u->pm, &usage);
-	return used <= usage.cached + usage.deferred + usage.poisoned + (usage.free > here ? usage.free - here : 0) +
-		       (BASE_MUTANT(unplug_room_forgets) ? 0 : usage.balloon);
-}
-
 /* ---- claims ---- */
-
-static uint64_t *mine_of(struct unplug *u, uint64_t index)
-{
-	return &u->mine[index / FRAME_ROW_FRAMES - u->first * FRAME_BLOCK_ROWS];
-}
-
-static bool is_mine(struct unplug *u, uint64_t index)
-{
-	return *mine_of(u, index) >> (index % FRAME_ROW_FRAMES) & 1;
-}
 
 static bool all_mine(const struct unplug *u) { return u->claimed == pages_of(u); }
 
@@ -152,13 +57,9 @@ static void count_claimed(struct unplug *u, uint64_t n)
 
 static void claim_free(struct unplug *u)
 {
-	for (uint64_t block = u->first; block < u->end; block++) {
-		uint64_t lo = block << FRAME_BLOCK_ORDER, hi = lo + FRAME_BLOCK_FRAMES;
-
-		lo = lo > u->lo ? lo : u->lo;
-		hi = hi < u->hi ? hi : u->hi;
-		count_claimed(u, frame_bits_claim_rows(&u->pm->bits, lo, hi, mine_of(u, block << FRAME_BLOCK_ORDER)));
-	}
+	for (uint64_t block = u->first; block < u->end; block++)
+		count_claimed(u, frame_bits_claim_rows(&u->pm->bits, part_lo(u, block), part_hi(u, block),
+						       mine_of(u, block << FRAME_BLOCK_ORDER)));
 }
 
 /* Those that are out of use count as free. */
@@ -201,112 +102,6 @@ static void give_back(struct unplug *u)
 	}
 }
 
-/* ---- what is left ---- */
-
-static enum physmem_reason held(struct unplug *u, uint64_t head, uint64_t index, uint64_t pages)
-{
-	bool first = index == head || index == u->lo;
-
-	if (u->how->mode == PHYSMEM_UNPLUG_REVOKE && first)
-		u->how->revoke(u->how->arg, u->pm->base + head, pages);
-	return PHYSMEM_REASON_HELD;
-}
-
-static enum physmem_reason move(struct unplug *u, uint64_t index)
-{
-	const struct frame_mover *mover = atomic_load_acquire(&u->pm->mover);    /* M2 -> M1 */
-
-	if (mover == NULL)
-		return held(u, index, index, 1);
-	if (u->err != 0)
-		return frame_is_pinned(u->pm, u->pm->base + index) ? PHYSMEM_REASON_PINNED : PHYSMEM_REASON_NONE;
-	switch (mover->move(u->pm, u->self, u->pm->base + index, &u->left)) {
-	case FRAME_MOVED:
-		u->result.moved++;
-		return PHYSMEM_REASON_READERS;
-	case FRAME_PINNED:
-		if (u->how->mode == PHYSMEM_UNPLUG_REVOKE)
-			u->how->revoke(u->how->arg, u->pm->base + index, 1);
-		return PHYSMEM_REASON_PINNED;
-	case FRAME_NO_MEMORY:
-		return PHYSMEM_REASON_NO_ROOM;
-	default:
-		return PHYSMEM_REASON_BUSY;
-	}
-}
-
-/* A frame that is not ours yet: why. */
-static enum physmem_reason look(struct unplug *u, uint64_t index)
-{
-	uint64_t word = atomic_load_relaxed(&u->pm->word[index]), head;
-	enum frame_owner owner = frame_state(word) == FRAME_OWNED ? frame_owner(word) : FRAME_OWNER_NONE;
-
-	if (frame_state(word) == FRAME_DEFERRED)
-		return PHYSMEM_REASON_READERS;
-	if (owner == FRAME_OWNER_MAP || owner == FRAME_OWNER_OBJECT)
-		return move(u, index);
-	head = frame_head(u->pm, index, &word);
-	return word ? held(u, head, index, UINT64_C(1) << frame_order(word)) : PHYSMEM_REASON_BUSY;
-}
-
-/* Nobody but its owner can change that. */
-static int ends(const struct unplug *u, enum physmem_reason why)
-{
-	if (u->how->mode != PHYSMEM_UNPLUG_FAIL)
-		return 0;
-	if (why == PHYSMEM_REASON_HELD || why == PHYSMEM_REASON_PINNED)
-		return -EBUSY;
-	return why == PHYSMEM_REASON_NO_ROOM ? -ENOMEM : 0;
-}
-
-/* The first frame that is left, but rather the first that ends it. */
-static void note(struct unplug *u, uint64_t index, enum physmem_reason why)
-{
-	int err = ends(u, why);
-
-	u->result.left[why]++;
-	if (why != PHYSMEM_REASON_NONE && (u->result.reason == PHYSMEM_REASON_NONE || (err != 0 && u->err == 0))) {
-		u->result.reason = why;
-		u->result.first = u->pm->base + index;
-	}
-	if (u->err == 0)
-		u->err = err;
-}
-
-/* Of the attempt before: nothing is left. */
-static void forget_left(struct unplug *u)
-{
-	memset(u->result.left, 0, sizeof(u->result.left));
-	u->result.reason = PHYSMEM_REASON_NONE;
-	u->result.first = 0;
-}
-
-/* One attempt. All that is left is counted, also if one of them ends it; but nothing is moved after that. */
-static int go_through(struct unplug *u)
-{
-	forget_left(u);
-	u->result.attempts++;
-	for (uint64_t index = u->lo; index < u->hi; index++)
-		if (!is_mine(u, index))
-			note(u, index, look(u, index));
-	return u->err;
-}
-
-/* Before the next attempt. */
-static int pause_for(struct unplug *u, struct park_spin *spin)
-{
-	if (u->how->attempts != 0 && u->result.attempts >= u->how->attempts)
-		return -EBUSY;
-	if (u->how->cancelled != NULL && u->how->cancelled(u->how->arg))
-		return -ECANCELED;
-	if (u->result.left[PHYSMEM_REASON_READERS] != 0)
-		return 0;                        /* waits for a grace period                                       */
-	if (u->how->deadline_ns != PARK_FOREVER && clock_ns() >= u->how->deadline_ns)
-		return u->how->deadline_ns == PARK_TRY ? -EAGAIN : -ETIMEDOUT;
-	park_spin(spin);
-	return 0;
-}
-
 /* No call of the host's that began before these blocks were offline goes on; later ones are not of them. */
 static int wait_for_host(struct unplug *u)
 {
@@ -325,9 +120,9 @@ static int attempt(struct unplug *u, struct park_spin *spin)
 	u->open = u->result.left[PHYSMEM_REASON_BUSY] == 0 || BASE_MUTANT(unplug_keeps_open);
 	if (u->open)
 		frame_isolate_open(u->pm);
-	err = go_through(u);
+	err = unplug_go_through(u);
 	if (err == 0)
-		err = pause_for(u, spin);
+		err = unplug_pause(u, spin);
 	if (err == 0)
 		err = frame_left_wait(u->pm, u->self, &u->left, u->how->deadline_ns);
 	if (err == 0)
@@ -357,7 +152,7 @@ static int empty(struct unplug *u)
 			err = attempt(u, &spin);
 	}
 	if (err == 0)
-		forget_left(u);
+		unplug_forget_left(u);
 	return err;
 }
 
@@ -397,27 +192,14 @@ static int commit(struct unplug *u)
 		atomic_store_relaxed(&pm->frames, atomic_load_relaxed(&pm->frames) - pages_of(u));
 		pm->leaving -= pages_of(u);      /* the caches' sizes are those for what stays                    */
 		count_claimed(u, -pages_of(u));
+	} else if (atomic_load_relaxed(&pm->frames) == pages_of(u)) {
+		unplug_note_all(u);
 	}
 	park_unlock(&pm->plug_lock);
 	return err;
 }
 
 /* ---- the call ---- */
-
-/* Of one instant: the sum of after the range has gone, with the segments of before it has, would say so of any half. Of
- * two that together want all there is, one fails in the commit. */
-static bool is_all_there_is(struct unplug *u)
-{
-	bool all = atomic_load_relaxed(&u->pm->frames) == pages_of(u);
-
-	BASE_POINT(unplug_summed);
-	if (!all || BASE_MUTANT(unplug_sums_alone))
-		return all && covered(u);
-	park_lock(&u->pm->plug_lock);
-	all = atomic_load_relaxed(&u->pm->frames) == pages_of(u) && covered(u);
-	park_unlock(&u->pm->plug_lock);
-	return all;
-}
 
 static int isolated(struct unplug *u)
 {
@@ -426,6 +208,8 @@ static int isolated(struct unplug *u)
 	if (err != 0)
 		return err;
 	err = empty(u);
+	if (err != 0 && u->result.reason == PHYSMEM_REASON_NONE)
+		(void)unplug_look(u, PHYSMEM_REASON_NONE);
 	frame_left_put_off(u->pm, u->self, &u->left);
 	(u->open ? frame_isolate_end_open : frame_isolate_end)(u->pm);
 	if (err == 0)
@@ -435,14 +219,29 @@ static int isolated(struct unplug *u)
 	return err;
 }
 
+/* Without room nothing is begun; but what cannot be moved at all is the better reason. 0: what was in the way has gone
+ * meanwhile. */
+static int fits(struct unplug *u)
+{
+	int err;
+
+	if (u->how->mode != PHYSMEM_UNPLUG_FAIL || unplug_has_room(u))
+		return 0;
+	BASE_POINT(unplug_without_room);
+	err = unplug_look(u, PHYSMEM_REASON_NO_ROOM);
+	if (err == 0)
+		unplug_forget_left(u);
+	return err;
+}
+
 static int claimed(struct unplug *u)
 {
 	uint64_t pfn = u->pm->base + u->lo;
-	int err;
+	int err = fits(u);
 
-	if (u->how->mode == PHYSMEM_UNPLUG_FAIL && !has_room(u)) {
+	if (err != 0) {
 		set_online(u, u->end);
-		return -ENOMEM;
+		return err;
 	}
 	err = physmem_notify_begin(u->pm, PHYSMEM_GOING_OFFLINE, pfn, pages_of(u), &u->told);
 	if (err != 0 && !BASE_MUTANT(unplug_ignores_veto)) {
@@ -467,14 +266,14 @@ static int unplug(struct unplug *u)
 	uint64_t before;
 	int err;
 
-	if (is_all_there_is(u))
+	if (unplug_is_all(u))
 		return -ENOMEM;
 	u->mine = mem_alloc(MEM_FRAME, mine_bytes(u), CACHE_PAIR);
 	if (!u->mine)
 		return -ENOMEM;
 	u->bad = u->mine + rows_of(u);
 	before = thread_deadline(u->self, u->how->deadline_ns);
-	err = set_offline(u);
+	err = unplug_take_blocks(u);
 	if (err == 0)
 		err = claimed(u);
 	(void)thread_deadline(u->self, before);

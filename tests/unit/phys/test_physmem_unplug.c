@@ -63,40 +63,6 @@ static void any_part_of_what_is_there(void **state)
 	physmem_destroy(pm);
 }
 
-/* Whatever the answer is: of a call that was refused, that nothing has been moved or left. */
-static void a_refusal_is_told(void **state)
-{
-	struct physmem_unplug_options wrong = PHYSMEM_UNPLUG_OPTIONS, how = PHYSMEM_UNPLUG_OPTIONS;
-	const struct {
-		uint64_t pfn, pages;
-		const struct physmem_unplug_options *how;
-		int err;
-	} call[] = {
-		{ 0, 0, NULL, -EINVAL }, { LIMIT, 1, NULL, -EINVAL }, { 0, 1, &wrong, -EINVAL },
-		{ 0, 1, &how, -EINVAL },
-		{ 2048, 1, NULL, -ENXIO }, { 0, 2048, NULL, 0 }, { 4096, 2048, NULL, -ENOMEM },
-	};
-	static const struct physmem_unplug_result nothing = { 0 };
-	struct physmem *pm = two_segments();
-
-	(void)state;
-	wrong.size--;
-	how.mode = PHYSMEM_UNPLUG_REVOKE;                /* and nobody to ask */
-	for (unsigned i = 0; i < sizeof(call) / sizeof(call[0]); i++) {
-		struct physmem_unplug_result result;
-
-		memset(&result, 0xa5, sizeof(result));
-		assert_int_equal(physmem_unplug(pm, call[i].pfn, call[i].pages, call[i].how, &result), call[i].err);
-		assert_int_equal(result.moved, 0);
-		assert_int_equal(result.attempts, 0);
-		assert_int_equal(result.reason, PHYSMEM_REASON_NONE);
-		assert_int_equal(result.first, 0);
-		assert_memory_equal(result.left, nothing.left, sizeof(nothing.left));
-	}
-	assert_clean(pm);
-	physmem_destroy(pm);
-}
-
 /* Random plugs and unplugs against a byte for each frame. */
 static void random_parts(void **state)
 {
@@ -259,13 +225,19 @@ static void what_is_held_stays(void **state)
 
 static void what_is_pinned_stays(void **state)
 {
+	struct physmem_unplug_options how = PHYSMEM_UNPLUG_OPTIONS;
 	struct physmem_unplug_result result;
 	struct physmem *pm = used();
 	uint64_t lo;
 
 	(void)state;
-	map.pinned = 700;
 	lo = map.pfn[700] < 2048 ? 0 : 4096;
+	how.deadline_ns = 0;                             /* nothing keeps it but that */
+	result = fails(pm, lo, 2048, &how, -EAGAIN);
+	assert_int_equal(result.reason, PHYSMEM_REASON_NONE);
+	assert_true(shown_in(result.first, result.first + 1) == 1 && shown_in(lo, result.first) == 0);
+	assert_int_equal(result.left[PHYSMEM_REASON_NONE], shown_in(lo, lo + 2048));
+	map.pinned = 700;
 	result = fails(pm, lo, 2048, NULL, -EBUSY);
 	assert_int_equal(result.reason, PHYSMEM_REASON_PINNED);
 	assert_int_equal(result.first, map.pfn[700]);
@@ -300,6 +272,10 @@ static void where_there_is_no_room(void **state)
 	for (unsigned i = 0; i < 512; i++) {
 		result = fails(pm, lo, 512, NULL, -ENOMEM);
 		assert_int_equal(result.attempts, 0);
+		assert_int_equal(result.moved, 0);
+		assert_int_equal(result.reason, PHYSMEM_REASON_NO_ROOM);
+		assert_int_equal(result.first, lo);
+		assert_int_equal(result.left[PHYSMEM_REASON_NO_ROOM], 512);
 		frame_free(pm, thread_self(), pfn[--n]);
 	}
 	assert_int_equal(physmem_unplug(pm, lo, 512, NULL, &result), 0);
@@ -307,6 +283,34 @@ static void where_there_is_no_room(void **state)
 	assert_int_equal(usage(pm).owned, usage(pm).frames);
 	while (n > 0)
 		frame_free(pm, thread_self(), pfn[--n]);
+	free(pfn);
+	done(pm);
+}
+
+/* Of a machine that is full: what stays where it is whatever the room is the reason, not the want of room. */
+static void what_is_held_is_why(void **state)
+{
+	struct physmem_unplug_result result;
+	struct physmem *pm = used();
+	uint64_t *pfn = calloc(LIMIT, sizeof(*pfn)), n = 0, held = 0, first = PHYSMEM_NONE;
+
+	(void)state;
+	while ((pfn[n] = physmem_frame_alloc(pm)) != PHYSMEM_NONE)
+		n++;
+	for (uint64_t i = 0; i < n; i++)
+		if (pfn[i] < 2048) {
+			held++;
+			first = pfn[i] < first ? pfn[i] : first;
+		}
+	assert_true(n > 512 && held > 0 && shown_in(0, 2048) > 0);
+	result = fails(pm, 0, 2048, NULL, -EBUSY);
+	assert_int_equal(result.reason, PHYSMEM_REASON_HELD);
+	assert_int_equal(result.first, first);
+	assert_int_equal(result.left[PHYSMEM_REASON_HELD], held);
+	assert_int_equal(result.left[PHYSMEM_REASON_NO_ROOM], shown_in(0, 2048));
+	assert_int_equal(result.moved + result.attempts, 0);
+	while (n > 0)
+		assert_int_equal(physmem_frame_free(pm, pfn[--n]), 0);
 	free(pfn);
 	done(pm);
 }
@@ -356,7 +360,10 @@ static void modes_and_ends(void **state)
 	assert_int_equal(result.reason, PHYSMEM_REASON_HELD);
 	how.attempts = 0;
 	how.deadline_ns = 0;
-	(void)fails(pm, run.pfn, 512, &how, -EAGAIN);
+	result = fails(pm, run.pfn, 512, &how, -EAGAIN);
+	assert_int_equal(result.reason, PHYSMEM_REASON_HELD);
+	assert_int_equal(result.first, run.pfn);
+	assert_int_equal(result.left[PHYSMEM_REASON_HELD], 8);
 	how.deadline_ns = clock_ns() + 3000000;
 	(void)fails(pm, run.pfn, 512, &how, -ETIMEDOUT);
 	how.deadline_ns = UINT64_MAX;
@@ -468,12 +475,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_part_of_what_is_there),
-		cmocka_unit_test(a_refusal_is_told),
 		cmocka_unit_test(random_parts),
 		cmocka_unit_test(what_is_used_moves),
 		cmocka_unit_test(what_is_held_stays),
 		cmocka_unit_test(what_is_pinned_stays),
 		cmocka_unit_test(where_there_is_no_room),
+		cmocka_unit_test(what_is_held_is_why),
 		cmocka_unit_test(modes_and_ends),
 		cmocka_unit_test(what_is_poisoned_goes),
 		cmocka_unit_test(the_balloon_leaves),

@@ -59,7 +59,12 @@ static void what_is_so(void **state)
 			"fails EPERM plug 4M 4M; listen off; unplug 8M 4M; expect unplug.veto = 0",
 		BEGIN "map s/h 40M; fails ENOMEM touch s/h; fails EBUSY unplug 0 4M mode=wait attempts=2; expect "
 			"unplug.no_room = 4M; expect unplug.held = 0",
-		BEGIN "fails ENXIO unplug 40M 4K; fails EINVAL unplug 4G 4K; fails ENOMEM unplug 0 32M; unplug 0 31M",
+		BEGIN "fails ENXIO unplug 40M 4K; fails EINVAL unplug 4G 4K; fails ENOMEM unplug 0 32M; expect "
+			"unplug.first = 0; expect unplug.all = 32M; unplug 0 31M; fails ENXIO unplug 30M 2M; expect "
+			"unplug.first = 30M; expect unplug.absent = 1M; expect unplug.all = 0",
+		BEGIN "map s/h 28M; touch s/h; fails ENOMEM unplug 0 16M; expect unplug.no_room >= 1M; expect "
+			"unplug.moved = 0; pin a s/h 1p; fails EBUSY unplug 0 16M; expect unplug.pinned = 1p; expect "
+			"unplug.first = a.first; verify",
 		BEGIN "alloc a 16 order=9; fails ETIMEDOUT unplug 4M 4K mode=wait within=1ms; unplug 0 4K mode=revoke",
 		BEGIN "alloc a 16 order=9; fails EBUSY unplug 4M 4K mode=wait attempts=3; free a; unplug 4M 4K; audit",
 		BEGIN "fails EEXIST plug 0 4K; fails EINVAL plug 2G 4K",

@@ -277,6 +277,26 @@ static struct physmem_unplug_options some_options(void)
 	return how;
 }
 
+/* It names a frame, and why that is left; an owner who was asked may have let go of it since. */
+static void assert_named(struct range r, const struct physmem_unplug_options *how,
+			 const struct physmem_unplug_result *result)
+{
+	uint64_t at = result->first - FIRST;
+
+	if (result->reason == PHYSMEM_REASON_NONE && result->left[PHYSMEM_REASON_NONE] == 0 && how->deadline_ns == 0) {
+		assert_int_equal(result->first, 0);      /* but for the time it would have gone                     */
+		return;
+	}
+	assert_true(at >= r.lo && at < r.end);
+	assert_true(result->left[result->reason] != 0 || result->reason == PHYSMEM_REASON_VETO);
+	if (result->reason == PHYSMEM_REASON_ABSENT)
+		assert_int_equal(place[at], ABSENT);
+	if (result->reason == PHYSMEM_REASON_HELD && how->mode == PHYSMEM_UNPLUG_FAIL)
+		assert_true(place[at] == RUN || place[at] == INSIDE);
+	if (result->reason == PHYSMEM_REASON_PINNED && how->mode == PHYSMEM_UNPLUG_FAIL)
+		assert_int_not_equal(pins[at], 0);
+}
+
 /* It did not go: was there a reason? Of FAIL: what must move has room, so it would have moved. */
 static void has_reason(int err, const struct physmem_unplug_options *how, const struct physmem_unplug_result *result,
 		       struct there t)
@@ -328,13 +348,19 @@ static void do_unplug(void)
 	err = physmem_unplug(pm, FIRST + r.lo, r.end - r.lo, &how, &result);
 	if (r.end > FRAMES || t.holes != 0) {
 		assert_true(ordered(err) || err == (r.end > FRAMES ? -EINVAL : -ENXIO));
+		if (err == -ENXIO) {
+			assert_int_equal(result.left[PHYSMEM_REASON_ABSENT], t.holes);
+			assert_named(r, &how, &result);
+		}
 		return;
 	}
 	pages_moved(r.lo, r.end);
 	seen[MOVED] += result.moved;
 	if (ordered(err))
 		return;
-	if (ear.vetoes && err != -ENOMEM) {
+	if (err != 0)
+		assert_named(r, &how, &result);
+	if (ear.vetoes && err != -ENOMEM && (err != -EBUSY || how.mode != PHYSMEM_UNPLUG_FAIL)) {
 		assert_int_equal(err, -EPERM);
 		assert_int_equal(result.reason, PHYSMEM_REASON_VETO);
 		seen[VETOES]++;
