@@ -85,8 +85,10 @@ static void forget_segments(struct board *b)
 }
 
 /* What to do about it. */
-static const char *remedy(const struct physmem_unplug_result *r)
+static const char *remedy(int err, const struct physmem_unplug_result *r)
 {
+	if (err == -EINVAL)
+		return "a size of at least a page, between the machine's base= and limit=";
 	switch (r->reason) {
 	case PHYSMEM_REASON_HELD:
 	case PHYSMEM_REASON_PINNED:  return "`inspect` says who has a frame; mode=revoke has it given back";
@@ -94,7 +96,8 @@ static const char *remedy(const struct physmem_unplug_result *r)
 	case PHYSMEM_REASON_VETO:    return "`listen off` ends the veto";
 	case PHYSMEM_REASON_ABSENT:  return "`segments` shows what is there";
 	case PHYSMEM_REASON_ALL:     return "a machine keeps some memory: plug other memory first, or unplug less";
-	default:                     return "mode=wait waits for it";
+	default:                     return err == -ENOMEM ? "the host has no memory for the books" :
+							     "later, or longer: mode=wait, within=";
 	}
 }
 
@@ -115,7 +118,7 @@ int command_unplug(struct call *c)
 		return err;
 	err = physmem_unplug(c->board->pm, pfn, pages, &options, &c->board->unplugged);
 	if (err != 0)
-		return call_refused(c, err, remedy(&c->board->unplugged), "unplug %s %s%s", c->word[1], c->word[2],
+		return call_refused(c, err, remedy(err, &c->board->unplugged), "unplug %s %s%s", c->word[1], c->word[2],
 				    what_is_left(&c->board->unplugged, left, sizeof(left)));
 	forget_segments(c->board);
 	return 0;
