@@ -18,9 +18,9 @@ bool site_heard(void)
 	return only == 0 || (thread_current != NULL && thread_current->number + 1 == only);
 }
 
-void site_hear_me(bool only)
+void site_hear_only_me(void)
 {
-	atomic_store_relaxed(&site_only, only ? thread_self()->number + 1 : 0);
+	atomic_store_relaxed(&site_only, thread_self()->number + 1);
 }
 
 bool site_ordered(void)
@@ -56,9 +56,8 @@ bool site_refuse_fired(void)
 
 #else
 
-void site_hear_me(bool only)
+void site_hear_only_me(void)
 {
-	(void)only;
 }
 
 void site_refuse_nth(uint64_t n, bool lasts)

@@ -62,7 +62,7 @@ static inline void site_tell(struct site *site, bool refused)
  * it lasts, with all after it; 0: no more. True: it has come to that. In builds without VMMAP_POINTS nothing. */
 void site_refuse_nth(uint64_t n, bool lasts);
 bool site_refuse_fired(void);
-/* Sites tell only what the calling thread asks of them, not the library's own thread; false: what all do. */
-void site_hear_me(bool only);
+/* From here on sites tell only what the calling thread asks of them, not the library's own thread. */
+void site_hear_only_me(void);
 
 #endif

@@ -28,31 +28,7 @@ static void exactly(void) { scene_then_fixed(PAGES(256, 4), RW); }
 SCENARIO(limit_recall, .what = "quotas are recalled while another's window is open", .flags = SCENARIO_COLD,
 	 .set_up = sixty, .body = { map_twice, exactly }, .mutants = "limit_recalls_early");
 
-static void mark(void)
-{
-	limited(1000);
-	scene_separate(PAGE(512));
-	scene_mmap(PAGES(512, 256), RW);
-	scene_mmap(PAGES(2048, 1), RW);
-	scene_stop(0, "limit_before_look", THERE, BACK);
-}
 static void first_window(void) { vmmap_munmap(scene.map, PAGE(9000), 4096); }    /* it is exact, not this slot's next */
-static void map_below(void)
-{
-	first_window();
-	expect(scene_fixed(0, PAGES(256, 256), RW) == (int64_t)PAGE(256));
-}
-static void join(void)
-{
-	first_window();
-	(void)scene_await(THERE);
-	scene_hold(1, PAGES(511, 2));
-	scene_release(1);
-	scene_signal(BACK);
-}
-
-SCENARIO(limit_mark, .what = "a VMA is joined before its start was looked at", .flags = SCENARIO_COLD,
-	 .set_up = mark, .body = { map_below, join }, .mutants = "merge_keeps_mark");
 
 /* Six pages may be mapped; the bodies' first windows, which are exact, are over.                                    */
 static void six_pages(void)
@@ -156,6 +132,31 @@ static void carve_below(void)
 SCENARIO(limit_above, .what = "a brief edit below a border of leaves, the VMA above it held", .flags = SCENARIO_COLD,
 	 .set_up = above_border, .body = { hold_above, carve_below }, .mutants = "limit_no_look_above");
 
+static void gap_below_border(void)
+{
+	limited(1000);
+	scene_separate(PAGE(512));
+	scene_mmap(PAGES(512, 8), PROT_READ);
+	scene_stop(0, "carve_after_leave", THERE, BACK);
+}
+static void fill_to_border(void)
+{
+	first_window();
+	scene_fixed(0, PAGES(504, 8), RW);
+}
+static void join_and_unmap(void)
+{
+	first_window();
+	(void)scene_await(THERE);
+	scene_protect(1, PAGES(512, 8), RW);
+	scene_signal(BACK);
+	scene_munmap(1, PAGES(504, 16));
+}
+
+SCENARIO(limit_late, .what = "a VMA new below a border of leaves is joined with the one above, and both are unmapped",
+	 .flags = SCENARIO_COLD, .set_up = gap_below_border, .body = { fill_to_border, join_and_unmap },
+	 .mutants = "limit_looks_late");
+
 static void start_at_edge(void)
 {
 	limited(1000);
@@ -203,3 +204,25 @@ static void elsewhere(void)
 SCENARIO(limit_swallow, .what = "a VMA without a mark at the leaf's edge is swallowed by one that goes on above",
 	 .flags = SCENARIO_COLD, .set_up = below_is_like, .body = { swallow_the_edge, elsewhere },
 	 .mutants = "join_start_unseen");
+
+static void below_is_like_too(void)
+{
+	limited(1000);
+	scene_separate(PAGE(480));
+	scene_separate(PAGE(512));
+	scene_mmap(PAGES(448, 32), RW);
+	scene_mmap(PAGES(500, 5), RW);
+}
+static void join_from_the_edge(void)
+{
+	first_window();
+	scene_hold(0, PAGES(448, 32));
+	expect(scene_fixed(0, PAGES(480, 10), RW) == (int64_t)PAGE(480));
+	expect(scene_fixed(0, PAGES(490, 10), PROT_READ) == (int64_t)PAGE(490));
+	expect(scene_protect(0, PAGES(485, 15), RW) == 0);
+	scene_release(0);
+}
+
+SCENARIO(limit_join_above, .what = "a VMA without a mark at the leaf's edge is joined with one above that has one",
+	 .flags = SCENARIO_COLD, .set_up = below_is_like_too, .body = { join_from_the_edge, elsewhere },
+	 .mutants = "join_start_moves");

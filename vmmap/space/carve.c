@@ -14,7 +14,8 @@
  *             to change. It is taken like any other: a section of the other leaf finds it held, and takes the general
  *             form, which waits. The same for one that grows (carve_join.c).
  * LIMITS      A window is open around the section (limit.h). What is paid for is known here, to the page and the VMA:
- *             each border that changes is looked at before it is published; the one above the leaf after that.
+ *             each border that changes is looked at before it is published. Where VMAs are counted and r ends with
+ *             the leaf, the start above is another leaf's: general form.
  * PLACES      All pieces that one section publishes appear at one instant: a region that is only replaced never shows
  *             a hole.
  */
@@ -26,12 +27,19 @@ static bool work_visits(const struct carve *c)
 	return c->kind != CARVE_BITS || c->rebits->prot;
 }
 
+/* The start above r is in the next leaf, and has to be looked at with r held (limit_count.c, HELD). */
+static bool above_uncounted(const struct carve_work *w)
+{
+	return limit_counts(w->map) && w->c->r.hi == w->s.r.hi && !BASE_MUTANT(limit_no_look_above) &&
+	       !BASE_MUTANT(limit_looks_late);
+}
+
 /* Fills old[]. CARVE_GENERAL, or an error that ends the call, or 0. */
 static int work_collect(struct carve_work *w)
 {
 	uint32_t mask = vtree_meets(&w->s, w->c->r.lo, w->c->r.hi);
 
-	if (w->c->r.hi > w->s.r.hi)
+	if (w->c->r.hi > w->s.r.hi || above_uncounted(w))
 		return CARVE_GENERAL;
 	while (mask) {
 		unsigned i = vtree_lowest(&w->s, mask);
@@ -333,6 +341,8 @@ static void work_commit(struct carve_work *w, const struct vmmap *map)
 	else
 		vtree_leave(&w->s);
 	BASE_POINT(carve_after_leave);
+	if (BASE_MUTANT(limit_looks_late))
+		limit_recount(w->map, w->e->self, (struct lock_range){ w->r.hi, w->r.hi });
 	work_release(w);
 }
 

@@ -91,6 +91,19 @@ static bool piece_neighbour(struct carve_work *w, bool left, struct carve_piece 
 	return left ? pieces_mergeable(out, edge) : pieces_mergeable(edge, out);
 }
 
+/* Whose object do the two keep? That of who goes on elsewhere; else what exists, or is not even touched. In a map that
+ * counts its VMAs a start at the leaf's edge keeps its object: count_meets may not see it, so its mark cannot move. */
+static bool right_stays(const struct carve_work *w, const struct carve_piece *p, const struct carve_piece *q)
+{
+	bool edge = limit_counts(w->map) && p->r.lo == w->s.r.lo && !BASE_MUTANT(join_start_moves);
+
+	if (p->spans)
+		return false;
+	if (q->spans && !BASE_MUTANT(join_spanning_dies))
+		return true;
+	return q->vma && (!p->vma || (p->ours && !q->ours && !edge));
+}
+
 /* p and q become one; the survivor's object is returned in p. false: they stay two. */
 static bool pieces_join(struct carve_work *w, struct carve_piece *p, struct carve_piece *q)
 {
@@ -102,9 +115,8 @@ static bool pieces_join(struct carve_work *w, struct carve_piece *p, struct carv
 		lock_note_merge(w->e, q->r.lo);          /* p's start may be at the leaf's edge: see work_side_keeps */
 		return false;
 	}
-	if (!p->spans && ((q->spans && !BASE_MUTANT(join_spanning_dies)) ||
-			  (q->vma && (!p->vma || (p->ours && !q->ours)))))
-		stay = q, go = p;                        /* what exists, or is not even touched, stays */
+	if (right_stays(w, p, q))
+		stay = q, go = p;
 	if (go->vma && !go->ours) {                      /* an outside neighbour that would be swallowed */
 		BASE_POINT(join_before_take);
 		if (!w->map->policy->edit_take(w->map->lock_state, w->e, &go->vma->slot, q->r.lo))

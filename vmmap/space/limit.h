@@ -93,7 +93,7 @@ int64_t limit_left(const struct vmmap *map, enum limit_kind kind);
 void    limit_recount(struct vmmap *map, struct thread_slot *self, struct lock_range r);
 /* In a leaf section, before a change of slots in r: VMAs that are counted of those that meet r or its borders. */
 int64_t limit_counted(struct vmmap *map, const struct vtree_section *s, struct lock_range r);
-/* After it: counts these anew, leaves the section, and looks at a border above that is the leaf's. */
+/* After it: counts these anew, and leaves the section. r ends below the leaf's end, if VMAs are counted. */
 void    limit_leave_section(struct vmmap *map, struct vtree_section *s, struct lock_range r, int64_t counted);
 
 /* ---- the rules (limit_rules.c). Each opens a window unless it fails; limit_end closes it ---- */

@@ -17,6 +17,10 @@
  *               X cuts (lock split)    no look: a cut piece is born without a mark, and its border is not real.
  *             Looks are inside the windows of the operations that changed something; so in an exact window, when all
  *             others are closed, the sum of the marks is the number of VMAs.
+ * HELD        A look is made in the section that changes, or while what was changed is held. Else what stands above a
+ *             border of leaves might by now be the rest of a VMA that others have joined, and are cutting or taking
+ *             away leaf by leaf: not a start. So a brief edit that ends where its leaf ends takes the general form
+ *             (carve.c). And so a start that is joined to what lies below has no mark any more (merge.c).
  * GROUPS      Two pieces of a lock split may get different anonymous groups by first write faults, the left one also by
  *             a fault whose page the cut has just given to the right one. Then they stay two for good, without
  *             anybody's having paid: no mark, until the next change there. Linux would have one VMA.
@@ -138,13 +142,7 @@ void limit_recount(struct vmmap *map, struct thread_slot *self, struct lock_rang
 
 void limit_leave_section(struct vmmap *map, struct vtree_section *s, struct lock_range r, int64_t counted)
 {
-	struct thread_slot *self = s->self;
-	const uint64_t end = s->r.hi;
-
 	if (limit_counts(map))
-		limit_add(map, self, LIMIT_VMAS, count_anew(map, s, r) - counted);
+		limit_add(map, s->self, LIMIT_VMAS, count_anew(map, s, r) - counted);
 	vtree_leave(s);
-	BASE_POINT(limit_before_look);
-	if (r.hi == end && !BASE_MUTANT(limit_no_look_above))
-		limit_recount(map, self, (struct lock_range){ r.hi, r.hi });
 }

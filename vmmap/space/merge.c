@@ -69,10 +69,10 @@ static bool merge_groups(struct vma *left, struct vma *right)
 	return !other || vma_anon_join(left, other);
 }
 
-/* All slots of `right`, from addr upwards, get `left` instead. Its start goes, with its mark (limit_count.c). */
+/* All slots of `right`, from addr upwards, get `left` instead. */
 static void merge_slots(struct vmmap *map, struct thread_slot *self, struct vma *left, struct vma *right, uint64_t addr)
 {
-	for (bool start = true;; start = false) {
+	for (;;) {
 		struct vtree_section s;
 		struct vtree_slot go;
 		bool more;
@@ -85,8 +85,6 @@ static void merge_slots(struct vmmap *map, struct thread_slot *self, struct vma 
 			vtree_leave(&s);
 			return;
 		}
-		if (start && limit_counts(map) && !BASE_MUTANT(merge_keeps_mark))
-			limit_add(map, self, LIMIT_VMAS, -(int64_t)vma_counted(right));
 		vtree_drop(&s, (unsigned)i);
 		space_put(&s, go.r.lo, go.r.hi, left);
 		addr = go.r.hi;
@@ -183,11 +181,8 @@ static void merge_border(struct vmmap *map, struct lock_edit *e, uint64_t at)
 	rmap = vma_rmap(right);
 	if (rmap)
 		rmap_swallow(vma_rmap(left), rmap);
-	if (limit_counts(map))
-		limit_enter(map, e->self);
+	ASSERT(!limit_counts(map) || !vma_counted(right));       /* limit_count.c, HELD */
 	merge_slots(map, e->self, left, right, at);
-	if (limit_counts(map))
-		limit_leave(map, e->self);
 	map->policy->edit_dead(map->lock_state, e, &right->slot);
 	vma_give(&map->vmas, e->self, right);
 	merge_let(map, e, left, left_taken);

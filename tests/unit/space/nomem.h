@@ -85,10 +85,10 @@ static bool nomem_ours(const struct site *s)
 	return !strstr(s->file, "/tests/");
 }
 
-/* For what this thread asks: a round of retired items may come in between. */
+/* For what this thread asks: a round of retired items may come in between, or while the books are read. */
 static void nomem_books_open(void)
 {
-	site_hear_me(true);
+	site_hear_only_me();
 	for (struct site **s = __start_vmmap_sites; s < __stop_vmmap_sites; s++) {
 		atomic_store_relaxed(&(*s)->asked, 0);
 		atomic_store_relaxed(&(*s)->refused, 0);
@@ -100,7 +100,6 @@ static bool nomem_books_close(unsigned row)
 {
 	bool frames = false;
 
-	site_hear_me(false);
 	for (unsigned i = 0; i < nomem_sites(); i++) {
 		const struct site *s = __start_vmmap_sites[i];
 		uint32_t refused = atomic_load_relaxed(&s->refused);

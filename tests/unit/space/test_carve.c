@@ -6,6 +6,7 @@
  * mutant: carve_elsewhere_dies
  * mutant: carve_start_unseen
  * mutant: join_spanning_dies
+ * mutant: join_start_moves
  * mutant: join_start_unseen
  */
 #include "base/point.h"
@@ -113,6 +114,26 @@ static void test_start_below_held(void **state)
 	maps_free(map);
 }
 
+/* The same, where it is joined with an untouched neighbour above: that one's object, whose start is counted, goes. */
+static void test_start_joins_above(void **state)
+{
+	struct vmmap *map = bordered(*state, 1000);
+	struct vmmap_held held;
+
+	if (strcmp(*state, "vma") == 0) {
+		assert_int_equal(vtree_separate(&map->tree, thread_self(), BASE + (BORDER - 32) * PAGE), 0);
+		assert_true(maps_fixed(map, 448, 32, RW, ANON) > 0);
+		assert_true(maps_fixed(map, 500, 5, RW, ANON) > 0);
+		assert_int_equal(vmmap_hold(map, BASE + 448 * PAGE, 32 * PAGE, &held), 0);
+		assert_true(maps_fixed(map, 480, 10, RW, ANON) > 0);
+		assert_true(maps_fixed(map, 490, 10, PROT_READ, ANON) > 0);
+		assert_int_equal(maps_protect(map, 485, 15, RW), 0);
+		vmmap_release(map, &held);
+		maps_are(map, "448-505rw");
+	}
+	maps_free(map);
+}
+
 /* At an end of it, and at the border, where nothing of it stays in this leaf. */
 static void test_ends(void **state)
 {
@@ -213,8 +234,9 @@ int main(void)
 	struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cut_and_grow), cmocka_unit_test(test_cut_and_grow_counted),
 		cmocka_unit_test(test_starts), cmocka_unit_test(test_start_below_held),
-		cmocka_unit_test(test_ends), cmocka_unit_test(test_replaced_in_part),
-		cmocka_unit_test(test_between_two), cmocka_unit_test(test_random),
+		cmocka_unit_test(test_start_joins_above), cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_replaced_in_part), cmocka_unit_test(test_between_two),
+		cmocka_unit_test(test_random),
 	};
 	const char *mutant = getenv("VMMAP_MUTANT");
 	int bad = 0;

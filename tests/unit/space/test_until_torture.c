@@ -28,6 +28,7 @@ struct worker {
 	pthread_t thread;
 	struct vmmap *map;
 	enum mix mix;
+	bool edits;                              /* mmap and mprotect only: a border changes with each of them     */
 	unsigned number;
 	struct prng prng;
 	uint64_t end, calls, gave_up, wrong;
@@ -81,7 +82,7 @@ static int64_t some_call(struct worker *w, uint64_t until)
 	n = n < PAGES - page ? n : PAGES - page;
 	addr = BASE + page * PAGE;
 	len = n * PAGE;
-	switch (prng_below(&w->prng, 12)) {
+	switch (w->edits ? 3 * prng_below(&w->prng, 2) : prng_below(&w->prng, 12)) {
 	case 0:
 	case 1:  return vmmap_mmap_until(w->map, addr, len, some_prot(w), NORES | MAP_FIXED, NULL, 0, until);
 	case 2:  return vmmap_munmap_until(w->map, addr, len, until);
@@ -135,7 +136,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static void one_round(const char *policy, enum mix mix, uint64_t seed, struct vmmap_config limits)
+static void one_round(const char *policy, enum mix mix, bool edits, uint64_t seed, struct vmmap_config limits)
 {
 	struct vmmap *map = maps_limited(policy, limits);
 	struct worker w[THREADS];
@@ -145,8 +146,8 @@ static void one_round(const char *policy, enum mix mix, uint64_t seed, struct vm
 	assert_int_equal(vtree_separate(&map->tree, thread_self(), BASE + PAGES * PAGE), 0);
 	assert_true(maps_fixed(map, 0, PAGES + THREADS * OWN, RW, NORES) > 0);
 	for (unsigned i = 0; i < THREADS; i++) {
-		w[i] = (struct worker){ .map = map, .mix = mix, .number = i, .prng = prng_seed(seed, i),
-					.end = clock_ns() + RUN_NS };
+		w[i] = (struct worker){ .map = map, .mix = mix, .edits = edits, .number = i,
+					.prng = prng_seed(seed, i), .end = clock_ns() + RUN_NS };
 		assert_int_equal(pthread_create(&w[i].thread, NULL, work, &w[i]), 0);
 	}
 	for (unsigned i = 0; i < THREADS; i++) {
@@ -166,7 +167,7 @@ static void test_all_give_up(void **state)
 
 	for (unsigned i = 0; i < ROUNDS; i++)
 		for (enum mix mix = 0; mix < MIXES; mix++)
-			one_round(*state, mix, 100 * i + mix, none);
+			one_round(*state, mix, false, 100 * i + mix, none);
 }
 
 /* The same, where each edit opens a window, and the VMAs seldom suffice for what all threads want to reserve. */
@@ -176,8 +177,10 @@ static void test_with_limits(void **state)
 
 	limits.limit_vmas = 120;
 	limits.limit_as = limits.limit_locked = 1000 * PAGE;
-	for (enum mix mix = 0; mix < MIXES; mix++)
-		one_round(*state, mix, 1000 + mix, limits);
+	for (enum mix mix = 0; mix < MIXES; mix++) {
+		one_round(*state, mix, false, 1000 + mix, limits);
+		one_round(*state, mix, true, 2000 + mix, limits);
+	}
 }
 
 int main(void)
