@@ -64,7 +64,7 @@ bool points_whole(const struct point *p)
 
 bool points_worse(const struct point *a, const struct point *b)
 {
-	return a->ops < b->ops || (b->steady && !a->steady);
+	return a->ops < b->ops || (!a->steady && (b->steady || a->warm < b->warm));
 }
 
 double points_ops(const struct point *p)

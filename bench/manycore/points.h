@@ -45,7 +45,7 @@ bool points_default(const struct point *p);
 bool points_plain(const struct point *p);
 /* It is steady, and has as many operations as a point has that is not told how many (options_ops). */
 bool points_whole(const struct point *p);
-/* a has fewer operations than b, or is not steady, and b is. Of one place. */
+/* a has fewer operations than b; or is not steady, and b is, or was warmed up for longer. Of one place. */
 bool points_worse(const struct point *a, const struct point *b);
 /* Operations of a core in the window. */
 double points_ops(const struct point *p);

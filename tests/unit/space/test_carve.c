@@ -95,42 +95,47 @@ static void test_starts(void **state)
 	maps_free(map);
 }
 
-/* A start at the edge that has no mark, since what lies below, and is held, is like it: it is not swallowed unseen. */
+/* A VMA begins at a leaf's edge, without a mark: what lies below is like it, and held. `pages` like both are above. */
+static struct vmmap *start_below_held(const char *policy, uint64_t pages, struct vmmap_held *held)
+{
+	struct vmmap *map = bordered(policy, 1000);
+
+	assert_int_equal(vtree_separate(&map->tree, thread_self(), BASE + (BORDER - 32) * PAGE), 0);
+	assert_true(maps_fixed(map, 448, 32, RW, ANON) > 0);
+	assert_true(maps_fixed(map, 500, pages, RW, ANON) > 0);
+	assert_int_equal(vmmap_hold(map, BASE + 448 * PAGE, 32 * PAGE, held), 0);
+	assert_true(maps_fixed(map, 480, 10, RW, ANON) > 0);
+	return map;
+}
+
+/* It is not swallowed unseen by one that goes on in the next leaf. */
 static void test_start_below_held(void **state)
 {
-	struct vmmap *map = bordered(*state, 1000);
 	struct vmmap_held held;
+	struct vmmap *map;
 
-	if (strcmp(*state, "vma") == 0) {
-		assert_int_equal(vtree_separate(&map->tree, thread_self(), BASE + (BORDER - 32) * PAGE), 0);
-		assert_true(maps_fixed(map, 448, 32, RW, ANON) > 0);
-		assert_true(maps_fixed(map, 500, 50, RW, ANON) > 0);
-		assert_int_equal(vmmap_hold(map, BASE + 448 * PAGE, 32 * PAGE, &held), 0);
-		assert_true(maps_fixed(map, 480, 10, RW, ANON) > 0);
-		assert_true(maps_fixed(map, 490, 15, RW, ANON) > 0);
-		vmmap_release(map, &held);
-		maps_are(map, "448-550rw");
-	}
+	if (strcmp(*state, "vma") != 0)
+		return;
+	map = start_below_held(*state, 50, &held);
+	assert_true(maps_fixed(map, 490, 15, RW, ANON) > 0);
+	vmmap_release(map, &held);
+	maps_are(map, "448-550rw");
 	maps_free(map);
 }
 
-/* The same, where it is joined with an untouched neighbour above: that one's object, whose start is counted, goes. */
+/* Joined with an untouched neighbour above, it keeps its object: the neighbour's, whose start is counted, goes. */
 static void test_start_joins_above(void **state)
 {
-	struct vmmap *map = bordered(*state, 1000);
 	struct vmmap_held held;
+	struct vmmap *map;
 
-	if (strcmp(*state, "vma") == 0) {
-		assert_int_equal(vtree_separate(&map->tree, thread_self(), BASE + (BORDER - 32) * PAGE), 0);
-		assert_true(maps_fixed(map, 448, 32, RW, ANON) > 0);
-		assert_true(maps_fixed(map, 500, 5, RW, ANON) > 0);
-		assert_int_equal(vmmap_hold(map, BASE + 448 * PAGE, 32 * PAGE, &held), 0);
-		assert_true(maps_fixed(map, 480, 10, RW, ANON) > 0);
-		assert_true(maps_fixed(map, 490, 10, PROT_READ, ANON) > 0);
-		assert_int_equal(maps_protect(map, 485, 15, RW), 0);
-		vmmap_release(map, &held);
-		maps_are(map, "448-505rw");
-	}
+	if (strcmp(*state, "vma") != 0)
+		return;
+	map = start_below_held(*state, 5, &held);
+	assert_true(maps_fixed(map, 490, 10, PROT_READ, ANON) > 0);
+	assert_int_equal(maps_protect(map, 485, 15, RW), 0);
+	vmmap_release(map, &held);
+	maps_are(map, "448-505rw");
 	maps_free(map);
 }
 
