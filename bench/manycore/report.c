@@ -45,8 +45,8 @@ const char *report_validation(const char *dir, char *text, size_t bytes)
 	held = (unsigned)json_real_at(root, "shapes_held", 0);
 	missed = (unsigned)json_real_at(root, "shapes_missed", 0);
 	ranked = (unsigned)json_real_at(root, "ranked_policies", 0);
-	snprintf(text, bytes, "Validated (validation.json): %u of %u published shapes; %u policies beside two "
-		 "real threads: rank correlation %.2f; one core has %.2f times a thread's rate.", held, held + missed,
+	snprintf(text, bytes, "Validated: %u of %u published shapes; %u policies beside two real threads: rank "
+		 "correlation %.2f; one core has %.2f of a thread's rate.", held, held + missed,
 		 ranked, json_real_at(root, "rank_correlation", 0), json_real_at(root, "model_over_real", 0));
 	json_free(root);
 	return text;
