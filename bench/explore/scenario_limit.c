@@ -179,19 +179,25 @@ SCENARIO(limit_start, .what = "brief edits of a VMA that goes on above move its 
 	 .flags = SCENARIO_COLD, .set_up = start_at_edge, .body = { cut_inside, cut_at_border },
 	 .mutants = "carve_start_unseen");
 
-static void below_is_like(void)
+/* Core 0 makes [480, 490) at a leaf's edge, while what is like it below is held; `pages` like it stand from 500 on. */
+static void like_below_and_above(uint64_t pages)
 {
 	limited(1000);
 	scene_separate(PAGE(480));
 	scene_separate(PAGE(512));
 	scene_mmap(PAGES(448, 32), RW);
-	scene_mmap(PAGES(500, 50), RW);
+	scene_mmap(PAGES(500, pages), RW);
 }
-static void swallow_the_edge(void)
+static void start_at_held(void)
 {
 	first_window();
 	scene_hold(0, PAGES(448, 32));
 	expect(scene_fixed(0, PAGES(480, 10), RW) == (int64_t)PAGE(480));
+}
+static void above_goes_on(void) { like_below_and_above(50); }
+static void swallow_the_edge(void)
+{
+	start_at_held();
 	expect(scene_fixed(0, PAGES(490, 15), RW) == (int64_t)PAGE(490));
 	scene_release(0);
 }
@@ -202,27 +208,18 @@ static void elsewhere(void)
 }
 
 SCENARIO(limit_swallow, .what = "a VMA without a mark at the leaf's edge is swallowed by one that goes on above",
-	 .flags = SCENARIO_COLD, .set_up = below_is_like, .body = { swallow_the_edge, elsewhere },
+	 .flags = SCENARIO_COLD, .set_up = above_goes_on, .body = { swallow_the_edge, elsewhere },
 	 .mutants = "join_start_unseen");
 
-static void below_is_like_too(void)
-{
-	limited(1000);
-	scene_separate(PAGE(480));
-	scene_separate(PAGE(512));
-	scene_mmap(PAGES(448, 32), RW);
-	scene_mmap(PAGES(500, 5), RW);
-}
+static void above_ends(void) { like_below_and_above(5); }
 static void join_from_the_edge(void)
 {
-	first_window();
-	scene_hold(0, PAGES(448, 32));
-	expect(scene_fixed(0, PAGES(480, 10), RW) == (int64_t)PAGE(480));
+	start_at_held();
 	expect(scene_fixed(0, PAGES(490, 10), PROT_READ) == (int64_t)PAGE(490));
 	expect(scene_protect(0, PAGES(485, 15), RW) == 0);
 	scene_release(0);
 }
 
 SCENARIO(limit_join_above, .what = "a VMA without a mark at the leaf's edge is joined with one above that has one",
-	 .flags = SCENARIO_COLD, .set_up = below_is_like_too, .body = { join_from_the_edge, elsewhere },
+	 .flags = SCENARIO_COLD, .set_up = above_ends, .body = { join_from_the_edge, elsewhere },
 	 .mutants = "join_start_moves");

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - vmmap-physmem: a simulated machine and its memory, driven by a script. Options. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -146,14 +145,13 @@ static int script_main(int argc, char **argv)
 	struct argp argp = { option_list, parse, "[FILE...]", doc, NULL, NULL, NULL };
 	struct options o = { 0 };
 	static struct script script;                     /* reachable, whoever ends the program                    */
-	struct script *s = &script;
 	int status;
 
 	cli_parse(&argp, argc, argv, &o);
-	s->out = o.json != NULL && strcmp(o.json, "-") == 0 ? stderr : stdout;
-	status = run_all(s, &o);
-	tell(s, &o);
-	if (board_close(&s->board) != 0 && status == CLI_OK)
+	script.out = o.json != NULL && strcmp(o.json, "-") == 0 ? stderr : stdout;
+	status = run_all(&script, &o);
+	tell(&script, &o);
+	if (board_close(&script.board) != 0 && status == CLI_OK)
 		status = CLI_VIOLATION;
 	return status;
 }
